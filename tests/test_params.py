@@ -1,0 +1,79 @@
+"""`params.yaml` is read strictly: each wrong value is refused in one line that names its key."""
+
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from deadrelu import params
+from deadrelu.errors import InputError
+
+ROOT = Path(__file__).parents[1]
+
+
+def write_with(tmp_path: Path, dotted: str, value: object) -> Path:
+    """A copy of the project's params.yaml with one value set."""
+    yaml = YAML()
+    tree = yaml.load(ROOT / "params.yaml")
+    *parents, last = dotted.split("/")
+    node = tree
+    for key in parents:
+        node = node[key]
+    node[last] = value
+    path = tmp_path / "params.yaml"
+    yaml.dump(tree, path)
+    return path
+
+
+def test_project_params_are_the_notebooks() -> None:
+    loaded = params.load(ROOT / "params.yaml")
+    assert len(loaded.activations.cases) == 10
+    assert loaded.collapse.cases["relu"].widths == [1] + [2] * 9
+    assert loaded.collapse.cases["leaky_relu"].negative_slope == 0.1
+
+
+@pytest.mark.parametrize(
+    ("dotted", "value", "named"),
+    [
+        ("collapse/trails", 10, "collapse.trails"),
+        ("collapse/trials", "1000", "collapse.trials"),
+        ("collapse/trials", 0, "collapse.trials"),
+        ("collapse/trials", 10.5, "collapse.trials"),
+        ("collapse/tolerance", float("nan"), "collapse.tolerance"),
+        ("seed", -1, "seed"),
+        ("seed", True, "seed"),
+        ("data/mnist/source", "internet", "data.mnist.source"),
+        ("data/target/low", 9.0, "data.target"),
+        ("collapse/cases/v1.5", {"activation": "relu", "widths": [1]}, "collapse.cases.v1.5"),
+        ("collapse/cases/relu/widths", [0], "collapse.cases.relu.widths.0"),
+        ("collapse/cases/relu/negative_slope", 0.1, "collapse.cases.relu"),
+        ("activations/cases/relu-he_normal/initializer", {"name": "he"}, "activations.cases.relu-he_normal"),
+    ],
+)
+def test_wrong_value_is_refused_in_one_line_that_names_it(
+    tmp_path: Path, dotted: str, value: object, named: str
+) -> None:
+    path = write_with(tmp_path, dotted, value)
+    with pytest.raises(InputError) as caught:
+        params.load(path)
+    message = str(caught.value)
+    assert f"{path}:{named}" in message
+    assert "\n" not in message
+
+
+def test_unknown_key_is_answered_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="known keys here: trials, epochs, batch_size, tolerance, cases"):
+        params.load(write_with(tmp_path, "collapse/trails", 10))
+
+
+@pytest.mark.parametrize("text", ["seed: [", "\x00", "- 1", ""])
+def test_file_that_is_no_params_file_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"params\.yaml"):
+        params.load(path)
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere\.yaml"):
+        params.load(tmp_path / "nowhere.yaml")
