@@ -8,6 +8,7 @@ nothing is launched per network, and XLA fuses a whole layer into one loop.
 The engine knows nothing of files. Trial k depends on (network, training, seed, k) alone.
 """
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -39,7 +40,7 @@ class Network:
     def layers(self) -> tuple[tuple[int, int], ...]:
         """(fan_in, fan_out) of each kernel, input to output."""
         sizes = (1, *self.widths, 1)
-        return tuple(zip(sizes, sizes[1:], strict=False))
+        return tuple(itertools.pairwise(sizes))
 
     @property
     def n_weights(self) -> int:

@@ -1,0 +1,68 @@
+"""When is a trained network constant? Criteria on predictions: arrays in, numbers out."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from deadrelu.intervals import Rate, wilson
+
+Float = npt.NDArray[np.float32]
+
+PROBES = np.array([0.05, 0.15, 0.5, 1.0, 1.5], np.float32)
+"""Where the notebook looked. All are positive: they say nothing of x < 0."""
+
+NOTEBOOK_RATES = {"relu": 0.956, "leaky_relu": 0.192}
+"""What the notebook printed, by activation."""
+
+
+class Spread(NamedTuple):
+    """Extremes and ranges (max - min) of each network's predictions over the training inputs, shape (n,).
+
+    `range_low` and `range_high` are over x < 0 and x > 0; 0 where no input lies there.
+    """
+
+    prediction_min: Float
+    prediction_max: Float
+    range_low: Float
+    range_high: Float
+    range: Float
+
+
+def spread(predictions: Float, x: Float) -> Spread:
+    """Measure how far each network is from a constant.
+
+    Args:
+        predictions: outputs of n networks, shape (n, n_points), float32.
+        x: training inputs, shape (n_points,), float32.
+    """
+    smallest, largest = predictions.min(axis=1), predictions.max(axis=1)
+    return Spread(smallest, largest, _range(predictions[:, x < 0]), _range(predictions[:, x > 0]), largest - smallest)
+
+
+def _range(predictions: Float) -> Float:
+    if predictions.shape[1] == 0:
+        return np.zeros(len(predictions), np.float32)
+    return np.ptp(predictions, axis=1)
+
+
+def probes_equal(probes: Float) -> npt.NDArray[np.bool_]:
+    """The notebook's criterion as printed: all predictions at the probes are exactly equal floats.
+
+    Args:
+        probes: predictions at `PROBES`, shape (n, 5), float32.
+
+    Returns:
+        Shape (n,), bool.
+    """
+    return np.all(probes == probes[:, :1], axis=1)
+
+
+def collapsed(ranges: Float, tolerance: float) -> npt.NDArray[np.bool_]:
+    """Networks whose predictions differ by no more than `tolerance`. A range that is not finite is no constant."""
+    return np.isfinite(ranges) & (ranges <= tolerance)
+
+
+def rate_of(event: npt.NDArray[np.bool_]) -> Rate:
+    """Share of networks for which the event holds, with Wilson's 95 % interval."""
+    return wilson(int(event.sum()), len(event))

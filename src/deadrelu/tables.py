@@ -1,0 +1,157 @@
+"""Parquet tables: schemas, provenance, atomic writes, checked reads."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel
+
+from deadrelu.errors import InputError
+
+QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
+PACKAGES = ("deadrelu", "tensorflow", "keras", "numpy", "pandas", "pyarrow")
+
+
+def _columns(names: str, kind: pa.DataType) -> list[pa.Field]:
+    return [pa.field(name, kind, nullable=False) for name in names.split()]
+
+
+_STATISTICS = "mean std rms zero_fraction dead_units saturated_fraction " + " ".join(
+    f"q{round(100 * q):02d}" for q in QUANTILES
+)
+
+TARGET = pa.schema(_columns("x y", pa.float32()))
+ACTIVATIONS = pa.schema(
+    [
+        *_columns("case", pa.string()),
+        *_columns("layer unit sample", pa.int32()),
+        *_columns("activation", pa.float32()),
+    ]
+)
+SUMMARY = pa.schema(
+    [
+        *_columns("case", pa.string()),
+        *_columns("layer", pa.int32()),
+        *_columns(_STATISTICS, pa.float64()),
+        *_columns(" ".join(f"gradient_{name}" for name in _STATISTICS.split()), pa.float64()),
+    ]
+)
+COLLAPSE = pa.schema(
+    [
+        *_columns("trial", pa.int64()),
+        *_columns("born_dead_low born_dead_high born_dead dead", pa.bool_()),
+        *_columns("prediction_min prediction_max range_low range_high range", pa.float32()),
+        *_columns("probe_1 probe_2 probe_3 probe_4 probe_5", pa.float32()),
+        *_columns("probes_equal", pa.bool_()),
+        *_columns("loss_initial loss_final", pa.float32()),
+        pa.field("loss", pa.list_(pa.field("element", pa.float32(), nullable=False)), nullable=False),
+    ]
+)
+
+
+def provenance(params: dict[str, BaseModel | object], seed: int) -> dict[str, object]:
+    """What made a table: digest of the params it depends on, seed, versions of the packages."""
+    plain = {key: value.model_dump() if isinstance(value, BaseModel) else value for key, value in params.items()}
+    digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+    return {"params": plain, "params_sha256": digest, "seed": seed, "versions": {p: version(p) for p in PACKAGES}}
+
+
+def write(path: Path, columns: pd.DataFrame | dict[str, object], schema: pa.Schema, made_by: dict[str, object]) -> None:
+    """Write a table whole or not at all: under a temporary name that readers ignore, then renamed."""
+    schema = schema.with_metadata({"deadrelu": json.dumps(made_by, sort_keys=True)})
+    if isinstance(columns, pd.DataFrame):
+        table = pa.Table.from_pandas(columns, schema=schema, preserve_index=False).replace_schema_metadata(
+            schema.metadata
+        )
+    else:
+        table = pa.table(columns, schema=schema)
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        pq.write_table(table, temporary, compression="zstd")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read(path: Path, schema: pa.Schema) -> pd.DataFrame:
+    """Read one table and check its columns.
+
+    Raises:
+        InputError: the file is missing, is no Parquet file, or has other columns.
+    """
+    try:
+        table = pq.ParquetFile(path).read()
+    except FileNotFoundError:
+        raise InputError(f"{path}: missing; `dvc repro` makes it") from None
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path}: not a readable Parquet file: {' '.join(str(error).split())[:200]}") from None
+    if not table.schema.equals(schema):
+        raise InputError(f"{path}: columns {table.schema.names}; allowed: {schema.names} with this version's types")
+    return table.to_pandas()
+
+
+def read_parts(folder: Path, schema: pa.Schema) -> pd.DataFrame:
+    """Read `part-*.parquet` of a folder, in the order of their names."""
+    parts = sorted(folder.glob("part-*.parquet"))
+    if not parts:
+        raise InputError(f"{folder}: no part-*.parquet; `dvc repro` makes them")
+    return pd.concat([read(part, schema) for part in parts], ignore_index=True)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Fill a temporary folder that takes the place of `path` when all went well, and vanishes otherwise."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        temporary.chmod(0o755)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error}; allowed: a folder you can write to") from None
+    try:
+        yield temporary
+        shutil.rmtree(path, ignore_errors=True)
+        temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.tmp")
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error}") from None
+
+
+def rounded(tree: object) -> object:
+    """A nested dictionary with floats of 6 significant digits: beyond them, machines differ."""
+    if isinstance(tree, dict):
+        return {key: rounded(value) for key, value in tree.items()}
+    if isinstance(tree, (float, np.floating)):
+        if not np.isfinite(tree):
+            raise ValueError(f"a metric must be finite, got {tree}")
+        return float(f"{tree:.6g}")
+    return int(tree) if isinstance(tree, np.integer) else tree
+
+
+def metrics_json(tree: dict[str, object]) -> str:
+    """`reports/metrics.json` as text."""
+    return json.dumps(rounded(tree), indent=2, allow_nan=False) + "\n"
+
+
+def concatenate(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """One table out of several of the same columns."""
+    return pd.concat(list(frames), ignore_index=True)

@@ -1,0 +1,24 @@
+"""The functions that the narrow networks are to learn, and their training points."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+FUNCTIONS: dict[str, Callable[[Array], Array]] = {"x_sin_x": lambda x: x * np.sin(x)}
+"""By the names used in `params.yaml`."""
+
+
+def sample(
+    function: str, low: float, high: float, points: int, *, seed: int
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Draw training points uniformly from [low, high].
+
+    Returns:
+        x and function(x), each of shape (points,), float32. The value is computed in float64 from the
+        rounded x, so that the pair is as exact as float32 can hold.
+    """
+    x = np.random.default_rng([seed]).uniform(low, high, points).astype(np.float32)
+    return x, FUNCTIONS[function](x.astype(np.float64)).astype(np.float32)
