@@ -43,7 +43,8 @@ def spread(predictions: Float, x: Float) -> Spread:
 def _range(predictions: Float) -> Float:
     if predictions.shape[1] == 0:
         return np.zeros(len(predictions), np.float32)
-    return np.ptp(predictions, axis=1)
+    spread: Float = np.ptp(predictions, axis=1)
+    return spread
 
 
 def probes_equal(probes: Float) -> npt.NDArray[np.bool_]:
@@ -55,7 +56,8 @@ def probes_equal(probes: Float) -> npt.NDArray[np.bool_]:
     Returns:
         Shape (n,), bool.
     """
-    return np.all(probes == probes[:, :1], axis=1)
+    equal: npt.NDArray[np.bool_] = np.all(probes == probes[:, :1], axis=1)
+    return equal
 
 
 def collapsed(ranges: Float, tolerance: float) -> npt.NDArray[np.bool_]:

@@ -93,7 +93,7 @@ def _fetch_official(name: str, folder: Path) -> str | None:
     given = os.environ.get("MNIST_DIR")
     cache = Path(platformdirs.user_cache_dir("deadrelu")) / "mnist"
     failures = []
-    for local in [Path(given) / name] * bool(given) + [cache / name]:
+    for local in ([Path(given) / name] if given else []) + [cache / name]:
         if not local.is_file():
             failures.append(f"{local}: no such file")
         elif hashlib.sha256(local.read_bytes()).hexdigest() != SHA256[name]:

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -97,7 +97,8 @@ def read(path: Path, schema: pa.Schema) -> pd.DataFrame:
         raise InputError(f"{path}: not a readable Parquet file: {' '.join(str(error).split())[:200]}") from None
     if not table.schema.equals(schema):
         raise InputError(f"{path}: columns {table.schema.names}; allowed: {schema.names} with this version's types")
-    return table.to_pandas()
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
 
 
 def read_parts(folder: Path, schema: pa.Schema) -> pd.DataFrame:
@@ -150,8 +151,3 @@ def rounded(tree: object) -> object:
 def metrics_json(tree: dict[str, object]) -> str:
     """`reports/metrics.json` as text."""
     return json.dumps(rounded(tree), indent=2, allow_nan=False) + "\n"
-
-
-def concatenate(frames: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """One table out of several of the same columns."""
-    return pd.concat(list(frames), ignore_index=True)

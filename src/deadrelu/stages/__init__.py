@@ -1,0 +1,1 @@
+"""One thin file a stage: params to science to table."""
