@@ -6,13 +6,12 @@ from typing import Annotated, Literal
 
 import typer
 
-from deadrelu import params
+from deadrelu import params, quiet
 from deadrelu.errors import InputError
 
 app = typer.Typer(
     help="What initialization does to a network's signals, and how often a narrow ReLU network is dead. "
     "Each command is a stage of the pipeline; `dvc repro` runs those that need it.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -35,6 +34,7 @@ def data(which: Annotated[Literal["mnist", "target"], typer.Argument(help="Which
 def activations() -> None:
     """Measure the signals of an untrained MLP under each initialization."""
     settings = params.load()
+    quiet.start_tensorflow()
     from deadrelu.stages import activations
 
     activations.main(settings)
@@ -44,6 +44,7 @@ def activations() -> None:
 def collapse(case: Annotated[str, typer.Argument(help="A key of collapse.cases in params.yaml.")]) -> None:
     """Train the narrow networks of one case."""
     settings = params.load()
+    quiet.start_tensorflow()
     from deadrelu.stages import collapse
 
     collapse.main(settings, case)
@@ -58,17 +59,20 @@ def report() -> None:
     report.main(settings)
 
 
+UsageError = typer.BadParameter.__bases__[0]  # what typer raises on a wrong command line; it exports this child only
+
+
 def run() -> None:
     """Entry point: exit 0 done, 2 wrong input in one line, 130 on Ctrl-C."""
     os.environ["KERAS_BACKEND"] = "tensorflow"  # a user's ~/.keras/keras.json may name another
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        app()
+        sys.exit(app(args=sys.argv[1:] or ["--help"], standalone_mode=False))
     except InputError as error:
-        print(f"deadrelu: {error}", file=sys.stderr)
-        sys.exit(2)
+        message = str(error)
+    except UsageError as error:
+        message = f"{error.format_message()} `deadrelu --help` lists what is allowed"  # type: ignore[attr-defined]
     except OSError as error:
-        print(f"deadrelu: {error}; allowed: files and folders you can read and write", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+        message = f"{error}; allowed: files and folders you can read and write, with space left"
+    print(f"deadrelu: {message}", file=sys.stderr)
+    sys.exit(2)

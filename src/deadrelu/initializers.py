@@ -42,9 +42,9 @@ def sampler(settings: Settings) -> Callable[[np.random.Generator, int, int], npt
         family, shape_name = settings.name.split("_")
         variance = {"glorot": 2 / (fan_in + fan_out), "he": 2 / fan_in, "lecun": 1 / fan_in}[family]
         if shape_name == "uniform":
-            limit = np.sqrt(3 * variance)
+            limit = float(np.sqrt(3 * variance))
             return rng.uniform(-limit, limit, shape).astype(np.float32)
-        return (np.sqrt(variance) / CUT_STD * _cut_normal(rng, shape)).astype(np.float32)
+        return (float(np.sqrt(variance)) / CUT_STD * _cut_normal(rng, shape)).astype(np.float32)
 
     return sample
 

@@ -11,7 +11,7 @@ import shutil
 import struct
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,9 @@ MIRRORS = (
 LARGEST = 16 * 2**20
 """Bytes after which a download is given up: the largest file has 9.9 million."""
 
+TIMEOUT = 20
+"""Seconds without an answer after which a mirror is given up."""
+
 BUNDLED_SHA256 = (
     "2913c6b6527114b7307e1086335a7665e3f94c74aba3d67525e6f116bf5ae20f",
     "41b7b0a9d94690a3a2f54a1d01a9f1cc1b9512e3954fb737ad5ed9f66972403d",
@@ -50,14 +53,15 @@ def fetch(folder: Path, source: Literal["auto", "official", "bundled"]) -> Liter
     if source == "bundled":
         _write_bundled(folder)
         return "bundled"
-    failures = [failure for name in SHA256 if (failure := _fetch_official(name, folder))]
-    if not failures:
+    # The first file out of reach decides: there is no use in waiting for the timeouts of the others.
+    failure = next((failure for name in SHA256 if (failure := _fetch_official(name, folder))), None)
+    if failure is None:
         return "official"
     remedy = "offline, set MNIST_DIR to a folder with the four official *-ubyte.gz files, or data.mnist.source: bundled"
     if source == "official":
-        raise InputError(f"data.mnist.source: official MNIST is out of reach ({failures[0]}); {remedy}")
+        raise InputError(f"data.mnist.source: official MNIST is out of reach ({failure}); {remedy}")
     print(
-        f"deadrelu: official MNIST is out of reach ({failures[0]}); using the 5,000 bundled digits. To have the "
+        f"deadrelu: official MNIST is out of reach ({failure}); using the 5,000 bundled digits. To have the "
         "official ones: MNIST_DIR=FOLDER dvc repro --force data@mnist",
         file=sys.stderr,
     )
@@ -92,7 +96,7 @@ def _fetch_official(name: str, folder: Path) -> str | None:
     """Copy or download one file; None, or why every source failed."""
     given = os.environ.get("MNIST_DIR")
     cache = Path(platformdirs.user_cache_dir("deadrelu")) / "mnist"
-    failures = []
+    failures = [] if given else ["MNIST_DIR: not set"]
     for local in ([Path(given) / name] if given else []) + [cache / name]:
         if not local.is_file():
             failures.append(f"{local}: no such file")
@@ -102,7 +106,7 @@ def _fetch_official(name: str, folder: Path) -> str | None:
             shutil.copyfile(local, folder / name)
             return None
     for mirror in MIRRORS:
-        if failure := _download(f"{mirror}/{name}", name, cache):
+        if failure := _download(mirror, name, cache):
             failures.append(f"{mirror}/{name}: {failure}")
         else:
             shutil.copyfile(cache / name, folder / name)
@@ -110,42 +114,42 @@ def _fetch_official(name: str, folder: Path) -> str | None:
     return "; ".join(failures)
 
 
-def _download(address: str, name: str, cache: Path) -> str | None:
-    """Download into the cache: temporary name, SHA-256, rename (pooch does these). None, or why it failed."""
+def _download(mirror: str, name: str, cache: Path) -> str | None:
+    """Download into the cache: temporary name, SHA-256, one retry, rename (pooch does these).
+
+    Returns:
+        None, or why it failed.
+    """
     import pooch
 
+    pooch.get_logger().setLevel("ERROR")
+    to_terminal = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)
+
+    def download(address: str, path: str, registry: Any) -> None:
+        with open(path, "wb") as file:
+            to_terminal(address, _Capped(file), registry)
+
+    registry = pooch.create(path=cache, base_url=f"{mirror}/", registry={name: SHA256[name]}, retry_if_failed=1)
     try:
-        pooch.retrieve(
-            address, SHA256[name], fname=name, path=cache, downloader=_capped_downloader(sys.stderr.isatty())
-        )
+        registry.fetch(name, downloader=download)
     except Exception as error:  # requests, urllib3, ssl and pooch share no base class
-        return f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
+        reason = error.__cause__ or error.__context__ or error
+        return f"{type(reason).__name__}: {' '.join(str(reason).split())[:120]}"
     return None
 
 
-def _capped_downloader(progressbar: bool) -> Any:
-    """Pooch's HTTPS downloader with a timeout, a few retries and a limit on the size."""
-    import pooch
-    import requests
+class _Capped:
+    """A file that refuses to grow beyond `LARGEST`, whatever the server announces."""
 
-    class Capped(pooch.HTTPDownloader):  # type: ignore[misc]
-        def __call__(self, url: str, output_file: Any, pooch: Any, check_only: bool = False) -> Any:
-            for attempt in (1, 2):
-                try:
-                    with requests.head(url, timeout=10, allow_redirects=True) as head:
-                        head.raise_for_status()
-                        size = int(head.headers.get("content-length", 0))
-                    break
-                except requests.HTTPError:
-                    raise
-                except requests.RequestException:
-                    if attempt == 2:
-                        raise
-            if size > LARGEST:
-                raise ValueError(f"{size} bytes announced; at most {LARGEST} allowed")
-            return super().__call__(url, output_file, pooch, check_only)
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.size = file, 0
 
-    return Capped(progressbar=progressbar, timeout=30)
+    def write(self, content: bytes) -> int:
+        """Write, or raise ValueError."""
+        self.size += len(content)
+        if self.size > LARGEST:
+            raise ValueError(f"more than {LARGEST} bytes")
+        return self.file.write(content)
 
 
 def _write_bundled(folder: Path) -> None:

@@ -69,6 +69,7 @@ def statistics(signal: Float, *, activation: str | None, quantiles: Sequence[flo
     """
     wide = signal.astype(np.float64)
     low, high = SATURATED.get(activation or "", (-np.inf, np.inf))
+    levels = np.quantile(signal, quantiles)
     return {
         "mean": float(wide.mean()),
         "std": float(wide.std()),
@@ -76,5 +77,5 @@ def statistics(signal: Float, *, activation: str | None, quantiles: Sequence[flo
         "zero_fraction": float(np.mean(signal == 0)),
         "dead_units": float(np.sum(np.all(signal == 0, axis=0))),
         "saturated_fraction": float(np.mean((wide < low) | (wide > high))),
-        **{f"q{round(100 * q):02d}": float(np.quantile(wide, q)) for q in quantiles},
+        **{f"q{round(100 * q):02d}": float(value) for q, value in zip(quantiles, levels, strict=True)},
     }

@@ -17,7 +17,7 @@ def main(params: Params) -> None:
     settings = params.activations
     images = mnist.read_images(Path("data/mnist/t10k-images-idx3-ubyte.gz"))
     labels = mnist.read_labels(Path("data/mnist/t10k-labels-idx1-ubyte.gz"))
-    x = images.reshape(len(images), -1).astype(np.float32) / 255
+    x = images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
     made_by = tables.provenance({"activations": settings}, params.seed)
     names = [f"hidden_{k}" for k in range(1, settings.network.hidden_layers + 1)]
     rows = []

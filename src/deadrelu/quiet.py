@@ -1,0 +1,28 @@
+"""TensorFlow without its greeting."""
+
+import os
+import sys
+import tempfile
+
+
+def start_tensorflow() -> None:
+    """Import TensorFlow and run a first operation; show what it writes to stderr only if that fails.
+
+    Its log level does not silence the notes on oneDNN and on absent GPU drivers, and turning oneDNN off would
+    change the arithmetic: so the file descriptor is redirected for this moment.
+    """
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as log:
+        os.dup2(log.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.zeros(1)
+        except BaseException:
+            log.seek(0)
+            os.write(stderr, log.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
