@@ -2,7 +2,7 @@
 
 import os
 import sys
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -59,7 +59,8 @@ def report() -> None:
     report.main(settings)
 
 
-UsageError = typer.BadParameter.__bases__[0]  # what typer raises on a wrong command line; it exports this child only
+# What typer raises on a wrong command line; it exports this child of it only.
+UsageError: type[Any] = typer.BadParameter.__bases__[0]
 
 
 def run() -> None:
@@ -71,7 +72,7 @@ def run() -> None:
     except InputError as error:
         message = str(error)
     except UsageError as error:
-        message = f"{error.format_message()} `deadrelu --help` lists what is allowed"  # type: ignore[attr-defined]
+        message = f"{error.format_message()} `deadrelu --help` lists what is allowed"
     except OSError as error:
         message = f"{error}; allowed: files and folders you can read and write, with space left"
     print(f"deadrelu: {message}", file=sys.stderr)

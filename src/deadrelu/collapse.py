@@ -5,15 +5,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from deadrelu.intervals import Rate, wilson
-
 Float = npt.NDArray[np.float32]
 
 PROBES = np.array([0.05, 0.15, 0.5, 1.0, 1.5], np.float32)
 """Where the notebook looked. All are positive: they say nothing of x < 0."""
-
-NOTEBOOK_RATES = {"relu": 0.956, "leaky_relu": 0.192}
-"""What the notebook printed, by activation."""
 
 
 class Spread(NamedTuple):
@@ -63,8 +58,3 @@ def probes_equal(probes: Float) -> npt.NDArray[np.bool_]:
 def collapsed(ranges: Float, tolerance: float) -> npt.NDArray[np.bool_]:
     """Networks whose predictions differ by no more than `tolerance`. A range that is not finite is no constant."""
     return np.isfinite(ranges) & (ranges <= tolerance)
-
-
-def rate_of(event: npt.NDArray[np.bool_]) -> Rate:
-    """Share of networks for which the event holds, with Wilson's 95 % interval."""
-    return wilson(int(event.sum()), len(event))

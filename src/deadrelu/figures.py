@@ -1,6 +1,7 @@
 """Figures: a long-form table in, a matplotlib figure out. One function each."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -16,13 +17,13 @@ COLOURS = {"tanh": "#0072b2", "sigmoid": "#009e73", "relu": "#d55e00", "leaky_re
 
 LINE_STYLES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     **sns.axes_style("whitegrid"),
     **sns.plotting_context("notebook"),
     "axes.edgecolor": MUTED,
     "axes.labelcolor": INK,
     "axes.titlesize": 11,
-    "axes.titleweight": "semibold",
+    "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "figure.dpi": 110,
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same bytes on every machine
@@ -121,10 +122,8 @@ def collapse_rates(rates: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 1.1 + 0.42 * len(rates)), layout="constrained")
         ax = figure.subplots()
-        rates = rates.reset_index(drop=True)
-        for i, row in rates.iterrows():
-            ax.plot([row["low"], row["high"]], [i, i], color="#0072b2", linewidth=3, solid_capstyle="butt")
         at = np.arange(len(rates))
+        ax.hlines(at, rates["low"], rates["high"], color="#0072b2", linewidth=3)
         ax.plot(rates["rate"], at, "o", color="#0072b2", label="measured, 95 % Wilson interval")
         ax.plot(rates["theory"], at, "|", color=INK, markersize=18, markeredgewidth=2, label="theory, exact")
         ax.plot(

@@ -1,7 +1,7 @@
 """Signals of a Keras model, forward and backward, layer by layer."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -79,3 +79,13 @@ def statistics(signal: Float, *, activation: str | None, quantiles: Sequence[flo
         "saturated_fraction": float(np.mean((wide < low) | (wide > high))),
         **{f"q{round(100 * q):02d}": float(value) for q, value in zip(quantiles, levels, strict=True)},
     }
+
+
+VANISHES, EXPLODES = 0.8, 1.25
+"""A signal vanishes when a layer leaves less than this share of it, and explodes when it leaves more than that:
+over ten layers, less than a ninth or more than nine times."""
+
+
+def verdict(ratio: float) -> Literal["vanishes", "holds", "explodes"]:
+    """Name what becomes of a signal that each layer multiplies by `ratio`."""
+    return "vanishes" if ratio < VANISHES else "explodes" if ratio > EXPLODES else "holds"

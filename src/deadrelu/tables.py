@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -99,6 +100,12 @@ def read(path: Path, schema: pa.Schema) -> pd.DataFrame:
         raise InputError(f"{path}: columns {table.schema.names}; allowed: {schema.names} with this version's types")
     frame: pd.DataFrame = table.to_pandas()
     return frame
+
+
+def made_by(path: Path) -> dict[str, Any]:
+    """What made a table, as written by `provenance`."""
+    found: dict[str, Any] = json.loads(pq.read_schema(path).metadata[b"deadrelu"])
+    return found
 
 
 def read_parts(folder: Path, schema: pa.Schema) -> pd.DataFrame:

@@ -1,0 +1,130 @@
+"""Sentences of the report, derived from its tables: none is typed that could be false."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from scipy.stats import fisher_exact
+
+from deadrelu import printed
+
+ALPHA = 0.05
+
+
+def percent(share: float) -> str:
+    """'94.3 %'."""
+    return f"{100 * share:.1f} %"
+
+
+def interval(low: float, high: float) -> str:
+    """'92.7 to 95.6 %'."""
+    return f"{100 * low:.1f} to {100 * high:.1f} %"
+
+
+def agrees_with_notebook(count: int, trials: int, notebook: float) -> tuple[bool, float]:
+    """Fisher's exact test of our rate against the notebook's, which is itself a sample of 1000.
+
+    Returns:
+        Whether the two are consistent at `ALPHA`, and the p value.
+    """
+    theirs = round(notebook * printed.NOTEBOOK_TRIALS)
+    table = [[count, trials - count], [theirs, printed.NOTEBOOK_TRIALS - theirs]]
+    p = float(fisher_exact(table)[1])
+    return p >= ALPHA, p
+
+
+def collapse_answer(rate: pd.Series, tolerance: float) -> str:
+    """The homework's second and third question.
+
+    Args:
+        rate: a row of `summaries.collapse_rates` for the event "constant".
+        tolerance: what "constant" means.
+    """
+    text = (
+        f"Of {rate['trials']:,} independent trainings, {rate['count']:,} collapse to a constant: "
+        f"{percent(rate['rate'])} (95 % interval {interval(rate['low'], rate['high'])}), where constant means that "
+        f"predictions differ by at most {tolerance:g} over the training inputs."
+    )
+    if pd.notna(rate["notebook"]):
+        agrees, p = agrees_with_notebook(rate["count"], rate["trials"], rate["notebook"])
+        verdict = "differ by no more than chance allows" if agrees else "differ by more than chance allows"
+        text += f" The notebook printed {rate['notebook']:g}; the two {verdict} (Fisher's exact test, p = {p:.2g})."
+    return text
+
+
+def against_lu(rate: pd.Series) -> str:
+    """Is it close to the 90 % and more that Lu et al. report?"""
+    bound = printed.LU_AT_LEAST
+    if rate["low"] > bound:
+        answer = f"Yes: the whole interval lies above {percent(bound)}"
+    elif rate["high"] < bound:
+        answer = f"No: the whole interval lies below {percent(bound)}"
+    else:
+        answer = f"Undecided: the interval contains {percent(bound)}"
+    return f"Lu et al. report more than {bound:.0%} (for |x|). {answer}."
+
+
+def born_dead(rate: pd.Series) -> str:
+    """Theory against the count before training; a row for the event "born_dead"."""
+    text = f"{percent(rate['rate'])} (interval {interval(rate['low'], rate['high'])}) are dead before training"
+    if pd.isna(rate["theory"]):
+        return f"{text}; no closed form is known here for this architecture."
+    inside = rate["low"] <= rate["theory"] <= rate["high"]
+    return f"{text}; theory's exact value, {percent(rate['theory'])}, lies {'inside' if inside else 'outside'} the interval."
+
+
+def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> str:
+    """Is there one criterion under which all of the notebook's numbers come out?
+
+    Args:
+        curve: `summaries.rate_by_tolerance`.
+        notebook: the notebook's rate of each case that has one.
+    """
+    if not notebook:
+        return "No case of this run has the notebook's settings, so its numbers are not compared."
+    agreeing = []
+    for tolerance, rows in curve.groupby("tolerance"):
+        counted = rows.set_index("case")
+        if all(
+            agrees_with_notebook(int(counted["count"][case]), int(counted["trials"][case]), rate)[0]
+            for case, rate in notebook.items()
+        ):
+            agreeing.append(tolerance)
+    numbers = " and ".join(f"{rate:g}" for rate in notebook.values())
+    if not agreeing:
+        return f"Under no tolerance on the whole interval do the notebook's {numbers} come out (Fisher's exact test)."
+    return (
+        f"With one tolerance between {agreeing[0]:.1g} and {agreeing[-1]:.1g} on the whole interval, our rates agree "
+        f"with the notebook's {numbers} (Fisher's exact test at {ALPHA:g} for each of the {len(curve) // curve['case'].nunique()} tolerances tried)."
+    )
+
+
+def sentence_list(names: Sequence[str]) -> str:
+    """'a', 'a and b', 'a; b; and c'; names may hold commas."""
+    if len(names) < 3:
+        return " and ".join(names) or "none"
+    return "; ".join(names[:-1]) + "; and " + names[-1]
+
+
+def healthy_panels(ratios: pd.DataFrame, labels: Mapping[str, str], kinds: Mapping[str, str], activation: str) -> str:
+    """Of the panels with this activation, which hold both the signal and its gradient?"""
+    of_kind = ratios[[kinds[case] == activation for case in ratios["case"]]]
+    holds = (of_kind["forward_verdict"] == "holds") & (of_kind["backward_verdict"] == "holds")
+    return sentence_list([labels[case] for case in of_kind["case"][holds]])
+
+
+def panel(ratio: pd.Series, label: str) -> str:
+    """What becomes of signal and gradient in one panel."""
+
+    def factor(direction: str) -> str:
+        text = f"×{ratio[direction]:.2f} a layer"
+        if pd.notna(ratio[f"{direction}_low"]):
+            text += f", 95 % interval {ratio[f'{direction}_low']:.2f} to {ratio[f'{direction}_high']:.2f}"
+        return text
+
+    text = (
+        f"{label}: the signal {ratio['forward_verdict']} ({factor('forward')}), "
+        f"the gradient {ratio['backward_verdict']} ({factor('backward')})"
+    )
+    if ratio["saturated_largest"] >= 0.01:
+        text += f"; {interval(ratio['saturated_least'], ratio['saturated_largest'])} of the outputs are saturated"
+    return text + "."

@@ -1,0 +1,118 @@
+"""From the tables of the stages to the small tables of the report: one row per number that it shows."""
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t as student
+
+from deadrelu import collapse, printed, theory
+from deadrelu.intervals import wilson
+from deadrelu.params import CollapseCase, Params
+from deadrelu.signals import verdict
+
+TOLERANCES = np.logspace(-8, 0, 81)
+
+
+def signal_ratios(summary: pd.DataFrame) -> pd.DataFrame:
+    """What one layer does to the signal (forward) and to its gradient (backward), for each case.
+
+    Args:
+        summary: columns case, layer, std, gradient_rms, saturated_fraction, zero_fraction.
+
+    Returns:
+        Columns case; forward, forward_low, forward_high: factor of the standard deviation per layer, a geometric
+        mean over layers with its 95 % t interval (NaN below three layers); backward…: the same for the rms of the
+        gradient, from a layer to the one before; their verdicts; saturated and zero: least and largest share.
+    """
+    rows = []
+    for case, layers in summary.sort_values("layer").groupby("case", sort=False):
+        row: dict[str, object] = {"case": case}
+        signals = {"forward": layers["std"].to_numpy(), "backward": layers["gradient_rms"].to_numpy()[::-1]}
+        for direction, strength in signals.items():
+            row |= dict(zip([direction, f"{direction}_low", f"{direction}_high"], _factor(strength), strict=True))
+            row[f"{direction}_verdict"] = verdict(float(row[direction]))  # type: ignore[arg-type]
+        for name in ("saturated", "zero"):
+            share = layers[f"{name}_fraction"]
+            row |= {f"{name}_least": share.min(), f"{name}_largest": share.max()}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _factor(strength: np.ndarray) -> tuple[float, float, float]:
+    """Geometric mean of the factors between neighbours, with its 95 % t interval; 0 when the signal dies out."""
+    if len(strength) < 2:
+        return 1.0, np.nan, np.nan
+    if not np.all(strength > 0):
+        return 0.0, np.nan, np.nan
+    logs = np.diff(np.log(strength))
+    mean, n = float(logs.mean()), len(logs)
+    half = float(student.ppf(0.975, n - 1) * logs.std(ddof=1) / np.sqrt(n)) if n > 1 else np.nan
+    return float(np.exp(mean)), float(np.exp(mean - half)), float(np.exp(mean + half))
+
+
+def collapse_rates(trials: dict[str, pd.DataFrame], params: Params) -> pd.DataFrame:
+    """How often each event happened, for each case.
+
+    Args:
+        trials: one row per trial, the table of each case.
+        params: the settings that made them.
+
+    Returns:
+        Columns case, event, trials, count, rate, low, high (95 % Wilson), notebook, theory (NaN: none).
+        Events: constant (within the tolerance on the training interval), probes_equal, dead, born_dead.
+    """
+    rows = []
+    for key, frame in trials.items():
+        notebook = printed.notebook_rate(params, key)
+        events = {
+            "constant": (collapse.collapsed(frame["range"].to_numpy(), params.collapse.tolerance), notebook, None),
+            "probes_equal": (frame["probes_equal"].to_numpy(), notebook, None),
+            "dead": (frame["dead"].to_numpy(), None, None),
+            "born_dead": (frame["born_dead"].to_numpy(), None, _born_dead(params.collapse.cases[key])),
+        }
+        for event, (happened, in_print, exact) in events.items():
+            count = int(happened.sum())
+            row = {"case": key, "event": event, "trials": len(frame), "count": count}
+            rows.append(row | wilson(count, len(frame))._asdict() | {"notebook": in_print, "theory": exact})
+    return pd.DataFrame(rows).astype({"notebook": float, "theory": float})
+
+
+def _born_dead(case: CollapseCase) -> float | None:
+    """Leaky ReLU maps nothing but 0 to 0, so it is born dead with probability 0."""
+    return 0.0 if case.negative_slope else theory.born_dead_on_interval(case.widths)
+
+
+def rate_by_tolerance(trials: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Collapse rate of each case under every tolerance of `TOLERANCES`.
+
+    Returns:
+        Columns case, tolerance, trials, count, rate, low, high (95 % Wilson).
+    """
+    rows = []
+    for key, frame in trials.items():
+        ranges = frame["range"].to_numpy()
+        for tolerance in TOLERANCES:
+            count = int(collapse.collapsed(ranges, tolerance).sum())
+            row = {"case": key, "tolerance": tolerance, "trials": len(frame), "count": count}
+            rows.append(row | wilson(count, len(frame))._asdict())
+    return pd.DataFrame(rows)
+
+
+def half_lines(trials: dict[str, pd.DataFrame], tolerance: float) -> pd.DataFrame:
+    """How far the notebook's probes, all positive, stand for the whole interval.
+
+    Returns:
+        Columns case, trials; probes_only: trials with exactly equal probes that are not constant on the interval;
+        positive_only, negative_only: constant within the tolerance on that half-line alone.
+    """
+    rows = []
+    for key, frame in trials.items():
+        constant, low, high = (
+            collapse.collapsed(frame[name].to_numpy(), tolerance) for name in ("range", "range_low", "range_high")
+        )
+        counts = {
+            "probes_only": np.sum(frame["probes_equal"] & ~constant),
+            "positive_only": np.sum(high & ~low),
+            "negative_only": np.sum(low & ~high),
+        }
+        rows.append({"case": key, "trials": len(frame)} | counts)
+    return pd.DataFrame(rows)
