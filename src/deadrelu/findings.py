@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 from scipy.stats import fisher_exact
 
@@ -27,7 +28,7 @@ def agrees_with_notebook(count: int, trials: int, notebook: float) -> tuple[bool
         Whether the two are consistent at `ALPHA`, and the p value.
     """
     theirs = round(notebook * printed.NOTEBOOK_TRIALS)
-    table = [[count, trials - count], [theirs, printed.NOTEBOOK_TRIALS - theirs]]
+    table = np.array([[count, trials - count], [theirs, printed.NOTEBOOK_TRIALS - theirs]])
     p = float(fisher_exact(table)[1])
     return p >= ALPHA, p
 
@@ -68,8 +69,8 @@ def born_dead(rate: pd.Series) -> str:
     text = f"{percent(rate['rate'])} (interval {interval(rate['low'], rate['high'])}) are dead before training"
     if pd.isna(rate["theory"]):
         return f"{text}; no closed form is known here for this architecture."
-    inside = rate["low"] <= rate["theory"] <= rate["high"]
-    return f"{text}; theory's exact value, {percent(rate['theory'])}, lies {'inside' if inside else 'outside'} the interval."
+    side = "inside" if rate["low"] <= rate["theory"] <= rate["high"] else "outside"
+    return f"{text}; theory's exact value, {percent(rate['theory'])}, lies {side} the interval."
 
 
 def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> str:
@@ -93,8 +94,9 @@ def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> str:
     if not agreeing:
         return f"Under no tolerance on the whole interval do the notebook's {numbers} come out (Fisher's exact test)."
     return (
-        f"With one tolerance between {agreeing[0]:.1g} and {agreeing[-1]:.1g} on the whole interval, our rates agree "
-        f"with the notebook's {numbers} (Fisher's exact test at {ALPHA:g} for each of the {len(curve) // curve['case'].nunique()} tolerances tried)."
+        f"Under {len(agreeing)} of {curve['tolerance'].nunique()} tolerances tried, from {agreeing[0]:.1g} to "
+        f"{agreeing[-1]:.1g} on the whole interval, our rates agree with the notebook's {numbers} "
+        f"(Fisher's exact test for each, p ≥ {ALPHA:g})."
     )
 
 

@@ -1,0 +1,89 @@
+"""Pieces of the report as HTML, and the notebook as one self-contained page."""
+
+import base64
+import html
+import io
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+TEMPLATES = Path(__file__).parent
+"""Holds `report_template/`."""
+
+
+def figure(drawn: Figure, path: Path, *, alt: str, caption: str) -> str:
+    """Save a figure as PNG and return it as HTML with its image inside.
+
+    Args:
+        drawn: the figure.
+        path: where the PNG goes; its bytes depend on the figure alone.
+        alt: what the figure shows, for those who cannot see it.
+        caption: text below; stands alone.
+    """
+    png = io.BytesIO()
+    drawn.savefig(png, format="png", metadata={"Software": None})  # no matplotlib version in the file
+    path.write_bytes(png.getvalue())
+    source = f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"
+    image = f'<img src="{source}" alt="{html.escape(alt, quote=True)}">'
+    return f"<figure>{image}<figcaption>{html.escape(caption)}</figcaption></figure>"
+
+
+def table(frame: pd.DataFrame, *, caption: str) -> str:
+    """A table of ready-made strings as HTML."""
+    body = frame.to_html(index=False, border=0)
+    return (
+        f'<div class="scroll">{body.replace("<thead>", f"<caption>{html.escape(caption)}</caption><thead>", 1)}</div>'
+    )
+
+
+def bullets(sentences: list[str]) -> str:
+    """Sentences as a Markdown list."""
+    return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def run_notebook(notebook: Path, parameters: dict[str, str], scratch: Path) -> str:
+    """Run a notebook and return it as one HTML page: no input cells, no request to any host, no dates.
+
+    Args:
+        notebook: with a cell tagged `parameters`.
+        parameters: values for that cell.
+        scratch: a folder for the executed copy.
+    """
+    import nbformat
+    import papermill
+    from nbconvert import HTMLExporter
+    from traitlets.config import Config
+
+    executed = papermill.execute_notebook(
+        notebook,
+        scratch / notebook.name,
+        parameters,
+        kernel_name="python3",
+        progress_bar=False,
+        record_timing=False,
+        extra_arguments=["--log-level=ERROR"],
+    )
+    exporter = HTMLExporter(
+        template_name="report_template",
+        extra_template_basedirs=[str(TEMPLATES)],
+        exclude_input=True,
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+        exclude_anchor_links=True,
+        config=Config(),
+    )
+    text, _ = exporter.from_notebook_node(_cleaned(nbformat.from_dict(executed)))
+    return str(text)
+
+
+def _cleaned(notebook: Any) -> Any:
+    """Drop what papermill adds at random: cell ids and run metadata."""
+    notebook.metadata.pop("papermill", None)
+    notebook.metadata.get("language_info", {}).pop("version", None)
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"
+        for key in ("papermill", "execution"):
+            cell.metadata.pop(key, None)
+    return notebook
