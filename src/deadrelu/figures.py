@@ -1,5 +1,6 @@
 """Figures: a long-form table in, a matplotlib figure out. One function each."""
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,13 +10,21 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from deadrelu.labels import Panel
 
 INK = "#1f2933"
 MUTED = "#7b8794"
-COLOURS = {"tanh": "#0072b2", "sigmoid": "#009e73", "relu": "#d55e00", "leaky_relu": "#56b4e9"}
-"""By activation; from Okabe and Ito's palette, which colour-blind readers can tell apart."""
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#6b4c9a", "#8c6d31")
+"""The first six are Okabe and Ito's, which colour-blind readers can tell apart."""
 
-LINE_STYLES = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
+COLOURS = {"relu": "#d55e00", "leaky_relu": "#0072b2"}
+"""Of the narrow networks, by activation."""
+
+MARKERS = "osD^vPX*"
+WIDEST = 4
+"""Panels side by side: more would be too small to read."""
 
 STYLE: dict[Any, Any] = {
     **sns.axes_style("whitegrid"),
@@ -25,7 +34,7 @@ STYLE: dict[Any, Any] = {
     "axes.titlesize": 11,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
-    "figure.dpi": 110,
+    "figure.dpi": 144,
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same bytes on every machine
     "grid.color": "#e4e7eb",
     "text.color": INK,
@@ -34,36 +43,59 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def activation_violins(activations: pd.DataFrame, labels: Mapping[str, str], kinds: Mapping[str, str]) -> Figure:
-    """Draw one panel per case with one violin per hidden layer; exact zeros stand apart, as a percentage.
+def _by_activation(panels: Mapping[str, Panel]) -> dict[str, list[str]]:
+    """Cases of each activation function, both in the order given."""
+    groups: dict[str, list[str]] = {}
+    for case, panel in panels.items():
+        groups.setdefault(panel.activation, []).append(case)
+    return groups
 
-    A violin is a smooth density and would hide that half of a ReLU layer is exactly 0.
+
+def _colours(panels: Mapping[str, Panel]) -> dict[str, str]:
+    """One colour per initializer, the same in every figure."""
+    initializers = dict.fromkeys(panel.initializer for panel in panels.values())
+    return dict(zip(initializers, itertools.cycle(PALETTE), strict=False))
+
+
+def activation_violins(activations: pd.DataFrame, summary: pd.DataFrame, panels: Mapping[str, Panel]) -> Figure:
+    """Draw one violin per hidden layer, one panel per case, one row of panels per activation function.
+
+    A violin is a smooth density and would hide that half of a ReLU layer is exactly 0: violins show the other
+    values, and the share of exact zeros (of the whole layer, not of the sample) stands below.
 
     Args:
-        activations: columns case, layer, activation.
-        labels: title of each case; the order of the panels.
-        kinds: activation function of each case.
+        activations: a sample of each layer; columns case, layer, activation.
+        summary: columns case, layer, zero_fraction.
+        panels: names of each case.
     """
-    columns = min(4, len(labels))
-    rows = -(-len(labels) // columns)
+    rows = [
+        (activation, cases[at : at + WIDEST])
+        for activation, cases in _by_activation(panels).items()
+        for at in range(0, len(cases), WIDEST)
+    ]
+    columns = max(len(cases) for _, cases in rows)
+    colours = _colours(panels)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(3.3 * columns, 2.7 * rows), layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False).ravel()
-        for ax, (case, label) in zip(axes, labels.items(), strict=False):
-            _violins(ax, activations[activations["case"] == case], COLOURS[kinds[case]])
-            ax.set_title(label.replace(", ", "\n", 1), linespacing=1.3)
-        for ax in axes[len(labels) :]:
-            ax.set_visible(False)
+        figure = Figure(figsize=(3.2 * max(columns, 2), 2.7 * len(rows)), layout="constrained")
+        grid = figure.subplots(len(rows), columns, squeeze=False)
+        for axes, (activation, cases) in zip(grid, rows, strict=True):
+            for ax, case in itertools.zip_longest(axes, cases):
+                if case is None:
+                    ax.set_visible(False)
+                    continue
+                zeros = summary[summary["case"] == case].set_index("layer")["zero_fraction"]
+                initializer = panels[case].initializer
+                _violins(ax, activations[activations["case"] == case], zeros, colours[initializer])
+                ax.set_title(f"{activation}\n{initializer}", linespacing=1.3)
     return figure
 
 
-def _violins(ax: Axes, panel: pd.DataFrame, colour: str) -> None:
-    zero = panel["activation"] == 0
+def _violins(ax: Axes, sample: pd.DataFrame, zeros: pd.Series, colour: str) -> None:
     sns.violinplot(
-        panel[~zero],
+        sample[sample["activation"] != 0],
         x="layer",
         y="activation",
-        order=sorted(panel["layer"].unique()),
+        order=list(zeros.index),
         density_norm="width",
         cut=0,
         inner=None,
@@ -72,43 +104,39 @@ def _violins(ax: Axes, panel: pd.DataFrame, colour: str) -> None:
         ax=ax,
     )
     ax.set(xlabel="hidden layer", ylabel="")
-    if zero.any():
-        share = zero.groupby(panel["layer"]).mean()
-        ticks = [f"{layer}\n{_percent(value)}" for layer, value in share.items()]
-        ax.set_xticks(range(len(ticks)), ticks)
-        ax.set_xlabel("hidden layer / exactly 0")
+    if zeros.max() >= 0.005:
+        ax.set_xticks(range(len(zeros)), [f"{layer}\n{100 * share:.0f} %" for layer, share in zeros.items()])
+        ax.set_xlabel("hidden layer, share exactly 0")
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+def signal_strength(summary: pd.DataFrame, panels: Mapping[str, Panel]) -> Figure:
+    """Draw the strength of the signal (above) and of its gradient (below) by layer, a column per activation function.
 
-
-def signal_strength(summary: pd.DataFrame, labels: Mapping[str, str], kinds: Mapping[str, str]) -> Figure:
-    """Draw the strength of the signal forward and of the gradient backward, layer by layer, on log axes.
+    The axes are logarithmic, so that a constant factor per layer is a straight line. Values of 0 are left out.
 
     Args:
         summary: columns case, layer, std, gradient_rms.
-        labels: name of each case in the legend.
-        kinds: activation function of each case: its colour.
+        panels: names of each case.
     """
+    groups, colours = _by_activation(panels), _colours(panels)
+    markers = dict(zip(colours, itertools.cycle(MARKERS), strict=False))
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(11, 4.8), layout="constrained")
-        forward, backward = figure.subplots(1, 2)
-        used: dict[str, int] = {}
-        for case, label in labels.items():
-            rows = summary[summary["case"] == case].sort_values("layer")
-            style = LINE_STYLES[used.setdefault(kinds[case], 0) % len(LINE_STYLES)]
-            used[kinds[case]] += 1
-            for ax, column in ((forward, "std"), (backward, "gradient_rms")):
-                drawn = rows[rows[column] > 0]
-                ax.plot(
-                    drawn["layer"], drawn[column], color=COLOURS[kinds[case]], linestyle=style, marker="o", label=label
-                )
-        forward.set(title="Activations: standard deviation", xlabel="hidden layer", yscale="log")
-        backward.set(title="Gradient with respect to activations: rms", xlabel="hidden layer", yscale="log")
-        for ax in (forward, backward):
-            ax.set_xticks(sorted(summary["layer"].unique()))
-        figure.legend(*forward.get_legend_handles_labels(), loc="outside right center", fontsize=9, frameon=False)
+        figure = Figure(figsize=(max(3.4 * len(groups), 7), 6.2), layout="constrained")
+        grid = figure.subplots(2, len(groups), sharex=True, sharey="row", squeeze=False)
+        for axes, (activation, cases) in zip(grid.T, groups.items(), strict=True):
+            for case in cases:
+                rows = summary[summary["case"] == case].sort_values("layer")
+                name = panels[case].initializer
+                for ax, column in zip(axes, ("std", "gradient_rms"), strict=True):
+                    drawn = rows[rows[column] > 0]
+                    ax.plot(drawn["layer"], drawn[column], color=colours[name], marker=markers[name], markersize=5)
+            axes[0].set_title(activation)
+            axes[1].set_xlabel("hidden layer")
+        grid[0, 0].set(ylabel="standard deviation\nof the activations", yscale="log")
+        grid[1, 0].set(ylabel="rms of the gradient\nwith respect to them", yscale="log")
+        grid[0, 0].set_xticks(sorted(summary["layer"].unique()))
+        handles = [Line2D([], [], color=colours[n], marker=markers[n], markersize=5, label=n) for n in colours]
+        figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=10)
     return figure
 
 

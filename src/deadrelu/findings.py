@@ -1,12 +1,14 @@
 """Sentences of the report, derived from its tables: none is typed that could be false."""
 
 from collections.abc import Mapping, Sequence
+from math import gcd
 
 import numpy as np
 import pandas as pd
-from scipy.stats import fisher_exact
+from scipy.stats import binomtest, fisher_exact
 
 from deadrelu import printed
+from deadrelu.labels import Panel
 
 ALPHA = 0.05
 
@@ -61,7 +63,7 @@ def against_lu(rate: pd.Series) -> str:
         answer = f"No: the whole interval lies below {percent(bound)}"
     else:
         answer = f"Undecided: the interval contains {percent(bound)}"
-    return f"Lu et al. report more than {bound:.0%} (for |x|). {answer}."
+    return f"Lu et al. report more than {percent(bound)} (for |x|). {answer}."
 
 
 def born_dead(rate: pd.Series) -> str:
@@ -69,8 +71,11 @@ def born_dead(rate: pd.Series) -> str:
     text = f"{percent(rate['rate'])} (interval {interval(rate['low'], rate['high'])}) are dead before training"
     if pd.isna(rate["theory"]):
         return f"{text}; no closed form is known here for this architecture."
-    side = "inside" if rate["low"] <= rate["theory"] <= rate["high"] else "outside"
-    return f"{text}; theory's exact value, {percent(rate['theory'])}, lies {side} the interval."
+    p = float(binomtest(rate["count"], rate["trials"], rate["theory"]).pvalue)
+    return (
+        f"{text}; theory's exact value is {percent(rate['theory'])}, and chance alone makes a deviation at least as "
+        f"large with probability {p:.2g}."
+    )
 
 
 def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> str:
@@ -107,11 +112,21 @@ def sentence_list(names: Sequence[str]) -> str:
     return "; ".join(names[:-1]) + "; and " + names[-1]
 
 
-def healthy_panels(ratios: pd.DataFrame, labels: Mapping[str, str], kinds: Mapping[str, str], activation: str) -> str:
+def healthy_panels(ratios: pd.DataFrame, panels: Mapping[str, Panel], activation: str) -> str:
     """Of the panels with this activation, which hold both the signal and its gradient?"""
-    of_kind = ratios[[kinds[case] == activation for case in ratios["case"]]]
-    holds = (of_kind["forward_verdict"] == "holds") & (of_kind["backward_verdict"] == "holds")
-    return sentence_list([labels[case] for case in of_kind["case"][holds]])
+    holds = (ratios["forward_verdict"] == "holds") & (ratios["backward_verdict"] == "holds")
+    return sentence_list(
+        [panels[case].initializer for case in ratios["case"][holds] if panels[case].activation == activation]
+    )
+
+
+def units_sampled(width: int, every: int) -> str:
+    """Which units every so many values of a flattened (image, unit) array belong to."""
+    units = width // gcd(width, every)
+    text = f"Every {every}th value of the flattened (image, unit) array is kept"
+    if units == width:
+        return f"{text}, which meets all {width} units of a layer."
+    return f"{text}, as the notebook did: that meets only {units} of the {width} units of a layer, always the same."
 
 
 def panel(ratio: pd.Series, label: str) -> str:

@@ -1,14 +1,27 @@
 """Readable names, made from the settings and never typed: titles cannot disagree with what was run."""
 
+from typing import NamedTuple
+
 from deadrelu.initializers import label as initializer_label
 from deadrelu.params import ActivationCase, CollapseCase
 
 ACTIVATIONS = {"relu": "ReLU", "tanh": "tanh", "sigmoid": "sigmoid", "leaky_relu": "Leaky ReLU"}
 
 
-def panel(case: ActivationCase) -> str:
-    """'tanh, Glorot normal'."""
-    return f"{ACTIVATIONS[case.activation]}, {initializer_label(case.initializer)}"
+class Panel(NamedTuple):
+    """What a case of `activations` is called."""
+
+    activation: str
+    initializer: str
+
+    def __str__(self) -> str:
+        """'tanh, Glorot normal'."""
+        return f"{self.activation}, {self.initializer}"
+
+
+def panel(case: ActivationCase) -> Panel:
+    """Panel('tanh', 'Glorot normal')."""
+    return Panel(ACTIVATIONS[case.activation], initializer_label(case.initializer))
 
 
 def narrow_network(case: CollapseCase) -> str:

@@ -10,6 +10,7 @@ import os
 import shutil
 import struct
 import sys
+import time
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -33,8 +34,11 @@ MIRRORS = (
 LARGEST = 16 * 2**20
 """Bytes after which a download is given up: the largest file has 9.9 million."""
 
-TIMEOUT = 20
-"""Seconds without an answer after which a mirror is given up."""
+TIMEOUT = (5, 20)
+"""Seconds after which a mirror is given up: to connect, and between two pieces of an answer."""
+
+LONGEST = 300
+"""Seconds after which a download is given up, however steadily it drips."""
 
 BUNDLED_SHA256 = (
     "2913c6b6527114b7307e1086335a7665e3f94c74aba3d67525e6f116bf5ae20f",
@@ -59,7 +63,9 @@ def fetch(folder: Path, source: Literal["auto", "official", "bundled"]) -> Liter
         return "official"
     remedy = "offline, set MNIST_DIR to a folder with the four official *-ubyte.gz files, or data.mnist.source: bundled"
     if source == "official":
-        raise InputError(f"data.mnist.source: official MNIST is out of reach ({failure}); {remedy}")
+        raise InputError(
+            f"params.yaml:data.mnist.source: received 'official', which is out of reach ({failure}); allowed: {remedy}"
+        )
     print(
         f"deadrelu: official MNIST is out of reach ({failure}); using the 5,000 bundled digits. To have the "
         "official ones: MNIST_DIR=FOLDER dvc repro --force data@mnist",
@@ -96,22 +102,30 @@ def _fetch_official(name: str, folder: Path) -> str | None:
     """Copy or download one file; None, or why every source failed."""
     given = os.environ.get("MNIST_DIR")
     cache = Path(platformdirs.user_cache_dir("deadrelu")) / "mnist"
-    failures = [] if given else ["MNIST_DIR: not set"]
-    for local in ([Path(given) / name] if given else []) + [cache / name]:
-        if not local.is_file():
-            failures.append(f"{local}: no such file")
-        elif hashlib.sha256(local.read_bytes()).hexdigest() != SHA256[name]:
-            failures.append(f"{local}: wrong SHA-256")
-        else:
-            shutil.copyfile(local, folder / name)
-            return None
+    outcomes = [_copy(Path(given) / name, folder) if given else "MNIST_DIR: not set"]
+    if outcomes[-1] is not None:
+        outcomes.append(_copy(cache / name, folder))
     for mirror in MIRRORS:
-        if failure := _download(mirror, name, cache):
-            failures.append(f"{mirror}/{name}: {failure}")
-        else:
-            shutil.copyfile(cache / name, folder / name)
-            return None
-    return "; ".join(failures)
+        if outcomes[-1] is None:
+            break
+        outcomes.append(_download(mirror, name, cache) or _copy(cache / name, folder))
+    failures = [outcome for outcome in outcomes if outcome is not None]
+    if len(failures) == len(outcomes):
+        return "; ".join(failures)
+    if given and failures:
+        print(f"deadrelu: MNIST_DIR passed over ({failures[0]})", file=sys.stderr)
+    return None
+
+
+def _copy(source: Path, folder: Path) -> str | None:
+    """Copy one of the official files into a folder; None, or why it is none."""
+    if not source.is_file():
+        return f"{source}: no such file"
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    if digest != SHA256[source.name]:
+        return f"{source}: SHA-256 is {digest[:8]}…, allowed: {SHA256[source.name][:8]}…"
+    shutil.copyfile(source, folder / source.name)
+    return None
 
 
 def _download(mirror: str, name: str, cache: Path) -> str | None:
@@ -134,21 +148,23 @@ def _download(mirror: str, name: str, cache: Path) -> str | None:
         registry.fetch(name, downloader=download)
     except Exception as error:  # requests, urllib3, ssl and pooch share no base class
         reason = error.__cause__ or error.__context__ or error
-        return f"{type(reason).__name__}: {' '.join(str(reason).split())[:120]}"
+        return f"{mirror}/{name}: {type(reason).__name__}: {' '.join(str(reason).split())[:120]}"
     return None
 
 
 class _Capped:
-    """A file that refuses to grow beyond `LARGEST`, whatever the server announces."""
+    """A file that refuses to grow beyond `LARGEST` or for longer than `LONGEST`, whatever the server announces."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self.file, self.size = file, 0
+        self.file, self.size, self.end = file, 0, time.monotonic() + LONGEST
 
     def write(self, content: bytes) -> int:
         """Write, or raise ValueError."""
         self.size += len(content)
         if self.size > LARGEST:
             raise ValueError(f"more than {LARGEST} bytes")
+        if time.monotonic() > self.end:
+            raise ValueError(f"not complete after {LONGEST} s")
         return self.file.write(content)
 
 

@@ -2,9 +2,8 @@
 
 from typing import Any, Literal
 
-import numpy as np
-
 from deadrelu.initializers import Settings, keras_initializer
+from deadrelu.streams import LAYERS, stream
 
 
 def mlp(
@@ -24,7 +23,7 @@ def mlp(
     """
     import keras
 
-    seeds = np.random.SeedSequence([seed]).generate_state(hidden_layers + 2).tolist()
+    seeds = stream(seed, LAYERS).integers(2**31, size=hidden_layers + 2).tolist()
     if layer_seeds == "shared":
         seeds = [seed] * len(seeds)
 

@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +44,14 @@ def bullets(sentences: list[str]) -> str:
     return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
-def run_notebook(notebook: Path, parameters: dict[str, str], scratch: Path) -> str:
+def run_notebook(notebook: Path, parameters: dict[str, Path], scratch: Path) -> str:
     """Run a notebook and return it as one HTML page: no input cells, no request to any host, no dates.
 
     Args:
         notebook: with a cell tagged `parameters`.
-        parameters: values for that cell.
+        parameters: paths for that cell.
         scratch: a folder for the executed copy.
     """
-    import nbformat
     import papermill
     from nbconvert import HTMLExporter
     from traitlets.config import Config
@@ -59,9 +59,9 @@ def run_notebook(notebook: Path, parameters: dict[str, str], scratch: Path) -> s
     executed = papermill.execute_notebook(
         notebook,
         scratch / notebook.name,
-        parameters,
+        {name: str(path) for name, path in parameters.items()},
         kernel_name="python3",
-        progress_bar=False,
+        progress_bar=sys.stderr.isatty(),
         record_timing=False,
         extra_arguments=["--log-level=ERROR"],
     )
@@ -74,7 +74,7 @@ def run_notebook(notebook: Path, parameters: dict[str, str], scratch: Path) -> s
         exclude_anchor_links=True,
         config=Config(),
     )
-    text, _ = exporter.from_notebook_node(_cleaned(nbformat.from_dict(executed)))
+    text, _ = exporter.from_notebook_node(_cleaned(executed))
     return str(text)
 
 

@@ -19,7 +19,7 @@ def start_tensorflow() -> None:
             import tensorflow as tf
 
             tf.zeros(1)
-        except BaseException:
+        except Exception:
             log.seek(0)
             os.write(stderr, log.read())
             raise

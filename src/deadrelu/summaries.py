@@ -24,7 +24,8 @@ def signal_ratios(summary: pd.DataFrame) -> pd.DataFrame:
         gradient, from a layer to the one before; their verdicts; saturated and zero: least and largest share.
     """
     rows = []
-    for case, layers in summary.sort_values("layer").groupby("case", sort=False):
+    for case, rows_of_case in summary.groupby("case", sort=False):
+        layers = rows_of_case.sort_values("layer")
         row: dict[str, object] = {"case": case}
         signals = {"forward": layers["std"].to_numpy(), "backward": layers["gradient_rms"].to_numpy()[::-1]}
         for direction, strength in signals.items():

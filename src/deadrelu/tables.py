@@ -1,17 +1,11 @@
-"""Parquet tables: schemas, provenance, atomic writes, checked reads."""
+"""Parquet tables: schemas, provenance, writes, checked reads."""
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -68,7 +62,7 @@ def provenance(params: dict[str, BaseModel | object], seed: int) -> dict[str, ob
 
 
 def write(path: Path, columns: pd.DataFrame | dict[str, object], schema: pa.Schema, made_by: dict[str, object]) -> None:
-    """Write a table whole or not at all: under a temporary name that readers ignore, then renamed."""
+    """Write a table into a folder that is being filled (`files.new_folder` makes it appear whole or not at all)."""
     schema = schema.with_metadata({"deadrelu": json.dumps(made_by, sort_keys=True)})
     if isinstance(columns, pd.DataFrame):
         table = pa.Table.from_pandas(columns, schema=schema, preserve_index=False).replace_schema_metadata(
@@ -76,12 +70,7 @@ def write(path: Path, columns: pd.DataFrame | dict[str, object], schema: pa.Sche
         )
     else:
         table = pa.table(columns, schema=schema)
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        pq.write_table(table, temporary, compression="zstd")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    pq.write_table(table, path, compression="zstd")
 
 
 def read(path: Path, schema: pa.Schema) -> pd.DataFrame:
@@ -114,47 +103,3 @@ def read_parts(folder: Path, schema: pa.Schema) -> pd.DataFrame:
     if not parts:
         raise InputError(f"{folder}: no part-*.parquet; `dvc repro` makes them")
     return pd.concat([read(part, schema) for part in parts], ignore_index=True)
-
-
-@contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """Fill a temporary folder that takes the place of `path` when all went well, and vanishes otherwise."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-        temporary.chmod(0o755)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error}; allowed: a folder you can write to") from None
-    try:
-        yield temporary
-        shutil.rmtree(path, ignore_errors=True)
-        temporary.rename(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.tmp")
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error}") from None
-
-
-def rounded(tree: object) -> object:
-    """A nested dictionary with floats of 6 significant digits: beyond them, machines differ."""
-    if isinstance(tree, dict):
-        return {key: rounded(value) for key, value in tree.items()}
-    if isinstance(tree, (float, np.floating)):
-        if not np.isfinite(tree):
-            raise ValueError(f"a metric must be finite, got {tree}")
-        return float(f"{tree:.6g}")
-    return int(tree) if isinstance(tree, np.integer) else tree
-
-
-def metrics_json(tree: dict[str, object]) -> str:
-    """`reports/metrics.json` as text."""
-    return json.dumps(rounded(tree), indent=2, allow_nan=False) + "\n"

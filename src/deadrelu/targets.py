@@ -5,6 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from deadrelu.streams import TARGET, stream
+
 Array = npt.NDArray[np.float64]
 
 FUNCTIONS: dict[str, Callable[[Array], Array]] = {"x_sin_x": lambda x: x * np.sin(x)}
@@ -20,5 +22,5 @@ def sample(
         x and function(x), each of shape (points,), float32. The value is computed in float64 from the
         rounded x, so that the pair is as exact as float32 can hold.
     """
-    x = np.random.default_rng([seed]).uniform(low, high, points).astype(np.float32)
+    x = stream(seed, TARGET).uniform(low, high, points).astype(np.float32)
     return x, FUNCTIONS[function](x.astype(np.float64)).astype(np.float32)

@@ -17,6 +17,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from deadrelu.streams import ORDER, WEIGHTS, stream
+
 Float = npt.NDArray[np.float32]
 
 CHUNK = 256
@@ -107,13 +109,13 @@ def run(
 
 def draw_weights(network: Network, seed: int, trial: int) -> Float:
     """Initial weights of one trial, shape (n_weights,), float32: kernel by kernel in C order."""
-    rng = np.random.default_rng([seed, trial, 0])
+    rng = stream(seed, WEIGHTS, trial)
     return np.concatenate([network.initialize(rng, *layer).ravel() for layer in network.layers]).astype(np.float32)
 
 
 def epoch_order(n_points: int, seed: int, trial: int, epoch: int) -> npt.NDArray[np.int32]:
     """The order in which a trial sees the points in an epoch: a permutation, shape (n_points,), int32."""
-    return np.random.default_rng([seed, trial, 1 + epoch]).permutation(n_points).astype(np.int32)
+    return stream(seed, ORDER, trial, epoch).permutation(n_points).astype(np.int32)
 
 
 def predict(network: Network, weights: Float, x: Float) -> Float:

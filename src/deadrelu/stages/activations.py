@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from rich.progress import track
 
-from deadrelu import mnist, networks, signals, tables
+from deadrelu import files, mnist, networks, signals, tables
 from deadrelu.params import Params
 
 FOLDER = Path("data/activations")
@@ -21,7 +21,7 @@ def main(params: Params) -> None:
     made_by = tables.provenance({"activations": settings}, params.seed)
     names = [f"hidden_{k}" for k in range(1, settings.network.hidden_layers + 1)]
     rows = []
-    with tables.new_folder(FOLDER) as folder:
+    with files.new_folder(FOLDER) as folder:
         for key, case in track(settings.cases.items(), description="activations"):
             model = networks.mlp(
                 settings.network.hidden_layers,

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
-from deadrelu import collapse, initializers, tables, trials
+from deadrelu import collapse, files, initializers, tables, trials
 from deadrelu.errors import InputError
 from deadrelu.params import Params
 
@@ -28,7 +28,7 @@ def main(params: Params, key: str) -> None:
     training_params = settings.model_dump(include={"trials", "epochs", "batch_size"})
     made_by = tables.provenance({"case": case, "collapse": training_params}, params.seed)
     chunks = trials.run(network, training, x, y, trials=range(settings.trials), seed=params.seed)
-    with tables.new_folder(Path("data/collapse") / key) as folder, Progress() as progress:
+    with files.new_folder(Path("data/collapse") / key) as folder, Progress() as progress:
         task = progress.add_task(f"collapse {key}", total=settings.trials)
         for number, chunk in enumerate(chunks):
             table = _measure(network, chunk, x, y)

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from deadrelu import mnist, tables
+from deadrelu import files, mnist
 from deadrelu.params import Params
 
 FOLDER = Path("data/mnist")
@@ -11,6 +11,6 @@ FOLDER = Path("data/mnist")
 
 def main(params: Params) -> None:
     """Write `data/mnist/`."""
-    with tables.new_folder(FOLDER) as folder:
+    with files.new_folder(FOLDER) as folder:
         source = mnist.fetch(folder, params.data.mnist.source)
         (folder / "source.json").write_text(json.dumps({"source": source}) + "\n", encoding="utf-8")

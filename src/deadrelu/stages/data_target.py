@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from deadrelu import tables, targets
+from deadrelu import files, tables, targets
 from deadrelu.params import Params
 
 FOLDER = Path("data/target")
@@ -12,6 +12,6 @@ def main(params: Params) -> None:
     """Write `data/target/points.parquet`."""
     target = params.data.target
     x, y = targets.sample(target.function, target.low, target.high, target.points, seed=params.seed)
-    with tables.new_folder(FOLDER) as folder:
+    with files.new_folder(FOLDER) as folder:
         made_by = tables.provenance({"data.target": target}, params.seed)
         tables.write(folder / "points.parquet", {"x": x, "y": y}, tables.TARGET, made_by)

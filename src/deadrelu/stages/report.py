@@ -1,18 +1,19 @@
 """report: small tables, metrics, figures, and the page that tells the story."""
 
 import json
-import os
-import shutil
+import sys
 from pathlib import Path
 
 import pandas as pd
 
-from deadrelu import mnist, page, summaries, tables
+from deadrelu import files, metrics, mnist, page, summaries, tables
 from deadrelu.errors import InputError
 from deadrelu.params import Params
 
 FOLDER = Path("reports")
 NOTEBOOK = FOLDER / "report.ipynb"
+ACTIVATIONS = Path("data/activations")
+COLLAPSE = Path("data/collapse")
 MADE = ("figures", "tables", "metrics.json", "report.html")
 
 
@@ -23,7 +24,7 @@ def main(params: Params) -> None:
     source = _mnist_source()
     images = len(mnist.read_labels(Path("data/mnist/t10k-labels-idx1-ubyte.gz")))
     summary = _signals(params)
-    trials = {key: _trials(params, key) for key in params.collapse.cases}
+    trials = _trials(params)
     rates = summaries.collapse_rates(trials, params)
     small_tables = {
         "data": pd.DataFrame({"mnist_source": [source], "test_images": [images]}),
@@ -33,21 +34,18 @@ def main(params: Params) -> None:
         "rate_by_tolerance": summaries.rate_by_tolerance(trials),
         "half_lines": summaries.half_lines(trials, params.collapse.tolerance),
     }
-    metrics = _metrics(source, images, summary, rates)
-    with tables.new_folder(FOLDER / "new") as new:
-        for folder in ("figures", "tables", "scratch"):
-            (new / folder).mkdir()
+    with files.scratch_folder(FOLDER) as scratch:
+        for folder in ("figures", "tables"):
+            (scratch / folder).mkdir()
         for name, frame in small_tables.items():
-            frame.to_csv(new / "tables" / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
-        parameters = {"tables_folder": str(new / "tables"), "figures_folder": str(new / "figures")}
-        html = page.run_notebook(NOTEBOOK, parameters, new / "scratch")
-        (new / "report.html").write_text(html, encoding="utf-8")
-        (new / "metrics.json").write_text(tables.metrics_json(metrics), encoding="utf-8")
+            frame.to_csv(scratch / "tables" / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
+        paths = {"tables_folder": scratch / "tables", "figures_folder": scratch / "figures"}
+        html = page.run_notebook(NOTEBOOK, {**paths, "activations_folder": ACTIVATIONS}, scratch)
+        (scratch / "report.html").write_text(html, encoding="utf-8")
+        measured = metrics.collect(source, images, summary, rates)
+        (scratch / "metrics.json").write_text(metrics.to_json(measured), encoding="utf-8")
         for name in MADE:
-            if (FOLDER / name).is_dir():
-                shutil.rmtree(FOLDER / name)
-            os.replace(new / name, FOLDER / name)
-    shutil.rmtree(FOLDER / "new")
+            files.put(scratch / name, FOLDER / name, scratch)
 
 
 def _mnist_source() -> str:
@@ -60,7 +58,7 @@ def _mnist_source() -> str:
 
 def _signals(params: Params) -> pd.DataFrame:
     """The summary of the cases in params, in their order."""
-    path = Path("data/activations/summary.parquet")
+    path = ACTIVATIONS / "summary.parquet"
     summary = tables.read(path, tables.SUMMARY)
     cases = list(params.activations.cases)
     if found := set(cases) ^ set(summary["case"]):
@@ -68,35 +66,15 @@ def _signals(params: Params) -> pd.DataFrame:
     return summary.sort_values(["case", "layer"], key=lambda c: c.map(cases.index) if c.name == "case" else c)
 
 
-def _trials(params: Params, key: str) -> pd.DataFrame:
-    folder = Path("data/collapse") / key
-    table = tables.read_parts(folder, tables.COLLAPSE)
-    if len(table) != params.collapse.trials:
-        raise InputError(
-            f"{folder}: {len(table)} trials; params.yaml asks for {params.collapse.trials}: run `dvc repro`"
-        )
-    return table
-
-
-def _metrics(source: str, images: int, summary: pd.DataFrame, rates: pd.DataFrame) -> dict[str, object]:
-    """`reports/metrics.json` as nested dictionaries."""
-    signals: dict[str, dict[str, object]] = {}
-    for row in summary.to_dict("records"):
-        layer = {name: row[name] for name in ("std", "rms", "zero_fraction")}
-        signals.setdefault(row["case"], {})[f"layer_{row['layer']}"] = layer
-    collapse: dict[str, object] = {}
-    for case, rows in rates.groupby("case", sort=False):
-        event = rows.set_index("event")
-        constant = event.loc["constant"]
-        collapse[str(case)] = {
-            "trials": constant["trials"],
-            "rate": constant["rate"],
-            "rate_low": constant["low"],
-            "rate_high": constant["high"],
-            **{f"{name}_rate": event.loc[name, "rate"] for name in ("born_dead", "probes_equal", "dead")},
-        }
-    return {
-        "data": {"mnist": {"source": source, "test_images": images}},
-        "activations": signals,
-        "collapse": collapse,
-    }
+def _trials(params: Params) -> dict[str, pd.DataFrame]:
+    """One table per case in params, in their order."""
+    trials = {key: tables.read_parts(COLLAPSE / key, tables.COLLAPSE) for key in params.collapse.cases}
+    for key, table in trials.items():
+        if len(table) != params.collapse.trials:
+            raise InputError(
+                f"{COLLAPSE / key}: {len(table)} trials; params.yaml asks for {params.collapse.trials}: run `dvc repro`"
+            )
+    # DVC leaves the folder of a case that is no longer in params.yaml.
+    if left := sorted({folder.name for folder in COLLAPSE.iterdir() if folder.is_dir()} - set(trials)):
+        print(f"deadrelu: {COLLAPSE}: no case of params.yaml, not read: {', '.join(left)}", file=sys.stderr)
+    return trials

@@ -1,0 +1,54 @@
+"""`reports/metrics.json`: nested dictionaries of finite numbers, for `dvc metrics diff` and for `git diff`."""
+
+import json
+
+import numpy as np
+import pandas as pd
+
+
+def collect(source: str, images: int, summary: pd.DataFrame, rates: pd.DataFrame) -> dict[str, object]:
+    """Arrange the numbers by stage and case.
+
+    Args:
+        source: where the digits came from.
+        images: how many test images there were.
+        summary: one row per case and layer of `activations`.
+        rates: `summaries.collapse_rates`.
+    """
+    signals: dict[str, dict[str, object]] = {}
+    for row in summary.to_dict("records"):
+        layer = {name: row[name] for name in ("std", "rms", "zero_fraction")}
+        signals.setdefault(row["case"], {})[f"layer_{row['layer']}"] = layer
+    collapse: dict[str, object] = {}
+    for case, rows in rates.groupby("case", sort=False):
+        event = rows.set_index("event")
+        constant = event.loc["constant"]
+        collapse[str(case)] = {
+            "trials": constant["trials"],
+            "rate": constant["rate"],
+            "rate_low": constant["low"],
+            "rate_high": constant["high"],
+            **{f"{name}_rate": event.loc[name, "rate"] for name in ("born_dead", "probes_equal", "dead")},
+        }
+    return {
+        "data": {"mnist": {"source": source, "test_images": images}},
+        "activations": signals,
+        "collapse": collapse,
+    }
+
+
+def to_json(tree: dict[str, object]) -> str:
+    """Write floats with 6 significant digits: beyond them, machines differ.
+
+    Raises:
+        ValueError: a number is not finite. JSON has no word for it, and every `dvc metrics diff` would show it.
+    """
+    return json.dumps(_rounded(tree), indent=2, allow_nan=False) + "\n"
+
+
+def _rounded(tree: object) -> object:
+    if isinstance(tree, dict):
+        return {key: _rounded(value) for key, value in tree.items()}
+    if isinstance(tree, (float, np.floating)):
+        return float(f"{tree:.6g}")
+    return int(tree) if isinstance(tree, np.integer) else tree
