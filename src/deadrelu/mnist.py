@@ -6,13 +6,14 @@ Corinna Cortes and Christopher Burges, CC BY-SA 3.0.
 
 import gzip
 import hashlib
+import io
 import os
 import shutil
 import struct
 import sys
 import time
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -140,8 +141,8 @@ def _download(mirror: str, name: str, cache: Path) -> str | None:
     to_terminal = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)
 
     def download(address: str, path: str, registry: Any) -> None:
-        with open(path, "wb") as file:
-            to_terminal(address, _Capped(file), registry)
+        with _Capped(path) as file:
+            to_terminal(address, file, registry)
 
     registry = pooch.create(path=cache, base_url=f"{mirror}/", registry={name: SHA256[name]}, retry_if_failed=1)
     try:
@@ -152,20 +153,20 @@ def _download(mirror: str, name: str, cache: Path) -> str | None:
     return None
 
 
-class _Capped:
+class _Capped(io.FileIO):
     """A file that refuses to grow beyond `LARGEST` or for longer than `LONGEST`, whatever the server announces."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self.file, self.size, self.end = file, 0, time.monotonic() + LONGEST
+    def __init__(self, path: str) -> None:
+        super().__init__(path, "w")
+        self.end = time.monotonic() + LONGEST
 
-    def write(self, content: bytes) -> int:
+    def write(self, content: Any) -> int:
         """Write, or raise ValueError."""
-        self.size += len(content)
-        if self.size > LARGEST:
+        if self.tell() + len(content) > LARGEST:
             raise ValueError(f"more than {LARGEST} bytes")
         if time.monotonic() > self.end:
             raise ValueError(f"not complete after {LONGEST} s")
-        return self.file.write(content)
+        return super().write(content)
 
 
 def _write_bundled(folder: Path) -> None:

@@ -10,7 +10,7 @@ The engine knows nothing of files. Trial k depends on (network, training, seed, 
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -79,9 +79,7 @@ class Trained:
     loss: Float
 
 
-def run(
-    network: Network, training: Training, x: Float, y: Float, *, trials: range, seed: int, start: Float | None = None
-) -> Iterator[Trained]:
+def run(network: Network, training: Training, x: Float, y: Float, *, trials: range, seed: int) -> Iterator[Trained]:
     """Train trials `trials`, a chunk at a time.
 
     Args:
@@ -91,17 +89,14 @@ def run(
         y: targets, shape (n_points,), float32.
         trials: which trials, as consecutive numbers.
         seed: with the number of a trial, the source of its weights and its shuffles.
-        start: initial weights in place of drawn ones, shape (len(trials), n_weights).
 
     Yields:
         Trained chunks of at most `CHUNK` trials, in order.
     """
+    training = replace(training, batch_size=min(training.batch_size, len(x)))
     for first in range(trials.start, trials.stop, CHUNK):
         numbers = np.arange(first, first + CHUNK)
         weights = np.stack([draw_weights(network, seed, int(k)) for k in numbers])
-        if start is not None:
-            given = start[first - trials.start : first - trials.start + CHUNK]
-            weights[: len(given)] = given
         final, loss = _train_chunk(network, training, x, y, weights, numbers, seed)
         keep = min(CHUNK, trials.stop - first)
         yield Trained(numbers[:keep], weights[:keep], final[:keep], loss[:keep])

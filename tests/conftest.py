@@ -1,0 +1,65 @@
+"""What several test modules need: the project's files, its networks, and a folder with a small pipeline."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deadrelu import initializers, params, targets, trials
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def settings() -> params.Params:
+    """The project's own params.yaml."""
+    return params.load(ROOT / "params.yaml")
+
+
+@pytest.fixture(scope="session")
+def points() -> tuple[np.ndarray, np.ndarray]:
+    """The notebook's 3,000 training points."""
+    return targets.sample("x_sin_x", -(7**0.5), 7**0.5, 3000, seed=10)
+
+
+def network(case: params.CollapseCase) -> trials.Network:
+    """The engine's description of a case."""
+    return trials.Network(
+        widths=tuple(case.widths),
+        activation=case.activation,
+        negative_slope=case.negative_slope,
+        initialize=initializers.sampler(case.initializer),
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with params for a run of seconds: two panels, 8 trials, the bundled digits."""
+    folder = tmp_path / "project"
+    (folder / "reports").mkdir(parents=True)
+    shutil.copy(ROOT / "reports" / "report.ipynb", folder / "reports")
+    write_small_params(folder / "params.yaml")
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("MNIST_DIR", raising=False)
+    return folder
+
+
+def write_small_params(path: Path) -> None:
+    """The project's params.yaml, cut down."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    tree = yaml.load(ROOT / "params.yaml")
+    tree["data"]["mnist"]["source"] = "bundled"
+    tree["data"]["target"]["points"] = 200
+    tree["activations"]["network"] = {"hidden_layers": 3, "width": 20}
+    kept = ("tanh-glorot_normal", "relu-he_normal")
+    tree["activations"]["cases"] = {key: tree["activations"]["cases"][key] for key in kept}
+    tree["collapse"]["trials"] = 8
+    tree["collapse"]["epochs"] = 1
+    yaml.dump(tree, path)

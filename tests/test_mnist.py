@@ -1,0 +1,239 @@
+"""The digits: sources in their order, nothing accepted but by its SHA-256, never a silent fallback."""
+
+import contextlib
+import gzip
+import http.server
+import os
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deadrelu import mnist
+from deadrelu.errors import InputError
+
+OFFICIAL = Path(__file__).parents[2] / "shared" / "mnist"
+Handler = Callable[[http.server.BaseHTTPRequestHandler], None]
+
+
+@pytest.fixture(autouse=True)
+def no_other_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No mirror, no cache of this user, no MNIST_DIR, unless a test gives one."""
+    monkeypatch.setattr(mnist, "MIRRORS", ())
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("MNIST_DIR", raising=False)
+    monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)  # before it asks again
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "out").mkdir()
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with four small files that count as the official ones."""
+    import hashlib
+
+    path = tmp_path / "files"
+    path.mkdir()
+    for name in mnist.SHA256:
+        (path / name).write_bytes(gzip.compress(name.encode(), mtime=0))
+        monkeypatch.setitem(mnist.SHA256, name, hashlib.sha256((path / name).read_bytes()).hexdigest())
+    return path
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Handler], str]]:
+    """Start a server on loopback with this handler of GET; its address."""
+    running = []
+
+    def start(answer: Handler) -> str:
+        class Server(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                answer(self)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        running.append(server)
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in running:
+        server.shutdown()
+        server.server_close()
+
+
+def answer_with(content: Callable[[str], bytes], status: int = 200) -> Handler:
+    def answer(request: http.server.BaseHTTPRequestHandler) -> None:
+        body = content(request.path.rpartition("/")[2])
+        request.send_response(status)
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        request.wfile.write(body)
+
+    return answer
+
+
+def test_folder_of_the_user_comes_first(folder: Path, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MNIST_DIR", str(files))
+    assert mnist.fetch(folder, "official") == "official"
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == {p.name: p.read_bytes() for p in files.iterdir()}
+
+
+def test_mirror_fills_the_cache_which_then_serves(
+    folder: Path, files: Path, serve: Callable[[Handler], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def content(name: str) -> bytes:
+        asked.append(name)
+        return (files / name).read_bytes()
+
+    monkeypatch.setattr(mnist, "MIRRORS", (serve(answer_with(content)),))
+    assert mnist.fetch(folder, "official") == "official"
+    assert mnist.fetch(folder, "official") == "official"
+    assert sorted(asked) == sorted(mnist.SHA256)
+
+
+@pytest.mark.parametrize(
+    ("damage", "status"),
+    [
+        (lambda content: content, 404),
+        (lambda content: content, 503),
+        (lambda content: content[:-1], 200),
+        (lambda content: bytes([content[0] ^ 1]) + content[1:], 200),
+        (lambda content: b"<html>mnist (editing)</html>", 200),
+        (lambda content: content + bytes(1000), 200),
+    ],
+    ids=["404", "503", "truncated", "one bit", "a page", "too long"],
+)
+def test_bad_mirror_is_passed_over_and_named(
+    damage: Callable[[bytes], bytes],
+    status: int,
+    folder: Path,
+    files: Path,
+    serve: Callable[[Handler], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mnist, "LARGEST", 500)
+    bad = serve(answer_with(lambda name: damage((files / name).read_bytes()), status))
+    good = serve(answer_with(lambda name: (files / name).read_bytes()))
+    monkeypatch.setattr(mnist, "MIRRORS", (bad,))
+    with pytest.raises(InputError, match=f"{bad}/train-images-idx3-ubyte.gz: ") as caught:
+        mnist.fetch(folder, "official")
+    assert "\n" not in str(caught.value)
+    assert "MNIST_DIR" in str(caught.value)
+    assert list(folder.iterdir()) == []
+    monkeypatch.setattr(mnist, "MIRRORS", (bad, good))
+    assert mnist.fetch(folder, "official") == "official"
+    cache = Path(os.environ["XDG_CACHE_HOME"]) / "deadrelu" / "mnist"
+    assert {p.name for p in cache.iterdir()} == set(mnist.SHA256)  # no temporary file stays
+
+
+def test_mirror_that_fails_once_is_asked_again(
+    folder: Path, files: Path, serve: Callable[[Handler], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def answer(request: http.server.BaseHTTPRequestHandler) -> None:
+        asked.append(request.path)
+        status = 503 if asked.count(request.path) == 1 else 200
+        answer_with(lambda name: (files / name).read_bytes(), status)(request)
+
+    monkeypatch.setattr(mnist, "MIRRORS", (serve(answer),))
+    assert mnist.fetch(folder, "official") == "official"
+    assert len(asked) == 8
+
+
+def test_download_that_drips_for_ever_is_given_up(
+    folder: Path, files: Path, serve: Callable[[Handler], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(request: http.server.BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.end_headers()
+        with contextlib.suppress(ConnectionError):  # when the client has gone
+            while True:
+                request.wfile.write(bytes(1024))
+
+    monkeypatch.setattr(mnist, "LONGEST", 0)
+    monkeypatch.setattr(mnist, "MIRRORS", (serve(answer),))
+    with pytest.raises(InputError, match="not complete after 0 s"):
+        mnist.fetch(folder, "official")
+
+
+def test_fallback_is_told_and_real(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert mnist.fetch(folder, "auto") == "bundled"
+    told = capsys.readouterr().err
+    assert "5,000 bundled digits" in told
+    assert told.count("\n") == 1
+    images = mnist.read_images(folder / "t10k-images-idx3-ubyte.gz")
+    labels = mnist.read_labels(folder / "t10k-labels-idx1-ubyte.gz")
+    assert images.shape == (1000, 28, 28)
+    assert np.bincount(labels).tolist() == [100] * 10
+    assert len(mnist.read_images(folder / "train-images-idx3-ubyte.gz")) == 4000
+
+
+def test_bundled_asks_no_one(
+    folder: Path, serve: Callable[[Handler], str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+    monkeypatch.setattr(mnist, "MIRRORS", (serve(lambda request: asked.append(request.path)),))
+    assert mnist.fetch(folder, "bundled") == "bundled"
+    assert asked == []
+    assert capsys.readouterr().err == ""
+
+
+def test_corrupt_file_of_the_user_is_passed_over_and_told(
+    folder: Path,
+    files: Path,
+    serve: Callable[[Handler], str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    content = {path.name: path.read_bytes() for path in files.iterdir()}
+    (files / "t10k-labels-idx1-ubyte.gz").write_bytes(b"no")
+    monkeypatch.setenv("MNIST_DIR", str(files))
+    monkeypatch.setattr(mnist, "MIRRORS", (serve(answer_with(content.__getitem__)),))
+    assert mnist.fetch(folder, "official") == "official"
+    assert f"{files / 't10k-labels-idx1-ubyte.gz'}: SHA-256" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == content
+
+
+@pytest.mark.skipif(not OFFICIAL.is_dir(), reason="the official files are not at hand")
+def test_official_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MNIST_DIR", str(OFFICIAL))
+    assert mnist.fetch(folder, "official") == "official"
+    assert mnist.read_images(folder / "train-images-idx3-ubyte.gz").shape == (60_000, 28, 28)
+    assert mnist.read_labels(folder / "t10k-labels-idx1-ubyte.gz")[:5].tolist() == [7, 2, 1, 0, 4]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not gzip",
+        gzip.compress(b""),
+        gzip.compress(struct.pack(">4I", 0x0801, 1, 28, 28) + bytes(784)),
+        gzip.compress(struct.pack(">4I", 0x0803, 2, 28, 28) + bytes(784)),
+        gzip.compress(struct.pack(">4I", 0x0803, 1, 28, 28) + bytes(784))[:-9],
+    ],
+    ids=["empty", "not gzip", "no header", "labels", "header lies", "truncated"],
+)
+def test_file_that_is_no_idx_is_named(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "t10k-images-idx3-ubyte.gz"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"t10k-images-idx3-ubyte\.gz: not an MNIST file"):
+        mnist.read_images(path)
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nowhere: missing"):
+        mnist.read_images(tmp_path / "nowhere")
