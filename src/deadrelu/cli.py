@@ -1,25 +1,44 @@
 """The command line: `deadrelu --help`. A stage is imported only when asked for: TensorFlow takes seconds."""
 
-import os
 import sys
+from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
 import typer
 
-from deadrelu import params, quiet
+from deadrelu import params
 from deadrelu.errors import InputError
 
 app = typer.Typer(
-    help="What initialization does to a network's signals, and how often a narrow ReLU network is dead. "
-    "Each command is a stage of the pipeline; `dvc repro` runs those that need it.",
+    help="What initialization does to a network's signals, and how often a narrow ReLU network is dead. Each command "
+    "is a stage of the pipeline: it reads params.yaml and data/ in this folder, and writes below data/ or reports/. "
+    "`dvc repro` runs, in order, those whose inputs changed.",
+    epilog="Exit codes: 0 done, 2 wrong input (one line on stderr says which), 130 interrupted.",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"deadrelu {version('deadrelu')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_version)] = False,
+) -> None:
+    """Options before the command."""
+
+
 @app.command()
 def data(which: Annotated[Literal["mnist", "target"], typer.Argument(help="Which data set.")]) -> None:
-    """Fetch the MNIST digits, or sample x sin x."""
+    """Fetch the MNIST digits, or sample x sin x.
+
+    `mnist` takes the official files from the folder in MNIST_DIR, your cache, or a public mirror, and writes
+    data/mnist/. `target` writes the training points of the narrow networks to data/target/.
+    """
     if which == "mnist":
         from deadrelu.stages import data_mnist
 
@@ -32,31 +51,35 @@ def data(which: Annotated[Literal["mnist", "target"], typer.Argument(help="Which
 
 @app.command()
 def activations() -> None:
-    """Measure the signals of an untrained MLP under each initialization."""
-    settings = params.load()
-    quiet.start_tensorflow()
+    """Measure the signals of an untrained MLP under each initialization.
+
+    Reads data/mnist/; writes data/activations/: a sample of each case's activations and a summary of its signals.
+    """
     from deadrelu.stages import activations
 
-    activations.main(settings)
+    activations.main(params.load())
 
 
 @app.command()
 def collapse(case: Annotated[str, typer.Argument(help="A key of collapse.cases in params.yaml.")]) -> None:
-    """Train the narrow networks of one case."""
-    settings = params.load()
-    quiet.start_tensorflow()
+    """Train the narrow networks of one case.
+
+    Reads data/target/; writes data/collapse/CASE/: one row per trial. Example: deadrelu collapse leaky_relu
+    """
     from deadrelu.stages import collapse
 
-    collapse.main(settings, case)
+    collapse.main(params.load(), case)
 
 
 @app.command()
 def report() -> None:
-    """Draw the figures, write the metrics and the report."""
-    settings = params.load()
+    """Draw the figures, write the metrics and the report.
+
+    Reads data/; writes reports/figures/, reports/tables/, reports/metrics.json and reports/report.html.
+    """
     from deadrelu.stages import report
 
-    report.main(settings)
+    report.main(params.load())
 
 
 # What typer raises on a wrong command line; it exports this child of it only.
@@ -65,8 +88,6 @@ UsageError: type[Any] = typer.BadParameter.__bases__[0]
 
 def run() -> None:
     """Entry point: exit 0 done, 2 wrong input in one line, 130 on Ctrl-C."""
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # a user's ~/.keras/keras.json may name another
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         sys.exit(app(args=sys.argv[1:] or ["--help"], standalone_mode=False))
     except InputError as error:

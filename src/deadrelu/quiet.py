@@ -12,6 +12,8 @@ def start_tensorflow() -> None:
     change the arithmetic: so the file descriptor is redirected for this moment.
     """
     sys.stderr.flush()
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # a user's ~/.keras/keras.json may name another
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as log:
         os.dup2(log.fileno(), 2)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from rich.progress import Progress
 
-from deadrelu import collapse, files, initializers, tables, trials
+from deadrelu import collapse, files, initializers, quiet, tables, trials
 from deadrelu.errors import InputError
 from deadrelu.params import Params
 
@@ -17,6 +17,7 @@ def main(params: Params, key: str) -> None:
         raise InputError(f"params.yaml:collapse.cases: received {key!r}; allowed: {', '.join(settings.cases)}")
     case = settings.cases[key]
     points = tables.read(Path("data/target/points.parquet"), tables.TARGET)
+    quiet.start_tensorflow()
     x, y = points["x"].to_numpy(), points["y"].to_numpy()
     network = trials.Network(
         widths=tuple(case.widths),

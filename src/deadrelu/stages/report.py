@@ -61,6 +61,8 @@ def _signals(params: Params) -> pd.DataFrame:
     path = ACTIVATIONS / "summary.parquet"
     summary = tables.read(path, tables.SUMMARY)
     cases = list(params.activations.cases)
+    for case in cases:  # the notebook draws them; here a damaged one still ends in one line
+        tables.read(ACTIVATIONS / f"{case}.parquet", tables.ACTIVATIONS)
     if found := set(cases) ^ set(summary["case"]):
         raise InputError(f"{path}: other cases than params.yaml ({', '.join(sorted(found))}); run `dvc repro`")
     return summary.sort_values(["case", "layer"], key=lambda c: c.map(cases.index) if c.name == "case" else c)

@@ -1,0 +1,116 @@
+"""The command line as a user meets it: help that teaches, one line and exit 2 on wrong input, Ctrl-C."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from deadrelu import cli
+
+COMMAND = [sys.executable, "-c", "from deadrelu.cli import run; run()"]
+
+
+def deadrelu(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=False)
+
+
+def refused(*words: str) -> str:
+    """Run a command that must fail as wrong input does; its one line on stderr."""
+    done = deadrelu(*words)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("deadrelu: ")
+    return done.stderr
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_help_names_every_command_and_needs_no_tensorflow() -> None:
+    done = deadrelu("--help")
+    assert done.returncode == 0
+    for command in ("data", "activations", "collapse", "report"):
+        assert command in done.stdout
+        assert deadrelu(command, "--help").returncode == 0
+    code = "import sys, deadrelu.cli, deadrelu.stages.report; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["nonsense"], "nonsense"),
+        (["collapse"], "case"),
+        (["data", "cifar"], "cifar"),
+        (["report", "--fast"], "--fast"),
+        (["collapse", "nope"], "params.yaml:collapse.cases: received 'nope'; allowed: relu, leaky_relu"),
+        (["collapse", "relu"], "data/target/points.parquet: missing; `dvc repro` makes it"),
+        (["activations"], "data/mnist/t10k-images-idx3-ubyte.gz: missing"),
+        (["report"], "data/mnist/source.json"),
+    ],
+)
+def test_wrong_command_is_one_line(words: list[str], named: str, project: Path) -> None:
+    before = tree(project)
+    assert named in refused(*words)
+    assert tree(project) == before
+
+
+def test_wrong_params_are_refused_before_any_work(project: Path) -> None:
+    params = project / "params.yaml"
+    params.write_text(params.read_text().replace("trials: 8", "trials: eight"))
+    before = tree(project)
+    for words in (["data", "target"], ["activations"], ["collapse", "relu"], ["report"]):
+        assert "params.yaml:collapse.trials" in refused(*words)
+    assert tree(project) == before
+
+
+def test_outside_a_project_it_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "params.yaml: cannot be read" in refused("report")
+
+
+def test_folder_that_cannot_be_written_is_named(project: Path) -> None:
+    (project / "data").write_text("a file where a folder should be")
+    assert "data" in refused("data", "target")
+    assert (project / "data").read_text() == "a file where a folder should be"
+
+
+def test_damaged_table_is_named(project: Path) -> None:
+    assert deadrelu("data", "target").returncode == 0
+    table = project / "data" / "target" / "points.parquet"
+    table.write_bytes(table.read_bytes()[:100])
+    before = tree(project)
+    assert "data/target/points.parquet: not a readable Parquet file" in refused("collapse", "relu")
+    assert tree(project) == before
+
+
+def test_interrupt_leaves_nothing_behind(project: Path) -> None:
+    params = project / "params.yaml"
+    params.write_text(params.read_text().replace("epochs: 1", "epochs: 100000"))
+    assert deadrelu("data", "target").returncode == 0
+    before = tree(project)
+    running = subprocess.Popen([*COMMAND, "collapse", "relu"], stderr=subprocess.PIPE, text=True, env=os.environ)
+    deadline = time.monotonic() + 60
+    while not list((project / "data").glob("collapse/.new-*")):  # it has begun to work
+        assert running.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(1)
+    running.send_signal(signal.SIGINT)
+    _, told = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert "Traceback" not in told
+    assert tree(project) == before
+
+
+def test_version(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["deadrelu", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        cli.run()
+    assert not ended.value.code
+    assert capsys.readouterr().out.startswith("deadrelu 0.")
