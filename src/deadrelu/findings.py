@@ -71,7 +71,7 @@ def born_dead(rate: pd.Series) -> str:
     text = f"{percent(rate['rate'])} (interval {interval(rate['low'], rate['high'])}) are dead before training"
     if pd.isna(rate["theory"]):
         return f"{text}; no closed form is known here for this architecture."
-    p = float(binomtest(rate["count"], rate["trials"], rate["theory"]).pvalue)
+    p = float(binomtest(int(rate["count"]), int(rate["trials"]), rate["theory"]).pvalue)
     return (
         f"{text}; theory's exact value is {percent(rate['theory'])}, and chance alone makes a deviation at least as "
         f"large with probability {p:.2g}."

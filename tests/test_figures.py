@@ -1,0 +1,92 @@
+"""Figures read: one panel per case, zeros told apart, same table same bytes, small tables too."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from deadrelu import figures
+from deadrelu.labels import Panel
+
+PANELS = {
+    "a": Panel("tanh", "Glorot normal"),
+    "b": Panel("ReLU", "Glorot normal"),
+    "c": Panel("ReLU", "He normal"),
+}
+
+
+def sample(cases: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rng = np.random.default_rng(5)
+    drawn = [
+        pd.DataFrame({"case": case, "layer": layer, "activation": rng.normal(size=50).clip(min=0)})
+        for case in cases
+        for layer in (1, 2)
+    ]
+    rows = [
+        {"case": c, "layer": k, "zero_fraction": 0.5, "std": 1.0 / k, "gradient_rms": k} for c in cases for k in (1, 2)
+    ]
+    return pd.concat(drawn), pd.DataFrame(rows)
+
+
+def drawn_axes(figure: Figure) -> list[str]:
+    return [ax.get_title(loc="left") for ax in figure.axes if ax.get_visible()]
+
+
+def test_violins_one_row_per_activation() -> None:
+    figure = figures.activation_violins(*sample(list(PANELS)), PANELS)
+    assert drawn_axes(figure) == ["tanh\nGlorot normal", "ReLU\nGlorot normal", "ReLU\nHe normal"]
+    assert "50 %" in [label.get_text().split("\n")[-1] for label in figure.axes[0].get_xticklabels()]
+
+
+def test_violins_of_many_cases_and_of_zeros_alone() -> None:
+    many = {f"case-{k}": Panel("ReLU", f"Random normal (σ = {k})") for k in range(9)}
+    activations, summary = sample(list(many))
+    figure = figures.activation_violins(activations.assign(activation=0.0), summary, many)
+    assert len(drawn_axes(figure)) == 9
+    figure.savefig("/dev/null", format="png")
+
+
+def test_one_initializer_one_colour() -> None:
+    figure = figures.signal_strength(sample(list(PANELS))[1], PANELS)
+    tanh, relu = (ax.get_lines() for ax in figure.axes[:2])
+    assert tanh[0].get_color() == relu[0].get_color() != relu[1].get_color()
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Glorot normal", "He normal"]
+
+
+def test_rates_show_the_notebook_and_theory() -> None:
+    rates = pd.DataFrame(
+        {
+            "case": ["relu"] * 2,
+            "event": ["constant", "born_dead"],
+            "rate": [0.9, 0.8],
+            "low": [0.8, 0.7],
+            "high": [0.95, 0.85],
+            "notebook": [0.956, np.nan],
+            "theory": [np.nan, 0.925],
+        }
+    )
+    ax = figures.collapse_rates(rates, {"relu": "ReLU"}).axes[0]
+    lines = {line.get_label(): line.get_xdata() for line in ax.get_lines()}
+    assert lines["2019 notebook"][0] == 0.956
+    assert lines["theory, exact"][1] == 0.925
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["ReLU: constant", "ReLU: born_dead"]
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 1e-3])
+def test_rate_by_tolerance_draws_notebook_lines(tolerance: float) -> None:
+    curve = pd.DataFrame({"case": "relu", "tolerance": [1e-3, 1e-2], "rate": [0.1, 0.2], "low": 0.0, "high": 0.3})
+    figure = figures.rate_by_tolerance(curve, {"relu": "ReLU"}, {"relu": "relu"}, {"relu": 0.956}, tolerance)
+    assert "notebook: 0.956" in [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_same_table_same_bytes(tmp_path_factory: pytest.TempPathFactory) -> None:
+    from deadrelu import page
+
+    folder = tmp_path_factory.mktemp("png")
+    html = []
+    for name in ("a.png", "b.png"):
+        drawn = figures.activation_violins(*sample(list(PANELS)), PANELS)
+        html.append(page.figure(drawn, folder / name, alt='less < "more"', caption="c"))
+    assert (folder / "a.png").read_bytes() == (folder / "b.png").read_bytes()
+    assert html[0] == html[1]
+    assert 'alt="less &lt; &quot;more&quot;"' in html[0]
