@@ -1,21 +1,43 @@
-# make report: set up and reproduce everything.  make test: set up and run every test.
+# make report   set up, reproduce everything that changed, and say where the report is
+# make test     set up and run every test
+# make lint     format, lint and type checks, as .ci/run does
+# make lock     pin the newest versions that pyproject.toml allows (needs a package index)
+# make clean    remove .venv; data and reports stay
 
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: report test setup lock clean help
+.PHONY: help report test lint lock clean
 
 help:
-	@sed -n '1p' Makefile
+	@sed -n 's/^# //p' Makefile
 
-setup: .venv/installed
+report: .venv/installed
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
+	@echo "The report is in $(CURDIR)/reports/report.html"
+
+test: .venv/installed
+	$(BIN)/python -m pytest
+
+lint: .venv/installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
 
 .venv/installed: requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "deadrelu needs Python 3.11 or newer; try: make PYTHON=python3.11 $(MAKECMDGOALS)")'
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "deadrelu needs Python 3.11 to 3.13 (TensorFlow has no other); received %d.%d; try: make PYTHON=python3.12 $(MAKECMDGOALS)" % sys.version_info[:2])'
+	@echo "Installing the locked dependencies into .venv: one to three minutes"
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
-	touch $@
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
 
-test: setup
-	$(BIN)/python -m pytest
+lock:
+	$(PYTHON) -m venv .venv/lock
+	.venv/lock/bin/pip install --quiet uv
+	.venv/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --no-emit-index-url --group dev pyproject.toml --output-file requirements.lock
+
+clean:
+	rm -rf .venv

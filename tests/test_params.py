@@ -66,6 +66,16 @@ def test_unknown_key_is_answered_with_the_known_ones(tmp_path: Path) -> None:
         params.load(write_with(tmp_path, "collapse/trails", 10))
 
 
+def test_mistyped_key_is_named_rather_than_the_one_it_leaves_missing(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text((ROOT / "params.yaml").read_text().replace("  tolerance:", "  tolerence:"))
+    with pytest.raises(InputError, match=r"params\.yaml:collapse\.tolerence: unknown key"):
+        params.load(path)
+    path.write_text((ROOT / "params.yaml").read_text().replace("  tolerance: 0.001", ""))
+    with pytest.raises(InputError, match=r"params\.yaml:collapse\.tolerance: this key is required; received nothing"):
+        params.load(path)
+
+
 @pytest.mark.parametrize("text", ["seed: [", "\x00", "- 1", ""])
 def test_file_that_is_no_params_file_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "params.yaml"

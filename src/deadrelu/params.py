@@ -147,16 +147,19 @@ def load(path: Path = Path("params.yaml")) -> Params:
 
 
 def _one_line(path: Path, error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
+    # An unknown key before a missing one: where both are, the first is the second, mistyped.
+    first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
     keys = [str(part) for part in first["loc"] if part != "[key]"]
     where = f"{path}:{'.'.join(keys)}" if keys else str(path)
+    received = " ".join(repr(first["input"]).split())[:120]
     if first["type"] == "extra_forbidden":
         message = f"unknown key; known keys here: {', '.join(_known_keys(first['loc'][:-1])) or 'see README.md'}"
+    elif first["type"] == "missing":
+        message, received = "this key is required", "nothing"
     else:
         message = first["msg"].removeprefix("Value error, ")
-    received = " ".join(repr(first["input"]).split())
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{where}: {message}; received {received[:120]}{more}"
+    return f"{where}: {message}; received {received}{more}"
 
 
 def _known_keys(location: tuple[Any, ...]) -> list[str]:
