@@ -77,6 +77,17 @@ def test_every_param_is_read_by_a_stage() -> None:
     assert set(params.Params.model_fields) <= {key.split(".")[0] for key in read}
 
 
+def test_readme_shows_the_committed_numbers() -> None:
+    """Its table of rates, and a map that names every module."""
+    readme = (ROOT / "README.md").read_text()
+    metrics = json.loads((ROOT / "reports" / "metrics.json").read_text())
+    for case in metrics["collapse"].values():
+        low, high = case["rate_low"], case["rate_high"]
+        assert f"| **{case['rate']:.3f}** ({low:.3f} to {high:.3f}) |" in readme
+    for module in PACKAGE.glob("*.py"):
+        assert module.stem == "__init__" or f"{module.stem}.py" in readme
+
+
 class Tags(HTMLParser):
     """What a page asks of other hosts, and its images."""
 

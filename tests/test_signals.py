@@ -83,3 +83,18 @@ def test_inputs_times_four_are_signals_times_four(digits: tuple[np.ndarray, np.n
 @pytest.mark.parametrize(("ratio", "name"), [(0.5, "vanishes"), (1.0, "holds"), (2.0, "explodes")])
 def test_verdict(ratio: float, name: str) -> None:
     assert signals.verdict(ratio) == name
+
+
+def test_certain_and_wrong_predictions_keep_their_gradient() -> None:
+    """(p - y) W^T, also where the probability of the true class is 0: a loss that clips it would give 0 there."""
+    rng = np.random.default_rng(0)
+    x, labels = rng.uniform(0, 1, (50, 784)).astype(np.float32), rng.integers(0, 10, 50).astype(np.uint8)
+    model = networks.mlp(2, 20, "relu", params.Normal(name="random_normal", stddev=3.0), seed=1)
+    (last,), (gradient,) = signals.layer_signals(model, ["hidden_2"], x, labels)
+    kernel = model.get_layer("softmax").kernel.numpy().astype(np.float64)
+    logits = last @ kernel
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    assert (p[np.arange(50), labels] < 1e-30).any()
+    expected = (p - np.eye(10)[labels]) @ kernel.T
+    np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-4)

@@ -148,8 +148,10 @@ def _download(mirror: str, name: str, cache: Path) -> str | None:
     try:
         registry.fetch(name, downloader=download)
     except Exception as error:  # requests, urllib3, ssl and pooch share no base class
-        reason = error.__cause__ or error.__context__ or error
-        return f"{mirror}/{name}: {type(reason).__name__}: {' '.join(str(reason).split())[:120]}"
+        root: BaseException = error
+        while below := root.__cause__ or root.__context__:  # from "max retries exceeded" to "name not known"
+            root = below
+        return f"{mirror}/{name}: {type(root).__name__}: {' '.join(str(root).split())[:120]}"
     return None
 
 

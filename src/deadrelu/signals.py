@@ -33,17 +33,13 @@ def layer_signals(
     import keras
     import tensorflow as tf
 
-    taps = [model.get_layer(name) for name in layers]
-    rest = [layer for layer in model.layers if layer not in taps]
-
-    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def signals(batch: Any, truth: Any) -> tuple[list[Any], list[Any]]:
         outputs = []
         with tf.GradientTape() as tape:
             signal = batch
             for layer in model.layers:
                 signal = layer(signal)
-                if layer not in rest:
+                if layer.name in layers:
                     tape.watch(signal)
                     outputs.append(signal)
             loss = keras.losses.sparse_categorical_crossentropy(truth, signal)
