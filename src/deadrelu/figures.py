@@ -99,6 +99,7 @@ def _violins(ax: Axes, sample: pd.DataFrame, zeros: pd.Series, colour: str) -> N
         density_norm="width",
         cut=0,
         inner=None,
+        gridsize=50,  # the eye sees no difference to 100, the clock does
         linewidth=0.8,
         color=colour,
         ax=ax,
