@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deadrelu import initializers, params, targets, trials
+from deadrelu import initializers, params, start, targets, trials
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["XLA_FLAGS"] = start.XLA_FLAGS
 
 ROOT = Path(__file__).parents[1]
 
@@ -33,6 +34,7 @@ def network(case: params.CollapseCase) -> trials.Network:
         widths=tuple(case.widths),
         activation=case.activation,
         negative_slope=case.negative_slope,
+        biases=case.biases,
         initialize=initializers.sampler(case.initializer),
     )
 

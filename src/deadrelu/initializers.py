@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import truncnorm
 
-from deadrelu.params import FanScaled, Normal, Uniform
+from deadrelu.params import Constant, FanScaled, Identity, Normal, Orthogonal, Uniform
 
-Settings = Uniform | Normal | FanScaled
+Settings = Uniform | Normal | FanScaled | Orthogonal | Constant | Identity
 
 CUT_STD = float(truncnorm.std(-2, 2))
 """Standard deviation of a standard normal cut at two: Keras divides by it to keep the variance."""
@@ -21,36 +21,56 @@ def keras_initializer(settings: Settings, seed: int) -> Any:
 
     names = {"random_uniform": "RandomUniform", "random_normal": "RandomNormal", "truncated_normal": "TruncatedNormal"}
     name = names.get(settings.name, settings.name.title().replace("_", ""))
-    return getattr(keras.initializers, name)(**settings.model_dump(exclude={"name"}), seed=seed)
+    random = {} if isinstance(settings, Constant | Identity) else {"seed": seed}
+    return getattr(keras.initializers, name)(**settings.model_dump(exclude={"name"}), **random)
 
 
-def sampler(settings: Settings) -> Callable[[np.random.Generator, int, int], npt.NDArray[np.float32]]:
-    """`sample(rng, fan_in, fan_out)` draws a kernel of shape (fan_in, fan_out), float32, as Keras's initializer does.
+def sampler(settings: Settings) -> Callable[[np.random.Generator, int, int, int], npt.NDArray[np.float32]]:
+    """`sample(rng, n, fan_in, fan_out)` draws n kernels, shape (n, fan_in, fan_out), float32, as Keras's initializer.
 
     Glorot: variance 2 / (fan_in + fan_out); He: 2 / fan_in; LeCun: 1 / fan_in. The normal ones are cut at two
     standard deviations of the normal that, once cut, has this variance.
     """
 
-    def sample(rng: np.random.Generator, fan_in: int, fan_out: int) -> npt.NDArray[np.float32]:
-        shape = (fan_in, fan_out)
-        if isinstance(settings, Uniform):
-            return rng.uniform(settings.minval, settings.maxval, shape).astype(np.float32)
-        if isinstance(settings, Normal):
-            if settings.name == "truncated_normal":
-                return (settings.mean + settings.stddev * _cut_normal(rng, shape)).astype(np.float32)
-            return rng.normal(settings.mean, settings.stddev, shape).astype(np.float32)
-        family, shape_name = settings.name.split("_")
-        variance = {"glorot": 2 / (fan_in + fan_out), "he": 2 / fan_in, "lecun": 1 / fan_in}[family]
-        if shape_name == "uniform":
-            limit = float(np.sqrt(3 * variance))
-            return rng.uniform(-limit, limit, shape).astype(np.float32)
-        return (float(np.sqrt(variance)) / CUT_STD * _cut_normal(rng, shape)).astype(np.float32)
+    def sample(rng: np.random.Generator, n: int, fan_in: int, fan_out: int) -> npt.NDArray[np.float32]:
+        return _draw(settings, rng, (n, fan_in, fan_out)).astype(np.float32)
 
     return sample
 
 
-def _cut_normal(rng: np.random.Generator, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
+def _draw(settings: Settings, rng: np.random.Generator, shape: tuple[int, int, int]) -> npt.NDArray[np.float64]:
+    _, fan_in, fan_out = shape
+    if isinstance(settings, Uniform):
+        return rng.uniform(settings.minval, settings.maxval, shape)
+    if isinstance(settings, Normal):
+        if settings.name == "truncated_normal":
+            return settings.mean + settings.stddev * _cut_normal(rng, shape)
+        return rng.normal(settings.mean, settings.stddev, shape)
+    if isinstance(settings, Orthogonal):
+        return settings.gain * _orthogonal(rng, shape)
+    if isinstance(settings, Constant):
+        return np.full(shape, settings.value)
+    if isinstance(settings, Identity):
+        return np.broadcast_to(settings.gain * np.eye(fan_in, fan_out), shape)
+    family, distribution = settings.name.split("_")
+    variance = {"glorot": 2 / (fan_in + fan_out), "he": 2 / fan_in, "lecun": 1 / fan_in}[family]
+    if distribution == "uniform":
+        limit = float(np.sqrt(3 * variance))
+        return rng.uniform(-limit, limit, shape)
+    return float(np.sqrt(variance)) / CUT_STD * _cut_normal(rng, shape)
+
+
+def _cut_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
     return np.asarray(truncnorm.rvs(-2, 2, size=shape, random_state=rng))
+
+
+def _orthogonal(rng: np.random.Generator, shape: tuple[int, int, int]) -> npt.NDArray[np.float64]:
+    """Orthonormal rows or columns, whichever are fewer (Saxe et al., arXiv:1312.6120), uniform by the signs of R."""
+    n, fan_in, fan_out = shape
+    tall = rng.normal(size=(n, max(fan_in, fan_out), min(fan_in, fan_out)))
+    q, r = (np.asarray(part) for part in np.linalg.qr(tall))
+    q *= np.sign(np.diagonal(r, axis1=1, axis2=2))[:, None, :]
+    return q if fan_in >= fan_out else q.transpose(0, 2, 1)
 
 
 def label(settings: Settings) -> str:
@@ -60,5 +80,10 @@ def label(settings: Settings) -> str:
     if isinstance(settings, Normal):
         mean = f"μ = {settings.mean:g}, " if settings.mean else ""
         return f"{settings.name.replace('_', ' ').capitalize()} ({mean}σ = {settings.stddev:g})"
-    family, shape_name = settings.name.split("_")
-    return f"{'LeCun' if family == 'lecun' else family.capitalize()} {shape_name}"
+    if isinstance(settings, Constant):
+        return f"Constant {settings.value:g}"
+    if isinstance(settings, (Orthogonal, Identity)):
+        gain = f" (gain {settings.gain:g})" if settings.gain != 1 else ""
+        return f"{settings.name.capitalize()}{gain}"
+    family, distribution = settings.name.split("_")
+    return f"{'LeCun' if family == 'lecun' else family.capitalize()} {distribution}"

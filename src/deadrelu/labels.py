@@ -5,7 +5,14 @@ from typing import NamedTuple
 from deadrelu.initializers import label as initializer_label
 from deadrelu.params import ActivationCase, CollapseCase
 
-ACTIVATIONS = {"relu": "ReLU", "tanh": "tanh", "sigmoid": "sigmoid", "leaky_relu": "Leaky ReLU"}
+ACTIVATIONS = {
+    "relu": "ReLU",
+    "leaky_relu": "Leaky ReLU",
+    "elu": "ELU",
+    "gelu": "GELU",
+    "tanh": "tanh",
+    "sigmoid": "sigmoid",
+}
 
 
 class Panel(NamedTuple):

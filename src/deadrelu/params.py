@@ -55,7 +55,25 @@ class FanScaled(Group):
     name: Literal["glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform"]
 
 
-Initializer = Annotated[Uniform | Normal | FanScaled, Field(discriminator="name")]
+class Orthogonal(Group):
+    name: Literal["orthogonal"]
+    gain: float = 1.0
+
+
+class Identity(Group):
+    name: Literal["identity"]
+    gain: float = 1.0
+
+
+class Constant(Group):
+    name: Literal["constant"]
+    value: float
+
+
+Initializer = Annotated[
+    Uniform | Normal | FanScaled | Orthogonal | Identity | Constant,
+    Field(discriminator="name"),
+]
 
 
 class MnistParams(Group):
@@ -97,18 +115,31 @@ class ActivationsParams(Group):
     cases: dict[CaseKey, ActivationCase] = Field(min_length=1)
 
 
-class CollapseCase(Group):
-    """Hidden layers of these widths, no biases, a linear output; the initializer is Keras's default."""
+class AdamParams(Group):
+    name: Literal["adam"] = "adam"
+    learning_rate: float = Field(default=0.001, gt=0)
 
-    activation: Literal["relu", "leaky_relu"]
+
+class SgdParams(Group):
+    name: Literal["sgd"]
+    learning_rate: float = Field(default=0.01, gt=0)
+
+
+class CollapseCase(Group):
+    """Hidden layers of these widths and a linear output; the defaults are Keras's, but for the biases."""
+
+    activation: Literal["relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid"]
     negative_slope: float = Field(default=0.0, ge=0, lt=1)
-    widths: list[Annotated[int, Field(ge=1, le=32)]] = Field(min_length=1, max_length=100)
+    widths: list[Annotated[int, Field(ge=1, le=512)]] = Field(min_length=1, max_length=100)
+    biases: bool = False
     initializer: Initializer = FanScaled(name="glorot_uniform")
+    optimizer: Annotated[AdamParams | SgdParams, Field(discriminator="name")] = AdamParams()
+    loss: Literal["mean_squared_error", "mean_absolute_error"] = "mean_squared_error"
 
     @model_validator(mode="after")
     def _slope_belongs_to_leaky(self) -> Self:
         if (self.activation == "leaky_relu") != (self.negative_slope > 0):
-            raise ValueError("negative_slope must be above 0 for leaky_relu and absent for relu")
+            raise ValueError("negative_slope must be above 0 for leaky_relu and absent for every other activation")
         return self
 
 

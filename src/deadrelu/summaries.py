@@ -6,7 +6,7 @@ from scipy.stats import t as student
 
 from deadrelu import collapse, printed, theory
 from deadrelu.intervals import wilson
-from deadrelu.params import CollapseCase, Params
+from deadrelu.params import CollapseCase, FanScaled, Normal, Params, Uniform
 from deadrelu.signals import verdict
 
 TOLERANCES = np.logspace(-8, 0, 81)
@@ -78,8 +78,18 @@ def collapse_rates(trials: dict[str, pd.DataFrame], params: Params) -> pd.DataFr
 
 
 def _born_dead(case: CollapseCase) -> float | None:
-    """Leaky ReLU maps nothing but 0 to 0, so it is born dead with probability 0."""
-    return 0.0 if case.negative_slope else theory.born_dead_on_interval(case.widths)
+    """The closed form, where its assumptions hold: no biases, weights symmetric and continuous."""
+    initializer = case.initializer
+    symmetric = (
+        isinstance(initializer, FanScaled)
+        or (isinstance(initializer, Normal) and initializer.mean == 0)
+        or (isinstance(initializer, Uniform) and initializer.minval == -initializer.maxval)
+    )
+    if case.biases or not symmetric:
+        return None
+    if case.activation == "relu":
+        return theory.born_dead_on_interval(case.widths)
+    return 0.0 if case.activation == "leaky_relu" else None  # Leaky ReLU maps nothing but 0 to 0
 
 
 def rate_by_tolerance(trials: dict[str, pd.DataFrame]) -> pd.DataFrame:

@@ -1,116 +1,164 @@
-"""Many small networks trained at once, in one compiled TensorFlow program.
+"""Many small networks trained at once: `run(network, training, x, y, trials=range(1000), seed=10)`.
 
-A *trial* is one network: its own initial weights, its own shuffle of the training points every epoch.
-Each weight is stored as a vector over trials, `weights[p, trial]`, and the few units of a narrow network are
-written out one by one, so that every operation of the program is elementwise over trials (and batch points):
-nothing is launched per network, and XLA fuses a whole layer into one loop.
+A *trial* is one network: its own initial weights, its own shuffle of the training points every epoch. LANES trials
+go through one compiled program side by side, and each processor core has a program of its own.
 
-The engine knows nothing of files. Trial k depends on (network, training, seed, k) alone.
+The engine knows nothing of files. Trial k depends on (network, training, points, seed, k) alone.
 """
 
-import itertools
+import os
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from deadrelu.streams import ORDER, WEIGHTS, stream
+from deadrelu import programs
+from deadrelu.programs import SGD, Activation, Adam, Architecture, Training
+from deadrelu.shuffles import LANES, epoch_order, left, rights
+from deadrelu.streams import WEIGHTS, stream
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "Network",
+    "Trained",
+    "Training",
+    "draw_weights",
+    "epoch_order",
+    "mean_loss",
+    "predict",
+    "run",
+]
 
 Float = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.int64]
 
-CHUNK = 256
-"""Trials in one call of the compiled program. Constant, and the last chunk is filled up with further trials
-that are then dropped: XLA compiles for one shape, so a trial meets the same instructions wherever it stands."""
+TOGETHER = 16 * LANES
+"""Trials that are sorted into living and born dead at a time: enough of the living to fill the lanes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """A network without biases: 1 input, hidden layers of `widths`, 1 linear output.
+    """Dense hidden layers of `widths`, a linear output layer, zero initial biases or none.
 
-    `initialize(rng, fan_in, fan_out)` draws one kernel of shape (fan_in, fan_out).
+    `initialize(rng, n, fan_in, fan_out)` draws the kernels of n networks, shape (n, fan_in, fan_out), float32.
     """
 
     widths: tuple[int, ...]
-    activation: Literal["relu", "leaky_relu"]
-    negative_slope: float
-    initialize: Callable[[np.random.Generator, int, int], Float]
+    activation: Activation
+    initialize: Callable[[np.random.Generator, int, int, int], Float]
+    negative_slope: float = 0.0
+    biases: bool = False
+    inputs: int = 1
+    outputs: int = 1
 
     @property
-    def layers(self) -> tuple[tuple[int, int], ...]:
-        """(fan_in, fan_out) of each kernel, input to output."""
-        sizes = (1, *self.widths, 1)
-        return tuple(itertools.pairwise(sizes))
+    def architecture(self) -> Architecture:
+        """What is compiled: everything but the initial weights."""
+        sizes = (self.inputs, *self.widths, self.outputs)
+        return Architecture(
+            sizes=sizes, activation=self.activation, negative_slope=self.negative_slope, biases=self.biases
+        )
 
     @property
-    def n_weights(self) -> int:
-        """How many weights one network has."""
-        return sum(fan_in * fan_out for fan_in, fan_out in self.layers)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Training:
-    """Mean squared error, Adam with Keras's default settings, reshuffled mini-batches."""
-
-    epochs: int
-    batch_size: int
-    learning_rate: float = 0.001
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-7
+    def can_be_born_dead(self) -> bool:
+        """Whether a network may be unable to move: see `_living`."""
+        return self.activation == "relu" and not self.biases
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What one chunk of trials yields; trials in the first axis.
+    """What some trials yield; trials in the first axis.
 
     Attributes:
         trial: numbers of the trials, shape (n,), int64.
-        initial, final: weights, kernel by kernel in C order, shape (n, n_weights), float32.
-        loss: mean squared error of each epoch as Keras reports it (a mean over the points while the
-            weights move), shape (n, epochs), float32.
+        initial, final: weights in the order of Keras's `get_weights`, each in C order, shape (n, n_weights), float32.
+        loss: the loss of each epoch as Keras reports it (a mean over the points while the weights move), shape
+            (n, epochs), float32. Not finite where a training diverged.
     """
 
-    trial: npt.NDArray[np.int64]
+    trial: Numbers
     initial: Float
     final: Float
     loss: Float
 
 
-def run(network: Network, training: Training, x: Float, y: Float, *, trials: range, seed: int) -> Iterator[Trained]:
-    """Train trials `trials`, a chunk at a time.
+def run(
+    network: Network,
+    training: Training,
+    x: Float,
+    y: Float,
+    *,
+    trials: range,
+    seed: int,
+    threads: int | None = None,
+) -> Iterator[Trained]:
+    """Train trials `trials`, some at a time; memory does not grow with their number.
 
     Args:
         network: the architecture and its initializer.
-        training: epochs, batch size and Adam's settings.
-        x: inputs, shape (n_points,), float32.
-        y: targets, shape (n_points,), float32.
+        training: epochs, batch size, optimizer and loss.
+        x: inputs, shape (n_points,) or (n_points, network.inputs), float32.
+        y: targets, shape (n_points,) or (n_points, network.outputs), float32.
         trials: which trials, as consecutive numbers.
         seed: with the number of a trial, the source of its weights and its shuffles.
+        threads: how many programs run at once; all cores by default. It changes no bit.
 
     Yields:
-        Trained chunks of at most `CHUNK` trials, in order.
+        Trained trials, in order.
     """
+    x, y = _two_dimensional(x), _two_dimensional(y)
+    if x.shape != (len(x), network.inputs) or y.shape != (len(x), network.outputs) or len(x) == 0:
+        expected = f"(n >= 1, {network.inputs}) and (n, {network.outputs})"
+        raise ValueError(f"x and y must have shapes {expected}, got {x.shape} and {y.shape}")
     training = replace(training, batch_size=min(training.batch_size, len(x)))
-    for first in range(trials.start, trials.stop, CHUNK):
-        numbers = np.arange(first, first + CHUNK)
-        weights = np.stack([draw_weights(network, seed, int(k)) for k in numbers])
-        final, loss = _train_chunk(network, training, x, y, weights, numbers, seed)
-        keep = min(CHUNK, trials.stop - first)
-        yield Trained(numbers[:keep], weights[:keep], final[:keep], loss[:keep])
+    span = TOGETHER if network.can_be_born_dead else LANES
+    spans = [range(max(trials.start, at), min(trials.stop, at + span)) for at in _multiples(span, trials)]
+    threads = threads or os.cpu_count() or 1
+    pending: deque[Future[Trained]] = deque()
+    with ThreadPoolExecutor(threads) as pool:  # TensorFlow and NumPy leave Python's lock while they compute
+        try:
+            for part in spans:
+                pending.append(pool.submit(_train, network, training, x, y, np.arange(part.start, part.stop), seed))
+                if len(pending) > threads:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
-def draw_weights(network: Network, seed: int, trial: int) -> Float:
-    """Initial weights of one trial, shape (n_weights,), float32: kernel by kernel in C order."""
-    rng = stream(seed, WEIGHTS, trial)
-    return np.concatenate([network.initialize(rng, *layer).ravel() for layer in network.layers]).astype(np.float32)
+def _multiples(span: int, trials: range) -> range:
+    return range(trials.start // span * span, trials.stop, span) if len(trials) else range(0)
 
 
-def epoch_order(n_points: int, seed: int, trial: int, epoch: int) -> npt.NDArray[np.int32]:
-    """The order in which a trial sees the points in an epoch: a permutation, shape (n_points,), int32."""
-    return stream(seed, ORDER, trial, epoch).permutation(n_points).astype(np.int32)
+def _two_dimensional(values: Float) -> Float:
+    values = np.asarray(values, np.float32)
+    return values[:, None] if values.ndim == 1 else values
+
+
+def draw_weights(network: Network, seed: int, numbers: Numbers) -> Float:
+    """Initial weights of some trials, shape (len(numbers), n_weights), float32.
+
+    A block of LANES trials is drawn at once: a generator for each trial would cost more than its training.
+    """
+    blocks, block_of = np.unique(numbers // LANES, return_inverse=True)
+    drawn = np.stack([_draw_block(network, seed, int(block)) for block in blocks])
+    weights: Float = drawn[block_of, numbers % LANES]
+    return weights
+
+
+def _draw_block(network: Network, seed: int, block: int) -> Float:
+    rng = stream(seed, WEIGHTS, block)
+    parts: list[Float] = []
+    for fan_in, fan_out in network.architecture.layers:
+        parts.append(network.initialize(rng, LANES, fan_in, fan_out).reshape(LANES, -1))
+        if network.biases:
+            parts.append(np.zeros((LANES, fan_out), np.float32))
+    return np.concatenate(parts, axis=1).astype(np.float32)
 
 
 def predict(network: Network, weights: Float, x: Float) -> Float:
@@ -119,99 +167,111 @@ def predict(network: Network, weights: Float, x: Float) -> Float:
     Args:
         network: the architecture.
         weights: shape (n, n_weights), float32.
-        x: inputs, shape (n_points,), float32.
+        x: inputs, shape (n_points,) or (n_points, network.inputs), float32.
 
     Returns:
-        Shape (n, n_points), float32.
+        Shape (n, n_points, network.outputs), float32.
     """
-    signal = np.broadcast_to(x.astype(np.float32), (len(weights), 1, len(x)))
-    at = 0
-    for depth, (fan_in, fan_out) in enumerate(network.layers, start=1):
-        kernel = weights[:, at : at + fan_in * fan_out].reshape(-1, fan_in, fan_out)
-        at += fan_in * fan_out
-        # Written as a sum over inputs, not a matmul: BLAS may order the sum by the number of points.
-        signal = sum(kernel[:, i, :, None] * signal[:, i, None, :] for i in range(fan_in))  # type: ignore[assignment]
-        if depth < len(network.layers):
-            signal = np.where(signal > 0, signal, np.float32(network.negative_slope) * signal)
-    return signal[:, 0, :]
+    return np.concatenate([outputs for outputs, _ in _evaluate(network, weights, _two_dimensional(x))])
 
 
-def _train_chunk(
-    network: Network, training: Training, x: Float, y: Float, weights: Float, numbers: npt.NDArray[np.int64], seed: int
+def mean_loss(training: Training, predictions: Float, y: Float) -> Float:
+    """Loss of each network over all points.
+
+    Args:
+        training: names the loss.
+        predictions: shape (n, n_points), float32.
+        y: targets, shape (n_points,), float32.
+
+    Returns:
+        Shape (n,), float32.
+    """
+    errors = predictions - y
+    squared = training.loss == "mean_squared_error"
+    loss: Float = np.mean(np.square(errors) if squared else np.abs(errors), axis=1, dtype=np.float32)
+    return loss
+
+
+def _evaluate(network: Network, weights: Float, x: Float) -> Iterator[tuple[Float, npt.NDArray[np.bool_]]]:
+    """Predictions of LANES networks at a time, and which are awake (`programs.evaluate`)."""
+    program = programs.evaluate(network.architecture)
+    for at in range(0, len(weights), LANES):
+        some = weights[at : at + LANES]
+        outputs, awake = program(_fill_lanes(some).T, x)
+        yield outputs.numpy()[: len(some)], awake.numpy()[: len(some)]
+
+
+def _fill_lanes(rows: np.ndarray) -> np.ndarray:
+    """Repeat the first row up to LANES rows: programs are compiled for one shape, so bits do not depend on it."""
+    return np.concatenate([rows, np.repeat(rows[:1], LANES - len(rows), axis=0)])
+
+
+def _living(network: Network, weights: Float, x: Float) -> npt.NDArray[np.bool_]:
+    """Which networks training can move, shape (n,).
+
+    Where every unit of the last hidden layer is 0 on all points, ReLU's slope is 0 there too, so each gradient is a
+    product with a 0: without biases, the network stays as it is, to the bit.
+    """
+    if not network.can_be_born_dead:
+        return np.ones(len(weights), bool)
+    return np.concatenate([awake for _, awake in _evaluate(network, weights, x)])
+
+
+def _train(network: Network, training: Training, x: Float, y: Float, numbers: Numbers, seed: int) -> Trained:
+    """Train some trials: the born dead keep their weights, the others fill the lanes."""
+    initial = draw_weights(network, seed, numbers)
+    living = np.flatnonzero(_living(network, initial, x))
+    final = initial.copy()
+    loss_of_zero = mean_loss(training, np.zeros((1, y.size), np.float32), y.ravel())
+    loss = np.full((len(numbers), training.epochs), loss_of_zero)
+    for at in range(0, len(living), LANES):
+        some = living[at : at + LANES]
+        trained = _train_lanes(network, training, x, y, initial[some], numbers[some], seed)
+        final[some], loss[some] = (values[: len(some)] for values in trained)
+    return Trained(numbers, initial, final, loss)
+
+
+def _train_lanes(
+    network: Network, training: Training, x: Float, y: Float, weights: Float, numbers: Numbers, seed: int
 ) -> tuple[Float, Float]:
-    import tensorflow as tf
-
-    n_points = len(x)
-    steps = -(-n_points // training.batch_size)
-    padding = steps * training.batch_size - n_points
-    # A row past the end stands for "no point": zero input, zero target, so zero error and zero gradient
-    # (there are no biases). It fills up the last batch, which is divided by its true size.
-    x_padded = np.append(x, np.float32(0))
-    y_padded = np.append(y, np.float32(0))
-    train_epoch = _compile(network.layers, network.activation, network.negative_slope, training)
-    state = [tf.constant(weights.T), tf.zeros(weights.T.shape), tf.zeros(weights.T.shape)]
+    program = programs.train_epoch(network.architecture, training)
+    state = [_fill_lanes(weights).T]
+    if isinstance(training.optimizer, Adam):
+        state += [np.zeros_like(state[0])] * 2
+    steps = -(-len(x) // training.batch_size)
     losses = []
     for epoch in range(training.epochs):
-        orders = np.stack([epoch_order(n_points, seed, int(k), epoch) for k in numbers])
-        orders = np.pad(orders, ((0, 0), (0, padding)), constant_values=n_points)
-        orders = np.ascontiguousarray(orders.T.reshape(steps, training.batch_size, len(numbers)))
-        rates = _adam_rates(training, epoch * steps + 1, steps)
-        *state, total = train_epoch(*state, x_padded, y_padded, orders, rates, np.float32(n_points))
-        losses.append(total.numpy() / np.float32(n_points))
-    return np.ascontiguousarray(state[0].numpy().T), np.stack(losses, axis=1)
+        points = _in_order(x, y, _fill_lanes(numbers), seed, epoch)
+        state, loss = program(state, *points, _rates(training.optimizer, epoch * steps + 1, steps))
+        losses.append(loss.numpy() / np.float32(len(x)))
+    return np.ascontiguousarray(np.asarray(state[0]).T), np.stack(losses, axis=1)
 
 
-def _adam_rates(training: Training, first_step: int, steps: int) -> Float:
-    """Bias-corrected learning rates of Adam, in the arithmetic of Keras: float32 powers and all."""
-    step = np.arange(first_step, first_step + steps).astype(np.float32)
-    one = np.float32(1)
-    power_1 = np.power(np.float32(training.beta_1), step)
-    power_2 = np.power(np.float32(training.beta_2), step)
-    rates = np.float32(training.learning_rate) * np.sqrt(one - power_2) / (one - power_1)
-    return rates.astype(np.float32)
+def _in_order(
+    x: Float, y: Float, numbers: Numbers, seed: int, epoch: int
+) -> tuple[Float, Float, npt.NDArray[np.int32]]:
+    """Points, and for each lane the order of its trial: shape (n_points, LANES).
+
+    The points come in the order that a block's trials share; then what is left of their orders is the same for all
+    blocks, and nothing is computed for it.
+    """
+    blocks, lanes = numbers // LANES, numbers % LANES
+    right = rights(len(x), seed, epoch)
+    if not np.array_equal(lanes, np.arange(LANES)):
+        right = right[:, lanes]
+    if (blocks == blocks[0]).all():
+        shared = left(len(x), seed, int(blocks[0]), epoch)
+        return x[shared], y[shared], right
+    order = np.empty_like(right)
+    for block in np.unique(blocks):
+        order[:, blocks == block] = left(len(x), seed, int(block), epoch)[right[:, blocks == block]]
+    return x, y, order
 
 
-@lru_cache(maxsize=8)
-def _compile(
-    layers: tuple[tuple[int, int], ...], activation: str, negative_slope: float, training: Training
-) -> Callable[..., Any]:
-    """Build the program that trains a chunk for one epoch."""
-    import tensorflow as tf
-
-    def act(z: Any) -> Any:
-        # Keras's own gradients at 0: 0 for relu, negative_slope for leaky_relu.
-        return tf.nn.relu(z) if activation == "relu" else tf.where(z > 0, z, negative_slope * z)
-
-    def forward(weights: list[Any], x: Any) -> Any:
-        """Inputs of shape (batch, trials) to outputs of the same shape; each weight has shape (trials,)."""
-        signal, weight = [x], iter(weights)
-        for depth, (fan_in, fan_out) in enumerate(layers, start=1):
-            kernel = [[next(weight) for _ in range(fan_out)] for _ in range(fan_in)]
-            z = [sum(kernel[i][j] * signal[i] for i in range(fan_in)) for j in range(fan_out)]
-            signal = z if depth == len(layers) else [act(unit) for unit in z]
-        return signal[0]
-
-    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
-    def train_epoch(
-        weights: Any, m: Any, v: Any, x: Any, y: Any, orders: Any, rates: Any, n_points: Any
-    ) -> tuple[Any, ...]:
-        def step(i: Any, weights: Any, m: Any, v: Any, total: Any) -> tuple[Any, ...]:
-            batch = tf.cast(training.batch_size, tf.float32)
-            n_batch = tf.minimum(batch, n_points - tf.cast(i, tf.float32) * batch)
-            x_batch, y_batch = tf.gather(x, orders[i]), tf.gather(y, orders[i])
-            each = tf.unstack(weights)
-            with tf.GradientTape() as tape:
-                tape.watch(each)
-                squared_error = tf.reduce_sum(tf.square(forward(each, x_batch) - y_batch), axis=0)
-                loss = squared_error / n_batch
-            gradient = tf.stack(tape.gradient(loss, each))
-            m += (gradient - m) * (1 - training.beta_1)
-            v += (tf.square(gradient) - v) * (1 - training.beta_2)
-            weights -= m * rates[i] / (tf.sqrt(v) + training.epsilon)
-            return i + 1, weights, m, v, total + squared_error
-
-        start = (tf.constant(0), weights, m, v, tf.zeros_like(weights[0]))
-        _, weights, m, v, total = tf.while_loop(lambda i, *_: i < tf.shape(orders)[0], step, start)
-        return weights, m, v, total
-
-    return train_epoch  # type: ignore[no-any-return]
+def _rates(optimizer: Adam | SGD, first_step: int, steps: int) -> Float:
+    """Learning rate of each step: Adam's is bias-corrected, in the arithmetic of Keras (float32 powers and all)."""
+    if isinstance(optimizer, SGD):
+        return np.full(steps, optimizer.learning_rate, np.float32)
+    step, one = np.arange(first_step, first_step + steps).astype(np.float32), np.float32(1)
+    power_1, power_2 = (np.power(np.float32(beta), step) for beta in (optimizer.beta_1, optimizer.beta_2))
+    return (np.float32(optimizer.learning_rate) * np.sqrt(one - power_2) / (one - power_1)).astype(np.float32)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from rich.progress import track
 
-from deadrelu import files, mnist, networks, quiet, signals, tables
+from deadrelu import files, mnist, networks, signals, start, tables
 from deadrelu.params import Params
 
 FOLDER = Path("data/activations")
@@ -18,7 +18,7 @@ def main(params: Params) -> None:
     images = mnist.read_images(Path("data/mnist/t10k-images-idx3-ubyte.gz"))
     labels = mnist.read_labels(Path("data/mnist/t10k-labels-idx1-ubyte.gz"))
     x = images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
-    quiet.start_tensorflow()
+    start.tensorflow()
     made_by = tables.provenance({"activations": settings}, params.seed)
     names = [f"hidden_{k}" for k in range(1, settings.network.hidden_layers + 1)]
     rows = []

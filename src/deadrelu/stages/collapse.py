@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-from rich.progress import Progress
 
-from deadrelu import collapse, files, initializers, quiet, tables, trials
+from deadrelu import collapse, files, initializers, progress, start, tables, trials
 from deadrelu.errors import InputError
 from deadrelu.params import Params
 
@@ -17,31 +16,42 @@ def main(params: Params, key: str) -> None:
         raise InputError(f"params.yaml:collapse.cases: received {key!r}; allowed: {', '.join(settings.cases)}")
     case = settings.cases[key]
     points = tables.read(Path("data/target/points.parquet"), tables.TARGET)
-    quiet.start_tensorflow()
+    start.tensorflow()
     x, y = points["x"].to_numpy(), points["y"].to_numpy()
     network = trials.Network(
         widths=tuple(case.widths),
         activation=case.activation,
         negative_slope=case.negative_slope,
+        biases=case.biases,
         initialize=initializers.sampler(case.initializer),
     )
-    training = trials.Training(epochs=settings.epochs, batch_size=settings.batch_size)
+    optimizer = trials.Adam if case.optimizer.name == "adam" else trials.SGD
+    training = trials.Training(
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        optimizer=optimizer(learning_rate=case.optimizer.learning_rate),
+        loss=case.loss,
+    )
     training_params = settings.model_dump(include={"trials", "epochs", "batch_size"})
-    made_by = tables.provenance({"case": case, "collapse": training_params}, params.seed)
+    made_by = tables.provenance(
+        {"case": case, "collapse": training_params, "xla_flags": start.XLA_FLAGS.split()}, params.seed
+    )
     chunks = trials.run(network, training, x, y, trials=range(settings.trials), seed=params.seed)
-    with files.new_folder(Path("data/collapse") / key) as folder, Progress() as progress:
-        task = progress.add_task(f"collapse {key}", total=settings.trials)
+    with files.new_folder(Path("data/collapse") / key) as folder, progress.rate_and_time_left() as bar:
+        task = bar.add_task(f"collapse {key}", total=settings.trials)
         for number, chunk in enumerate(chunks):
-            table = _measure(network, chunk, x, y)
+            table = _measure(network, training, chunk, x, y)
             tables.write(folder / f"part-{number:06d}.parquet", table, tables.COLLAPSE, made_by)
-            progress.advance(task, len(chunk.trial))
+            bar.advance(task, len(chunk.trial))
 
 
-def _measure(network: trials.Network, chunk: trials.Trained, x: trials.Float, y: trials.Float) -> dict[str, object]:
-    before = trials.predict(network, chunk.initial, x)
-    after = trials.predict(network, chunk.final, x)
-    probes = trials.predict(network, chunk.final, collapse.PROBES)
-    initial, final = collapse.spread(before, x), collapse.spread(after, x)
+def _measure(
+    network: trials.Network, training: trials.Training, chunk: trials.Trained, x: trials.Float, y: trials.Float
+) -> dict[str, object]:
+    inputs = np.concatenate([x, collapse.PROBES])  # one program for both
+    before, after = (trials.predict(network, weights, inputs)[:, :, 0] for weights in (chunk.initial, chunk.final))
+    initial, final = (collapse.spread(outputs[:, : len(x)], x) for outputs in (before, after))
+    probes = after[:, len(x) :]
     return {
         "trial": chunk.trial,
         "born_dead_low": initial.range_low == 0,
@@ -51,7 +61,7 @@ def _measure(network: trials.Network, chunk: trials.Trained, x: trials.Float, y:
         **final._asdict(),
         **{f"probe_{k}": probes[:, k - 1] for k in range(1, len(collapse.PROBES) + 1)},
         "probes_equal": collapse.probes_equal(probes),
-        "loss_initial": np.mean(np.square(before - y), axis=1),
-        "loss_final": np.mean(np.square(after - y), axis=1),
+        "loss_initial": trials.mean_loss(training, before[:, : len(x)], y),
+        "loss_final": trials.mean_loss(training, after[:, : len(x)], y),
         "loss": list(chunk.loss),
     }

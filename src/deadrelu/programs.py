@@ -1,0 +1,248 @@
+"""The compiled programs of the trial engine: an epoch of training, and predictions, for LANES networks at once.
+
+Weights of all networks lie in one array of shape (n_weights, LANES): a weight is a vector over trials, and every
+operation acts on all of them alike. Kernel by kernel in C order, each followed by its bias if there is one: the
+order of Keras's `get_weights`.
+"""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, reduce
+from operator import add
+from typing import Any, Literal
+
+Activation = Literal["relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid"]
+
+WRITTEN_OUT = 100
+"""Up to this many weights the units are written out one by one; above, layers are batched matrix products. Written
+out, the time to compile grows with the number of weights (1.4 s for the notebook's 37, 4 s for 100); as matrix
+products, with the number of layers only."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """Sizes from input to output, and what the layers compute; the output layer is linear."""
+
+    sizes: tuple[int, ...]
+    activation: Activation
+    negative_slope: float
+    biases: bool
+
+    @property
+    def layers(self) -> tuple[tuple[int, int], ...]:
+        """(fan_in, fan_out) of each kernel."""
+        return tuple(itertools.pairwise(self.sizes))
+
+    @property
+    def n_weights(self) -> int:
+        """How many weights one network has."""
+        return sum(fan_in * fan_out + self.biases * fan_out for fan_in, fan_out in self.layers)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adam:
+    """Keras's Adam with its default settings (Kingma and Ba, arXiv:1412.6980)."""
+
+    learning_rate: float = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+
+
+@dataclass(frozen=True, kw_only=True)
+class SGD:
+    """Keras's stochastic gradient descent without momentum."""
+
+    learning_rate: float = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How networks are trained: reshuffled mini-batches, the last one smaller where it must be."""
+
+    epochs: int
+    batch_size: int
+    optimizer: Adam | SGD = Adam()
+    loss: Literal["mean_squared_error", "mean_absolute_error"] = "mean_squared_error"
+
+
+def _activate(architecture: Architecture, z: Any) -> Any:
+    import tensorflow as tf
+
+    if architecture.activation == "leaky_relu":
+        return tf.where(z > 0, z, architecture.negative_slope * z)  # its slope at 0 is Keras's: negative_slope
+    functions = {"relu": tf.nn.relu, "elu": tf.nn.elu, "tanh": tf.tanh, "sigmoid": tf.sigmoid}
+    return (
+        tf.nn.gelu(z, approximate=False) if architecture.activation == "gelu" else functions[architecture.activation](z)
+    )
+
+
+def _forward_written_out(
+    architecture: Architecture, weights: list[Any], point: list[Any]
+) -> tuple[list[Any], list[Any]]:
+    """Outputs and last hidden layer, unit by unit; all values have one shape that ends with the trials."""
+    signal, hidden, weight = point, point, iter(weights)
+    for depth, (fan_in, fan_out) in enumerate(architecture.layers, start=1):
+        kernel = [[next(weight) for _ in range(fan_out)] for _ in range(fan_in)]
+        z = [reduce(add, [kernel[i][j] * signal[i] for i in range(fan_in)]) for j in range(fan_out)]
+        if architecture.biases:
+            z = [unit + next(weight) for unit in z]
+        hidden = signal
+        signal = z if depth == len(architecture.layers) else [_activate(architecture, unit) for unit in z]
+    return signal, hidden
+
+
+def _forward_matrices(architecture: Architecture, weights: Any, points: Any) -> tuple[Any, Any]:
+    """Outputs and last hidden layer as matrix products, one per trial: (trials, points, units)."""
+    import tensorflow as tf
+
+    signal, hidden, at = points, points, 0
+    for depth, (fan_in, fan_out) in enumerate(architecture.layers, start=1):
+        kernel = tf.reshape(weights[at : at + fan_in * fan_out], (fan_in, fan_out, -1))
+        at += fan_in * fan_out
+        z = tf.matmul(signal, tf.transpose(kernel, (2, 0, 1)))
+        if architecture.biases:
+            z += tf.transpose(weights[at : at + fan_out])[:, None, :]
+            at += fan_out
+        hidden = signal
+        signal = z if depth == len(architecture.layers) else _activate(architecture, z)
+    return signal, hidden
+
+
+def _error(loss: str, difference: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.square(difference) if loss == "mean_squared_error" else tf.abs(difference)
+
+
+def _summed_gradient_written_out(
+    architecture: Architecture, loss: str, weights: Any, x: Any, y: Any, order: Any, first: Any, count: Any
+) -> tuple[Any, Any]:
+    """Gradient and loss of one batch, summed over its points. This is the inner loop, where all the time goes.
+
+    One turn takes one point per trial (its own: `order` has a column per trial), runs the network forward and
+    backward on vectors over trials, and adds to the sums. Written like this, and not as a batch to be reduced
+    afterwards, no array of batch times trials ever exists. XLA makes the whole turn one fused loop over trials and
+    the loop over points one kernel around it (`start.XLA_FLAGS`): weights and sums stay in the first-level cache, and
+    a turn costs its arithmetic.
+
+    Args:
+        architecture: of the networks.
+        loss: its name.
+        weights: shape (n_weights, trials).
+        x: inputs of all points, shape (n_points, n_inputs).
+        y: targets of all points, shape (n_points, n_outputs).
+        order: which point comes when, shape (n_points, trials), int32.
+        first: position of the batch in the order.
+        count: points in the batch.
+
+    Returns:
+        Gradient sums, shape (n_weights, trials), and loss sums, shape (trials,).
+    """
+    import tensorflow as tf
+
+    each = tf.unstack(weights)
+    inputs, targets = tf.unstack(x, axis=1), tf.unstack(y, axis=1)
+
+    def add_point(turn: Any, sums: list[Any]) -> tuple[Any, list[Any]]:
+        at = order[first + turn]
+        with tf.GradientTape() as tape:
+            tape.watch(each)
+            outputs, _ = _forward_written_out(architecture, each, [tf.gather(column, at) for column in inputs])
+            pairs = zip(outputs, targets, strict=True)
+            errors = [_error(loss, output - tf.gather(column, at)) for output, column in pairs]
+            total = reduce(add, errors) / len(errors)
+        gradient = tape.gradient(total, each)
+        return turn + 1, [s + g for s, g in zip(sums, [*gradient, total], strict=True)]
+
+    start = [tf.zeros_like(each[0])] * (len(each) + 1)
+    _, sums = tf.while_loop(lambda turn, _: turn < count, add_point, (tf.constant(0), start))
+    return tf.stack(sums[:-1]), sums[-1]
+
+
+def _summed_gradient_matrices(
+    architecture: Architecture, loss: str, batch: int, weights: Any, x: Any, y: Any, order: Any, first: Any, count: Any
+) -> tuple[Any, Any]:
+    """The same for wide layers: a batch at once; positions past its end repeat its last point and count nothing."""
+    import tensorflow as tf
+
+    turn = tf.range(batch)
+    at = tf.transpose(tf.gather(order, first + tf.minimum(turn, count - 1)))
+    counts = tf.cast(turn < count, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        outputs, _ = _forward_matrices(architecture, weights, tf.gather(x, at))
+        errors = tf.reduce_mean(_error(loss, outputs - tf.gather(y, at)), axis=2)
+        # where, not a product: an infinite error of a point that does not count would become NaN.
+        total = tf.reduce_sum(tf.where(counts > 0, errors, 0.0), axis=1)
+    return tape.gradient(total, weights), total
+
+
+@lru_cache(maxsize=8)
+def train_epoch(architecture: Architecture, training: Training) -> Callable[..., Any]:
+    """Compile an epoch of training.
+
+    Returns:
+        A function of the state (weights and, for Adam, two moments, each of shape (n_weights, LANES)), x, y and
+        order as above, and the learning rate of each step. It returns the state and the loss summed over the points.
+    """
+    import tensorflow as tf
+
+    optimizer, batch = training.optimizer, training.batch_size
+
+    def summed_gradient(*arguments: Any) -> tuple[Any, Any]:
+        if architecture.n_weights <= WRITTEN_OUT:
+            return _summed_gradient_written_out(architecture, training.loss, *arguments)
+        return _summed_gradient_matrices(architecture, training.loss, batch, *arguments)
+
+    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+    def epoch(state: list[Any], x: Any, y: Any, order: Any, rates: Any) -> tuple[list[Any], Any]:
+        n_points = order.shape[0]
+
+        def step(i: Any, state: list[Any], loss: Any) -> tuple[Any, list[Any], Any]:
+            count = tf.minimum(batch, n_points - i * batch)
+            sums, batch_loss = summed_gradient(state[0], x, y, order, i * batch, count)
+            gradient = sums / tf.cast(count, tf.float32)
+            if isinstance(optimizer, Adam):
+                weights, m, v = state
+                m += (gradient - m) * (1 - optimizer.beta_1)
+                v += (tf.square(gradient) - v) * (1 - optimizer.beta_2)
+                new = [weights - m * rates[i] / (tf.sqrt(v) + optimizer.epsilon), m, v]
+            else:
+                new = [state[0] - rates[i] * gradient]
+            return i + 1, new, loss + batch_loss
+
+        steps = -(-n_points // batch)
+        start = (tf.constant(0), state, tf.zeros_like(state[0][0]))
+        _, state, loss = tf.while_loop(lambda i, *_: i < steps, step, start)
+        return state, loss
+
+    return epoch  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=8)
+def evaluate(architecture: Architecture) -> Callable[..., Any]:
+    """Compile predictions.
+
+    Returns:
+        A function of weights, shape (n_weights, LANES), and x, shape (n_points, n_inputs). It returns predictions,
+        shape (LANES, n_points, n_outputs), and whether any unit of the last hidden layer is other than 0 at any
+        point, shape (LANES,).
+    """
+    import tensorflow as tf
+
+    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+    def predict(weights: Any, x: Any) -> tuple[Any, Any]:
+        if architecture.n_weights <= WRITTEN_OUT:
+            columns = [column[:, None] for column in tf.unstack(x, axis=1)]
+            outputs, hidden = _forward_written_out(architecture, tf.unstack(weights), columns)
+            predictions = tf.transpose(tf.stack(outputs), (2, 1, 0))
+            awake = tf.reduce_any(tf.stack(hidden) != 0, axis=(0, 1))
+        else:
+            trials = tf.broadcast_to(x, (weights.shape[1], *x.shape))
+            predictions, hidden = _forward_matrices(architecture, weights, trials)
+            awake = tf.reduce_any(hidden != 0, axis=(1, 2))
+        return predictions, awake
+
+    return predict  # type: ignore[no-any-return]
