@@ -17,8 +17,8 @@ from ruamel.yaml import YAML
 from deadrelu import params
 
 PACKAGE = ROOT / "src" / "deadrelu"
-EDGES = {"cli", "errors", "quiet"}
-"""Modules that change no result: the command line, the error type, TensorFlow's greeting."""
+EDGES = {"cli", "errors", "progress"}
+"""Modules that change no result: the command line, the error type, the progress bar."""
 
 
 def resolved_stages() -> dict[str, dict[str, Any]]:

@@ -82,6 +82,21 @@ def report() -> None:
     report.main(params.load())
 
 
+@app.command()
+def bench(
+    repeats: Annotated[int, typer.Option(min=1, help="Repetitions; the median counts.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Measure the trial engine against Keras's fit in a loop, and against JAX if it is installed.
+
+    Milliseconds a trial of the notebook's experiment, everything included, and ratios; takes about a minute. For the
+    JAX column: pip install 'deadrelu[bench]'
+    """
+    from deadrelu.stages import bench
+
+    bench.main(repeats=repeats, as_json=as_json)
+
+
 # What typer raises on a wrong command line; it exports this child of it only.
 UsageError: type[Any] = typer.BadParameter.__bases__[0]
 

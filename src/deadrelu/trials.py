@@ -26,6 +26,7 @@ __all__ = [
     "Network",
     "Trained",
     "Training",
+    "cores",
     "draw_weights",
     "epoch_order",
     "mean_loss",
@@ -117,7 +118,7 @@ def run(
     training = replace(training, batch_size=min(training.batch_size, len(x)))
     span = TOGETHER if network.can_be_born_dead else LANES
     spans = [range(max(trials.start, at), min(trials.stop, at + span)) for at in _multiples(span, trials)]
-    threads = threads or os.cpu_count() or 1
+    threads = threads or cores()
     pending: deque[Future[Trained]] = deque()
     with ThreadPoolExecutor(threads) as pool:  # TensorFlow and NumPy leave Python's lock while they compute
         try:
@@ -129,6 +130,11 @@ def run(
                 yield pending.popleft().result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def cores() -> int:
+    """How many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _multiples(span: int, trials: range) -> range:

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich.progress import track
 
-from deadrelu import files, mnist, networks, signals, start, tables
+from deadrelu import files, mnist, networks, progress, signals, start, tables
 from deadrelu.params import Params
 
 FOLDER = Path("data/activations")
@@ -22,8 +21,8 @@ def main(params: Params) -> None:
     made_by = tables.provenance({"activations": settings}, params.seed)
     names = [f"hidden_{k}" for k in range(1, settings.network.hidden_layers + 1)]
     rows = []
-    with files.new_folder(FOLDER) as folder:
-        for key, case in track(settings.cases.items(), description="activations"):
+    with files.new_folder(FOLDER) as folder, progress.rate_and_time_left() as bar:
+        for key, case in bar.track(settings.cases.items(), description="activations"):
             model = networks.mlp(
                 settings.network.hidden_layers,
                 settings.network.width,

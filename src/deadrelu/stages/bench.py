@@ -1,0 +1,86 @@
+"""bench: the trial engine beside its peers, in one run on one machine; no stage of the pipeline."""
+
+import importlib.util
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from deadrelu import initializers, peers, start, targets, trials
+from deadrelu.params import FanScaled
+from deadrelu.printed import NOTEBOOK
+
+TRIALS = {"engine_leaky_relu": 2048, "engine_relu": 16384, "keras_loop": 3, "jax_vmap": 256}
+"""Trials in one repetition, so that each takes about a second or more."""
+
+
+def main(*, repeats: int, as_json: bool) -> None:
+    """Measure, and print a table or JSON."""
+    x, y = targets.sample("x_sin_x", -(7**0.5), 7**0.5, 3000, seed=10)
+    training = trials.Training(epochs=10, batch_size=64)
+    start.tensorflow()
+    relu, leaky = (
+        trials.Network(
+            widths=tuple(case.widths),
+            activation=case.activation,
+            negative_slope=case.negative_slope,
+            initialize=initializers.sampler(FanScaled(name="glorot_uniform")),
+        )
+        for case, _ in NOTEBOOK
+    )
+
+    def engine(network: trials.Network, n: int) -> None:
+        for _ in trials.run(network, training, x, y, trials=range(n), seed=10):
+            pass
+
+    contenders: dict[str, Callable[[int], None]] = {
+        "engine_leaky_relu": lambda n: engine(leaky, n),
+        "engine_relu": lambda n: engine(relu, n),
+        "keras_loop": peers.keras_loop(leaky, training, x, y),
+    }
+    if importlib.util.find_spec("jax"):
+        contenders["jax_vmap"] = peers.jax_vmap(leaky, training, x, y)
+    first, warm = {}, {}
+    for name, run in contenders.items():
+        first[name] = _seconds(run, min(TRIALS[name], 256))
+        warm[name] = [_seconds(run, TRIALS[name]) for _ in range(repeats)]
+    ms = {name: 1000 * statistics.median(seconds) / TRIALS[name] for name, seconds in warm.items()}
+    ours = ms["engine_leaky_relu"]
+    ratio = {f"{name}_to_engine_leaky_relu": ms[name] / ours for name in ("keras_loop", "jax_vmap") if name in ms}
+    ratio["engine_leaky_relu_to_engine_relu"] = ours / ms["engine_relu"]
+    machine = f"{_processor()}, {trials.cores()} cores, Python {platform.python_version()}"
+    if as_json:
+        print(json.dumps({"ms_per_trial": ms, "ratio": ratio, "first_call_s": first, "machine": machine}, indent=2))
+    else:
+        _print(ms, first, ratio, machine, repeats)
+
+
+def _seconds(run: Callable[[int], None], n: int) -> float:
+    begin = time.perf_counter()
+    run(n)
+    return time.perf_counter() - begin
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _print(ms: dict[str, float], first: dict[str, float], ratio: dict[str, float], machine: str, repeats: int) -> None:
+    table = Table(title=f"The notebook's experiment, 470 steps a trial; medians of {repeats}; {machine}")
+    for column in ("", "ms a trial", "trials", "first call, compiling, s"):
+        table.add_column(column, justify="left" if not column else "right")
+    for name, value in ms.items():
+        table.add_row(name, f"{value:.3g}", f"{TRIALS[name]:,}", f"{first[name]:.2f}")
+    console = Console()
+    console.print(table)
+    for name, value in ratio.items():
+        console.print(f"{name.replace('_to_', ' : ')} = {value:,.3g}")
