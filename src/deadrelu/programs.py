@@ -221,28 +221,41 @@ def train_epoch(architecture: Architecture, training: Training) -> Callable[...,
     return epoch  # type: ignore[no-any-return]
 
 
+def _forward(architecture: Architecture, weights: Any, x: Any) -> tuple[Any, Any]:
+    """Outputs and last hidden layer at all points, each of shape (trials, n_points, units)."""
+    import tensorflow as tf
+
+    if architecture.n_weights > WRITTEN_OUT:
+        return _forward_matrices(architecture, weights, tf.broadcast_to(x, (weights.shape[1], *x.shape)))
+    columns = [column[:, None] for column in tf.unstack(x, axis=1)]
+    outputs, hidden = _forward_written_out(architecture, tf.unstack(weights), columns)
+    return tf.transpose(tf.stack(outputs), (2, 1, 0)), tf.transpose(tf.stack(hidden), (2, 1, 0))
+
+
 @lru_cache(maxsize=8)
-def evaluate(architecture: Architecture) -> Callable[..., Any]:
+def predictions(architecture: Architecture) -> Callable[..., Any]:
     """Compile predictions.
 
     Returns:
-        A function of weights, shape (n_weights, LANES), and x, shape (n_points, n_inputs). It returns predictions,
-        shape (LANES, n_points, n_outputs), and whether any unit of the last hidden layer is other than 0 at any
-        point, shape (LANES,).
+        A function of weights, shape (n_weights, LANES), and x, shape (n_points, n_inputs), to outputs, shape
+        (LANES, n_points, n_outputs).
+    """
+    import tensorflow as tf
+
+    return tf.function(lambda weights, x: _forward(architecture, weights, x)[0], jit_compile=True)  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=8)
+def awake(architecture: Architecture) -> Callable[..., Any]:
+    """Compile the question whether any unit of the last hidden layer is other than 0 at any point.
+
+    Returns:
+        A function of weights and x as above to a vector of shape (LANES,), bool.
     """
     import tensorflow as tf
 
     @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
-    def predict(weights: Any, x: Any) -> tuple[Any, Any]:
-        if architecture.n_weights <= WRITTEN_OUT:
-            columns = [column[:, None] for column in tf.unstack(x, axis=1)]
-            outputs, hidden = _forward_written_out(architecture, tf.unstack(weights), columns)
-            predictions = tf.transpose(tf.stack(outputs), (2, 1, 0))
-            awake = tf.reduce_any(tf.stack(hidden) != 0, axis=(0, 1))
-        else:
-            trials = tf.broadcast_to(x, (weights.shape[1], *x.shape))
-            predictions, hidden = _forward_matrices(architecture, weights, trials)
-            awake = tf.reduce_any(hidden != 0, axis=(1, 2))
-        return predictions, awake
+    def any_unit(weights: Any, x: Any) -> Any:
+        return tf.reduce_any(_forward(architecture, weights, x)[1] != 0, axis=(1, 2))
 
-    return predict  # type: ignore[no-any-return]
+    return any_unit  # type: ignore[no-any-return]

@@ -25,7 +25,7 @@ LEFT, RIGHT = 0, 1
 
 def epoch_order(n_points: int, seed: int, trial: int, epoch: int) -> Order:
     """The order in which a trial sees the points in an epoch: a permutation, shape (n_points,), int32."""
-    return left(n_points, seed, trial // LANES, epoch)[rights(n_points, seed, epoch)[:, trial % LANES]]
+    return left(n_points, seed, trial // LANES, epoch)[rights(n_points, seed, epoch)[trial % LANES]]
 
 
 def left(n_points: int, seed: int, block: int, epoch: int) -> Order:
@@ -35,6 +35,12 @@ def left(n_points: int, seed: int, block: int, epoch: int) -> Order:
 
 @lru_cache(maxsize=16)  # the same for all blocks, and a block takes its epochs in order
 def rights(n_points: int, seed: int, epoch: int) -> Order:
-    """The other factor for each lane, shape (n_points, LANES)."""
+    """The other factor for each lane, shape (LANES, n_points)."""
     lanes = [stream(seed, ORDER, RIGHT, lane, epoch).permutation(n_points) for lane in range(LANES)]
-    return np.stack(lanes, axis=1).astype(np.int32)
+    return np.stack(lanes).astype(np.int32)
+
+
+@lru_cache(maxsize=16)
+def rights_by_position(n_points: int, seed: int, epoch: int) -> Order:
+    """The same as the compiled program reads it, shape (n_points, LANES)."""
+    return np.ascontiguousarray(rights(n_points, seed, epoch).T)

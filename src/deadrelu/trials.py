@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from deadrelu import programs
 from deadrelu.programs import SGD, Activation, Adam, Architecture, Training
-from deadrelu.shuffles import LANES, epoch_order, left, rights
+from deadrelu.shuffles import LANES, epoch_order, left, rights, rights_by_position
 from deadrelu.streams import WEIGHTS, stream
 
 __all__ = [
@@ -37,7 +37,7 @@ __all__ = [
 Float = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
 
-TOGETHER = 16 * LANES
+TOGETHER = 64 * LANES
 """Trials that are sorted into living and born dead at a time: enough of the living to fill the lanes."""
 
 
@@ -178,7 +178,8 @@ def predict(network: Network, weights: Float, x: Float) -> Float:
     Returns:
         Shape (n, n_points, network.outputs), float32.
     """
-    return np.concatenate([outputs for outputs, _ in _evaluate(network, weights, _two_dimensional(x))])
+    program, x = programs.predictions(network.architecture), _two_dimensional(x)
+    return np.concatenate([program(lanes.T, x).numpy()[:n] for lanes, n in _by_lanes(weights)])
 
 
 def mean_loss(training: Training, predictions: Float, y: Float) -> Float:
@@ -198,13 +199,11 @@ def mean_loss(training: Training, predictions: Float, y: Float) -> Float:
     return loss
 
 
-def _evaluate(network: Network, weights: Float, x: Float) -> Iterator[tuple[Float, npt.NDArray[np.bool_]]]:
-    """Predictions of LANES networks at a time, and which are awake (`programs.evaluate`)."""
-    program = programs.evaluate(network.architecture)
-    for at in range(0, len(weights), LANES):
-        some = weights[at : at + LANES]
-        outputs, awake = program(_fill_lanes(some).T, x)
-        yield outputs.numpy()[: len(some)], awake.numpy()[: len(some)]
+def _by_lanes(rows: Float) -> Iterator[tuple[Float, int]]:
+    """LANES rows at a time, the last ones filled up; and how many of them count."""
+    for at in range(0, len(rows), LANES):
+        some = rows[at : at + LANES]
+        yield _fill_lanes(some), len(some)
 
 
 def _fill_lanes(rows: np.ndarray) -> np.ndarray:
@@ -220,7 +219,8 @@ def _living(network: Network, weights: Float, x: Float) -> npt.NDArray[np.bool_]
     """
     if not network.can_be_born_dead:
         return np.ones(len(weights), bool)
-    return np.concatenate([awake for _, awake in _evaluate(network, weights, x)])
+    program = programs.awake(network.architecture)
+    return np.concatenate([program(lanes.T, x).numpy()[:n] for lanes, n in _by_lanes(weights)])
 
 
 def _train(network: Network, training: Training, x: Float, y: Float, numbers: Numbers, seed: int) -> Trained:
@@ -258,20 +258,17 @@ def _in_order(
 ) -> tuple[Float, Float, npt.NDArray[np.int32]]:
     """Points, and for each lane the order of its trial: shape (n_points, LANES).
 
-    The points come in the order that a block's trials share; then what is left of their orders is the same for all
-    blocks, and nothing is computed for it.
+    For a whole block, the points come in the order that its trials share: then what is left of their orders is the
+    same for all blocks, and nothing is computed for it. Otherwise the two factors are composed here.
     """
     blocks, lanes = numbers // LANES, numbers % LANES
-    right = rights(len(x), seed, epoch)
-    if not np.array_equal(lanes, np.arange(LANES)):
-        right = right[:, lanes]
-    if (blocks == blocks[0]).all():
+    if (numbers == blocks[0] * LANES + np.arange(LANES)).all():
         shared = left(len(x), seed, int(blocks[0]), epoch)
-        return x[shared], y[shared], right
-    order = np.empty_like(right)
-    for block in np.unique(blocks):
-        order[:, blocks == block] = left(len(x), seed, int(block), epoch)[right[:, blocks == block]]
-    return x, y, order
+        return x[shared], y[shared], rights_by_position(len(x), seed, epoch)
+    lefts = {block: left(len(x), seed, int(block), epoch) for block in np.unique(blocks)}
+    right = rights(len(x), seed, epoch)
+    orders = np.stack([lefts[block][right[lane]] for block, lane in zip(blocks, lanes, strict=True)])
+    return x, y, np.ascontiguousarray(orders.T)
 
 
 def _rates(optimizer: Adam | SGD, first_step: int, steps: int) -> Float:
