@@ -11,7 +11,7 @@ import pytest
 
 from deadrelu import cli
 
-COMMAND = [sys.executable, "-c", "from deadrelu.cli import run; run()"]
+COMMAND = [sys.executable, "-m", "deadrelu"]
 
 
 def deadrelu(*words: str) -> subprocess.CompletedProcess[str]:
@@ -34,7 +34,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 def test_help_names_every_command_and_needs_no_tensorflow() -> None:
     done = deadrelu("--help")
     assert done.returncode == 0
-    for command in ("data", "activations", "collapse", "report"):
+    for command in ("data", "activations", "collapse", "report", "bench"):
         assert command in done.stdout
         assert deadrelu(command, "--help").returncode == 0
     code = "import sys, deadrelu.cli, deadrelu.stages.report; sys.exit('tensorflow' in sys.modules)"
@@ -46,6 +46,7 @@ def test_help_names_every_command_and_needs_no_tensorflow() -> None:
     [
         (["nonsense"], "nonsense"),
         (["collapse"], "case"),
+        (["data"], "which"),
         (["data", "cifar"], "cifar"),
         (["report", "--fast"], "--fast"),
         (["collapse", "nope"], "params.yaml:collapse.cases: received 'nope'; allowed: relu, leaky_relu"),
@@ -87,6 +88,36 @@ def test_damaged_table_is_named(project: Path) -> None:
     before = tree(project)
     assert "data/target/points.parquet: not a readable Parquet file" in refused("collapse", "relu")
     assert tree(project) == before
+
+
+def test_report_of_stale_tables_is_refused(project: Path) -> None:
+    """`dvc repro` would rerun the stage; `deadrelu report` alone must not show old numbers under new settings."""
+    for words in (
+        ["data", "mnist"],
+        ["data", "target"],
+        ["activations"],
+        ["collapse", "relu"],
+        ["collapse", "leaky_relu"],
+    ):
+        done = deadrelu(*words)
+        assert done.returncode == 0, done.stderr
+    assert deadrelu("report").returncode == 0
+    before = tree(project / "reports")
+    params = project / "params.yaml"
+    params.write_text(params.read_text().replace("negative_slope: 0.1", "negative_slope: 0.2"))
+    assert "made by other params" in refused("report")
+    params.write_text(params.read_text().replace("negative_slope: 0.2", "negative_slope: 0.1"))
+    labels = project / "data" / "mnist" / "t10k-labels-idx1-ubyte.gz"
+    content = labels.read_bytes()
+    labels.write_bytes(content[:300] + b"xyz" + content[303:])
+    assert "t10k-labels-idx1-ubyte.gz: not an MNIST file" in refused("report")
+    labels.write_bytes((project / "data" / "mnist" / "train-labels-idx1-ubyte.gz").read_bytes())
+    assert "1000 images and 4000 labels" in refused("report")
+    (project / "reports" / "report.ipynb").write_text("{")
+    assert "report.ipynb: not a notebook" in refused("report")
+    assert {k: v for k, v in tree(project / "reports").items() if k != "report.ipynb"} == {
+        k: v for k, v in before.items() if k != "report.ipynb"
+    }
 
 
 def test_interrupt_leaves_nothing_behind(project: Path) -> None:

@@ -23,7 +23,9 @@ def sample(cases: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
         for layer in (1, 2)
     ]
     rows = [
-        {"case": c, "layer": k, "zero_fraction": 0.5, "std": 1.0 / k, "gradient_rms": k} for c in cases for k in (1, 2)
+        {"case": c, "layer": k, "zero_fraction": 0.5, "input_std": 1.0 / k, "gradient_rms": k}
+        for c in cases
+        for k in (1, 2)
     ]
     return pd.concat(drawn), pd.DataFrame(rows)
 
@@ -75,7 +77,7 @@ def test_rates_show_the_notebook_and_theory() -> None:
 @pytest.mark.parametrize("tolerance", [0.0, 1e-3])
 def test_rate_by_tolerance_draws_notebook_lines(tolerance: float) -> None:
     curve = pd.DataFrame({"case": "relu", "tolerance": [1e-3, 1e-2], "rate": [0.1, 0.2], "low": 0.0, "high": 0.3})
-    figure = figures.rate_by_tolerance(curve, {"relu": "ReLU"}, {"relu": "relu"}, {"relu": 0.956}, tolerance)
+    figure = figures.rate_by_tolerance(curve, {"relu": "ReLU"}, {"relu": 0.956}, tolerance)
     assert "notebook: 0.956" in [text.get_text() for text in figure.axes[0].texts]
 
 

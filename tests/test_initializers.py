@@ -15,14 +15,16 @@ SETTINGS = [
         for family in ("glorot", "he", "lecun")
         for shape in ("normal", "uniform")
     ],
+    params.Orthogonal(name="orthogonal", gain=1.5),
 ]
+FIXED = [params.Constant(name="constant", value=0.5), params.Identity(name="identity", gain=2.0)]
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=lambda s: s.name)
 def test_draws_are_distributed_as_keras_draws(settings: initializers.Settings) -> None:
     """Kolmogorov and Smirnov's test at 1e-6 for each of 9. A scale wrong by 5 % would give p < 1e-12 at this size."""
     shape = (400, 500)
-    ours = initializers.sampler(settings)(np.random.default_rng(1), *shape)
+    (ours,) = initializers.sampler(settings)(np.random.default_rng(1), 1, *shape)
     keras = np.asarray(initializers.keras_initializer(settings, seed=2)(shape))
     assert ours.shape == shape
     assert ours.dtype == np.float32
@@ -32,7 +34,22 @@ def test_draws_are_distributed_as_keras_draws(settings: initializers.Settings) -
 @pytest.mark.parametrize("settings", SETTINGS, ids=lambda s: s.name)
 def test_same_seed_same_weights(settings: initializers.Settings) -> None:
     draw = initializers.sampler(settings)
-    assert (draw(np.random.default_rng(1), 2, 3) == draw(np.random.default_rng(1), 2, 3)).all()
+    assert (draw(np.random.default_rng(1), 4, 2, 3) == draw(np.random.default_rng(1), 4, 2, 3)).all()
+
+
+@pytest.mark.parametrize("settings", FIXED, ids=lambda s: s.name)
+def test_initializers_without_randomness_are_keras(settings: initializers.Settings) -> None:
+    ours = initializers.sampler(settings)(np.random.default_rng(1), 2, 3, 4)
+    keras = np.asarray(initializers.keras_initializer(settings, seed=2)((3, 4)))
+    assert (ours == keras).all()
+
+
+@pytest.mark.parametrize("shape", [(3, 5), (5, 3), (4, 4)])
+def test_orthogonal_rows_or_columns_are_orthonormal(shape: tuple[int, int]) -> None:
+    settings = params.Orthogonal(name="orthogonal", gain=2.0)
+    for kernel in initializers.sampler(settings)(np.random.default_rng(1), 10, *shape):
+        small = kernel @ kernel.T if shape[0] <= shape[1] else kernel.T @ kernel
+        np.testing.assert_allclose(small, 4 * np.eye(min(shape)), atol=1e-5)
 
 
 def test_labels_are_made_from_settings() -> None:
@@ -44,7 +61,9 @@ def test_labels_are_made_from_settings() -> None:
     ]
     case = params.CollapseCase(activation="leaky_relu", negative_slope=0.1, widths=[1, 2, 2])
     assert labels.narrow_network(case) == "Leaky ReLU (slope 0.1)"
-    assert labels.architecture(case) == "3 hidden layers of width 1, 2 × 2"
+    assert labels.architecture(case) == (
+        "3 hidden layers of width 1, 2 × 2; Glorot uniform, no biases; Adam (0.001), mean squared error"
+    )
 
 
 @pytest.mark.parametrize("layer_seeds", ["independent", "shared"])
@@ -86,7 +105,7 @@ def test_relu_layers_multiply_the_second_moment_by_half_n_var(settings: params.N
         signal = rng.normal(0, 1, 100)
         start = np.mean(signal**2)
         for _ in range(3):
-            signal = np.maximum(0, signal @ draw(rng, 100, 100))
+            signal = np.maximum(0, signal @ draw(rng, 1, 100, 100)[0])
         factors.append(np.mean(signal**2) / start)
     error = np.std(factors) / np.sqrt(len(factors))
     assert abs(np.mean(factors) - (100 * variance / 2) ** 3) < 6 * error

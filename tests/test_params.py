@@ -48,6 +48,22 @@ def test_project_params_are_the_notebooks() -> None:
         ("collapse/cases/relu/widths", [0], "collapse.cases.relu.widths.0"),
         ("collapse/cases/relu/negative_slope", 0.1, "collapse.cases.relu"),
         ("activations/cases/relu-he_normal/initializer", {"name": "he"}, "activations.cases.relu-he_normal"),
+        (
+            "activations/cases/relu-he_normal/initializer",
+            {},
+            "activations.cases.relu-he_normal.initializer: this group",
+        ),
+        (
+            "activations/cases/summary",
+            {"activation": "relu", "initializer": {"name": "he_normal"}},
+            "activations.cases",
+        ),
+        ("data/target/high", 1e308, "data.target.high"),
+        (
+            "collapse/cases/relu/optimizer",
+            {"name": "sgd", "rate": 1},
+            "collapse.cases.relu.optimizer.rate: unknown key",
+        ),
     ],
 )
 def test_wrong_value_is_refused_in_one_line_that_names_it(

@@ -57,12 +57,20 @@ def test_statistics_by_hand() -> None:
             "mean": np.mean(values),
             "std": np.std(values),
             "rms": np.sqrt(np.mean(np.square(values))),
+            "input_std": np.sqrt((0**2 + 0.5**2 + np.std([-1, values[-1]]) ** 2) / 3),
             "zero_fraction": 3 / 6,
             "dead_units": 1,
             "saturated_fraction": 3 / 6,
             "q50": 0,
         }
     )
+
+
+def test_units_that_differ_but_ignore_the_input_carry_no_signal() -> None:
+    constant_units = np.tile(np.array([0.2, 0.5, 0.9], np.float32), (10, 1))
+    found = signals.statistics(constant_units, activation="sigmoid", quantiles=())
+    assert found["std"] > 0.2
+    assert found["input_std"] < 1e-7
 
 
 def test_relu_has_no_saturation() -> None:

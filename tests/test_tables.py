@@ -9,7 +9,8 @@ import pytest
 from deadrelu import files, tables
 from deadrelu.errors import InputError
 
-MADE_BY = tables.provenance({"case": {"widths": [1, 2]}}, seed=10)
+PARAMS: dict[str, object] = {"seed": 10, "case": {"widths": [1, 2]}}
+MADE_BY = tables.provenance(PARAMS, xla_flags="--fast")
 
 
 def test_round_trip_keeps_bits_and_provenance(tmp_path: Path) -> None:
@@ -30,8 +31,16 @@ def test_same_table_same_bytes(tmp_path: Path) -> None:
 
 
 def test_digest_follows_the_params() -> None:
-    other = tables.provenance({"case": {"widths": [1, 3]}}, seed=10)
+    other = tables.provenance({"seed": 10, "case": {"widths": [1, 3]}})
     assert other["params_sha256"] != MADE_BY["params_sha256"]
+
+
+def test_table_of_other_params_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    tables.write(path, {"x": np.ones(1, np.float32), "y": np.ones(1, np.float32)}, tables.TARGET, MADE_BY)
+    tables.check_made_by(path, PARAMS)
+    with pytest.raises(InputError, match=r"t\.parquet: made by other params"):
+        tables.check_made_by(path, {**PARAMS, "seed": 11})
 
 
 def test_damaged_missing_and_foreign_tables_are_named(tmp_path: Path) -> None:
@@ -67,6 +76,20 @@ def test_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
         (folder / "c").write_text("new")
     assert [p.name for p in path.iterdir()] == ["c"]
     assert [p.name for p in path.parent.iterdir()] == ["folder"]
+
+
+def test_file_and_folder_do_not_replace_each_other(tmp_path: Path) -> None:
+    (tmp_path / "place").write_text("a user's")
+    with (
+        pytest.raises(InputError, match="place: received a file; allowed: a folder"),
+        files.new_folder(tmp_path / "place"),
+    ):
+        pass
+    assert (tmp_path / "place").read_text() == "a user's"
+    (tmp_path / "new").write_text("")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError, match="folder: received a folder; allowed: a file"):
+        files.put(tmp_path / "new", tmp_path / "folder", tmp_path)
 
 
 def test_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def run() -> None:
     except InputError as error:
         message = str(error)
     except UsageError as error:
-        message = f"{error.format_message()} `deadrelu --help` lists what is allowed"
+        message = f"{' '.join(error.format_message().split())} `deadrelu --help` lists what is allowed"
     except OSError as error:
         message = f"{error}; allowed: files and folders you can read and write, with space left"
     print(f"deadrelu: {message}", file=sys.stderr)

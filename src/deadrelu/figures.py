@@ -19,9 +19,6 @@ MUTED = "#7b8794"
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#6b4c9a", "#8c6d31")
 """The first six are Okabe and Ito's, which colour-blind readers can tell apart."""
 
-COLOURS = {"relu": "#d55e00", "leaky_relu": "#0072b2"}
-"""Of the narrow networks, by activation."""
-
 MARKERS = "osD^vPX*"
 WIDEST = 4
 """Panels side by side: more would be too small to read."""
@@ -92,7 +89,7 @@ def activation_violins(activations: pd.DataFrame, summary: pd.DataFrame, panels:
 
 def _violins(ax: Axes, sample: pd.DataFrame, zeros: pd.Series, colour: str) -> None:
     sns.violinplot(
-        sample[sample["activation"] != 0],
+        sample[(sample["activation"] != 0) & np.isfinite(sample["activation"])],
         x="layer",
         y="activation",
         order=list(zeros.index),
@@ -116,7 +113,7 @@ def signal_strength(summary: pd.DataFrame, panels: Mapping[str, Panel]) -> Figur
     The axes are logarithmic, so that a constant factor per layer is a straight line. Values of 0 are left out.
 
     Args:
-        summary: columns case, layer, std, gradient_rms.
+        summary: columns case, layer, input_std, gradient_rms.
         panels: names of each case.
     """
     groups, colours = _by_activation(panels), _colours(panels)
@@ -128,12 +125,12 @@ def signal_strength(summary: pd.DataFrame, panels: Mapping[str, Panel]) -> Figur
             for case in cases:
                 rows = summary[summary["case"] == case].sort_values("layer")
                 name = panels[case].initializer
-                for ax, column in zip(axes, ("std", "gradient_rms"), strict=True):
+                for ax, column in zip(axes, ("input_std", "gradient_rms"), strict=True):
                     drawn = rows[rows[column] > 0]
                     ax.plot(drawn["layer"], drawn[column], color=colours[name], marker=markers[name], markersize=5)
             axes[0].set_title(activation)
             axes[1].set_xlabel("hidden layer")
-        grid[0, 0].set(ylabel="standard deviation\nof the activations", yscale="log")
+        grid[0, 0].set(ylabel="activations: standard\ndeviation over inputs", yscale="log")
         grid[1, 0].set(ylabel="rms of the gradient\nwith respect to them", yscale="log")
         grid[0, 0].set_xticks(sorted(summary["layer"].unique()))
         handles = [Line2D([], [], color=colours[n], marker=markers[n], markersize=5, label=n) for n in colours]
@@ -166,26 +163,21 @@ def collapse_rates(rates: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
 
 
 def rate_by_tolerance(
-    curve: pd.DataFrame,
-    labels: Mapping[str, str],
-    kinds: Mapping[str, str],
-    notebook: Mapping[str, float],
-    tolerance: float,
+    curve: pd.DataFrame, labels: Mapping[str, str], notebook: Mapping[str, float], tolerance: float
 ) -> Figure:
     """Draw the collapse rate against the criterion: how far predictions may differ in a "constant" network.
 
     Args:
         curve: columns case, tolerance, rate, low, high.
         labels: name of each case.
-        kinds: activation function of each case: its colour.
         notebook: the rate the notebook printed, for the cases that are the notebook's.
         tolerance: the one used elsewhere in the report; a vertical line.
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 4.6), layout="constrained")
         ax = figure.subplots()
-        for case, label in labels.items():
-            rows, colour = curve[curve["case"] == case], COLOURS[kinds[case]]
+        for (case, label), colour in zip(labels.items(), itertools.cycle(PALETTE[1::-1] + PALETTE[2:]), strict=False):
+            rows = curve[curve["case"] == case]
             ax.fill_between(rows["tolerance"], rows["low"], rows["high"], color=colour, alpha=0.25, linewidth=0)
             ax.plot(rows["tolerance"], rows["rate"], color=colour, label=label)
             if case in notebook:

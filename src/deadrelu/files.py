@@ -31,6 +31,7 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """Fill a folder that takes the place of `path` when all went well, and vanishes otherwise."""
+    check_place(path, folder=True)
     with scratch_folder(path.parent) as scratch:
         new = scratch / "new"
         new.mkdir()
@@ -39,7 +40,26 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def put(new: Path, path: Path, scratch: Path) -> None:
-    """Move a file or folder to `path`; what was there goes to the scratch folder, and with it."""
-    if path.is_dir():
-        path.rename(scratch / f"old-{path.name}")  # a folder cannot be renamed over another
-    os.replace(new, path)
+    """Move a file or folder to `path`; what was there goes to the scratch folder, and with it.
+
+    Raises:
+        InputError: a file stands where a folder should, or the other way round.
+    """
+    check_place(path, folder=new.is_dir())
+    if not path.is_dir():
+        os.replace(new, path)
+        return
+    old = scratch / f"old-{path.name}"
+    path.rename(old)  # a folder cannot be renamed over another
+    try:
+        new.rename(path)
+    except BaseException:
+        old.rename(path)
+        raise
+
+
+def check_place(path: Path, *, folder: bool) -> None:
+    """Refuse a place that is taken by the other kind of thing."""
+    if path.exists() and path.is_dir() != folder:
+        kinds = ("a file", "a folder")
+        raise InputError(f"{path}: received {kinds[not folder]}; allowed: {kinds[folder]}, or nothing yet")

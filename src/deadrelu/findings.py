@@ -50,7 +50,10 @@ def collapse_answer(rate: pd.Series, tolerance: float) -> str:
     if pd.notna(rate["notebook"]):
         agrees, p = agrees_with_notebook(rate["count"], rate["trials"], rate["notebook"])
         verdict = "differ by no more than chance allows" if agrees else "differ by more than chance allows"
-        text += f" The notebook printed {rate['notebook']:g}; the two {verdict} (Fisher's exact test, p = {p:.2g})."
+        text += (
+            f" The notebook printed {rate['notebook']:g}. Taken as {printed.NOTEBOOK_TRIALS:,} independent trainings, "
+            f"which it says it is, the two {verdict} (Fisher's exact test, p = {p:.2g})."
+        )
     return text
 
 
@@ -70,7 +73,7 @@ def born_dead(rate: pd.Series) -> str:
     """Theory against the count before training; a row for the event "born_dead"."""
     text = f"{percent(rate['rate'])} (interval {interval(rate['low'], rate['high'])}) are dead before training"
     if pd.isna(rate["theory"]):
-        return f"{text}; no closed form is known here for this architecture."
+        return f"{text}."
     p = float(binomtest(int(rate["count"]), int(rate["trials"]), rate["theory"]).pvalue)
     return (
         f"{text}; theory's exact value is {percent(rate['theory'])}, and chance alone makes a deviation at least as "
@@ -99,9 +102,8 @@ def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> str:
     if not agreeing:
         return f"Under no tolerance on the whole interval do the notebook's {numbers} come out (Fisher's exact test)."
     return (
-        f"Under {len(agreeing)} of {curve['tolerance'].nunique()} tolerances tried, from {agreeing[0]:.1g} to "
-        f"{agreeing[-1]:.1g} on the whole interval, our rates agree with the notebook's {numbers} "
-        f"(Fisher's exact test for each, p ≥ {ALPHA:g})."
+        f"With one tolerance from {agreeing[0]:.1g} to {agreeing[-1]:.1g} on the whole interval, our rates agree with "
+        f"the notebook's {numbers} (Fisher's exact test for each, p ≥ {ALPHA:g})."
     )
 
 
@@ -123,25 +125,28 @@ def healthy_panels(ratios: pd.DataFrame, panels: Mapping[str, Panel], activation
 def units_sampled(width: int, every: int) -> str:
     """Which units every so many values of a flattened (image, unit) array belong to."""
     units = width // gcd(width, every)
-    text = f"Every {every}th value of the flattened (image, unit) array is kept"
+    text = f"One value in {every} of the flattened (image, unit) array is kept"
     if units == width:
         return f"{text}, which meets all {width} units of a layer."
-    return f"{text}, as the notebook did: that meets only {units} of the {width} units of a layer, always the same."
+    as_it_did = ", as in the notebook" if (width, every) == (100, 20) else ""
+    return f"{text}{as_it_did}: that meets only {units} of the {width} units of a layer, the same for every image."
 
 
 def panel(ratio: pd.Series, label: str) -> str:
     """What becomes of signal and gradient in one panel."""
 
     def factor(direction: str) -> str:
-        text = f"×{ratio[direction]:.2f} a layer"
+        text = f"×{ratio[direction]:.3g} a layer"
         if pd.notna(ratio[f"{direction}_low"]):
-            text += f", 95 % interval {ratio[f'{direction}_low']:.2f} to {ratio[f'{direction}_high']:.2f}"
+            text += f", 95 % interval {ratio[f'{direction}_low']:.3g} to {ratio[f'{direction}_high']:.3g}"
         return text
 
-    text = (
-        f"{label}: the signal {ratio['forward_verdict']} ({factor('forward')}), "
-        f"the gradient {ratio['backward_verdict']} ({factor('backward')})"
-    )
+    text = f"{label}: with one hidden layer there is no factor per layer"
+    if pd.notna(ratio["forward"]):
+        text = (
+            f"{label}: the signal {ratio['forward_verdict']} ({factor('forward')}), "
+            f"the gradient {ratio['backward_verdict']} ({factor('backward')})"
+        )
     if ratio["saturated_largest"] >= 0.01:
         text += f"; {interval(ratio['saturated_least'], ratio['saturated_largest'])} of the outputs are saturated"
     return text + "."

@@ -1,5 +1,6 @@
 """Readable names, made from the settings and never typed: titles cannot disagree with what was run."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from deadrelu.initializers import label as initializer_label
@@ -13,6 +14,7 @@ ACTIVATIONS = {
     "tanh": "tanh",
     "sigmoid": "sigmoid",
 }
+OPTIMIZERS = {"adam": "Adam", "sgd": "SGD"}
 
 
 class Panel(NamedTuple):
@@ -37,8 +39,14 @@ def narrow_network(case: CollapseCase) -> str:
     return f"{name} (slope {case.negative_slope:g})" if case.negative_slope else name
 
 
+def narrow_networks(cases: Mapping[str, CollapseCase]) -> dict[str, str]:
+    """A name for each case; where two would have the same, the case's key tells them apart."""
+    names = {key: narrow_network(case) for key, case in cases.items()}
+    return {key: name if list(names.values()).count(name) == 1 else f"{name}: {key}" for key, name in names.items()}
+
+
 def architecture(case: CollapseCase) -> str:
-    """'10 hidden layers of widths 1, 9 × 2'."""
+    """'10 hidden layers of width 1, 9 × 2; Glorot uniform, no biases; Adam (0.001), mean squared error'."""
     runs: list[tuple[int, int]] = []
     for width in case.widths:
         if runs and runs[-1][1] == width:
@@ -46,4 +54,13 @@ def architecture(case: CollapseCase) -> str:
         else:
             runs.append((1, width))
     widths = ", ".join(f"{count} × {width}" if count > 1 else f"{width}" for count, width in runs)
-    return f"{len(case.widths)} hidden layer{'s' * (len(case.widths) > 1)} of width {widths}"
+    return (
+        f"{count_of(len(case.widths), 'hidden layer')} of width {widths}; {initializer_label(case.initializer)}, "
+        f"{'zero biases' if case.biases else 'no biases'}; {OPTIMIZERS[case.optimizer.name]} "
+        f"({case.optimizer.learning_rate:g}), {case.loss.replace('_', ' ')}"
+    )
+
+
+def count_of(number: int, thing: str) -> str:
+    """'1 hidden layer', '5 hidden layers'."""
+    return f"{number:,} {thing}{'s' * (number != 1)}"

@@ -40,15 +40,18 @@ def collect(source: str, images: int, summary: pd.DataFrame, rates: pd.DataFrame
 def to_json(tree: dict[str, object]) -> str:
     """Write floats with 6 significant digits: beyond them, machines differ.
 
-    Raises:
-        ValueError: a number is not finite. JSON has no word for it, and every `dvc metrics diff` would show it.
+    A number that is not finite is left out: JSON has no word for it, and every `dvc metrics diff` would show it.
     """
     return json.dumps(_rounded(tree), indent=2, allow_nan=False) + "\n"
 
 
 def _rounded(tree: object) -> object:
     if isinstance(tree, dict):
-        return {key: _rounded(value) for key, value in tree.items()}
+        return {key: _rounded(value) for key, value in tree.items() if not _is_unspeakable(value)}
     if isinstance(tree, (float, np.floating)):
         return float(f"{tree:.6g}")
     return int(tree) if isinstance(tree, np.integer) else tree
+
+
+def _is_unspeakable(value: object) -> bool:
+    return isinstance(value, (float, np.floating)) and not np.isfinite(value)

@@ -12,6 +12,7 @@ import shutil
 import struct
 import sys
 import time
+import zlib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -86,6 +87,16 @@ def read_labels(path: Path) -> Images:
     return _read_idx(path, dimensions=1)
 
 
+def read_test_set(folder: Path) -> tuple[Images, Images]:
+    """Test images, shape (n, 28, 28), and their labels, shape (n,)."""
+    images, labels = (folder / f"t10k-{kind}-ubyte.gz" for kind in ("images-idx3", "labels-idx1"))
+    pair = read_images(images), read_labels(labels)
+    if len(pair[0]) != len(pair[1]):
+        counts = f"{len(pair[0])} images and {len(pair[1])} labels"
+        raise InputError(f"{labels}: received {counts}; allowed: as many; `dvc repro --force data@mnist` fetches them")
+    return pair
+
+
 def _read_idx(path: Path, dimensions: int) -> Images:
     try:
         content = gzip.decompress(path.read_bytes())
@@ -95,7 +106,7 @@ def _read_idx(path: Path, dimensions: int) -> Images:
         return np.frombuffer(content, np.uint8, offset=4 * (1 + dimensions)).reshape(shape)
     except FileNotFoundError:
         raise InputError(f"{path}: missing; `dvc repro data@mnist` fetches it") from None
-    except (OSError, EOFError, ValueError, struct.error) as error:
+    except (OSError, EOFError, ValueError, struct.error, zlib.error) as error:
         raise InputError(f"{path}: not an MNIST file: {error}; `dvc repro --force data@mnist` fetches it") from None
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from deadrelu.errors import InputError
+
 TEMPLATES = Path(__file__).parent
 """Holds `report_template/`."""
 
@@ -44,6 +46,23 @@ def bullets(sentences: list[str]) -> str:
     return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
+def check_notebook(path: Path) -> None:
+    """Refuse a file that is no notebook.
+
+    Raises:
+        InputError: missing, or not in the notebook format.
+    """
+    import nbformat
+
+    try:
+        nbformat.validate(nbformat.reads(path.read_text(encoding="utf-8"), as_version=4))
+    except FileNotFoundError:
+        raise InputError(f"{path}: missing; run deadrelu in the project's root folder") from None
+    except (nbformat.ValidationError, ValueError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise InputError(f"{path}: not a notebook: {reason}; `git checkout {path}` restores it") from None
+
+
 def run_notebook(notebook: Path, parameters: dict[str, Path], scratch: Path) -> str:
     """Run a notebook and return it as one HTML page: no input cells, no request to any host, no dates.
 
@@ -63,7 +82,7 @@ def run_notebook(notebook: Path, parameters: dict[str, Path], scratch: Path) -> 
         kernel_name="python3",
         progress_bar=sys.stderr.isatty(),
         record_timing=False,
-        extra_arguments=["--log-level=ERROR"],
+        extra_arguments=["--log-level=CRITICAL"],
     )
     exporter = HTMLExporter(
         template_name="report_template",

@@ -6,9 +6,9 @@ silent conversions (`strict`), and discriminated unions give every initializer i
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -33,10 +33,14 @@ def _case_key(key: str) -> str:
 CaseKey = Annotated[str, AfterValidator(_case_key)]
 
 
+Real = Annotated[float, Field(ge=-1e6, le=1e6)]
+"""Beyond, float32 overflows within a few layers and nothing is left to measure."""
+
+
 class Uniform(Group):
     name: Literal["random_uniform"]
-    minval: float
-    maxval: float
+    minval: Real
+    maxval: Real
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -47,8 +51,8 @@ class Uniform(Group):
 
 class Normal(Group):
     name: Literal["random_normal", "truncated_normal"]
-    mean: float = 0.0
-    stddev: float = Field(gt=0)
+    mean: Real = 0.0
+    stddev: float = Field(gt=0, le=1e6)
 
 
 class FanScaled(Group):
@@ -57,17 +61,17 @@ class FanScaled(Group):
 
 class Orthogonal(Group):
     name: Literal["orthogonal"]
-    gain: float = 1.0
+    gain: Real = 1.0
 
 
 class Identity(Group):
     name: Literal["identity"]
-    gain: float = 1.0
+    gain: Real = 1.0
 
 
 class Constant(Group):
     name: Literal["constant"]
-    value: float
+    value: Real
 
 
 Initializer = Annotated[
@@ -82,8 +86,8 @@ class MnistParams(Group):
 
 class TargetParams(Group):
     function: Literal["x_sin_x"]
-    low: float
-    high: float
+    low: Real
+    high: Real
     points: int = Field(ge=1, le=1_000_000)
 
     @model_validator(mode="after")
@@ -113,6 +117,13 @@ class ActivationsParams(Group):
     layer_seeds: Literal["independent", "shared"]
     every: int = Field(ge=1)
     cases: dict[CaseKey, ActivationCase] = Field(min_length=1)
+
+    @field_validator("cases")
+    @classmethod
+    def _summary_is_taken(cls, cases: dict[str, ActivationCase]) -> dict[str, ActivationCase]:
+        if "summary" in cases:
+            raise ValueError("a case cannot be called 'summary': that is the name of the table of all cases")
+        return cases
 
 
 class AdamParams(Group):
@@ -157,6 +168,19 @@ class Params(Group):
     activations: ActivationsParams
     collapse: CollapseParams
 
+    def of_target(self) -> dict[str, object]:
+        """What the training points depend on."""
+        return {"seed": self.seed, "target": self.data.target.model_dump()}
+
+    def of_activations(self) -> dict[str, object]:
+        """What the tables of `activations` depend on."""
+        return {"seed": self.seed, "activations": self.activations.model_dump()}
+
+    def of_collapse(self, key: str) -> dict[str, object]:
+        """What the table of one case of `collapse` depends on: not the other cases, not the tolerance."""
+        shared = self.collapse.model_dump(include={"trials", "epochs", "batch_size"})
+        return {"seed": self.seed, **shared, "case": self.collapse.cases[key].model_dump()}
+
 
 def load(path: Path = Path("params.yaml")) -> Params:
     """Read and check a params file.
@@ -174,19 +198,28 @@ def load(path: Path = Path("params.yaml")) -> Params:
     except YAMLError as error:
         raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
+        raise InputError(f"{path}: cannot be read: {error}; run deadrelu in the project's root folder") from None
+
+
+TAGGED = ("initializer", "optimizer")
+"""Keys whose groups differ by `name`: pydantic puts that name into the location of an error."""
 
 
 def _one_line(path: Path, error: ValidationError) -> str:
     # An unknown key before a missing one: where both are, the first is the second, mistyped.
     first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
-    keys = [str(part) for part in first["loc"] if part != "[key]"]
+    location = first["loc"]
+    keys = [str(k) for at, k in enumerate(location) if k != "[key]" and (at == 0 or location[at - 1] not in TAGGED)]
     where = f"{path}:{'.'.join(keys)}" if keys else str(path)
     received = " ".join(repr(first["input"]).split())[:120]
     if first["type"] == "extra_forbidden":
-        message = f"unknown key; known keys here: {', '.join(_known_keys(first['loc'][:-1])) or 'see README.md'}"
+        message = f"unknown key; known keys here: {', '.join(_known_keys(location[:-1]))}"
     elif first["type"] == "missing":
         message, received = "this key is required", "nothing"
+    elif first["type"] == "union_tag_not_found":
+        message = "this group needs a name"
+    elif first["type"] == "model_type":
+        message = "a group of keys is required"
     else:
         message = first["msg"].removeprefix("Value error, ")
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
@@ -197,10 +230,10 @@ def _known_keys(location: tuple[Any, ...]) -> list[str]:
     """Field names of the group at a location such as ("collapse", "cases", "relu")."""
     group: Any = Params
     for part in location:
-        if isinstance(group, type) and issubclass(group, BaseModel) and part in group.model_fields:
+        if isinstance(group, type) and issubclass(group, BaseModel):
             group = group.model_fields[str(part)].annotation
-        elif getattr(group, "__origin__", None) is dict:
-            group = group.__args__[1]
-        else:
-            return []
-    return list(group.model_fields) if isinstance(group, type) and issubclass(group, BaseModel) else []
+        elif get_origin(group) is dict:
+            group = get_args(group)[1]
+        else:  # a union of groups, and part is the name of one
+            group = next(g for g in get_args(group) if part in get_args(g.model_fields["name"].annotation))
+    return list(group.model_fields)

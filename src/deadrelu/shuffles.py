@@ -25,7 +25,8 @@ LEFT, RIGHT = 0, 1
 
 def epoch_order(n_points: int, seed: int, trial: int, epoch: int) -> Order:
     """The order in which a trial sees the points in an epoch: a permutation, shape (n_points,), int32."""
-    return left(n_points, seed, trial // LANES, epoch)[rights(n_points, seed, epoch)[trial % LANES]]
+    order: Order = left(n_points, seed, trial // LANES, epoch)[rights(n_points, seed, epoch)[trial % LANES]]
+    return order
 
 
 def left(n_points: int, seed: int, block: int, epoch: int) -> Order:

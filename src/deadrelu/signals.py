@@ -60,7 +60,9 @@ def statistics(signal: Float, *, activation: str | None, quantiles: Sequence[flo
         quantiles: levels in [0, 1].
 
     Returns:
-        mean, std, rms; zero_fraction: share of exact zeros; dead_units: units that are 0 on every input;
+        mean, std, rms; input_std: what of the signal depends on the input, the root mean square over units of each
+        unit's standard deviation over inputs (a sigmoid unit stuck at 0.6 adds to std and says nothing of the
+        input); zero_fraction: share of exact zeros; dead_units: units that are 0 on every input;
         saturated_fraction: share outside `SATURATED` (0 where the activation has no saturation); q01, q25, …
     """
     wide = signal.astype(np.float64)
@@ -70,6 +72,7 @@ def statistics(signal: Float, *, activation: str | None, quantiles: Sequence[flo
         "mean": float(wide.mean()),
         "std": float(wide.std()),
         "rms": float(np.sqrt(np.mean(wide**2))),
+        "input_std": float(np.sqrt(np.mean(wide.var(axis=0)))),
         "zero_fraction": float(np.mean(signal == 0)),
         "dead_units": float(np.sum(np.all(signal == 0, axis=0))),
         "saturated_fraction": float(np.mean((wide < low) | (wide > high))),
@@ -82,6 +85,8 @@ VANISHES, EXPLODES = 0.8, 1.25
 over ten layers, less than a ninth or more than nine times."""
 
 
-def verdict(ratio: float) -> Literal["vanishes", "holds", "explodes"]:
-    """Name what becomes of a signal that each layer multiplies by `ratio`."""
+def verdict(ratio: float) -> Literal["vanishes", "holds", "explodes", "not measured"]:
+    """Name what becomes of a signal that each layer multiplies by `ratio`; NaN stands for no second layer."""
+    if np.isnan(ratio):
+        return "not measured"
     return "vanishes" if ratio < VANISHES else "explodes" if ratio > EXPLODES else "holds"

@@ -1,12 +1,14 @@
 """From the tables of the stages to the small tables of the report: one row per number that it shows."""
 
+from typing import cast
+
 import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
 from deadrelu import collapse, printed, theory
 from deadrelu.intervals import wilson
-from deadrelu.params import CollapseCase, FanScaled, Normal, Params, Uniform
+from deadrelu.params import CollapseCase, FanScaled, Normal, Params, TargetParams, Uniform
 from deadrelu.signals import verdict
 
 TOLERANCES = np.logspace(-8, 0, 81)
@@ -16,21 +18,22 @@ def signal_ratios(summary: pd.DataFrame) -> pd.DataFrame:
     """What one layer does to the signal (forward) and to its gradient (backward), for each case.
 
     Args:
-        summary: columns case, layer, std, gradient_rms, saturated_fraction, zero_fraction.
+        summary: columns case, layer, input_std, gradient_rms, saturated_fraction, zero_fraction.
 
     Returns:
-        Columns case; forward, forward_low, forward_high: factor of the standard deviation per layer, a geometric
-        mean over layers with its 95 % t interval (NaN below three layers); backward…: the same for the rms of the
-        gradient, from a layer to the one before; their verdicts; saturated and zero: least and largest share.
+        Columns case; forward, forward_low, forward_high: factor of `input_std` per layer, a geometric mean over
+        layers with its 95 % t interval (NaN below three layers; the factor too below two); backward…: the same for
+        the rms of the gradient, from a layer to the one before; their verdicts; saturated and zero: least and
+        largest share.
     """
     rows = []
     for case, rows_of_case in summary.groupby("case", sort=False):
         layers = rows_of_case.sort_values("layer")
         row: dict[str, object] = {"case": case}
-        signals = {"forward": layers["std"].to_numpy(), "backward": layers["gradient_rms"].to_numpy()[::-1]}
+        signals = {"forward": layers["input_std"].to_numpy(), "backward": layers["gradient_rms"].to_numpy()[::-1]}
         for direction, strength in signals.items():
             row |= dict(zip([direction, f"{direction}_low", f"{direction}_high"], _factor(strength), strict=True))
-            row[f"{direction}_verdict"] = verdict(float(row[direction]))  # type: ignore[arg-type]
+            row[f"{direction}_verdict"] = verdict(cast(float, row[direction]))
         for name in ("saturated", "zero"):
             share = layers[f"{name}_fraction"]
             row |= {f"{name}_least": share.min(), f"{name}_largest": share.max()}
@@ -41,7 +44,9 @@ def signal_ratios(summary: pd.DataFrame) -> pd.DataFrame:
 def _factor(strength: np.ndarray) -> tuple[float, float, float]:
     """Geometric mean of the factors between neighbours, with its 95 % t interval; 0 when the signal dies out."""
     if len(strength) < 2:
-        return 1.0, np.nan, np.nan
+        return np.nan, np.nan, np.nan
+    if not np.all(np.isfinite(strength)):
+        return np.inf, np.nan, np.nan
     if not np.all(strength > 0):
         return 0.0, np.nan, np.nan
     logs = np.diff(np.log(strength))
@@ -68,7 +73,11 @@ def collapse_rates(trials: dict[str, pd.DataFrame], params: Params) -> pd.DataFr
             "constant": (collapse.collapsed(frame["range"].to_numpy(), params.collapse.tolerance), notebook, None),
             "probes_equal": (frame["probes_equal"].to_numpy(), notebook, None),
             "dead": (frame["dead"].to_numpy(), None, None),
-            "born_dead": (frame["born_dead"].to_numpy(), None, _born_dead(params.collapse.cases[key])),
+            "born_dead": (
+                frame["born_dead"].to_numpy(),
+                None,
+                _born_dead(params.collapse.cases[key], params.data.target),
+            ),
         }
         for event, (happened, in_print, exact) in events.items():
             count = int(happened.sum())
@@ -77,19 +86,19 @@ def collapse_rates(trials: dict[str, pd.DataFrame], params: Params) -> pd.DataFr
     return pd.DataFrame(rows).astype({"notebook": float, "theory": float})
 
 
-def _born_dead(case: CollapseCase) -> float | None:
-    """The closed form, where its assumptions hold: no biases, weights symmetric and continuous."""
+def _born_dead(case: CollapseCase, target: TargetParams) -> float | None:
+    """The closed form, where its assumptions hold: ReLU, no biases, weights symmetric and continuous."""
     initializer = case.initializer
     symmetric = (
         isinstance(initializer, FanScaled)
         or (isinstance(initializer, Normal) and initializer.mean == 0)
         or (isinstance(initializer, Uniform) and initializer.minval == -initializer.maxval)
     )
-    if case.biases or not symmetric:
-        return None
-    if case.activation == "relu":
+    if case.activation != "relu" or case.biases or not symmetric or target.points < 100:
+        return None  # few points may all have one sign
+    if target.low < 0 < target.high:
         return theory.born_dead_on_interval(case.widths)
-    return 0.0 if case.activation == "leaky_relu" else None  # Leaky ReLU maps nothing but 0 to 0
+    return theory.born_dead_on_half_line(case.widths)
 
 
 def rate_by_tolerance(trials: dict[str, pd.DataFrame]) -> pd.DataFrame:

@@ -6,10 +6,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel
 
 from deadrelu.errors import InputError
 
@@ -21,7 +21,7 @@ def _columns(names: str, kind: pa.DataType) -> list[pa.Field]:
     return [pa.field(name, kind, nullable=False) for name in names.split()]
 
 
-_STATISTICS = "mean std rms zero_fraction dead_units saturated_fraction " + " ".join(
+_STATISTICS = "mean std rms input_std zero_fraction dead_units saturated_fraction " + " ".join(
     f"q{round(100 * q):02d}" for q in QUANTILES
 )
 
@@ -54,23 +54,32 @@ COLLAPSE = pa.schema(
 )
 
 
-def provenance(params: dict[str, BaseModel | object], seed: int) -> dict[str, object]:
-    """What made a table: digest of the params it depends on, seed, versions of the packages."""
-    plain = {key: value.model_dump() if isinstance(value, BaseModel) else value for key, value in params.items()}
-    digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
-    return {"params": plain, "params_sha256": digest, "seed": seed, "versions": {p: version(p) for p in PACKAGES}}
+def provenance(params: dict[str, object], **more: object) -> dict[str, object]:
+    """What made a table: the params it depends on, seed included, their digest, versions of the packages, and more."""
+    versions = {name: version(name) for name in PACKAGES}
+    return {"params": params, "params_sha256": _digest(params), "seed": params["seed"], "versions": versions, **more}
+
+
+def _digest(params: dict[str, object]) -> str:
+    return hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()
+
+
+def check_made_by(path: Path, params: dict[str, object]) -> None:
+    """Refuse a table of other params.
+
+    Raises:
+        InputError: it was not made by these params.
+    """
+    if made_by(path).get("params_sha256") != _digest(params):
+        raise InputError(f"{path}: made by other params than those in params.yaml; run `dvc repro`")
 
 
 def write(path: Path, columns: pd.DataFrame | dict[str, object], schema: pa.Schema, made_by: dict[str, object]) -> None:
     """Write a table into a folder that is being filled (`files.new_folder` makes it appear whole or not at all)."""
     schema = schema.with_metadata({"deadrelu": json.dumps(made_by, sort_keys=True)})
-    if isinstance(columns, pd.DataFrame):
-        table = pa.Table.from_pandas(columns, schema=schema, preserve_index=False).replace_schema_metadata(
-            schema.metadata
-        )
-    else:
-        table = pa.table(columns, schema=schema)
-    pq.write_table(table, path, compression="zstd")
+    # Not Table.from_pandas: it would take NaN for a missing value.
+    arrays = {name: np.asarray(columns[name]) if name != "loss" else columns[name] for name in schema.names}
+    pq.write_table(pa.table(arrays, schema=schema), path, compression="zstd")
 
 
 def read(path: Path, schema: pa.Schema) -> pd.DataFrame:
@@ -84,7 +93,9 @@ def read(path: Path, schema: pa.Schema) -> pd.DataFrame:
     except FileNotFoundError:
         raise InputError(f"{path}: missing; `dvc repro` makes it") from None
     except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{path}: not a readable Parquet file: {' '.join(str(error).split())[:200]}") from None
+        raise InputError(
+            f"{path}: not a readable Parquet file: {' '.join(str(error).split())[:160]}; `dvc repro --force` remakes it"
+        ) from None
     if not table.schema.equals(schema):
         raise InputError(f"{path}: columns {table.schema.names}; allowed: {schema.names} with this version's types")
     frame: pd.DataFrame = table.to_pandas()
@@ -93,7 +104,7 @@ def read(path: Path, schema: pa.Schema) -> pd.DataFrame:
 
 def made_by(path: Path) -> dict[str, Any]:
     """What made a table, as written by `provenance`."""
-    found: dict[str, Any] = json.loads(pq.read_schema(path).metadata[b"deadrelu"])
+    found: dict[str, Any] = json.loads((pq.read_schema(path).metadata or {}).get(b"deadrelu", b"{}"))
     return found
 
 

@@ -86,6 +86,12 @@ class Trained:
     final: Float
     loss: Float
 
+    def pieces(self, n: int) -> Iterator["Trained"]:
+        """The same, n trials at a time."""
+        for at in range(0, len(self.trial), n):
+            some = slice(at, at + n)
+            yield Trained(self.trial[some], self.initial[some], self.final[some], self.loss[some])
+
 
 def run(
     network: Network,

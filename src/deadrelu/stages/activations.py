@@ -14,11 +14,10 @@ FOLDER = Path("data/activations")
 def main(params: Params) -> None:
     """Write `data/activations/<case>.parquet` and `summary.parquet`."""
     settings = params.activations
-    images = mnist.read_images(Path("data/mnist/t10k-images-idx3-ubyte.gz"))
-    labels = mnist.read_labels(Path("data/mnist/t10k-labels-idx1-ubyte.gz"))
+    images, labels = mnist.read_test_set(Path("data/mnist"))
     x = images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
     start.tensorflow()
-    made_by = tables.provenance({"activations": settings}, params.seed)
+    made_by = tables.provenance(params.of_activations())
     names = [f"hidden_{k}" for k in range(1, settings.network.hidden_layers + 1)]
     rows = []
     with files.new_folder(FOLDER) as folder, progress.rate_and_time_left() as bar:

@@ -8,6 +8,9 @@ from deadrelu import collapse, files, initializers, progress, start, tables, tri
 from deadrelu.errors import InputError
 from deadrelu.params import Params
 
+PART = 1024
+"""Rows of one file, at most: predictions of so many networks are held in memory."""
+
 
 def main(params: Params, key: str) -> None:
     """Write `data/collapse/<key>/part-*.parquet`, one row per trial."""
@@ -32,17 +35,14 @@ def main(params: Params, key: str) -> None:
         optimizer=optimizer(learning_rate=case.optimizer.learning_rate),
         loss=case.loss,
     )
-    training_params = settings.model_dump(include={"trials", "epochs", "batch_size"})
-    made_by = tables.provenance(
-        {"case": case, "collapse": training_params, "xla_flags": start.XLA_FLAGS.split()}, params.seed
-    )
+    made_by = tables.provenance(params.of_collapse(key), xla_flags=start.XLA_FLAGS)
     chunks = trials.run(network, training, x, y, trials=range(settings.trials), seed=params.seed)
     with files.new_folder(Path("data/collapse") / key) as folder, progress.rate_and_time_left() as bar:
         task = bar.add_task(f"collapse {key}", total=settings.trials)
-        for number, chunk in enumerate(chunks):
-            table = _measure(network, training, chunk, x, y)
+        for number, part in enumerate(piece for chunk in chunks for piece in chunk.pieces(PART)):
+            table = _measure(network, training, part, x, y)
             tables.write(folder / f"part-{number:06d}.parquet", table, tables.COLLAPSE, made_by)
-            bar.advance(task, len(chunk.trial))
+            bar.advance(task, len(part.trial))
 
 
 def _measure(

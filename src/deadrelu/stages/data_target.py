@@ -13,5 +13,5 @@ def main(params: Params) -> None:
     target = params.data.target
     x, y = targets.sample(target.function, target.low, target.high, target.points, seed=params.seed)
     with files.new_folder(FOLDER) as folder:
-        made_by = tables.provenance({"data.target": target}, params.seed)
+        made_by = tables.provenance(params.of_target())
         tables.write(folder / "points.parquet", {"x": x, "y": y}, tables.TARGET, made_by)

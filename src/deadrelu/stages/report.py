@@ -19,10 +19,11 @@ MADE = ("figures", "tables", "metrics.json", "report.html")
 
 def main(params: Params) -> None:
     """Write everything in `MADE`; what was there before stays until all of it is ready."""
-    if not NOTEBOOK.is_file():
-        raise InputError(f"{NOTEBOOK}: missing; run deadrelu in the project's root folder")
+    page.check_notebook(NOTEBOOK)
+    for name in MADE:
+        files.check_place(FOLDER / name, folder="." not in name)
     source = _mnist_source()
-    images = len(mnist.read_labels(Path("data/mnist/t10k-labels-idx1-ubyte.gz")))
+    images = len(mnist.read_test_set(Path("data/mnist"))[0])
     summary = _signals(params)
     trials = _trials(params)
     rates = summaries.collapse_rates(trials, params)
@@ -51,32 +52,39 @@ def main(params: Params) -> None:
 def _mnist_source() -> str:
     path = Path("data/mnist/source.json")
     try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["source"])
+        source = json.loads(path.read_text(encoding="utf-8"))["source"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: cannot be read ({error}); `dvc repro data@mnist` makes it") from None
+    if source not in ("official", "bundled"):
+        raise InputError(
+            f"{path}: received source {source!r}; allowed: official, bundled; `dvc repro --force data@mnist`"
+        )
+    return str(source)
 
 
 def _signals(params: Params) -> pd.DataFrame:
     """The summary of the cases in params, in their order."""
     path = ACTIVATIONS / "summary.parquet"
     summary = tables.read(path, tables.SUMMARY)
+    tables.check_made_by(path, params.of_activations())
     cases = list(params.activations.cases)
     for case in cases:  # the notebook draws them; here a damaged one still ends in one line
         tables.read(ACTIVATIONS / f"{case}.parquet", tables.ACTIVATIONS)
-    if found := set(cases) ^ set(summary["case"]):
-        raise InputError(f"{path}: other cases than params.yaml ({', '.join(sorted(found))}); run `dvc repro`")
     return summary.sort_values(["case", "layer"], key=lambda c: c.map(cases.index) if c.name == "case" else c)
 
 
 def _trials(params: Params) -> dict[str, pd.DataFrame]:
     """One table per case in params, in their order."""
-    trials = {key: tables.read_parts(COLLAPSE / key, tables.COLLAPSE) for key in params.collapse.cases}
-    for key, table in trials.items():
+    trials = {}
+    for key in params.collapse.cases:
+        trials[key] = table = tables.read_parts(COLLAPSE / key, tables.COLLAPSE)
+        tables.check_made_by(min((COLLAPSE / key).glob("part-*.parquet")), params.of_collapse(key))
         if len(table) != params.collapse.trials:
             raise InputError(
                 f"{COLLAPSE / key}: {len(table)} trials; params.yaml asks for {params.collapse.trials}: run `dvc repro`"
             )
     # DVC leaves the folder of a case that is no longer in params.yaml.
     if left := sorted({folder.name for folder in COLLAPSE.iterdir() if folder.is_dir()} - set(trials)):
-        print(f"deadrelu: {COLLAPSE}: no case of params.yaml, not read: {', '.join(left)}", file=sys.stderr)
+        folders = " ".join(str(COLLAPSE / name) for name in left)
+        print(f"deadrelu: no case of params.yaml, not read: {folders}; rm -r removes what is left", file=sys.stderr)
     return trials
