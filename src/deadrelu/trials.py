@@ -9,8 +9,9 @@ The engine knows nothing of files. Trial k depends on (network, training, points
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from threading import Event
 
 import numpy as np
 import numpy.typing as npt
@@ -126,16 +127,19 @@ def run(
     spans = [range(max(trials.start, at), min(trials.stop, at + span)) for at in _multiples(span, trials)]
     threads = threads or cores()
     pending: deque[Future[Trained]] = deque()
+    stop = Event()
     with ThreadPoolExecutor(threads) as pool:  # TensorFlow and NumPy leave Python's lock while they compute
         try:
             for part in spans:
-                pending.append(pool.submit(_train, network, training, x, y, np.arange(part.start, part.stop), seed))
+                numbers = np.arange(part.start, part.stop)
+                pending.append(pool.submit(_train, network, training, x, y, numbers, seed, stop))
                 if len(pending) > threads:
                     yield pending.popleft().result()
             while pending:
                 yield pending.popleft().result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        finally:  # also when the caller has had enough, or Ctrl-C: no thread works on
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def cores() -> int:
@@ -229,7 +233,9 @@ def _living(network: Network, weights: Float, x: Float) -> npt.NDArray[np.bool_]
     return np.concatenate([program(lanes.T, x).numpy()[:n] for lanes, n in _by_lanes(weights)])
 
 
-def _train(network: Network, training: Training, x: Float, y: Float, numbers: Numbers, seed: int) -> Trained:
+def _train(
+    network: Network, training: Training, x: Float, y: Float, numbers: Numbers, seed: int, stop: Event
+) -> Trained:
     """Train some trials: the born dead keep their weights, the others fill the lanes."""
     initial = draw_weights(network, seed, numbers)
     living = np.flatnonzero(_living(network, initial, x))
@@ -238,13 +244,13 @@ def _train(network: Network, training: Training, x: Float, y: Float, numbers: Nu
     loss = np.full((len(numbers), training.epochs), loss_of_zero)
     for at in range(0, len(living), LANES):
         some = living[at : at + LANES]
-        trained = _train_lanes(network, training, x, y, initial[some], numbers[some], seed)
+        trained = _train_lanes(network, training, x, y, initial[some], numbers[some], seed, stop)
         final[some], loss[some] = (values[: len(some)] for values in trained)
     return Trained(numbers, initial, final, loss)
 
 
 def _train_lanes(
-    network: Network, training: Training, x: Float, y: Float, weights: Float, numbers: Numbers, seed: int
+    network: Network, training: Training, x: Float, y: Float, weights: Float, numbers: Numbers, seed: int, stop: Event
 ) -> tuple[Float, Float]:
     program = programs.train_epoch(network.architecture, training)
     state = [_fill_lanes(weights).T]
@@ -253,6 +259,8 @@ def _train_lanes(
     steps = -(-len(x) // training.batch_size)
     losses = []
     for epoch in range(training.epochs):
+        if stop.is_set():
+            raise CancelledError
         points = _in_order(x, y, _fill_lanes(numbers), seed, epoch)
         state, loss = program(state, *points, _rates(training.optimizer, epoch * steps + 1, steps))
         losses.append(loss.numpy() / np.float32(len(x)))
