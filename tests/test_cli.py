@@ -125,7 +125,7 @@ def test_interrupt_leaves_nothing_behind(project: Path) -> None:
     params.write_text(params.read_text().replace("epochs: 1", "epochs: 100000"))
     assert deadrelu("data", "target").returncode == 0
     before = tree(project)
-    running = subprocess.Popen([*COMMAND, "collapse", "relu"], stderr=subprocess.PIPE, text=True, env=os.environ)
+    running = subprocess.Popen([*COMMAND, "collapse", "leaky_relu"], stderr=subprocess.PIPE, text=True, env=os.environ)
     deadline = time.monotonic() + 60
     while not list((project / "data").glob("collapse/.new-*")):  # it has begun to work
         assert running.poll() is None

@@ -217,4 +217,4 @@ def test_removed_case_is_not_read(clone: Path) -> None:
     done = attempt(clone, "deadrelu", "report")
     shutil.rmtree(clone / "data" / "collapse" / "removed")
     assert done.returncode == 0
-    assert "not read: removed" in done.stderr
+    assert "not read: data/collapse/removed" in done.stderr
