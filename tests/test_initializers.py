@@ -16,8 +16,14 @@ SETTINGS = [
         for shape in ("normal", "uniform")
     ],
     params.Orthogonal(name="orthogonal", gain=1.5),
+    params.VarianceScaling(name="variance_scaling", scale=3.0, mode="fan_out", distribution="untruncated_normal"),
 ]
-FIXED = [params.Constant(name="constant", value=0.5), params.Identity(name="identity", gain=2.0)]
+FIXED = [
+    params.Constant(name="constant", value=0.5),
+    params.Identity(name="identity", gain=2.0),
+    params.ZerosOrOnes(name="zeros"),
+    params.ZerosOrOnes(name="ones"),
+]
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=lambda s: s.name)

@@ -166,8 +166,12 @@ def test_names_of_cases_tell_them_apart(settings: params.Params) -> None:
 
 def test_healthy_panels() -> None:
     panels = {"a": labels.Panel("ReLU", "He normal"), "b": labels.Panel("ReLU", "Glorot normal")}
+    factors = {f"{way}{end}": 0.9 for way in ("forward", "backward") for end in ("", "_low", "_high")}
     ratios = pd.DataFrame({"case": ["a", "b"], "forward_verdict": ["holds", "vanishes"], "backward_verdict": "holds"})
-    assert findings.healthy_panels(ratios, panels, "ReLU") == "He normal"
+    found = findings.healthy_panels(ratios.assign(**factors), panels, "ReLU")
+    assert found.startswith("He normal (signal ×0.9 a layer, 95 % interval 0.9 to 0.9; gradient")
+    assert "Glorot" not in found
+    ratios = ratios.assign(**factors)
     assert findings.healthy_panels(ratios, panels, "tanh") == "none"
 
 

@@ -115,11 +115,22 @@ def sentence_list(names: Sequence[str]) -> str:
 
 
 def healthy_panels(ratios: pd.DataFrame, panels: Mapping[str, Panel], activation: str) -> str:
-    """Of the panels with this activation, which hold both the signal and its gradient?"""
+    """Of the panels with this activation, those that hold signal and gradient, with the factors of a layer."""
     holds = (ratios["forward_verdict"] == "holds") & (ratios["backward_verdict"] == "holds")
+    found = [row for _, row in ratios[holds].iterrows() if panels[row["case"]].activation == activation]
     return sentence_list(
-        [panels[case].initializer for case in ratios["case"][holds] if panels[case].activation == activation]
+        [
+            f"{panels[row['case']].initializer} (signal {_factor(row, 'forward')}; gradient {_factor(row, 'backward')})"
+            for row in found
+        ]
     )
+
+
+def _factor(ratio: pd.Series, direction: str) -> str:
+    text = f"×{ratio[direction]:.3g} a layer"
+    if pd.notna(ratio[f"{direction}_low"]):
+        text += f", 95 % interval {ratio[f'{direction}_low']:.3g} to {ratio[f'{direction}_high']:.3g}"
+    return text
 
 
 def units_sampled(width: int, every: int) -> str:
@@ -134,18 +145,11 @@ def units_sampled(width: int, every: int) -> str:
 
 def panel(ratio: pd.Series, label: str) -> str:
     """What becomes of signal and gradient in one panel."""
-
-    def factor(direction: str) -> str:
-        text = f"×{ratio[direction]:.3g} a layer"
-        if pd.notna(ratio[f"{direction}_low"]):
-            text += f", 95 % interval {ratio[f'{direction}_low']:.3g} to {ratio[f'{direction}_high']:.3g}"
-        return text
-
     text = f"{label}: with one hidden layer there is no factor per layer"
     if pd.notna(ratio["forward"]):
         text = (
-            f"{label}: the signal {ratio['forward_verdict']} ({factor('forward')}), "
-            f"the gradient {ratio['backward_verdict']} ({factor('backward')})"
+            f"{label}: the signal {ratio['forward_verdict']} ({_factor(ratio, 'forward')}), "
+            f"the gradient {ratio['backward_verdict']} ({_factor(ratio, 'backward')})"
         )
     if ratio["saturated_largest"] >= 0.01:
         text += f"; {interval(ratio['saturated_least'], ratio['saturated_largest'])} of the outputs are saturated"

@@ -7,9 +7,18 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import truncnorm
 
-from deadrelu.params import Constant, FanScaled, Identity, Normal, Orthogonal, Uniform
+from deadrelu.params import (
+    Constant,
+    FanScaled,
+    Identity,
+    Normal,
+    Orthogonal,
+    Uniform,
+    VarianceScaling,
+    ZerosOrOnes,
+)
 
-Settings = Uniform | Normal | FanScaled | Orthogonal | Constant | Identity
+Settings = Uniform | Normal | FanScaled | VarianceScaling | Orthogonal | Identity | Constant | ZerosOrOnes
 
 CUT_STD = float(truncnorm.std(-2, 2))
 """Standard deviation of a standard normal cut at two: Keras divides by it to keep the variance."""
@@ -21,7 +30,7 @@ def keras_initializer(settings: Settings, seed: int) -> Any:
 
     names = {"random_uniform": "RandomUniform", "random_normal": "RandomNormal", "truncated_normal": "TruncatedNormal"}
     name = names.get(settings.name, settings.name.title().replace("_", ""))
-    random = {} if isinstance(settings, Constant | Identity) else {"seed": seed}
+    random = {} if isinstance(settings, Constant | Identity | ZerosOrOnes) else {"seed": seed}
     return getattr(keras.initializers, name)(**settings.model_dump(exclude={"name"}), **random)
 
 
@@ -52,12 +61,26 @@ def _draw(settings: Settings, rng: np.random.Generator, shape: tuple[int, int, i
         return np.full(shape, settings.value)
     if isinstance(settings, Identity):
         return np.broadcast_to(settings.gain * np.eye(fan_in, fan_out), shape)
+    if isinstance(settings, ZerosOrOnes):
+        return np.full(shape, float(settings.name == "ones"))
+    scaling = settings if isinstance(settings, VarianceScaling) else _as_variance_scaling(settings)
+    fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[scaling.mode]
+    stddev = float(np.sqrt(scaling.scale / fan))
+    if scaling.distribution == "uniform":
+        return rng.uniform(-stddev * np.sqrt(3), stddev * np.sqrt(3), shape)
+    if scaling.distribution == "untruncated_normal":
+        return rng.normal(0, stddev, shape)
+    return stddev / CUT_STD * _cut_normal(rng, shape)
+
+
+def _as_variance_scaling(settings: FanScaled) -> VarianceScaling:
+    """Glorot, He and LeCun by what they have in common (the formulas of Keras)."""
     family, distribution = settings.name.split("_")
-    variance = {"glorot": 2 / (fan_in + fan_out), "he": 2 / fan_in, "lecun": 1 / fan_in}[family]
-    if distribution == "uniform":
-        limit = float(np.sqrt(3 * variance))
-        return rng.uniform(-limit, limit, shape)
-    return float(np.sqrt(variance)) / CUT_STD * _cut_normal(rng, shape)
+    scale, mode = {"glorot": (1.0, "fan_avg"), "he": (2.0, "fan_in"), "lecun": (1.0, "fan_in")}[family]
+    kind = "uniform" if distribution == "uniform" else "truncated_normal"
+    return VarianceScaling.model_validate(
+        {"name": "variance_scaling", "scale": scale, "mode": mode, "distribution": kind}
+    )
 
 
 def _cut_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
@@ -82,6 +105,11 @@ def label(settings: Settings) -> str:
         return f"{settings.name.replace('_', ' ').capitalize()} ({mean}σ = {settings.stddev:g})"
     if isinstance(settings, Constant):
         return f"Constant {settings.value:g}"
+    if isinstance(settings, ZerosOrOnes):
+        return settings.name.capitalize()
+    if isinstance(settings, VarianceScaling):
+        distribution = settings.distribution.replace("_", " ")
+        return f"Variance scaling ({settings.scale:g} / {settings.mode}, {distribution})"
     if isinstance(settings, (Orthogonal, Identity)):
         gain = f" (gain {settings.gain:g})" if settings.gain != 1 else ""
         return f"{settings.name.capitalize()}{gain}"

@@ -59,6 +59,13 @@ class FanScaled(Group):
     name: Literal["glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform"]
 
 
+class VarianceScaling(Group):
+    name: Literal["variance_scaling"]
+    scale: float = Field(default=1.0, gt=0, le=1e6)
+    mode: Literal["fan_in", "fan_out", "fan_avg"] = "fan_in"
+    distribution: Literal["truncated_normal", "untruncated_normal", "uniform"] = "truncated_normal"
+
+
 class Orthogonal(Group):
     name: Literal["orthogonal"]
     gain: Real = 1.0
@@ -74,8 +81,12 @@ class Constant(Group):
     value: Real
 
 
+class ZerosOrOnes(Group):
+    name: Literal["zeros", "ones"]
+
+
 Initializer = Annotated[
-    Uniform | Normal | FanScaled | Orthogonal | Identity | Constant,
+    Uniform | Normal | FanScaled | VarianceScaling | Orthogonal | Identity | Constant | ZerosOrOnes,
     Field(discriminator="name"),
 ]
 

@@ -12,12 +12,14 @@ from functools import lru_cache, reduce
 from operator import add
 from typing import Any, Literal
 
+from deadrelu.shuffles import LANES
+
 Activation = Literal["relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid"]
 
 WRITTEN_OUT = 100
 """Up to this many weights the units are written out one by one; above, layers are batched matrix products. Written
-out, the time to compile grows with the number of weights (1.4 s for the notebook's 37, 4 s for 100); as matrix
-products, with the number of layers only."""
+out, the first call of a program takes 1.4 s for the notebook's 37 weights, 2.6 s for 87, 5 s for 152 and 16 s for 312,
+nearly all of it to compile; as matrix products 1 to 2 s, however wide (2 cores), while a trial costs 3 times as much."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,16 +182,18 @@ def _summed_gradient_matrices(
 
 
 @lru_cache(maxsize=8)
-def train_epoch(architecture: Architecture, training: Training) -> Callable[..., Any]:
+def train_epoch(architecture: Architecture, training: Training, n_points: int) -> Callable[..., Any]:
     """Compile an epoch of training.
 
     Returns:
         A function of the state (weights and, for Adam, two moments, each of shape (n_weights, LANES)), x, y and
-        order as above, and the learning rate of each step. It returns the state and the loss summed over the points.
+        order as above, and the learning rate of each step, all of them tensors. It returns the state and the loss
+        summed over the points.
     """
     import tensorflow as tf
 
     optimizer, batch = training.optimizer, training.batch_size
+    steps = -(-n_points // batch)
 
     def summed_gradient(*arguments: Any) -> tuple[Any, Any]:
         if architecture.n_weights <= WRITTEN_OUT:
@@ -198,8 +202,6 @@ def train_epoch(architecture: Architecture, training: Training) -> Callable[...,
 
     @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
     def epoch(state: list[Any], x: Any, y: Any, order: Any, rates: Any) -> tuple[list[Any], Any]:
-        n_points = order.shape[0]
-
         def step(i: Any, state: list[Any], loss: Any) -> tuple[Any, list[Any], Any]:
             count = tf.minimum(batch, n_points - i * batch)
             sums, batch_loss = summed_gradient(state[0], x, y, order, i * batch, count)
@@ -213,23 +215,31 @@ def train_epoch(architecture: Architecture, training: Training) -> Callable[...,
                 new = [state[0] - rates[i] * gradient]
             return i + 1, new, loss + batch_loss
 
-        steps = -(-n_points // batch)
         start = (tf.constant(0), state, tf.zeros_like(state[0][0]))
         _, state, loss = tf.while_loop(lambda i, *_: i < steps, step, start)
         return state, loss
 
-    return epoch  # type: ignore[no-any-return]
+    slots = 3 if isinstance(optimizer, Adam) else 1
+    signature = (
+        [tf.TensorSpec((architecture.n_weights, LANES))] * slots,
+        tf.TensorSpec((n_points, architecture.sizes[0])),
+        tf.TensorSpec((n_points, architecture.sizes[-1])),
+        tf.TensorSpec((n_points, LANES), tf.int32),
+        tf.TensorSpec((steps,)),
+    )
+    # Of one signature: TensorFlow would else compare the arguments of every call, for a tenth of the training time.
+    return epoch.get_concrete_function(*signature)  # type: ignore[no-any-return]
 
 
-def _forward(architecture: Architecture, weights: Any, x: Any) -> tuple[Any, Any]:
-    """Outputs and last hidden layer at all points, each of shape (trials, n_points, units)."""
+def _forward(architecture: Architecture, weights: Any, x: Any) -> tuple[list[Any], list[Any]]:
+    """Outputs and last hidden layer, unit by unit, at all points: arrays of shape (n_points, trials)."""
     import tensorflow as tf
 
-    if architecture.n_weights > WRITTEN_OUT:
-        return _forward_matrices(architecture, weights, tf.broadcast_to(x, (weights.shape[1], *x.shape)))
-    columns = [column[:, None] for column in tf.unstack(x, axis=1)]
-    outputs, hidden = _forward_written_out(architecture, tf.unstack(weights), columns)
-    return tf.transpose(tf.stack(outputs), (2, 1, 0)), tf.transpose(tf.stack(hidden), (2, 1, 0))
+    if architecture.n_weights <= WRITTEN_OUT:
+        columns = [column[:, None] for column in tf.unstack(x, axis=1)]
+        return _forward_written_out(architecture, tf.unstack(weights), columns)
+    outputs, hidden = _forward_matrices(architecture, weights, tf.broadcast_to(x, (weights.shape[1], *x.shape)))
+    return tf.unstack(tf.transpose(outputs)), tf.unstack(tf.transpose(hidden))
 
 
 @lru_cache(maxsize=8)
@@ -242,7 +252,11 @@ def predictions(architecture: Architecture) -> Callable[..., Any]:
     """
     import tensorflow as tf
 
-    return tf.function(lambda weights, x: _forward(architecture, weights, x)[0], jit_compile=True)  # type: ignore[no-any-return]
+    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+    def outputs(weights: Any, x: Any) -> Any:
+        return tf.transpose(tf.stack(_forward(architecture, weights, x)[0]), (2, 1, 0))
+
+    return outputs  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=8)
@@ -256,6 +270,6 @@ def awake(architecture: Architecture) -> Callable[..., Any]:
 
     @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
     def any_unit(weights: Any, x: Any) -> Any:
-        return tf.reduce_any(_forward(architecture, weights, x)[1] != 0, axis=(1, 2))
+        return tf.reduce_any(tf.stack(_forward(architecture, weights, x)[1]) != 0, axis=(0, 1))
 
     return any_unit  # type: ignore[no-any-return]

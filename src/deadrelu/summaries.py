@@ -8,7 +8,7 @@ from scipy.stats import t as student
 
 from deadrelu import collapse, printed, theory
 from deadrelu.intervals import wilson
-from deadrelu.params import CollapseCase, FanScaled, Normal, Params, TargetParams, Uniform
+from deadrelu.params import CollapseCase, FanScaled, Normal, Params, TargetParams, Uniform, VarianceScaling
 from deadrelu.signals import verdict
 
 TOLERANCES = np.logspace(-8, 0, 81)
@@ -90,7 +90,7 @@ def _born_dead(case: CollapseCase, target: TargetParams) -> float | None:
     """The closed form, where its assumptions hold: ReLU, no biases, weights symmetric and continuous."""
     initializer = case.initializer
     symmetric = (
-        isinstance(initializer, FanScaled)
+        isinstance(initializer, FanScaled | VarianceScaling)
         or (isinstance(initializer, Normal) and initializer.mean == 0)
         or (isinstance(initializer, Uniform) and initializer.minval == -initializer.maxval)
     )

@@ -11,14 +11,16 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from threading import Event
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from deadrelu import programs
 from deadrelu.programs import SGD, Activation, Adam, Architecture, Training
-from deadrelu.shuffles import LANES, epoch_order, left, rights, rights_by_position
+from deadrelu.shuffles import LANES, epoch_order, left, rights
 from deadrelu.streams import WEIGHTS, stream
 
 __all__ = [
@@ -126,6 +128,7 @@ def run(
     span = TOGETHER if network.can_be_born_dead else LANES
     spans = [range(max(trials.start, at), min(trials.stop, at + span)) for at in _multiples(span, trials)]
     threads = threads or cores()
+    programs.train_epoch(network.architecture, training, len(x))  # traced once, before threads would each begin to
     pending: deque[Future[Trained]] = deque()
     stop = Event()
     with ThreadPoolExecutor(threads) as pool:  # TensorFlow and NumPy leave Python's lock while they compute
@@ -252,37 +255,47 @@ def _train(
 def _train_lanes(
     network: Network, training: Training, x: Float, y: Float, weights: Float, numbers: Numbers, seed: int, stop: Event
 ) -> tuple[Float, Float]:
-    program = programs.train_epoch(network.architecture, training)
-    state = [_fill_lanes(weights).T]
+    import tensorflow as tf
+
+    program = programs.train_epoch(network.architecture, training, len(x))
+    state = [tf.constant(_fill_lanes(weights).T)]
     if isinstance(training.optimizer, Adam):
-        state += [np.zeros_like(state[0])] * 2
+        state += [tf.zeros_like(state[0])] * 2
     steps = -(-len(x) // training.batch_size)
     losses = []
     for epoch in range(training.epochs):
         if stop.is_set():
             raise CancelledError
         points = _in_order(x, y, _fill_lanes(numbers), seed, epoch)
-        state, loss = program(state, *points, _rates(training.optimizer, epoch * steps + 1, steps))
-        losses.append(loss.numpy() / np.float32(len(x)))
-    return np.ascontiguousarray(np.asarray(state[0]).T), np.stack(losses, axis=1)
+        rates = _rates(training.optimizer, epoch * steps + 1, steps)
+        state, loss = program(state, *(tf.constant(values) for values in (*points, rates)))
+        losses.append(loss)
+    loss_sums: Float = np.stack(losses, axis=1)
+    return np.ascontiguousarray(np.asarray(state[0]).T), loss_sums / np.float32(len(x))
 
 
-def _in_order(
-    x: Float, y: Float, numbers: Numbers, seed: int, epoch: int
-) -> tuple[Float, Float, npt.NDArray[np.int32]]:
-    """Points, and for each lane the order of its trial: shape (n_points, LANES).
+def _in_order(x: Float, y: Float, numbers: Numbers, seed: int, epoch: int) -> tuple[Float, Float, Any]:
+    """Points, and for each lane the order of its trial: shape (n_points, LANES), int32.
 
     For a whole block, the points come in the order that its trials share: then what is left of their orders is the
-    same for all blocks, and nothing is computed for it. Otherwise the two factors are composed here.
+    same for all blocks and epochs, and nothing is computed for it. Otherwise the two factors are composed here.
     """
     blocks, lanes = numbers // LANES, numbers % LANES
     if (numbers == blocks[0] * LANES + np.arange(LANES)).all():
         shared = left(len(x), seed, int(blocks[0]), epoch)
-        return x[shared], y[shared], rights_by_position(len(x), seed, epoch)
+        return x[shared], y[shared], _rights_by_position(len(x), seed)
     lefts = {block: left(len(x), seed, int(block), epoch) for block in np.unique(blocks)}
-    right = rights(len(x), seed, epoch)
+    right = rights(len(x), seed)
     orders = np.stack([lefts[block][right[lane]] for block, lane in zip(blocks, lanes, strict=True)])
     return x, y, np.ascontiguousarray(orders.T)
+
+
+@lru_cache(maxsize=4)
+def _rights_by_position(n_points: int, seed: int) -> Any:
+    """`rights` as the compiled program reads it, shape (n_points, LANES): a tensor, or each call would copy it."""
+    import tensorflow as tf
+
+    return tf.constant(rights(n_points, seed).T)
 
 
 def _rates(optimizer: Adam | SGD, first_step: int, steps: int) -> Float:

@@ -15,7 +15,7 @@ from deadrelu import initializers, peers, start, targets, trials
 from deadrelu.params import FanScaled
 from deadrelu.printed import NOTEBOOK
 
-TRIALS = {"engine_leaky_relu": 2048, "engine_relu": 32768, "keras_loop": 3, "jax_vmap": 256}
+TRIALS = {"engine_leaky_relu": 8192, "engine_relu": 65536, "keras_loop": 3, "jax_vmap": 256}
 """Trials in one repetition, so that each takes about a second or more."""
 
 
