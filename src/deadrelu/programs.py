@@ -17,9 +17,11 @@ from deadrelu.shuffles import LANES
 Activation = Literal["relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid"]
 
 WRITTEN_OUT = 100
-"""Up to this many weights the units are written out one by one; above, layers are batched matrix products. Written
-out, the first call of a program takes 1.4 s for the notebook's 37 weights, 2.6 s for 87, 5 s for 152 and 16 s for 312,
-nearly all of it to compile; as matrix products 1 to 2 s, however wide (2 cores), while a trial costs 3 times as much."""
+"""Up to this many weights the units are written out one by one; above, layers are batched matrix products.
+
+Written out, the first call of a program takes 1.4 s for the notebook's 37 weights, 2.6 s for 87, 5 s for 152 and 16 s
+for 312, nearly all of it to compile. As matrix products it takes 1 to 2 s, and a trial costs 3 times as much (2 cores).
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
