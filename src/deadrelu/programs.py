@@ -5,16 +5,13 @@ operation acts on all of them alike. Kernel by kernel in C order, each followed 
 order of Keras's `get_weights`.
 """
 
-import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache, reduce
 from operator import add
-from typing import Any, Literal
+from typing import Any
 
+from deadrelu.experiment import Adam, Architecture, Training
 from deadrelu.shuffles import LANES
-
-Activation = Literal["relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid"]
 
 WRITTEN_OUT = 100
 """Up to this many weights the units are written out one by one; above, layers are batched matrix products.
@@ -22,53 +19,6 @@ WRITTEN_OUT = 100
 Written out, the first call of a program takes 1.4 s for the notebook's 37 weights, 2.6 s for 87, 5 s for 152 and 16 s
 for 312, nearly all of it to compile. As matrix products it takes 1 to 2 s, and a trial costs 3 times as much (2 cores).
 """
-
-
-@dataclass(frozen=True, kw_only=True)
-class Architecture:
-    """Sizes from input to output, and what the layers compute; the output layer is linear."""
-
-    sizes: tuple[int, ...]
-    activation: Activation
-    negative_slope: float
-    biases: bool
-
-    @property
-    def layers(self) -> tuple[tuple[int, int], ...]:
-        """(fan_in, fan_out) of each kernel."""
-        return tuple(itertools.pairwise(self.sizes))
-
-    @property
-    def n_weights(self) -> int:
-        """How many weights one network has."""
-        return sum(fan_in * fan_out + self.biases * fan_out for fan_in, fan_out in self.layers)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Adam:
-    """Keras's Adam with its default settings (Kingma and Ba, arXiv:1412.6980)."""
-
-    learning_rate: float = 0.001
-    beta_1: float = 0.9
-    beta_2: float = 0.999
-    epsilon: float = 1e-7
-
-
-@dataclass(frozen=True, kw_only=True)
-class SGD:
-    """Keras's stochastic gradient descent without momentum."""
-
-    learning_rate: float = 0.01
-
-
-@dataclass(frozen=True, kw_only=True)
-class Training:
-    """How networks are trained: reshuffled mini-batches, the last one smaller where it must be."""
-
-    epochs: int
-    batch_size: int
-    optimizer: Adam | SGD = Adam()
-    loss: Literal["mean_squared_error", "mean_absolute_error"] = "mean_squared_error"
 
 
 def _activate(architecture: Architecture, z: Any) -> Any:

@@ -8,9 +8,9 @@ The engine knows nothing of files. Trial k depends on (network, training, points
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from threading import Event
 from typing import Any
@@ -19,13 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from deadrelu import programs
-from deadrelu.programs import SGD, Activation, Adam, Architecture, Training
+from deadrelu.experiment import SGD, Adam, Float, Network, Numbers, Trained, Training
 from deadrelu.shuffles import LANES, epoch_order, left, rights
 from deadrelu.streams import WEIGHTS, stream
 
 __all__ = [
     "SGD",
     "Adam",
+    "Float",
     "Network",
     "Trained",
     "Training",
@@ -37,63 +38,8 @@ __all__ = [
     "run",
 ]
 
-Float = npt.NDArray[np.float32]
-Numbers = npt.NDArray[np.int64]
-
 TOGETHER = 64 * LANES
 """Trials that are sorted into living and born dead at a time: enough of the living to fill the lanes."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Network:
-    """Dense hidden layers of `widths`, a linear output layer, zero initial biases or none.
-
-    `initialize(rng, n, fan_in, fan_out)` draws the kernels of n networks, shape (n, fan_in, fan_out), float32.
-    """
-
-    widths: tuple[int, ...]
-    activation: Activation
-    initialize: Callable[[np.random.Generator, int, int, int], Float]
-    negative_slope: float = 0.0
-    biases: bool = False
-    inputs: int = 1
-    outputs: int = 1
-
-    @property
-    def architecture(self) -> Architecture:
-        """What is compiled: everything but the initial weights."""
-        sizes = (self.inputs, *self.widths, self.outputs)
-        return Architecture(
-            sizes=sizes, activation=self.activation, negative_slope=self.negative_slope, biases=self.biases
-        )
-
-    @property
-    def can_be_born_dead(self) -> bool:
-        """Whether a network may be unable to move: see `_living`."""
-        return self.activation == "relu" and not self.biases
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What some trials yield; trials in the first axis.
-
-    Attributes:
-        trial: numbers of the trials, shape (n,), int64.
-        initial, final: weights in the order of Keras's `get_weights`, each in C order, shape (n, n_weights), float32.
-        loss: the loss of each epoch as Keras reports it (a mean over the points while the weights move), shape
-            (n, epochs), float32. Not finite where a training diverged.
-    """
-
-    trial: Numbers
-    initial: Float
-    final: Float
-    loss: Float
-
-    def pieces(self, n: int) -> Iterator["Trained"]:
-        """The same, n trials at a time."""
-        for at in range(0, len(self.trial), n):
-            some = slice(at, at + n)
-            yield Trained(self.trial[some], self.initial[some], self.final[some], self.loss[some])
 
 
 def run(
