@@ -232,7 +232,7 @@ def _in_order(x: Float, y: Float, numbers: Numbers, seed: int, epoch: int) -> tu
         return x[shared], y[shared], _rights_by_position(len(x), seed)
     lefts = {block: left(len(x), seed, int(block), epoch) for block in np.unique(blocks)}
     right = rights(len(x), seed)
-    orders = np.stack([lefts[block][right[lane]] for block, lane in zip(blocks, lanes, strict=True)])
+    orders = np.stack([lefts[block].take(right[lane]) for block, lane in zip(blocks, lanes, strict=True)])
     return x, y, np.ascontiguousarray(orders.T)
 
 
