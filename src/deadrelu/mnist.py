@@ -87,9 +87,23 @@ def read_labels(path: Path) -> Images:
     return _read_idx(path, dimensions=1)
 
 
+def flat(images: Images) -> npt.NDArray[np.float32]:
+    """Images as the notebook's MLP takes them: shape (n, 784), values from 0 to 1."""
+    return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
+
+
 def read_test_set(folder: Path) -> tuple[Images, Images]:
     """Test images, shape (n, 28, 28), and their labels, shape (n,)."""
-    images, labels = (folder / f"t10k-{kind}-ubyte.gz" for kind in ("images-idx3", "labels-idx1"))
+    return _read_set(folder, "t10k")
+
+
+def read_training_set(folder: Path) -> tuple[Images, Images]:
+    """Training images, shape (n, 28, 28), and their labels, shape (n,)."""
+    return _read_set(folder, "train")
+
+
+def _read_set(folder: Path, prefix: str) -> tuple[Images, Images]:
+    images, labels = (folder / f"{prefix}-{kind}-ubyte.gz" for kind in ("images-idx3", "labels-idx1"))
     pair = read_images(images), read_labels(labels)
     if len(pair[0]) != len(pair[1]):
         counts = f"{len(pair[0])} images and {len(pair[1])} labels"

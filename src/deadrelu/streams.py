@@ -2,8 +2,9 @@
 
 import numpy as np
 
-TARGET, LAYERS, WEIGHTS, ORDER = range(4)
-"""First part of a key: training points, seeds of Keras layers, initial weights, order of the points."""
+TARGET, LAYERS, WEIGHTS, ORDER, PROJECTION, DROPOUT = range(6)
+"""First part of a key: training points, seeds of Keras layers, initial weights, order of the points, weights of the
+outputs where there is no loss, dropout."""
 
 
 def stream(seed: int, *key: int) -> np.random.Generator:

@@ -4,12 +4,11 @@ from typing import cast
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
 from deadrelu import collapse, printed, theory
 from deadrelu.intervals import wilson
+from deadrelu.layer_stats import factor, verdict
 from deadrelu.params import CollapseCase, FanScaled, Normal, Params, TargetParams, Uniform, VarianceScaling
-from deadrelu.signals import verdict
 
 TOLERANCES = np.logspace(-8, 0, 81)
 
@@ -32,27 +31,13 @@ def signal_ratios(summary: pd.DataFrame) -> pd.DataFrame:
         row: dict[str, object] = {"case": case}
         signals = {"forward": layers["input_std"].to_numpy(), "backward": layers["gradient_rms"].to_numpy()[::-1]}
         for direction, strength in signals.items():
-            row |= dict(zip([direction, f"{direction}_low", f"{direction}_high"], _factor(strength), strict=True))
+            row |= dict(zip([direction, f"{direction}_low", f"{direction}_high"], factor(strength), strict=True))
             row[f"{direction}_verdict"] = verdict(cast(float, row[direction]))
         for name in ("saturated", "zero"):
             share = layers[f"{name}_fraction"]
             row |= {f"{name}_least": share.min(), f"{name}_largest": share.max()}
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def _factor(strength: np.ndarray) -> tuple[float, float, float]:
-    """Geometric mean of the factors between neighbours, with its 95 % t interval; 0 when the signal dies out."""
-    if len(strength) < 2:
-        return np.nan, np.nan, np.nan
-    if not np.all(np.isfinite(strength)):
-        return np.inf, np.nan, np.nan
-    if not np.all(strength > 0):
-        return 0.0, np.nan, np.nan
-    logs = np.diff(np.log(strength))
-    mean, n = float(logs.mean()), len(logs)
-    half = float(student.ppf(0.975, n - 1) * logs.std(ddof=1) / np.sqrt(n)) if n > 1 else np.nan
-    return float(np.exp(mean)), float(np.exp(mean - half)), float(np.exp(mean + half))
 
 
 def collapse_rates(trials: dict[str, pd.DataFrame], params: Params) -> pd.DataFrame:

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from deadrelu.errors import InputError
+from deadrelu.layer_stats import STATISTICS
 
-QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 PACKAGES = ("deadrelu", "tensorflow", "keras", "numpy", "pandas", "pyarrow")
 
 
@@ -21,24 +21,20 @@ def _columns(names: str, kind: pa.DataType) -> list[pa.Field]:
     return [pa.field(name, kind, nullable=False) for name in names.split()]
 
 
-_STATISTICS = "mean std rms input_std zero_fraction dead_units saturated_fraction " + " ".join(
-    f"q{round(100 * q):02d}" for q in QUANTILES
-)
-
 TARGET = pa.schema(_columns("x y", pa.float32()))
 ACTIVATIONS = pa.schema(
     [
         *_columns("case", pa.string()),
         *_columns("layer unit sample", pa.int32()),
-        *_columns("activation", pa.float32()),
+        *_columns("activation gradient", pa.float32()),
     ]
 )
 SUMMARY = pa.schema(
     [
         *_columns("case", pa.string()),
         *_columns("layer", pa.int32()),
-        *_columns(_STATISTICS, pa.float64()),
-        *_columns(" ".join(f"gradient_{name}" for name in _STATISTICS.split()), pa.float64()),
+        *_columns(" ".join(STATISTICS), pa.float64()),
+        *_columns(" ".join(f"gradient_{name}" for name in STATISTICS), pa.float64()),
     ]
 )
 COLLAPSE = pa.schema(

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from deadrelu import files, mnist, networks, progress, signals, start, tables
+from deadrelu import files, mnist, networks, objectives, progress, signals, start, tables
+from deadrelu.layer_stats import Running
 from deadrelu.params import Params
 
 FOLDER = Path("data/activations")
@@ -15,10 +16,9 @@ def main(params: Params) -> None:
     """Write `data/activations/<case>.parquet` and `summary.parquet`."""
     settings = params.activations
     images, labels = mnist.read_test_set(Path("data/mnist"))
-    x = images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
+    x = mnist.flat(images)
     start.tensorflow()
     made_by = tables.provenance(params.of_activations())
-    names = [f"hidden_{k}" for k in range(1, settings.network.hidden_layers + 1)]
     rows = []
     with files.new_folder(FOLDER) as folder, progress.rate_and_time_left() as bar:
         for key, case in bar.track(settings.cases.items(), description="activations"):
@@ -30,20 +30,34 @@ def main(params: Params) -> None:
                 seed=params.seed,
                 layer_seeds=settings.layer_seeds,
             )
-            activations, gradients = signals.layer_signals(model, names, x, labels)
-            samples = [_sample(key, k, a, settings.every) for k, a in enumerate(activations, start=1)]
-            tables.write(folder / f"{key}.parquet", pd.concat(samples), tables.ACTIVATIONS, made_by)
-            for layer, (a, g) in enumerate(zip(activations, gradients, strict=True), start=1):
-                forward = signals.statistics(a, activation=case.activation, quantiles=tables.QUANTILES)
-                backward = signals.statistics(g, activation=None, quantiles=tables.QUANTILES)
-                gradient = {f"gradient_{name}": value for name, value in backward.items()}
-                rows.append({"case": key, "layer": layer, **forward, **gradient})
+            taps = signals.taps(model, [x])
+            hidden = [tap for tap in taps if tap.name.startswith("hidden_")]
+            objective, _ = objectives.of_labels(taps[-1:], [labels])
+            forward = [Running(len(x), case.activation) for _ in hidden]
+            backward = [Running(len(x)) for _ in hidden]
+            samples = []
+            for batch in signals.batches(model, hidden, [x], objective):
+                for k in range(len(hidden)):
+                    a, g = batch.activations[k], batch.gradients[k]
+                    forward[k].add(a)
+                    backward[k].add(g)
+                    kept = _every(a, g, settings.every, batch.rows.start)
+                    samples.append(kept.assign(case=key, layer=k + 1))
+            tables.write(folder / f"{key}.parquet", _in_order(samples), tables.ACTIVATIONS, made_by)
+            for k in range(len(hidden)):
+                gradient = {f"gradient_{name}": value for name, value in backward[k].statistics().items()}
+                rows.append({"case": key, "layer": k + 1, **forward[k].statistics(), **gradient})
         tables.write(folder / "summary.parquet", pd.DataFrame(rows), tables.SUMMARY, made_by)
 
 
-def _sample(case: str, layer: int, activations: signals.Float, every: int) -> pd.DataFrame:
-    """Every so many values of the flattened (image, unit) array, as in the notebook."""
-    at = np.arange(0, activations.size, every)
-    image, unit = np.divmod(at, activations.shape[1])
-    columns = {"case": case, "layer": layer, "unit": unit, "sample": image, "activation": activations.ravel()[at]}
-    return pd.DataFrame(columns)
+def _every(activations: signals.Float, gradients: signals.Float, every: int, first_image: int) -> pd.DataFrame:
+    """Every so many values of the flattened (image, unit) array of all images, as in the notebook, in this batch."""
+    width = activations.shape[1]
+    at = np.arange(-first_image * width % every, activations.size, every)
+    image, unit = np.divmod(at, width)
+    columns = {"activation": activations.ravel()[at], "gradient": gradients.ravel()[at]}
+    return pd.DataFrame({"unit": unit, "sample": image + first_image, **columns})
+
+
+def _in_order(samples: list[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(samples).sort_values("layer", kind="stable")

@@ -1,0 +1,142 @@
+"""What the signals of a model say of it, in words: a verdict for each layer, sentences for the whole."""
+
+import numpy as np
+import pandas as pd
+
+from deadrelu.labels import count_of
+from deadrelu.layer_stats import factor, verdict
+
+CONSTANT = 1e-6
+"""A layer is constant when what depends on the input is less than this share of it: float32 loses it behind."""
+
+SATURATED = 0.5
+"""A layer is saturated when at least this share of its outputs is."""
+
+USUAL_SCALE = (0.1, 10.0)
+"""Initializers are made for inputs with a root mean square of about 1."""
+
+
+def with_verdicts(table: pd.DataFrame) -> pd.DataFrame:
+    """Compare each layer with its kind and name what becomes of the signal.
+
+    Only layers on the trunk are compared, each with the trunk's previous layer of the same kind (weights with
+    weights, activations with activations, sums with sums): a ReLU halves the mean square and the next layer doubles
+    it again, a branch has its own scale, and neither says that a signal vanishes.
+
+    Args:
+        table: columns kind, on_trunk, units, rms, input_std, dead_units, saturated_fraction, gradient_rms, in the
+            order in which the model calls the layers.
+
+    Returns:
+        The same with forward, the factor of input_std from the layer compared with; backward, the factor of
+        gradient_rms from the next layer compared with; forward_mean and backward_mean, the geometric mean of these
+        factors up to here, on the signal's way and on the gradient's (NaN: nothing to compare with); verdict.
+    """
+    table = table.assign(**dict.fromkeys(("forward", "forward_mean", "backward", "backward_mean"), np.nan))
+    for kind in table["kind"].unique():
+        chain = np.flatnonzero((table["kind"] == kind) & table["on_trunk"] & (kind != "output"))
+        for direction, column, at in (("forward", "input_std", chain), ("backward", "gradient_rms", chain[::-1])):
+            strength = table[column].to_numpy()[at]
+            for k in range(1, len(at)):
+                table.loc[at[k], direction] = factor(strength[k - 1 : k + 1])[0]
+                table.loc[at[k], f"{direction}_mean"] = factor(strength[: k + 1])[0]
+    return table.assign(verdict=[_of_layer(row) for _, row in table.iterrows()])
+
+
+def _of_layer(row: pd.Series) -> str:
+    """'dead', 'constant', '3 dead, signal vanishes', 'holds', or '' where there is nothing to compare with."""
+    if not np.isfinite(row["rms"]):
+        return "not finite"
+    if row["dead_units"] == row["units"]:
+        return "dead"
+    if row["input_std"] <= CONSTANT * row["rms"]:
+        return "constant"
+    notes = [f"{row['dead_units']:.0f} dead"] if row["dead_units"] else []
+    if row["saturated_fraction"] >= SATURATED:
+        notes.append("saturated")
+    found = {name: verdict(row[f"{way}_mean"]) for name, way in (("signal", "forward"), ("gradient", "backward"))}
+    notes += [f"{name} {what}" for name, what in found.items() if what in ("vanishes", "explodes")]
+    return ", ".join(notes) or ("holds" if "holds" in found.values() else "")
+
+
+def sentences(table: pd.DataFrame, inputs: int) -> list[str]:
+    """What a reader should know of the model, most serious first.
+
+    Args:
+        table: from `with_verdicts`, with the columns of `inspection.inspect`.
+        inputs: how many inputs there were.
+    """
+    found = []
+    broken, dead, constant = (table[table["verdict"] == name] for name in ("not finite", "dead", "constant"))
+    if len(broken):
+        found.append(f"Infinities or NaN in {count_of(len(broken), 'layer')}, first in {broken['layer'].iloc[0]}.")
+    on_trunk, branches = dead[dead["on_trunk"]], dead[~dead["on_trunk"]]
+    if len(on_trunk):
+        first = on_trunk.iloc[0]
+        found.append(
+            f"The network is dead: {count_of(int(first['units']), 'unit')} of {first['layer']}, every one 0 on all "
+            f"{inputs:,} inputs. Nothing behind it depends on the input, and no gradient passes it."
+        )
+    if len(branches):
+        found.append(f"Dead branches, 0 on all {inputs:,} inputs: {_names(branches)}.")
+    if len(constant):
+        found.append(f"Constant, whatever the input: {_names(constant)}.")
+    stuck = table[(table["gradient_rms"] == 0) & (table["kernel_gradient_rms"] == 0)]
+    if len(stuck):
+        found.append(f"Gradient of exactly 0, so nothing to learn from these inputs: {_names(stuck)}.")
+    some = table[
+        table["kind"].isin(["activation", "output"]) & (table["dead_units"] > 0) & (table["verdict"] != "dead")
+    ]
+    if len(some):
+        worst = some.iloc[int((some["dead_units"] / some["units"]).argmax())]
+        found.append(
+            f"Dead units, 0 on all {inputs:,} inputs: {some['dead_units'].sum():,.0f} of {some['units'].sum():,} in "
+            f"{_names(some)}; the largest share is {worst['dead_units']:.0f} of {worst['units']}, in {worst['layer']}."
+        )
+    saturated = table[table["saturated_fraction"] >= SATURATED]
+    if len(saturated):
+        found.append(
+            f"Saturated, {SATURATED:.0%} or more of the outputs where the slope is near 0: {_names(saturated)}."
+        )
+    if len(on_trunk):
+        return found
+    return found + _along_trunk(table)
+
+
+def _along_trunk(table: pd.DataFrame) -> list[str]:
+    """The mean factors of the kind that has most layers on the trunk, activations on a tie."""
+    trunk = table[table["on_trunk"] & (table["kind"] != "output")]
+    counts = trunk["kind"].value_counts()
+    if counts.empty or counts.max() < 2:
+        return ["No two layers of one kind follow each other on every path: there is no factor per layer."]
+    kind = max(counts.index, key=lambda name: (counts[name], name == "activation"))
+    chain = trunk[trunk["kind"] == kind]
+    parts = []
+    for what, strength in (("signal", chain["input_std"]), ("gradient", chain["gradient_rms"][::-1])):
+        mean, low, high = factor(strength.to_numpy())
+        interval = f", 95 % interval {low:.3g} to {high:.3g}" if np.isfinite(low) else ""
+        parts.append(f"the {what} {verdict(mean)} (×{mean:.3g} a layer{interval})")
+    name = {"merge": "the sums and other merges", "weights": "the layers with weights"}.get(kind, f"the {kind} layers")
+    return [f"From layer to layer, over {name} on every path ({len(chain)}): {' and '.join(parts)}."]
+
+
+def of_inputs(rms: float) -> list[str]:
+    """A sentence on inputs of an unusual scale."""
+    if USUAL_SCALE[0] <= rms <= USUAL_SCALE[1]:
+        return []
+    return [f"The inputs have a root mean square of {rms:.3g}; initializers are made for about 1. Rescale them first."]
+
+
+def of_untrained_normalization(names: list[str]) -> list[str]:
+    """A sentence on BatchNormalization that has seen no data."""
+    if not names:
+        return []
+    return [
+        f"New, with moving averages that have seen no data: {count_of(len(names), 'BatchNormalization layer')}. In "
+        "inference mode they pass their input on unchanged; training mode shows what an optimizer sees."
+    ]
+
+
+def _names(rows: pd.DataFrame, most: int = 5) -> str:
+    names = ", ".join(rows["layer"][:most])
+    return f"{names} and {len(rows) - most} more" if len(rows) > most else names
