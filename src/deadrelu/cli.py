@@ -2,6 +2,7 @@
 
 import sys
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -80,6 +81,40 @@ def report() -> None:
     from deadrelu.stages import report
 
     report.main(params.load())
+
+
+@app.command()
+def inspect(
+    model: Annotated[Path, typer.Argument(help="A .keras file, as model.save writes it.")],
+    inputs: Annotated[Path, typer.Option(help="A .npy or .npz file or a Parquet table: one row an input.")],
+    labels: Annotated[
+        Path | None, typer.Option(help="The same for classes or targets. Without: see gradients below.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the files. Default: MODEL-signals, here.")] = None,
+    first: Annotated[int | None, typer.Option(min=1, help="Use the first N inputs only.")] = None,
+    loss: Annotated[
+        str | None, typer.Option(help="A name of keras.losses. Default: chosen by labels and output.")
+    ] = None,
+    training_mode: Annotated[
+        bool, typer.Option("--training-mode", help="BatchNormalization and Dropout as in training, not as in use.")
+    ] = False,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Default: as many as fit into about 1 GB.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of random projections and of Dropout.")] = 0,
+) -> None:
+    """Measure the signals of your own model: is it initialized well, which units are dead?
+
+    One pass over the inputs, forward and backward, through every layer. Prints a table (rms, zeros, dead units,
+    gradient, verdict) and what is wrong; writes layers.parquet, layers.png and signals.html to the folder of --out.
+
+    A model with several inputs takes a .npz file or a table with their names. Gradients are of the loss if there are
+    labels, else of a random projection of the outputs, which shows as well where they vanish or explode.
+
+    Nothing in the files is run: no pickle, no Lambda layers. Example: deadrelu inspect model.keras --inputs x.npy
+    """
+    from deadrelu.stages import inspect
+
+    options: dict[str, Any] = {"first": first, "loss": loss, "batch_size": batch_size, "seed": seed}
+    inspect.main(model, inputs, labels, out, training=training_mode, **options)
 
 
 @app.command()

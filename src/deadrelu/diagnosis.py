@@ -12,6 +12,9 @@ CONSTANT = 1e-6
 SATURATED = 0.5
 """A layer is saturated when at least this share of its outputs is."""
 
+FACTORS = 2
+"""Factors that a verdict needs: a single one says more of two shapes than of the initialization."""
+
 USUAL_SCALE = (0.1, 10.0)
 """Initializers are made for inputs with a root mean square of about 1."""
 
@@ -30,20 +33,29 @@ def with_verdicts(table: pd.DataFrame) -> pd.DataFrame:
     Returns:
         The same with forward, the factor of input_std from the layer compared with; backward, the factor of
         gradient_rms from the next layer compared with; forward_mean and backward_mean, the geometric mean of these
-        factors up to here, on the signal's way and on the gradient's (NaN: nothing to compare with); verdict.
+        factors up to here, on the signal's way and on the gradient's, from `FACTORS` of them on (NaN: nothing to
+        compare with); verdict.
     """
     table = table.assign(**dict.fromkeys(("forward", "forward_mean", "backward", "backward_mean"), np.nan))
+    signal, gradient = (["not measured"] * len(table) for _ in range(2))
     for kind in table["kind"].unique():
         chain = np.flatnonzero((table["kind"] == kind) & table["on_trunk"] & (kind != "output"))
-        for direction, column, at in (("forward", "input_std", chain), ("backward", "gradient_rms", chain[::-1])):
+        for direction, column, at, verdicts in (
+            ("forward", "input_std", chain, signal),
+            ("backward", "gradient_rms", chain[::-1], gradient),
+        ):
             strength = table[column].to_numpy()[at]
             for k in range(1, len(at)):
                 table.loc[at[k], direction] = factor(strength[k - 1 : k + 1])[0]
-                table.loc[at[k], f"{direction}_mean"] = factor(strength[: k + 1])[0]
-    return table.assign(verdict=[_of_layer(row) for _, row in table.iterrows()])
+                if k >= FACTORS:
+                    mean, low, high = factor(strength[: k + 1])
+                    table.loc[at[k], f"{direction}_mean"] = mean
+                    verdicts[at[k]] = verdict(mean, low, high)
+    rows = zip(table.iterrows(), signal, gradient, strict=True)
+    return table.assign(verdict=[_of_layer(row, ahead, back) for (_, row), ahead, back in rows])
 
 
-def _of_layer(row: pd.Series) -> str:
+def _of_layer(row: pd.Series, signal: str, gradient: str) -> str:
     """'dead', 'constant', '3 dead, signal vanishes', 'holds', or '' where there is nothing to compare with."""
     if not np.isfinite(row["rms"]):
         return "not finite"
@@ -54,9 +66,12 @@ def _of_layer(row: pd.Series) -> str:
     notes = [f"{row['dead_units']:.0f} dead"] if row["dead_units"] else []
     if row["saturated_fraction"] >= SATURATED:
         notes.append("saturated")
-    found = {name: verdict(row[f"{way}_mean"]) for name, way in (("signal", "forward"), ("gradient", "backward"))}
-    notes += [f"{name} {what}" for name, what in found.items() if what in ("vanishes", "explodes")]
-    return ", ".join(notes) or ("holds" if "holds" in found.values() else "")
+    if signal == gradient in ("vanishes", "explodes"):
+        notes.append(f"signal and gradient {signal.removesuffix('s').replace('vanishe', 'vanish')}")
+    else:
+        found = (("signal", signal), ("gradient", gradient))
+        notes += [f"{name} {what}" for name, what in found if what in ("vanishes", "explodes")]
+    return ", ".join(notes) or ("holds" if "holds" in (signal, gradient) else "")
 
 
 def sentences(table: pd.DataFrame, inputs: int) -> list[str]:
@@ -107,15 +122,15 @@ def _along_trunk(table: pd.DataFrame) -> list[str]:
     """The mean factors of the kind that has most layers on the trunk, activations on a tie."""
     trunk = table[table["on_trunk"] & (table["kind"] != "output")]
     counts = trunk["kind"].value_counts()
-    if counts.empty or counts.max() < 2:
-        return ["No two layers of one kind follow each other on every path: there is no factor per layer."]
+    if counts.empty or counts.max() <= FACTORS:
+        return [f"No kind of layer stands more than {FACTORS} times where every path goes: no factor per layer."]
     kind = max(counts.index, key=lambda name: (counts[name], name == "activation"))
     chain = trunk[trunk["kind"] == kind]
     parts = []
     for what, strength in (("signal", chain["input_std"]), ("gradient", chain["gradient_rms"][::-1])):
         mean, low, high = factor(strength.to_numpy())
         interval = f", 95 % interval {low:.3g} to {high:.3g}" if np.isfinite(low) else ""
-        parts.append(f"the {what} {verdict(mean)} (×{mean:.3g} a layer{interval})")
+        parts.append(f"the {what} {verdict(mean, low, high)} (×{mean:.3g} a layer{interval})")
     name = {"merge": "the sums and other merges", "weights": "the layers with weights"}.get(kind, f"the {kind} layers")
     return [f"From layer to layer, over {name} on every path ({len(chain)}): {' and '.join(parts)}."]
 

@@ -64,7 +64,8 @@ class Running:
         with np.errstate(over="ignore", invalid="ignore"):  # an exploded signal may hold infinities
             # Moments of two groups from those of each (Chan, Golub, LeVeque 1983): no cancellation, one pass.
             mean = signal.mean(axis=0, dtype=np.float64)
-            squares = np.square(signal - mean).sum(axis=0)
+            deviation = signal - mean
+            squares = np.einsum("i...,i...->...", deviation, deviation)
             step, total = mean - self.mean, self.seen + n
             self.squares += squares + np.square(step) * (self.seen * n / total)
             self.mean += step * (n / total)
@@ -104,15 +105,25 @@ class Running:
 
 
 VANISHES, EXPLODES = 0.8, 1.25
-"""A signal vanishes when a layer leaves less than this share of it, and explodes when it leaves more than that:
-over ten layers, less than a ninth or more than nine times."""
+"""A signal vanishes when a layer leaves less than this share of it, and explodes when it leaves more than that (over
+ten layers, less than a ninth or more than nine times), and when the interval of this factor excludes 1."""
 
 
-def verdict(factor: float) -> Literal["vanishes", "holds", "explodes", "not measured"]:
-    """Name what becomes of a signal that each layer multiplies by `factor`; NaN stands for no second layer."""
+def verdict(
+    factor: float, low: float = np.nan, high: float = np.nan
+) -> Literal["vanishes", "holds", "explodes", "not measured"]:
+    """Name what becomes of a signal that each layer multiplies by `factor`; NaN stands for no second layer.
+
+    Args:
+        factor: per layer.
+        low: end of its 95 % interval, as `high`; NaN: there is none, and the factor alone decides.
+        high: see `low`.
+    """
     if np.isnan(factor):
         return "not measured"
-    return "vanishes" if factor < VANISHES else "explodes" if factor > EXPLODES else "holds"
+    if factor < VANISHES and not high >= 1:  # `not`, for NaN
+        return "vanishes"
+    return "explodes" if factor > EXPLODES and not low <= 1 else "holds"
 
 
 def factor(strength: npt.NDArray[np.float64]) -> tuple[float, float, float]:

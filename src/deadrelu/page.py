@@ -4,9 +4,11 @@ import base64
 import html
 import io
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -39,6 +41,18 @@ def table(frame: pd.DataFrame, *, caption: str) -> str:
     return (
         f'<div class="scroll">{body.replace("<thead>", f"<caption>{html.escape(caption)}</caption><thead>", 1)}</div>'
     )
+
+
+def document(title: str, parts: Sequence[str], sentences: Sequence[str]) -> str:
+    """A page that stands alone, in the style of the report.
+
+    Args:
+        title: shown on top; any text.
+        parts: HTML from `figure` and `table`.
+        sentences: any text; a list above the parts.
+    """
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES / "report_template"), autoescape=True)
+    return environment.get_template("document.html.j2").render(title=title, parts=parts, sentences=sentences)
 
 
 def bullets(sentences: list[str]) -> str:

@@ -1,7 +1,5 @@
 """From the tables of the stages to the small tables of the report: one row per number that it shows."""
 
-from typing import cast
-
 import numpy as np
 import pandas as pd
 
@@ -31,8 +29,9 @@ def signal_ratios(summary: pd.DataFrame) -> pd.DataFrame:
         row: dict[str, object] = {"case": case}
         signals = {"forward": layers["input_std"].to_numpy(), "backward": layers["gradient_rms"].to_numpy()[::-1]}
         for direction, strength in signals.items():
-            row |= dict(zip([direction, f"{direction}_low", f"{direction}_high"], factor(strength), strict=True))
-            row[f"{direction}_verdict"] = verdict(cast(float, row[direction]))
+            found = factor(strength)
+            row |= dict(zip([direction, f"{direction}_low", f"{direction}_high"], found, strict=True))
+            row[f"{direction}_verdict"] = verdict(*found)
         for name in ("saturated", "zero"):
             share = layers[f"{name}_fraction"]
             row |= {f"{name}_least": share.min(), f"{name}_largest": share.max()}

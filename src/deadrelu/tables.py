@@ -37,6 +37,17 @@ SUMMARY = pa.schema(
         *_columns(" ".join(f"gradient_{name}" for name in STATISTICS), pa.float64()),
     ]
 )
+LAYERS = pa.schema(
+    [
+        *_columns("layer kind activation", pa.string()),
+        *_columns("on_trunk", pa.bool_()),
+        *_columns("units parameters", pa.int64()),
+        *_columns(" ".join(STATISTICS), pa.float64()),
+        *_columns(" ".join(f"gradient_{name}" for name in STATISTICS), pa.float64()),
+        *_columns("kernel_rms kernel_gradient_rms forward forward_mean backward backward_mean", pa.float64()),
+        *_columns("verdict", pa.string()),
+    ]
+)
 COLLAPSE = pa.schema(
     [
         *_columns("trial", pa.int64()),

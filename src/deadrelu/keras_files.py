@@ -1,0 +1,93 @@
+"""Keras models from files that nobody vouches for: nothing in them is run."""
+
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from deadrelu.errors import InputError
+
+LARGEST = 8 * 2**30
+"""Bytes that a model file may unpack to."""
+
+LARGEST_CONFIG = 64 * 2**20
+ALLOWED = "allowed: a .keras file, as model.save('model.keras') writes it"
+
+RUN_CODE = {
+    "Lambda": "a Lambda layer holds Python code, which loading would run",
+    "TFSMLayer": "a TFSMLayer runs a TensorFlow program from another file",
+    "TorchModuleWrapper": "a TorchModuleWrapper is unpickled, which can run any code",
+    "FlaxLayer": "a FlaxLayer holds Python code, which loading would run",
+    "JaxLayer": "a JaxLayer holds Python code, which loading would run",
+}
+
+
+def load(path: Path) -> Any:
+    """Load a model, without its optimizer and loss.
+
+    What it would build is read first, as text: classes that run code, and classes that Keras does not ship, are
+    refused before Keras sees them, and Keras loads the rest in its safe mode.
+
+    Raises:
+        InputError: missing, too large, damaged, or refused.
+    """
+    config = _config(path)
+    for part in _classes(config):
+        name, module = str(part["class_name"]), str(part.get("module") or "")
+        if name in RUN_CODE:
+            raise InputError(f"{path}: {_where(part)}: {RUN_CODE[name]}; {ALLOWED}, of layers that Keras ships")
+        if module and module.split(".")[0] not in ("keras", "builtins"):
+            raise InputError(
+                f"{path}: {_where(part)}: {module}.{name} is not a class of Keras; allowed: classes of Keras, or load "
+                "the model yourself and call deadrelu.inspection.inspect(model, inputs)"
+            )
+    import keras
+    import tensorflow as tf
+
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, TypeError, KeyError, OSError, AttributeError, MemoryError, tf.errors.OpError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{path}: Keras cannot load it: {reason}; {ALLOWED} with this version of Keras") from None
+
+
+def _config(path: Path) -> Any:
+    try:
+        if path.suffix != ".keras":
+            raise InputError(f"{path}: received a name that ends with {path.suffix!r}; {ALLOWED}")
+        with zipfile.ZipFile(path) as archive:
+            members = {member.filename: member.file_size for member in archive.infolist()}
+            size = sum(members.values())
+            if size > LARGEST or members.get("config.json", 0) > LARGEST_CONFIG:
+                raise InputError(f"{path}: unpacks to {size:,} bytes; allowed: {LARGEST:,} with a config of 64 MiB")
+            config = json.loads(archive.read("config.json"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: missing; {ALLOWED}") from None
+    except KeyError:
+        raise InputError(f"{path}: received an archive of {', '.join(members) or 'nothing'}; {ALLOWED}") from None
+    except (OSError, ValueError, RecursionError, NotImplementedError, RuntimeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: not a model file: {error}; {ALLOWED}") from None
+    if not isinstance(config, dict) or "class_name" not in config:
+        raise InputError(f"{path}: received a config.json that describes no model; {ALLOWED}")
+    # Not built from an optimizer's or a loss's description, so these may be anyone's.
+    return {key: value for key, value in config.items() if key != "compile_config"}
+
+
+def _classes(config: Any) -> Iterator[dict[str, Any]]:
+    """Every description of an object in a config, however deep."""
+    waiting = [config]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            if "class_name" in part:
+                yield part
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+
+
+def _where(part: dict[str, Any]) -> str:
+    inner = part.get("config")
+    name = inner.get("name") if isinstance(inner, dict) else part.get("name")
+    return f"layer {name}" if name else "config.json"
