@@ -62,6 +62,17 @@ def activations() -> None:
 
 
 @app.command()
+def training() -> None:
+    """Train an MLP and a CNN on MNIST under each initialization.
+
+    Reads data/mnist/; writes data/training/: the loss of every batch, and of every epoch with its validation.
+    """
+    from deadrelu.stages import training
+
+    training.main(params.load())
+
+
+@app.command()
 def collapse(case: Annotated[str, typer.Argument(help="A key of collapse.cases in params.yaml.")]) -> None:
     """Train the narrow networks of one case.
 

@@ -143,6 +143,26 @@ def units_sampled(width: int, every: int) -> str:
     return f"{text}{as_it_did}: that meets only {units} of the {width} units of a layer, the same for every image."
 
 
+CLASSES = 10
+LEARNS = 2 / CLASSES
+"""A network has learned when it gives more than this share of new digits their class: twice what guessing does."""
+
+
+def learned(last: pd.Series, label: str) -> str:
+    """What training made of one case.
+
+    Args:
+        last: the case's row of `summaries.epochs_over_trials` for the last epoch.
+        label: its name.
+    """
+    low, high = last["validation_accuracy_low"], last["validation_accuracy_high"]
+    verdict = "learns" if low > LEARNS else "does not learn" if high <= LEARNS else "learns in some trials only"
+    return (
+        f"{label}: {verdict}; {interval(low, high)} of the validation images given their class; "
+        f"their loss is {last['validation_loss']:.3g}, the median of {last['trials']:,} trials."
+    )
+
+
 def panel(ratio: pd.Series, label: str) -> str:
     """What becomes of signal and gradient in one panel."""
     text = f"{label}: with one hidden layer there is no factor per layer"

@@ -65,11 +65,10 @@ def inspect(
 
     Returns:
         Table columns: layer; kind (weights, normalization, activation, merge, output); activation; on_trunk (no skip
-        connection leads around it); units; parameters; `layer_stats.STATISTICS` of the activations and, with the
-        prefix gradient_, of the objective's gradient with respect to them (each input's own, not the batch's mean);
-        kernel_rms and kernel_gradient_rms (of the mean loss; NaN without kernels); forward: factor of input_std from
-        the trunk's previous layer of the same kind; backward: factor of gradient_rms from the next one (NaN: none);
-        verdict.
+        connection leads around it); units; parameters; statistics of the activations, see `layer_stats.Running`, and,
+        with the prefix gradient_, of the objective's gradient with respect to them (each input's own, not a mean over
+        the batch); kernel_rms and kernel_gradient_rms (of the mean loss; NaN without kernels); and those of
+        `diagnosis.with_verdicts`.
 
     Raises:
         InputError: inputs or labels do not fit the model.

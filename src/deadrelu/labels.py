@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from deadrelu.initializers import label as initializer_label
-from deadrelu.params import ActivationCase, CollapseCase
+from deadrelu.params import ActivationCase, CollapseCase, TrainingCase
 
 ACTIVATIONS = {
     "relu": "ReLU",
@@ -18,7 +18,7 @@ OPTIMIZERS = {"adam": "Adam", "sgd": "SGD"}
 
 
 class Panel(NamedTuple):
-    """What a case of `activations` is called."""
+    """What a case of `activations` or `training` is called."""
 
     activation: str
     initializer: str
@@ -31,6 +31,11 @@ class Panel(NamedTuple):
 def panel(case: ActivationCase) -> Panel:
     """Panel('tanh', 'Glorot normal')."""
     return Panel(ACTIVATIONS[case.activation], initializer_label(case.initializer))
+
+
+def trained(case: TrainingCase) -> Panel:
+    """Panel('MLP, tanh', 'Glorot normal')."""
+    return Panel(f"{case.network.upper()}, {ACTIVATIONS[case.activation]}", initializer_label(case.initializer))
 
 
 def narrow_network(case: CollapseCase) -> str:

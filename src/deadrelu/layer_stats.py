@@ -22,17 +22,6 @@ SATURATED = {
 }
 """Outputs at or beyond these are saturated: the slope there is under 2 % (tanh), under 1 % (sigmoid), or 0."""
 
-STATISTICS = (
-    "mean",
-    "std",
-    "rms",
-    "input_std",
-    "zero_fraction",
-    "dead_units",
-    "saturated_fraction",
-    *(f"q{round(100 * level):02d}" for level in QUANTILES),
-)
-
 
 class Running:
     """Statistics of one layer over all inputs, from batches.
@@ -100,7 +89,7 @@ class Running:
             "zero_fraction": self.zeros / values,
             "dead_units": float(np.sum(~self.alive)),
             "saturated_fraction": self.saturated / values,
-            **dict(zip(STATISTICS[-len(QUANTILES) :], levels.tolist(), strict=True)),
+            **{f"q{round(100 * q):02d}": level for q, level in zip(QUANTILES, levels.tolist(), strict=True)},
         }
 
 

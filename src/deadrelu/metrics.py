@@ -6,19 +6,24 @@ import numpy as np
 import pandas as pd
 
 
-def collect(source: str, images: int, summary: pd.DataFrame, rates: pd.DataFrame) -> dict[str, object]:
+def collect(
+    source: str, images: int, summary: pd.DataFrame, epochs: pd.DataFrame, rates: pd.DataFrame
+) -> dict[str, object]:
     """Arrange the numbers by stage and case.
 
     Args:
         source: where the digits came from.
         images: how many test images there were.
         summary: one row per case and layer of `activations`.
+        epochs: `summaries.epochs_over_trials`.
         rates: `summaries.collapse_rates`.
     """
     signals: dict[str, dict[str, object]] = {}
     for row in summary.to_dict("records"):
         layer = {name: row[name] for name in ("std", "rms", "zero_fraction")}
         signals.setdefault(row["case"], {})[f"layer_{row['layer']}"] = layer
+    last = epochs[epochs["epoch"] == epochs["epoch"].max()].set_index("case")
+    training = last[["loss", "validation_loss", "validation_accuracy"]].to_dict("index")
     collapse: dict[str, object] = {}
     for case, rows in rates.groupby("case", sort=False):
         event = rows.set_index("event")
@@ -33,6 +38,7 @@ def collect(source: str, images: int, summary: pd.DataFrame, rates: pd.DataFrame
     return {
         "data": {"mnist": {"source": source, "test_images": images}},
         "activations": signals,
+        "training": training,
         "collapse": collapse,
     }
 

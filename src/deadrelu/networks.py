@@ -1,9 +1,9 @@
-"""The notebook's Keras networks."""
+"""The notebook's Keras networks, and how to draw their weights anew."""
 
 from typing import Any, Literal
 
 from deadrelu.initializers import Settings, keras_initializer
-from deadrelu.streams import LAYERS, stream
+from deadrelu.streams import DROPOUT, LAYERS, stream
 
 
 def mlp(
@@ -40,3 +40,40 @@ def mlp(
             dense(10, "softmax", "softmax"),
         ]
     )
+
+
+def cnn() -> Any:
+    """Build the notebook's CNN on images of shape (28, 28, 1); `redraw` gives it its weights.
+
+    Conv 32 3×3 ReLU, Conv 64 3×3 ReLU, MaxPool 2×2, Dropout 0.25, Dense 128 ReLU, Dropout 0.5, Dense(10) softmax.
+    """
+    import keras
+
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            keras.layers.Conv2D(32, 3, activation="relu"),
+            keras.layers.Conv2D(64, 3, activation="relu"),
+            keras.layers.MaxPooling2D(2),
+            keras.layers.Dropout(0.25),
+            keras.layers.Flatten(),
+            keras.layers.Dense(128, activation="relu"),
+            keras.layers.Dropout(0.5),
+            keras.layers.Dense(10, activation="softmax"),
+        ]
+    )
+
+
+def redraw(model: Any, initializer: Settings, *, seed: int, trial: int) -> None:
+    """Give every layer new weights and zero biases, and every Dropout a new seed.
+
+    The same arguments give the same network, whatever was drawn or trained before.
+    """
+    seeds = stream(seed, LAYERS, trial).integers(2**31, size=len(model.layers)).tolist()
+    dropout = stream(seed, DROPOUT, trial).integers(2**32, size=len(model.layers), dtype="uint32").tolist()
+    for layer, layer_seed, dropout_seed in zip(model.layers, seeds, dropout, strict=True):
+        if hasattr(layer, "kernel"):
+            layer.kernel.assign(keras_initializer(initializer, layer_seed)(layer.kernel.shape))
+            layer.bias.assign([0.0] * layer.bias.shape[0])
+        if hasattr(layer, "seed_generator"):
+            layer.seed_generator.state.assign([dropout_seed, 0])

@@ -137,6 +137,28 @@ class ActivationsParams(Group):
         return cases
 
 
+class TrainingCase(Group):
+    network: Literal["mlp", "cnn"]
+    activation: Literal["relu", "tanh", "sigmoid"] = "relu"
+    initializer: Initializer
+
+    @model_validator(mode="after")
+    def _cnn_is_the_notebooks(self) -> Self:
+        if self.network == "cnn" and self.activation != "relu":
+            raise ValueError("the notebook's cnn has the activation relu")
+        return self
+
+
+class TrainingParams(Group):
+    examples: int = Field(ge=1, le=60_000)
+    validation: int = Field(ge=1, le=10_000)
+    epochs: int = Field(ge=1, le=10_000)
+    batch_size: int = Field(ge=1)
+    trials: int = Field(ge=1, le=1000)
+    mlp: MlpParams
+    cases: dict[CaseKey, TrainingCase] = Field(min_length=1)
+
+
 class AdamParams(Group):
     name: Literal["adam"] = "adam"
     learning_rate: float = Field(default=0.001, gt=0)
@@ -177,6 +199,7 @@ class Params(Group):
     seed: int = Field(ge=0, lt=2**32)
     data: DataParams
     activations: ActivationsParams
+    training: TrainingParams
     collapse: CollapseParams
 
     def of_target(self) -> dict[str, object]:
@@ -186,6 +209,10 @@ class Params(Group):
     def of_activations(self) -> dict[str, object]:
         """What the tables of `activations` depend on."""
         return {"seed": self.seed, "activations": self.activations.model_dump()}
+
+    def of_training(self) -> dict[str, object]:
+        """What the tables of `training` depend on."""
+        return {"seed": self.seed, "training": self.training.model_dump()}
 
     def of_collapse(self, key: str) -> dict[str, object]:
         """What the table of one case of `collapse` depends on: not the other cases, not the tolerance."""

@@ -12,27 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from deadrelu.labels import Panel
-from deadrelu.style import INK, MARKERS, MUTED, PALETTE, STYLE
+from deadrelu.style import INK, MARKERS, MUTED, PALETTE, STYLE, by_activation, colours_of
 
 ENOUGH = 3000
 """Values in a violin, on average over layers: with more, the eye sees no difference, but the clock does."""
 
 WIDEST = 4
 """Panels side by side: more would be too small to read."""
-
-
-def _by_activation(panels: Mapping[str, Panel]) -> dict[str, list[str]]:
-    """Cases of each activation function, both in the order given."""
-    groups: dict[str, list[str]] = {}
-    for case, panel in panels.items():
-        groups.setdefault(panel.activation, []).append(case)
-    return groups
-
-
-def _colours(panels: Mapping[str, Panel]) -> dict[str, str]:
-    """One colour per initializer, the same in every figure."""
-    initializers = dict.fromkeys(panel.initializer for panel in panels.values())
-    return dict(zip(initializers, itertools.cycle(PALETTE), strict=False))
 
 
 def activation_violins(sample: pd.DataFrame, summary: pd.DataFrame, panels: Mapping[str, Panel]) -> Figure:
@@ -67,11 +53,11 @@ def _violins(
 ) -> Figure:
     rows = [
         (activation, cases[at : at + WIDEST])
-        for activation, cases in _by_activation(panels).items()
+        for activation, cases in by_activation(panels).items()
         for at in range(0, len(cases), WIDEST)
     ]
     columns = max(len(cases) for _, cases in rows)
-    colours = _colours(panels)
+    colours = colours_of(panels)
     by_case = dict(iter(sample.groupby("case")))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(3.2 * max(columns, 2), 2.7 * len(rows)), layout="constrained")
@@ -120,7 +106,7 @@ def signal_strength(summary: pd.DataFrame, panels: Mapping[str, Panel]) -> Figur
         summary: columns case, layer, input_std, gradient_rms.
         panels: names of each case.
     """
-    groups, colours = _by_activation(panels), _colours(panels)
+    groups, colours = by_activation(panels), colours_of(panels)
     markers = dict(zip(colours, itertools.cycle(MARKERS), strict=False))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(max(3.4 * len(groups), 7), 6.2), layout="constrained")

@@ -1,8 +1,12 @@
 """How the figures look: the same colours, letters and bytes everywhere."""
 
+import itertools
+from collections.abc import Mapping
 from typing import Any
 
 import seaborn as sns
+
+from deadrelu.labels import Panel
 
 INK = "#1f2933"
 MUTED = "#7b8794"
@@ -25,3 +29,17 @@ STYLE: dict[Any, Any] = {
     "xtick.color": INK,
     "ytick.color": INK,
 }
+
+
+def by_activation(panels: Mapping[str, Panel]) -> dict[str, list[str]]:
+    """Cases of each activation function, both in the order given."""
+    groups: dict[str, list[str]] = {}
+    for case, panel in panels.items():
+        groups.setdefault(panel.activation, []).append(case)
+    return groups
+
+
+def colours_of(panels: Mapping[str, Panel]) -> dict[str, str]:
+    """One colour per initializer, the same in every figure."""
+    initializers = dict.fromkeys(panel.initializer for panel in panels.values())
+    return dict(zip(initializers, itertools.cycle(PALETTE), strict=False))

@@ -39,6 +39,49 @@ def signal_ratios(summary: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+SMOOTH = 8
+"""Batches in a running mean of the loss."""
+
+
+def loss_curves(batches: pd.DataFrame) -> pd.DataFrame:
+    """How the loss of a batch goes, for each case.
+
+    Args:
+        batches: columns case, trial, epoch, batch, loss.
+
+    Returns:
+        Columns case; step, from 1 on; loss, loss_low, loss_high: of a running mean over `SMOOTH` batches, the median,
+        least and largest over trials.
+    """
+    steps = batches.sort_values(["trial", "epoch", "batch"], kind="stable").copy()
+    by_trial = steps.groupby(["case", "trial"], sort=False)["loss"]
+    steps["step"] = by_trial.cumcount() + 1
+    # In float64: pandas keeps the sum as it goes along, and one huge early loss would leave its rounding error.
+    steps["loss"] = by_trial.transform(lambda loss: loss.astype(float).rolling(SMOOTH, min_periods=1).mean())
+    return _over_trials(steps, ["case", "step"], ["loss"])
+
+
+def epochs_over_trials(epochs: pd.DataFrame) -> pd.DataFrame:
+    """Median, least and largest over trials of each column, for each case and epoch; epoch 0 is before training.
+
+    Returns:
+        Columns case, epoch, trials; loss, loss_low, loss_high; validation_loss…; validation_accuracy….
+    """
+    values = ["loss", "validation_loss", "validation_accuracy"]
+    found = _over_trials(epochs, ["case", "epoch"], values)
+    found.insert(2, "trials", epochs["trial"].nunique())
+    return found
+
+
+def _over_trials(frame: pd.DataFrame, keys: list[str], values: list[str]) -> pd.DataFrame:
+    groups = frame.groupby(keys, sort=False)
+    columns: dict[str, pd.Series] = {}
+    for value in values:
+        of_trials = groups[value]
+        columns |= {value: of_trials.median(), f"{value}_low": of_trials.min(), f"{value}_high": of_trials.max()}
+    return pd.DataFrame(columns).reset_index()
+
+
 def collapse_rates(trials: dict[str, pd.DataFrame], params: Params) -> pd.DataFrame:
     """How often each event happened, for each case.
 

