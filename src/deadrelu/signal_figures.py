@@ -17,6 +17,7 @@ from deadrelu.style import INK, MARKERS, MUTED, PALETTE, STYLE, by_activation, c
 ENOUGH = 3000
 """Values in a violin, on average over layers: with more, the eye sees no difference, but the clock does."""
 
+TAIL = 0.05
 WIDEST = 4
 """Panels side by side: more would be too small to read."""
 
@@ -38,19 +39,21 @@ def activation_violins(sample: pd.DataFrame, summary: pd.DataFrame, panels: Mapp
 def gradient_violins(sample: pd.DataFrame, summary: pd.DataFrame, panels: Mapping[str, Panel]) -> Figure:
     """Draw the same of gradients: violins of the exponent of their size, log10 |g|, since they span many.
 
+    The smallest `TAIL` of each layer are left out: single gradients that cancel to next to nothing.
+
     Args:
         sample: of each layer; columns case, layer, gradient.
         summary: columns case, layer, gradient_zero_fraction.
         panels: names of each case.
     """
     size = sample["gradient"].abs().astype(float)
-    value = pd.Series(np.log10(size.where(size > 0)))
-    return _violins(sample.assign(value=value), summary, panels, zeros="gradient_zero_fraction", sharey=True)
+    value = pd.Series(np.log10(size.where(size > 0)))  # NaN for a gradient of 0
+    by_layer = value.groupby([sample["case"], sample["layer"]])
+    value = value.where(value >= by_layer.transform("quantile", TAIL))
+    return _violins(sample.assign(value=value), summary, panels, zeros="gradient_zero_fraction")
 
 
-def _violins(
-    sample: pd.DataFrame, summary: pd.DataFrame, panels: Mapping[str, Panel], *, zeros: str, sharey: bool = False
-) -> Figure:
+def _violins(sample: pd.DataFrame, summary: pd.DataFrame, panels: Mapping[str, Panel], *, zeros: str) -> Figure:
     rows = [
         (activation, cases[at : at + WIDEST])
         for activation, cases in by_activation(panels).items()
@@ -61,7 +64,7 @@ def _violins(
     by_case = dict(iter(sample.groupby("case")))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(3.2 * max(columns, 2), 2.7 * len(rows)), layout="constrained")
-        grid = figure.subplots(len(rows), columns, squeeze=False, sharey=sharey)
+        grid = figure.subplots(len(rows), columns, squeeze=False)
         for axes, (activation, cases) in zip(grid, rows, strict=True):
             for ax, case in itertools.zip_longest(axes, cases):
                 if case is None:
@@ -75,7 +78,7 @@ def _violins(
 
 
 def _panel(ax: Axes, sample: pd.DataFrame, zeros: pd.Series, colour: str) -> None:
-    drawn = sample[(sample["value"] != 0) & np.isfinite(sample["value"])]  # NaN for a gradient of 0
+    drawn = sample[(sample["value"] != 0) & np.isfinite(sample["value"])]
     # At random, not every so many: that would meet the same units again and again.
     drawn = drawn.sample(min(len(drawn), ENOUGH * len(zeros)), random_state=0)
     sns.violinplot(

@@ -45,9 +45,11 @@ def loss_curves(curves: pd.DataFrame, epochs: pd.DataFrame, cases: Mapping[str, 
                 ax.plot(curve["step"], curve["loss"], color=colour, linewidth=1.5)
                 ax.plot(checks["epoch"] * per_epoch, checks["validation_loss"], "D", color=colour, markersize=5)
             ax.set_title(group[0])
-            ax.set(yscale="log", xlabel="step", ylabel="")
+            ax.set_yscale("log")
         for ax in grid[:, 0]:
             ax.set_ylabel("cross-entropy")
+        for ax in grid[-1]:
+            ax.set_xlabel("step")
         handles = [Line2D([], [], color=colour, label=name) for name, colour in colours.items()]
         handles.append(Line2D([], [], color=INK, marker="D", linestyle="", markersize=5, label="validation"))
         figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=10)
