@@ -62,6 +62,10 @@ def write_small_params(path: Path) -> None:
     tree["activations"]["network"] = {"hidden_layers": 3, "width": 20}
     kept = ("tanh-glorot_normal", "relu-he_normal")
     tree["activations"]["cases"] = {key: tree["activations"]["cases"][key] for key in kept}
+    training = {"examples": 100, "validation": 50, "epochs": 1, "trials": 2, "mlp": {"hidden_layers": 1, "width": 8}}
+    tree["training"] |= training
+    kept = ("mlp-he_normal", "cnn-zeros")
+    tree["training"]["cases"] = {key: tree["training"]["cases"][key] for key in kept}
     tree["collapse"]["trials"] = 8
     tree["collapse"]["epochs"] = 1
     yaml.dump(tree, path)

@@ -34,7 +34,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 def test_help_names_every_command_and_needs_no_tensorflow() -> None:
     done = deadrelu("--help")
     assert done.returncode == 0
-    for command in ("data", "activations", "collapse", "report", "bench"):
+    for command in ("data", "activations", "training", "collapse", "report", "inspect", "bench"):
         assert command in done.stdout
         assert deadrelu(command, "--help").returncode == 0
     code = "import sys, deadrelu.cli, deadrelu.stages.report; sys.exit('tensorflow' in sys.modules)"
@@ -52,6 +52,9 @@ def test_help_names_every_command_and_needs_no_tensorflow() -> None:
         (["collapse", "nope"], "params.yaml:collapse.cases: received 'nope'; allowed: relu, leaky_relu"),
         (["collapse", "relu"], "data/target/points.parquet: missing; `dvc repro` makes it"),
         (["activations"], "data/mnist/t10k-images-idx3-ubyte.gz: missing"),
+        (["training"], "data/mnist/train-images-idx3-ubyte.gz: missing"),
+        (["inspect", "m.keras"], "--inputs"),
+        (["inspect", "m.keras", "--inputs", "x.npy"], "x.npy: cannot be read"),
         (["report"], "data/mnist/source.json"),
     ],
 )
@@ -65,7 +68,7 @@ def test_wrong_params_are_refused_before_any_work(project: Path) -> None:
     params = project / "params.yaml"
     params.write_text(params.read_text().replace("trials: 8", "trials: eight"))
     before = tree(project)
-    for words in (["data", "target"], ["activations"], ["collapse", "relu"], ["report"]):
+    for words in (["data", "target"], ["activations"], ["training"], ["collapse", "relu"], ["report"]):
         assert "params.yaml:collapse.trials" in refused(*words)
     assert tree(project) == before
 
@@ -96,6 +99,7 @@ def test_report_of_stale_tables_is_refused(project: Path) -> None:
         ["data", "mnist"],
         ["data", "target"],
         ["activations"],
+        ["training"],
         ["collapse", "relu"],
         ["collapse", "leaky_relu"],
     ):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from deadrelu import figures
+from deadrelu import collapse_figures, signal_figures, training_figures
 from deadrelu.labels import Panel
 
 PANELS = {
@@ -18,12 +18,26 @@ PANELS = {
 def sample(cases: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     rng = np.random.default_rng(5)
     drawn = [
-        pd.DataFrame({"case": case, "layer": layer, "activation": rng.normal(size=50).clip(min=0)})
+        pd.DataFrame(
+            {
+                "case": case,
+                "layer": layer,
+                "activation": rng.normal(size=50).clip(min=0),
+                "gradient": rng.normal(size=50).clip(min=0) * 10.0**-layer,
+            }
+        )
         for case in cases
         for layer in (1, 2)
     ]
     rows = [
-        {"case": c, "layer": k, "zero_fraction": 0.5, "input_std": 1.0 / k, "gradient_rms": k}
+        {
+            "case": c,
+            "layer": k,
+            "zero_fraction": 0.5,
+            "gradient_zero_fraction": 0.5,
+            "input_std": 1.0 / k,
+            "gradient_rms": k,
+        }
         for c in cases
         for k in (1, 2)
     ]
@@ -35,7 +49,7 @@ def drawn_axes(figure: Figure) -> list[str]:
 
 
 def test_violins_one_row_per_activation() -> None:
-    figure = figures.activation_violins(*sample(list(PANELS)), PANELS)
+    figure = signal_figures.activation_violins(*sample(list(PANELS)), PANELS)
     assert drawn_axes(figure) == ["tanh\nGlorot normal", "ReLU\nGlorot normal", "ReLU\nHe normal"]
     assert "50 %" in [label.get_text().split("\n")[-1] for label in figure.axes[0].get_xticklabels()]
 
@@ -43,13 +57,34 @@ def test_violins_one_row_per_activation() -> None:
 def test_violins_of_many_cases_and_of_zeros_alone() -> None:
     many = {f"case-{k}": Panel("ReLU", f"Random normal (σ = {k})") for k in range(9)}
     activations, summary = sample(list(many))
-    figure = figures.activation_violins(activations.assign(activation=0.0), summary, many)
+    figure = signal_figures.activation_violins(activations.assign(activation=0.0), summary, many)
     assert len(drawn_axes(figure)) == 9
     figure.savefig("/dev/null", format="png")
 
 
+def test_gradient_violins_show_the_exponent_and_not_the_tail() -> None:
+    drawn, summary = sample(["a"])
+    drawn.loc[drawn["gradient"] > 0, "gradient"] = np.repeat([1e-3, 1e-5], (drawn["gradient"] > 0).sum())[::2]
+    drawn.iloc[0, drawn.columns.get_loc("gradient")] = 1e-30
+    ax = signal_figures.gradient_violins(drawn, summary, {"a": PANELS["a"]}).axes[0]
+    low, high = ax.get_ylim()
+    assert -6 < low < -4.9
+    assert -3.1 < high < -2
+
+
+def test_loss_curves_one_panel_per_network() -> None:
+    cases = {"a": Panel("MLP, tanh", "Zeros"), "b": Panel("CNN, ReLU", "Zeros"), "c": Panel("CNN, ReLU", "He normal")}
+    curves = pd.DataFrame({"case": list("aabbcc"), "step": [1, 2] * 3, "loss": 1.0, "loss_low": 0.5, "loss_high": 2.0})
+    epochs = pd.DataFrame({"case": list("abc"), "epoch": 1, "validation_loss": [3.0, 4.0, 5.0]})
+    figure = training_figures.loss_curves(curves, epochs, cases)
+    assert drawn_axes(figure) == ["MLP, tanh", "CNN, ReLU"]
+    diamonds = [line for line in figure.axes[1].get_lines() if line.get_marker() == "D"]
+    assert [(float(d.get_xdata()[0]), float(d.get_ydata()[0])) for d in diamonds] == [(2.0, 4.0), (2.0, 5.0)]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Zeros", "He normal", "validation"]
+
+
 def test_one_initializer_one_colour() -> None:
-    figure = figures.signal_strength(sample(list(PANELS))[1], PANELS)
+    figure = signal_figures.signal_strength(sample(list(PANELS))[1], PANELS)
     tanh, relu = (ax.get_lines() for ax in figure.axes[:2])
     assert tanh[0].get_color() == relu[0].get_color() != relu[1].get_color()
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Glorot normal", "He normal"]
@@ -67,7 +102,7 @@ def test_rates_show_the_notebook_and_theory() -> None:
             "theory": [np.nan, 0.925],
         }
     )
-    ax = figures.collapse_rates(rates, {"relu": "ReLU"}).axes[0]
+    ax = collapse_figures.collapse_rates(rates, {"relu": "ReLU"}).axes[0]
     lines = {line.get_label(): line.get_xdata() for line in ax.get_lines()}
     assert lines["2019 notebook"][0] == 0.956
     assert lines["theory, exact"][1] == 0.925
@@ -77,7 +112,7 @@ def test_rates_show_the_notebook_and_theory() -> None:
 @pytest.mark.parametrize("tolerance", [0.0, 1e-3])
 def test_rate_by_tolerance_draws_notebook_lines(tolerance: float) -> None:
     curve = pd.DataFrame({"case": "relu", "tolerance": [1e-3, 1e-2], "rate": [0.1, 0.2], "low": 0.0, "high": 0.3})
-    figure = figures.rate_by_tolerance(curve, {"relu": "ReLU"}, {"relu": 0.956}, tolerance)
+    figure = collapse_figures.rate_by_tolerance(curve, {"relu": "ReLU"}, {"relu": 0.956}, tolerance)
     assert "notebook: 0.956" in [text.get_text() for text in figure.axes[0].texts]
 
 
@@ -87,7 +122,7 @@ def test_same_table_same_bytes(tmp_path_factory: pytest.TempPathFactory) -> None
     folder = tmp_path_factory.mktemp("png")
     html = []
     for name in ("a.png", "b.png"):
-        drawn = figures.activation_violins(*sample(list(PANELS)), PANELS)
+        drawn = signal_figures.activation_violins(*sample(list(PANELS)), PANELS)
         html.append(page.figure(drawn, folder / name, alt='less < "more"', caption="c"))
     assert (folder / "a.png").read_bytes() == (folder / "b.png").read_bytes()
     assert html[0] == html[1]

@@ -48,7 +48,7 @@ def notebook_code(path: Path) -> str:
     return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
 
 
-@pytest.mark.parametrize("stage", ["data@mnist", "data@target", "activations", "collapse@relu", "report"])
+@pytest.mark.parametrize("stage", ["data@mnist", "data@target", "activations", "training", "collapse@relu", "report"])
 def test_a_stage_depends_on_every_module_it_uses(stage: str) -> None:
     name = stage.replace("data@", "data_").split("@")[0]
     used = imports(PACKAGE / "stages" / f"{name}.py")
@@ -69,6 +69,7 @@ def test_lock_is_of_the_committed_params_and_official_digits() -> None:
     metrics = json.loads((ROOT / "reports" / "metrics.json").read_text())
     assert metrics["data"]["mnist"] == {"source": "official", "test_images": 10_000}
     assert set(metrics["activations"]) == set(values["activations"]["cases"])
+    assert set(metrics["training"]) == set(values["training"]["cases"])
     assert set(metrics["collapse"]) == set(values["collapse"]["cases"])
 
 
@@ -159,7 +160,8 @@ def test_pipeline_from_nothing_to_a_report_and_again(clone: Path) -> None:
     """The order of these steps is a user's: run, run again, edit a case, compare, run, make a mistake."""
     out = run(clone, "dvc", "repro")
     assert stages_run(out) == [
-        *("data@mnist", "data@target", "activations", "collapse@relu", "collapse@leaky_relu", "report")
+        *("data@mnist", "data@target", "activations", "training"),
+        *("collapse@relu", "collapse@leaky_relu", "report"),
     ]
     metrics = json.loads((clone / "reports" / "metrics.json").read_text())
     assert metrics["data"]["mnist"] == {"source": "bundled", "test_images": 1000}
@@ -206,7 +208,7 @@ def check_page(html: str) -> None:
     tags = Tags()
     tags.feed(html)
     assert all(address.startswith(("data:", "#")) for address in tags.addresses)
-    assert len(tags.images) == 4
+    assert len(tags.images) == 6
     assert all(image["alt"] for image in tags.images)
 
 
