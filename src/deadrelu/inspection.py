@@ -109,7 +109,7 @@ def inspect(
             "parameters": sum(int(np.prod(w.shape)) for w in getattr(tap.operation, "weights", ())),
             **ahead.statistics(),
             **_prefixed(back.statistics(), measured=not (labels is not None and _reads_logits(tap))),
-            "kernel_rms": _rms([np.asarray(k) for k in signals.kernels_of(tap.operation)]),
+            "kernel_rms": _rms([k.numpy() for k in signals.kernels_of(tap.operation)]),
             "kernel_gradient_rms": _rms([k / len(x[0]) for k in gradients]),
         }
         for tap, ahead, back, gradients in zip(taps, forward, backward, kernels, strict=True)
@@ -185,5 +185,5 @@ def _untrained_normalization(taps: Sequence[signals.Tap]) -> list[str]:
     return [
         layer.name
         for layer in layers
-        if np.all(np.asarray(layer.moving_mean) == 0) and np.all(np.asarray(layer.moving_variance) == 1)
+        if np.all(layer.moving_mean.numpy() == 0) and np.all(layer.moving_variance.numpy() == 1)
     ]
