@@ -126,7 +126,8 @@ def test_report_of_stale_tables_is_refused(project: Path) -> None:
 
 def test_interrupt_leaves_nothing_behind(project: Path) -> None:
     params = project / "params.yaml"
-    params.write_text(params.read_text().replace("epochs: 1", "epochs: 100000"))
+    before_last, _, after = params.read_text().rpartition("epochs: 1")  # those of collapse
+    params.write_text(f"{before_last}epochs: 100000{after}")
     assert deadrelu("data", "target").returncode == 0
     before = tree(project)
     running = subprocess.Popen([*COMMAND, "collapse", "leaky_relu"], stderr=subprocess.PIPE, text=True, env=os.environ)

@@ -183,7 +183,12 @@ def test_metrics_are_finite_numbers_of_six_digits(
     summary = pd.DataFrame(
         {"case": ["a"], "layer": [1], "std": [1 / 3], "rms": [np.float32(0.1)], "zero_fraction": [0]}
     )
-    tree = json.loads(metrics.to_json(metrics.collect("official", 10_000, summary, rates)))
+    epochs = pd.DataFrame(
+        {"case": "m", "epoch": [0, 1], "loss": [np.nan, 2 / 3], "validation_loss": [2.0, np.inf]}
+        | {"validation_accuracy": [0.1, 0.5]}
+    )
+    tree = json.loads(metrics.to_json(metrics.collect("official", 10_000, summary, epochs, rates)))
+    assert tree["training"] == {"m": {"loss": 0.666667, "validation_accuracy": 0.5}}
     assert tree["data"]["mnist"] == {"source": "official", "test_images": 10_000}
     assert tree["activations"]["a"]["layer_1"] == {"std": 0.333333, "rms": 0.1, "zero_fraction": 0}
     assert set(tree["collapse"]["relu"]) == {

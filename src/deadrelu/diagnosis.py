@@ -18,6 +18,14 @@ FACTORS = 2
 USUAL_SCALE = (0.1, 10.0)
 """Initializers are made for inputs with a root mean square of about 1."""
 
+REMEDIES = {
+    "relu": "For ReLU, kernel_initializer='he_normal' keeps both when untrained (He et al. 2015, arXiv:1502.01852).",
+    "tanh": "For tanh, kernel_initializer='glorot_normal' nearly keeps both when untrained (Glorot and Bengio 2010).",
+    "sigmoid": "For sigmoid, Glorot's and He's initializers both lose the signal: its slope is at most 1/4. Another "
+    "activation, or normalization, keeps it.",
+}
+"""What to change where signal or gradient vanish or explode; the report measures each of them."""
+
 
 def with_verdicts(table: pd.DataFrame) -> pd.DataFrame:
     """Compare each layer with its kind and name what becomes of the signal.
@@ -126,13 +134,17 @@ def _along_trunk(table: pd.DataFrame) -> list[str]:
         return [f"No kind of layer stands more than {FACTORS} times where every path goes: no factor per layer."]
     kind = max(counts.index, key=lambda name: (counts[name], name == "activation"))
     chain = trunk[trunk["kind"] == kind]
-    parts = []
+    parts, all_hold = [], True
     for what, strength in (("signal", chain["input_std"]), ("gradient", chain["gradient_rms"][::-1])):
         mean, low, high = factor(strength.to_numpy())
         interval = f", 95 % interval {low:.3g} to {high:.3g}" if np.isfinite(low) else ""
-        parts.append(f"the {what} {verdict(mean, low, high)} (×{mean:.3g} a layer{interval})")
+        named = verdict(mean, low, high)
+        all_hold = all_hold and named == "holds"
+        parts.append(f"the {what} {named} (×{mean:.3g} a layer{interval})")
     name = {"merge": "the sums and other merges", "weights": "the layers with weights"}.get(kind, f"the {kind} layers")
-    return [f"From layer to layer, over {name} on every path ({len(chain)}): {' and '.join(parts)}."]
+    text = f"From layer to layer, over {name} on every path ({len(chain)}): {' and '.join(parts)}."
+    remedies = [REMEDIES[a] for a in set(chain["activation"]) if a in REMEDIES]
+    return [text] if all_hold or len(remedies) != 1 else [text, *remedies]
 
 
 def of_inputs(rms: float) -> list[str]:
