@@ -48,7 +48,8 @@ def test_scale_of_the_weights_is_the_verdict(k: float, verdict: str, separate: b
     assert np.exp(np.log(activations["backward"].dropna()).mean()) == pytest.approx(
         activations["backward_mean"].iloc[0]
     )
-    assert f"(×{mean:.3g} a layer" in found.sentences[-1]
+    assert any(f"(×{mean:.3g} a layer" in sentence for sentence in found.sentences)
+    assert any("he_normal" in sentence for sentence in found.sentences) == (k != 1)
 
 
 def test_dead_network_is_called_dead() -> None:
