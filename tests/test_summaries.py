@@ -175,6 +175,11 @@ def test_healthy_panels() -> None:
     assert findings.healthy_panels(ratios, panels, "tanh") == "none"
 
 
+@pytest.mark.parametrize(("low", "high", "word"), [(0.3, 0.9, "yes"), (0.1, 0.2, "no"), (0.1, 0.9, "in some trials")])
+def test_learned(low: float, high: float, word: str) -> None:
+    assert findings.learned(pd.Series({"validation_accuracy_low": low, "validation_accuracy_high": high})) == word
+
+
 def test_metrics_are_finite_numbers_of_six_digits(
     two_cases: tuple[params.Params, dict[str, pd.DataFrame]], tmp_path: Path
 ) -> None:

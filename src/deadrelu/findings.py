@@ -148,26 +148,15 @@ LEARNS = 2 / CLASSES
 """A network has learned when it gives more than this share of new digits their class: twice what guessing does."""
 
 
-def learned(last: pd.Series, label: str, ratio: pd.Series | None = None) -> str:
-    """What training made of one case.
+def learned(last: pd.Series) -> str:
+    """Whether a case learns: 'yes', 'no' or 'in some trials'.
 
     Args:
-        last: the case's row of `summaries.epochs_over_trials` for the last epoch.
-        label: its name.
-        ratio: the row of `summaries.signal_ratios` for the same network, if it was measured.
+        last: its row of `summaries.epochs_over_trials` for the last epoch.
     """
-    low, high = last["validation_accuracy_low"], last["validation_accuracy_high"]
-    verdict = "learns" if low > LEARNS else "does not learn" if high <= LEARNS else "learns in some trials only"
-    text = (
-        f"{label}: {verdict}; {interval(low, high)} of the validation images given their class; "
-        f"their loss is {last['validation_loss']:.3g}, the median of {last['trials']:,} trials."
-    )
-    if ratio is None:
-        return text
-    return (
-        f"{text} Untrained, its signal {ratio['forward_verdict']} and its gradient {ratio['backward_verdict']}, as "
-        "measured above."
-    )
+    if last["validation_accuracy_low"] > LEARNS:
+        return "yes"
+    return "no" if last["validation_accuracy_high"] <= LEARNS else "in some trials"
 
 
 def panel(ratio: pd.Series, label: str) -> str:
