@@ -1,5 +1,6 @@
 """Files that nobody vouches for: round trips, and refusals before anything is read."""
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -81,13 +82,25 @@ def test_npy_that_promises_more_than_it_holds_is_refused(tmp_path: Path) -> None
 
 def test_damaged_missing_and_foreign_files_are_named(tmp_path: Path) -> None:
     for name in ("x.npy", "x.npz", "x.parquet"):
-        with pytest.raises(InputError, match=f"{name}: cannot be read"):
+        with pytest.raises(InputError, match=f"{name}: missing, or no file"):
             arrays.read(tmp_path / name)
         (tmp_path / name).write_bytes(b"nothing of the kind")
         with pytest.raises(InputError, match=f"{name}: cannot be read"):
             arrays.read(tmp_path / name)
     with pytest.raises(InputError, match=r"x\.csv: received a name that ends with '\.csv'; allowed: a \.npy file"):
         arrays.read(tmp_path / "x.csv")
+
+
+def test_whatever_a_parser_raises_is_one_error(tmp_path: Path) -> None:
+    with (tmp_path / "huge.npy").open("wb") as file:
+        np.lib.format.write_array_header_2_0(file, {"descr": "<f4", "fortran_order": False, "shape": (10**25, 20)})
+    with zipfile.ZipFile(tmp_path / "text.npz", "w") as archive:
+        archive.writestr("x.txt", "hallo")
+    pq.write_table(pa.table([pa.array([1.0]), pa.array([1.0])], names=["x", "x"]), tmp_path / "twice.parquet")
+    os.mkfifo(tmp_path / "pipe.npy")
+    for name in ("huge.npy", "text.npz", "twice.parquet", "pipe.npy"):
+        with pytest.raises(InputError, match=f"{name}: "):
+            arrays.read(tmp_path / name)
 
 
 def test_only_numbers_without_gaps(tmp_path: Path) -> None:

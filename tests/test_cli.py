@@ -54,7 +54,7 @@ def test_help_names_every_command_and_needs_no_tensorflow() -> None:
         (["activations"], "data/mnist/t10k-images-idx3-ubyte.gz: missing"),
         (["training"], "data/mnist/train-images-idx3-ubyte.gz: missing"),
         (["inspect", "m.keras"], "--inputs"),
-        (["inspect", "m.keras", "--inputs", "x.npy"], "x.npy: cannot be read"),
+        (["inspect", "m.keras", "--inputs", "x.npy"], "x.npy: missing"),
         (["report"], "data/mnist/source.json"),
     ],
 )

@@ -78,9 +78,56 @@ def test_loss_curves_one_panel_per_network() -> None:
     epochs = pd.DataFrame({"case": list("abc"), "epoch": 1, "validation_loss": [3.0, 4.0, 5.0]})
     figure = training_figures.loss_curves(curves, epochs, cases)
     assert drawn_axes(figure) == ["MLP, tanh", "CNN, ReLU"]
+    band = figure.axes[0].collections[0].get_paths()[0].vertices[:, 1]
+    assert (band.min(), band.max()) == (0.5, 2)
     diamonds = [line for line in figure.axes[1].get_lines() if line.get_marker() == "D"]
     assert [(float(d.get_xdata()[0]), float(d.get_ydata()[0])) for d in diamonds] == [(2.0, 4.0), (2.0, 5.0)]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Zeros", "He normal", "validation"]
+
+
+def layers_table() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "layer": ["a", "b $x$", "c", "out"],
+            "kind": ["weights", "activation", "activation", "output"],
+            "on_trunk": [True, True, False, True],
+            "units": 4,
+            **{f"q{q}": np.arange(4) + k for k, q in enumerate(("01", "25", "50", "75", "99"))},
+            "input_std": [1.0, 2.0, 3.0, 4.0],
+            "gradient_rms": [10.0, 20.0, 30.0, 40.0],
+            "zero_fraction": [0.0, 0.5, 0.25, 0.0],
+            "saturated_fraction": 0.0,
+            "dead_units": [0.0, 1.0, 2.0, 0.0],
+        }
+    )
+
+
+def test_layer_by_layer_draws_each_where_it_belongs() -> None:
+    figure = signal_figures.layer_by_layer(layers_table())
+    _, forward, backward, shares = figure.axes
+    for ax, scale in ((forward, 1), (backward, 10)):
+        drawn = {
+            (float(x), float(y)): line.get_markerfacecolor()
+            for line in ax.get_lines()
+            for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)
+        }
+        assert set(drawn) == {(0, scale), (1, 2 * scale), (2, 3 * scale)}  # not the output
+        assert drawn[2, 3 * scale] == "white"  # in a branch
+        assert "white" not in (drawn[0, scale], drawn[1, 2 * scale])
+    lines = {line.get_label(): line.get_ydata().tolist() for line in shares.get_lines()}
+    assert lines == {"exactly 0": [0.5, 0.25, 0], "saturated": [0, 0, 0], "dead units": [0.25, 0.5, 0]}
+    figure.savefig("/dev/null", format="png")
+
+
+def test_layer_by_layer_of_infinities() -> None:
+    broken = layers_table().assign(q99=np.inf, input_std=np.nan, gradient_rms=np.inf)
+    signal_figures.layer_by_layer(broken).savefig("/dev/null", format="png")
+
+
+def test_strength_is_forward_above_and_backward_below() -> None:
+    above, below = signal_figures.signal_strength(sample(["a"])[1], PANELS | {}).axes[::2][:2]
+    assert above.get_lines()[0].get_ydata().tolist() == [1, 0.5]
+    assert below.get_lines()[0].get_ydata().tolist() == [1, 2]
 
 
 def test_one_initializer_one_colour() -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deadrelu import diagnosis, inspection, tables
+from deadrelu import cli, diagnosis, inspection, tables
 from deadrelu.errors import InputError
 
 RNG = np.random.default_rng(6)
@@ -48,7 +49,8 @@ def test_scale_of_the_weights_is_the_verdict(k: float, verdict: str, separate: b
     assert np.exp(np.log(activations["backward"].dropna()).mean()) == pytest.approx(
         activations["backward_mean"].iloc[0]
     )
-    assert any(f"(×{mean:.3g} a layer" in sentence for sentence in found.sentences)
+    back = activations["backward_mean"].iloc[0]
+    assert any(f"(×{mean:.3g} a layer" in s and f"(×{back:.3g} a layer" in s for s in found.sentences)
     assert any("he_normal" in sentence for sentence in found.sentences) == (k != 1)
 
 
@@ -57,8 +59,8 @@ def test_dead_network_is_called_dead() -> None:
     model.layers[1].bias.assign([-1e3] * 30)
     found = inspection.inspect(model, X, Y)
     assert found.table["verdict"].tolist()[1:] == ["dead", "dead", "constant"]
-    assert found.sentences[0].startswith("The network is dead: 30 units of dense")
-    assert any(s.startswith("Gradient of exactly 0, so nothing to learn from these inputs") for s in found.sentences)
+    assert found.sentences[0].startswith("The network is dead: dense")
+    assert any(s.startswith("Gradient of exactly 0, so that a step leaves them as they are") for s in found.sentences)
     first = found.table.iloc[0]
     assert (first["gradient_rms"], first["kernel_gradient_rms"]) == (0, 0)
     assert first["kernel_rms"] > 0
@@ -74,6 +76,44 @@ def test_dead_units_are_counted() -> None:
     assert (row["kind"], row["dead_units"], row["units"]) == ("activation", 4, 30)
     assert row["verdict"].startswith("4 dead")
     assert any(s.startswith("Dead units, 0 on all 300 inputs: 4 of 30 in ") for s in found.sentences)
+    model.layers[4].bias.assign(np.where(np.arange(30) < 9, -1e3, 0))
+    (sentence,) = (s for s in inspection.inspect(model, X, Y).sentences if s.startswith("Dead units"))
+    assert "13 of 60 in " in sentence
+    assert "the largest share is 9 of 30" in sentence
+
+
+def test_a_dead_branch_is_not_a_dead_network() -> None:
+    import keras
+
+    keras.utils.set_random_seed(1)
+    x = keras.Input((20,))
+    off = keras.layers.Dense(8, "relu", bias_initializer=keras.initializers.Constant(-1e3), name="off")(x)
+    on = keras.layers.Dense(8, "relu", name="on")(x)
+    model = keras.Model(x, keras.layers.Dense(3, "softmax")(keras.layers.Add()([on, off])))
+    sentences = inspection.inspect(model, X, Y).sentences
+    assert "Dead branches, 0 on all 300 inputs: off." in sentences
+    assert not any("The network is dead" in s for s in sentences)
+
+
+def test_a_nearly_constant_layer_is_constant_and_a_faint_signal_is_not() -> None:
+    model = dense(1.0, 1.0)
+    model.layers[1].kernel.assign(1e-4 * model.layers[1].kernel)
+    model.layers[1].bias.assign([1.0] * 30)
+    assert inspection.inspect(model, X, Y).table["verdict"].iloc[1] != "constant"
+    model.layers[1].kernel.assign(1e-4 * model.layers[1].kernel)
+    assert inspection.inspect(model, X, Y).table["verdict"].iloc[1] == "constant"
+
+
+def test_several_inputs_by_name_in_any_order() -> None:
+    import keras
+
+    keras.utils.set_random_seed(1)
+    a, b = keras.Input((20,), name="a"), keras.Input((20,), name="b")
+    joined = keras.layers.Concatenate()([keras.layers.Dense(4, name="of_a")(a), keras.layers.Dense(4, name="of_b")(b)])
+    model = keras.Model([a, b], keras.layers.Dense(1)(joined))
+    named = inspection.inspect(model, {"b": 9 * X, "a": X}).table
+    pd.testing.assert_frame_equal(named, inspection.inspect(model, [X, 9 * X]).table)
+    assert named.set_index("layer")["rms"]["of_b"] > 3 * named.set_index("layer")["rms"]["of_a"]
 
 
 def test_saturation_and_scale_are_named() -> None:
@@ -83,9 +123,62 @@ def test_saturation_and_scale_are_named() -> None:
     model = keras.Sequential([keras.Input((20,)), keras.layers.Dense(9, "tanh", name="flat"), keras.layers.Dense(1)])
     found = inspection.inspect(model, 1000 * X, X[:, 0])
     assert "saturated" in found.table["verdict"].iloc[0]
-    assert any("root mean square of" in s and "1e+03" in s for s in found.sentences)
+    assert any(s.startswith("Inputs with a root mean square of 1e+03") for s in found.sentences)
     assert any(s.startswith("Saturated") and s.endswith("flat.") for s in found.sentences)
     assert found.gradient_of == "mean squared error"
+
+
+def test_a_linear_layer_of_zeros_is_not_dead() -> None:
+    """Its own weights have a gradient: a head of zeros is usual."""
+    model = dense(1.0, 1.0)
+    model.layers[-1].kernel.assign(np.zeros((30, 3)))
+    model.layers[-1].activation = None
+    found = inspection.inspect(model, X, Y)
+    assert found.table["verdict"].iloc[-1] == "zero"
+    assert found.table["kernel_gradient_rms"].iloc[-1] > 0
+    assert not any("dead" in s for s in found.sentences)
+    assert any(s.startswith("0 on all 300 inputs, though linear: out") for s in found.sentences)
+
+
+@pytest.mark.parametrize("first", ["Embedding", "Rescaling"])
+def test_inputs_that_are_meant_to_be_large_are_not_rescaled(first: str) -> None:
+    import keras
+
+    layer = keras.layers.Embedding(900, 4) if first == "Embedding" else keras.layers.Rescaling(1 / 900)
+    flat = keras.layers.Flatten()
+    model = keras.Sequential([keras.Input((20,)), layer, flat, keras.layers.Dense(3, "softmax")])
+    found = inspection.inspect(model, RNG.integers(0, 900, (50, 20)).astype(np.float32), Y[:50])
+    assert not any("root mean square" in s for s in found.sentences)
+
+
+def test_labels_by_the_names_of_the_outputs_in_any_order() -> None:
+    """Each head gets its own loss: the gradient is that of a tape around the model with both losses by hand."""
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(3)
+    x = keras.Input((20,))
+    hidden = keras.layers.Dense(16, "relu", name="hidden")(x)
+    number = keras.layers.Dense(3, name="number")(hidden)
+    model = keras.Model(x, [keras.layers.Dense(3, "softmax", name="classes")(hidden), number])
+    targets = RNG.normal(size=(300, 3)).astype(np.float32)
+    found = inspection.inspect(model, X, {"number": targets, "classes": Y}, batch_size=70)
+    assert found.gradient_of == "sparse categorical crossentropy + mean squared error"
+    with tf.GradientTape() as tape:
+        p, q = model(X)
+        loss = keras.losses.SparseCategoricalCrossentropy()(Y, p) + keras.losses.MeanSquaredError()(targets, q)
+    expected = np.sqrt(np.mean(np.square(tape.gradient(loss, model.get_layer("hidden").kernel.value))))
+    row = found.table.set_index("layer").loc["hidden"]
+    assert row["kernel_gradient_rms"] == pytest.approx(float(expected), rel=1e-4)
+    with pytest.raises(InputError, match="labels: received a, b; allowed: classes, number"):
+        inspection.inspect(model, X, {"a": Y, "b": Y})
+
+
+def test_names_from_a_file_cannot_break_lines() -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input((20,)), keras.layers.Dense(3, "softmax", name="a\nb\x1b[31m $_$")])
+    assert inspection.inspect(model, X, Y).table["layer"].iloc[0] == "a?b?[31m $_$"
 
 
 def test_not_finite_is_named() -> None:
@@ -100,11 +193,11 @@ def test_batch_normalization_that_has_seen_nothing() -> None:
     import keras
 
     model = keras.Sequential([keras.Input((20,)), keras.layers.BatchNormalization(), keras.layers.Dense(3, "softmax")])
-    assert "New, with moving averages" in inspection.inspect(model, X, Y).sentences[-1]
-    assert not any("New, with" in s for s in inspection.inspect(model, X, Y, training=True).sentences)
+    assert "1 BatchNormalization layer without data so far" in inspection.inspect(model, X, Y).sentences[-1]
+    assert not any("without data" in s for s in inspection.inspect(model, X, Y, training=True).sentences)
     model.compile("sgd", "sparse_categorical_crossentropy")
     model.train_on_batch(X, Y)
-    assert not any("New, with" in s for s in inspection.inspect(model, X, Y).sentences)
+    assert not any("without data" in s for s in inspection.inspect(model, X, Y).sentences)
 
 
 def test_without_labels_gradients_show_the_same_factor() -> None:
@@ -132,10 +225,14 @@ def test_three_lines_print_a_table_and_sentences() -> None:
     ("x", "y", "named"),
     [
         (X[:, :5], None, r"inputs: received shape \(300, 5\); allowed: \(n, 20\)"),
-        (X[:0], None, "inputs: received 0; allowed: 1 or more"),
+        (X[:0], None, "inputs: received 0; allowed: 2 or more that differ"),
+        (X[:1], None, "inputs: received 1; allowed: 2 or more that differ"),
+        (X[[0] * 9], None, "inputs: received 9 equal; allowed: 2 or more that differ"),
+        (1e300 * X.astype(float), None, "inputs: received NaN, infinity or beyond float32"),
         (X.astype(str), None, "inputs: received <U"),
-        (np.where(X > 3, np.nan, X), None, "inputs: received NaN or infinity"),
-        ([X, X], None, "inputs: received 2 arrays; allowed: 1"),
+        (np.vstack([X] * 4 + [np.where(X > 3, np.nan, X)]), None, "inputs: received NaN, infinity or beyond float32"),
+        (np.where(X > 3, np.nan, X), None, "inputs: received NaN, infinity or beyond float32"),
+        ([X, X], None, "inputs: received 2; allowed: 1"),
         (X, Y[:5], "labels: received 5 for 300 inputs"),
         (X, Y + 1, "labels: received values from 1 to 3"),
         ({"a": X, "b": X}, None, "inputs: received a, b; allowed: "),
@@ -150,6 +247,7 @@ def test_mean_factor_is_for_layers_of_one_kind_on_the_trunk() -> None:
     """Weights and activations alternate; a branch has its own scale."""
     table = pd.DataFrame(
         {
+            "activation": "relu",
             "kind": ["weights", "activation", "weights", "activation", "activation", "weights", "activation", "output"],
             "on_trunk": [True, True, True, True, False, True, True, True],
             "units": 4,
@@ -194,7 +292,12 @@ COMMAND = [sys.executable, "-m", "deadrelu", "inspect"]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A saved model and its inputs, as a user has them."""
     made = tmp_path_factory.mktemp("inspect")
+
     dense(*[0.5] * 5).save(made / "model.keras")
+    with zipfile.ZipFile(made / "model.keras") as whole, zipfile.ZipFile(made / "empty.keras", "w") as empty:
+        for name in whole.namelist():
+            config = '{"module": "keras", "class_name": "Sequential", "config": {"name": "s", "layers": []}}'
+            empty.writestr(name, config if name == "config.json" else whole.read(name))
     np.save(made / "x.npy", X)
     pd.DataFrame(X).rename(columns=str).to_parquet(made / "x.parquet")
     np.savez(made / "y.npz", labels=Y)
@@ -235,7 +338,7 @@ def test_command_prints_a_table_and_writes_files(folder: Path) -> None:
     expected = inspection.inspect(model, X, Y).table
     pd.testing.assert_frame_equal(table, expected, check_dtype=False, check_exact=True)
     made_by = tables.made_by(out / "layers.parquet")
-    assert {"model.keras_sha256", "x.npy_sha256", "y.npz_sha256"} <= set(made_by["params"])
+    assert {"model_sha256", "inputs_sha256", "labels_sha256"} <= set(made_by["params"])
     page = Text()
     page.feed((out / "signals.html").read_text())
     assert all(address.startswith("data:") for address in page.addresses)
@@ -253,6 +356,33 @@ def test_command_on_a_table_into_a_folder_with_other_files(folder: Path) -> None
     assert sorted(path.name for path in out.iterdir()) == ["layers.parquet", "layers.png", "notes.txt", "signals.html"]
 
 
+def test_options_of_the_command_reach_the_model(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Flat rows of a table in the shape of an image, training mode, and a name that is markup elsewhere."""
+    import keras
+
+    layers = [
+        keras.layers.Conv2D(2, 2, name="[red]c"),
+        keras.layers.BatchNormalization(name="bn"),
+        keras.layers.Flatten(),
+    ]
+    keras.Sequential([keras.Input((4, 5, 1)), *layers, keras.layers.Dense(3)]).save(folder / "image.keras")
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(
+        sys, "argv", ["deadrelu", "inspect", "image.keras", "--inputs", "x.parquet", "--training-mode", "--seed", "5"]
+    )
+    with pytest.raises(SystemExit) as ended:
+        cli.run()
+    assert not ended.value.code
+    told = capsys.readouterr().out
+    assert "[red]c" in told
+    assert "training mode" in told
+    table = tables.read(folder / "image-signals" / "layers.parquet", tables.LAYERS).set_index("layer")
+    assert table["rms"]["bn"] == pytest.approx(1, rel=1e-2)
+    assert tables.made_by(folder / "image-signals" / "layers.parquet")["seed"] == 5
+
+
 @pytest.mark.parametrize(
     ("words", "named"),
     [
@@ -262,13 +392,16 @@ def test_command_on_a_table_into_a_folder_with_other_files(folder: Path) -> None
         (["x.npy", "--inputs", "x.npy"], "x.npy: received a name that ends with '.npy'; allowed: a .keras file"),
         (["model.keras", "--inputs", "x.npy", "--out", "x.npy"], "x.npy: received a file; allowed: a folder"),
         (["model.keras", "--inputs", "x.npy", "--loss", "nope", "--labels", "y.npz"], "loss: received 'nope'"),
+        (["model.keras", "--inputs", "x.npy", "--loss", "mse"], "loss: received 'mse' without labels"),
+        (["empty.keras", "--inputs", "x.npy"], "empty.keras: "),
+        (["model.keras", "--inputs", "."], ".: received a name that ends with ''"),
     ],
 )
 def test_wrong_input_is_one_line_and_leaves_nothing(folder: Path, words: list[str], named: str) -> None:
     before = sorted(folder.rglob("*"))
     done = run(folder, *words)
     assert done.returncode == 2
-    told = [line for line in done.stderr.splitlines() if line.startswith("deadrelu: ")]
-    assert len(told) == 1
-    assert named in told[0]
+    assert done.stderr.startswith("deadrelu: ")
+    assert done.stderr.count("\n") == 1
+    assert named in done.stderr
     assert sorted(folder.rglob("*")) == before

@@ -1,5 +1,6 @@
 """Model files that nobody vouches for: what Keras ships is loaded, what would run code is refused and not run."""
 
+import io
 import json
 import zipfile
 from collections.abc import Callable
@@ -53,6 +54,54 @@ def test_lambda_is_refused_with_the_reason_and_not_run(tmp_path: Path) -> None:
         keras_files.load(path)
 
 
+@pytest.mark.filterwarnings("ignore:The object being serialized includes a `lambda`:UserWarning")
+def test_a_lambda_as_activation_is_refused_too(tmp_path: Path) -> None:
+    import keras
+
+    path = saved(tmp_path / "m.keras", keras.layers.Activation(lambda x: x * 2))
+    with pytest.raises(InputError, match="a lambda is Python code|Keras cannot load it"):
+        keras_files.load(path)
+
+
+def test_keras_is_told_to_be_safe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second line of defence, which no file of ours reaches."""
+    import keras
+
+    path = saved(tmp_path / "m.keras", keras.layers.Dense(2))
+    asked = {}
+    monkeypatch.setattr(keras.saving, "load_model", lambda _, **options: asked.update(options))
+    keras_files.load(path)
+    assert asked == {"compile": False, "safe_mode": True}
+
+
+def test_weights_that_are_declared_and_not_held(tmp_path: Path) -> None:
+    import h5py
+    import keras
+
+    def with_weights(change: Callable[[Any], None]) -> Path:
+        path = saved(tmp_path / "m.keras", keras.layers.Dense(2, name="dense"))
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        content = io.BytesIO(members["model.weights.h5"])
+        with h5py.File(content, "r+") as file:
+            change(file)
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, member in members.items():
+                archive.writestr(name, content.getvalue() if name == "model.weights.h5" else member)
+        return path
+
+    path = with_weights(lambda file: file.create_dataset("vast", (10**9,), chunks=(1000,)))
+    with pytest.raises(InputError, match="its weights declare more than they hold, in vast"):
+        keras_files.load(path)
+    path = with_weights(lambda file: file.update({"elsewhere": h5py.ExternalLink("/etc/passwd", "/")}))
+    with pytest.raises(InputError, match="its weights hold a link, elsewhere"):
+        keras_files.load(path)
+    path = saved(tmp_path / "m.keras", keras.layers.Dense(2, name="dense"))
+    changed(path, lambda config: config["config"]["layers"][1]["config"].update(units=10**9))
+    with pytest.raises(InputError, match=r"m\.keras: its layers declare 5,000,000,000 weights, it holds 10"):
+        keras_files.load(path)
+
+
 @pytest.mark.parametrize(
     ("class_name", "module", "named"),
     [
@@ -63,6 +112,7 @@ def test_lambda_is_refused_with_the_reason_and_not_run(tmp_path: Path) -> None:
         ("system", "os", "layer dense: os.system is not a class of Keras"),
         ("Mine", "package", "layer dense: package.Mine is not a class of Keras.*deadrelu.inspection.inspect"),
         ("Dence", "keras.layers", "Keras cannot load it"),
+        ("Dense", "keras_evil.layers", "layer dense: keras_evil.layers.Dense is not a class of Keras"),
     ],
 )
 def test_classes_that_run_code_or_are_not_of_keras(
@@ -110,7 +160,11 @@ def test_too_large_damaged_missing_and_foreign_files(tmp_path: Path, monkeypatch
         keras_files.load(path)
     path.write_bytes(whole)
     changed(path, lambda config: config["config"]["layers"][1]["config"].update(units=10**13))
-    with pytest.raises(InputError, match=r"m\.keras: Keras cannot load it"):
+    with pytest.raises(InputError, match=r"m\.keras: its layers declare 50,000,000,000,000 weights"):
+        keras_files.load(path)
+    saved(path, keras.layers.Dense(2))
+    monkeypatch.setattr(keras_files, "LARGEST_CONFIG", 100)
+    with pytest.raises(InputError, match=r"m\.keras: its config\.json unpacks to .* bytes; allowed: 100"):
         keras_files.load(path)
     monkeypatch.setattr(keras_files, "LARGEST", 1000)
     with pytest.raises(InputError, match=r"m\.keras: unpacks to .* bytes; allowed: 1,000"):

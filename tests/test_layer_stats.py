@@ -89,10 +89,25 @@ def test_saturation_is_the_activations_own(activation: str | None, share: float)
     assert described(signal, activation=activation)["saturated_fraction"] == share
 
 
-def test_infinities_are_reported_not_raised() -> None:
-    found = described(np.array([[np.inf, 1], [1, 2]], np.float32), 1)
-    assert not np.isfinite(found["rms"])
+@pytest.mark.parametrize("values", [[np.inf, 1], [np.inf, np.inf], [-np.inf, np.inf]])
+def test_infinities_are_reported_not_raised(values: list[float]) -> None:
+    found = described(np.array([values, [1, 2]], np.float32), 1)
+    assert found["rms"] == found["std"] == found["input_std"] == np.inf
     assert found["dead_units"] == 0
+
+
+def test_nan_is_no_infinity() -> None:
+    found = described(np.array([[np.nan, 1], [np.inf, 2]], np.float32), 1)
+    assert np.isnan([found["rms"], found["std"], found["input_std"]]).all()
+
+
+def test_the_sample_is_the_same_however_inputs_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layer_stats, "KEPT", 20)
+    signal = np.random.default_rng(3).normal(size=(50, 7)).astype(np.float32)
+    whole = described(signal)
+    assert whole["q50"] != np.median(signal)
+    for cuts in ((1,), (3, 11, 12), tuple(range(1, 50))):
+        assert described(signal, *cuts)["q50"] == whole["q50"]
 
 
 @pytest.mark.parametrize(
@@ -101,9 +116,11 @@ def test_infinities_are_reported_not_raised() -> None:
         ((0.5,), "vanishes"),
         ((1.0,), "holds"),
         ((2.0,), "explodes"),
-        ((2.0, 0.9, 4.0), "holds"),
+        ((2.0, 0.9, 4.0), "varies"),
         ((2.0, 1.1, 4.0), "explodes"),
-        ((0.5, 0.3, 1.1), "holds"),
+        ((0.5, 0.3, 1.1), "varies"),
+        ((1.0, 0.5, 2.0), "varies"),
+        ((1.0, 0.5, 1.1), "holds"),
         ((0.5, 0.3, 0.9), "vanishes"),
         ((np.nan,), "not measured"),
     ],
@@ -119,5 +136,6 @@ def test_factor() -> None:
     # Two logarithms, ln 2 and 0: mean ± 12.706 × (ln 2 / √2) / √2, from a table of the t distribution.
     assert np.log([low, high]) == pytest.approx(np.log(2) * (0.5 + 12.706 / 2 * np.array([-1, 1])), rel=1e-4)
     assert factor(np.array([1.0, 0.0, 1.0]))[0] == 0
-    assert factor(np.array([1.0, np.nan]))[0] == np.inf
+    assert factor(np.array([1.0, np.inf, 1.0]))[0] == np.inf
+    assert np.isnan(factor(np.array([1.0, np.nan, 1.0]))[0])
     assert np.isnan(factor(np.array([1.0]))[0])

@@ -7,13 +7,13 @@ import pytest
 
 from deadrelu import objectives
 from deadrelu.errors import InputError
-from deadrelu.signals import Tap
+from deadrelu.signals import Output
 
 RNG = np.random.default_rng(0)
 
 
-def output(activation: str | None, *shape: int) -> Tap:
-    return Tap("out", "output", activation, True, shape, None)
+def output(activation: str | None, *shape: int) -> Output:
+    return Output("out", activation, shape)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,7 @@ def output(activation: str | None, *shape: int) -> Tap:
         ("softmax", (3,), np.array([[0.0], [2.0]]), "sparse categorical crossentropy"),
         ("softmax", (3,), np.eye(3)[:2], "categorical crossentropy"),
         (None, (3,), np.array([0, 2]), "sparse categorical crossentropy from logits"),
+        (None, (3,), np.eye(3)[:2], "categorical crossentropy from logits"),
         (None, (3,), RNG.normal(size=(2, 3)), "mean squared error"),
         (None, (1,), np.array([0, 1]), "mean squared error"),
         ("sigmoid", (1,), np.array([0, 1]), "binary crossentropy"),
@@ -43,7 +44,7 @@ def test_usual_loss(activation: str | None, shape: tuple[int, ...], labels: Any,
     of_keras = keras.losses.get(name.removesuffix(" from logits").title().replace(" ", ""))
     of_keras.reduction = "sum_over_batch_size"
     if name.endswith("logits"):
-        of_keras = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        of_keras = type(of_keras)(from_logits=True)
     truth = labels.reshape(2, 1) if name.startswith("bin") or shape == (1,) else labels
     # Keras means over inputs (and positions); ours is the sum over inputs.
     expected = 2 * float(of_keras(truth, prediction))
@@ -64,11 +65,19 @@ def test_several_outputs_are_added() -> None:
 
 
 def test_random_projection_does_not_depend_on_the_cut() -> None:
-    outputs = RNG.normal(size=(6, 3)).astype(np.float32)
+    outputs = [RNG.normal(size=(6, 3)).astype(np.float32), RNG.normal(size=(6, 2, 4)).astype(np.float32)]
     whole, _ = objectives.random_projection(7)
     cut, _ = objectives.random_projection(7)
-    parts = [float(cut([outputs[a:b]], slice(a, b))) for a, b in ((0, 1), (1, 4), (4, 6))]
-    assert float(whole([outputs], slice(0, 6))) == pytest.approx(sum(parts), rel=1e-5)
+    parts = [float(cut([o[a:b] for o in outputs], slice(a, b))) for a, b in ((0, 1), (1, 4), (4, 6))]
+    assert float(whole(outputs, slice(0, 6))) == pytest.approx(sum(parts), rel=1e-5)
+    other, _ = objectives.random_projection(8)
+    assert float(other(outputs, slice(0, 6))) != pytest.approx(sum(parts), rel=1e-2)
+
+
+def test_loss_over_the_whole_batch_is_refused() -> None:
+    objective, _ = objectives.of_labels([output("softmax", 3)], [np.eye(3)], "dice")
+    with pytest.raises(InputError, match="loss: received 'dice'; allowed: a loss of each input by itself"):
+        objective([np.eye(3, dtype=np.float32)], slice(0, 3))
 
 
 @pytest.mark.parametrize(
@@ -79,6 +88,9 @@ def test_random_projection_does_not_depend_on_the_cut() -> None:
         (np.zeros((2, 4)), None, r"shape \(2, 4\); allowed for output out: \(n,\) with classes or \(n, 3\)"),
         (np.array([0, 1]), "nonsense", "loss: received 'nonsense'"),
         (np.array([0, 1]), "MeanSquaredError", "loss: received 'MeanSquaredError'"),
+        (np.array([0, np.nan]), None, "labels: received NaN, infinity or beyond float32"),
+        (np.array([0, 1e300]), None, "labels: received NaN, infinity or beyond float32"),
+        (np.array(["a", "b"]), None, "labels: received <U1; allowed: numbers"),
     ],
 )
 def test_what_does_not_fit_is_named(labels: np.ndarray, loss: str | None, named: str) -> None:

@@ -24,8 +24,8 @@ def mlp(activation: str = "relu", stddev: float = 0.1, **settings: Any) -> Any:
 
 def measured(model: Any, x: np.ndarray, labels: np.ndarray, **options: Any) -> tuple[list[signals.Tap], list[Any]]:
     """All batches put together: activations, gradients and summed gradients of kernels, one for each tap."""
-    taps = signals.taps(model, [x])
-    objective, _ = objectives.of_labels([tap for tap in taps if tap.kind == "output"], [labels])
+    taps, outputs, _ = signals.survey(model, [x])
+    objective, _ = objectives.of_labels(outputs, [labels])
     found = list(signals.batches(model, taps, [x], objective, **options))
     together = [np.concatenate([batch.activations[k] for batch in found]) for k in range(len(taps))]
     gradients = [np.concatenate([batch.gradients[k] for batch in found]) for k in range(len(taps))]
@@ -55,17 +55,19 @@ def test_taps_of_a_branched_model() -> None:
     model = branched()
     rng = np.random.default_rng(0)
     inputs = [rng.normal(size=(2, 6, 6, 2)), rng.normal(size=(2, 3))]
-    found = {tap.name: (tap.kind, tap.activation, tap.on_trunk, tap.shape) for tap in signals.taps(model, inputs)}
-    # Nothing is on every path before the vector joins.
+    found = {
+        tap.name: (tap.kind, tap.activation, tap.on_trunk, tap.shape) for tap in signals.survey(model, inputs).taps
+    }
+    # The way of the image is the longer one: what the vector goes through alone is a branch.
     assert found == {
-        "conv": ("weights", None, False, (4, 4, 4)),
-        "bn": ("normalization", None, False, (4, 4, 4)),
-        "stem_relu": ("activation", "relu", False, (4, 4, 4)),
+        "conv": ("weights", None, True, (4, 4, 4)),
+        "bn": ("normalization", None, True, (4, 4, 4)),
+        "stem_relu": ("activation", "relu", True, (4, 4, 4)),
         "body": ("activation", "relu", False, (4, 4, 4)),
-        "sum": ("merge", None, False, (4, 4, 4)),
-        "inner_dense": ("activation", "tanh", False, (8,)),
-        "shared": ("activation", "relu", False, (8,)),
-        "shared (call 2)": ("activation", "relu", False, (8,)),
+        "sum": ("merge", None, True, (4, 4, 4)),
+        "inner/inner_dense": ("activation", "tanh", True, (8,)),
+        "shared": ("activation", "relu", True, (8,)),
+        "shared (call 2)": ("activation", "relu", True, (8,)),
         "of_vector": ("weights", None, False, (2,)),
         "join": ("merge", None, True, (10,)),
         "relu": ("activation", "relu", True, (10,)),
@@ -82,8 +84,54 @@ def test_trunk_goes_around_skips_only() -> None:
     first = layers.Dense(4, name="first")(x)
     branch = layers.Dense(4, name="branch")(first)
     model = keras.Model(x, layers.Dense(2, name="last")(layers.Add(name="sum")([first, branch])))
-    trunk = {tap.name: tap.on_trunk for tap in signals.taps(model, [np.zeros((1, 4))])}
+    trunk = {tap.name: tap.on_trunk for tap in signals.survey(model, [np.zeros((1, 4))]).taps}
     assert trunk == {"first": True, "branch": False, "sum": True, "last": True}
+
+
+def test_a_late_input_or_an_early_output_is_no_way_around() -> None:
+    import keras
+
+    layers = keras.layers
+    x, late = keras.Input((4,)), keras.Input((4,))
+    hidden = layers.Dense(4, name="second")(layers.Dense(4, name="first")(x))
+    outputs = [layers.Dense(1, name="early")(x), layers.Dense(1, name="last")(layers.Add(name="sum")([hidden, late]))]
+    model = keras.Model([x, late], outputs)
+    survey = signals.survey(model, [np.zeros((1, 4)), np.zeros((1, 4))])
+    trunk = {tap.name: tap.on_trunk for tap in survey.taps}
+    assert trunk == {"first": True, "second": True, "sum": True, "last": True, "early": False}
+    assert [output.name for output in survey.outputs] == ["early", "last"]
+
+
+def test_outputs_in_the_models_order_with_the_activation_behind_a_reshape() -> None:
+    import keras
+
+    layers = keras.layers
+    x = keras.Input((4,))
+    number = layers.Dense(3, name="number")(layers.Dense(5, activation="relu")(x))
+    classes = layers.Reshape((4,), name="classes")(layers.Dense(4, activation="softmax", name="inside")(number))
+    survey = signals.survey(keras.Model(x, [classes, number]), [np.zeros((1, 4))])
+    assert survey.outputs == [("classes", "softmax", (4,)), ("number", None, (3,))]
+    assert [tap.name for tap in survey.taps if tap.kind == "output"] == ["number", "classes"]
+
+
+@pytest.mark.parametrize("last", ["Dropout", "Activation"])
+def test_a_layer_that_changes_nothing_is_no_second_output(last: str) -> None:
+    import keras
+
+    end = keras.layers.Dropout(0.5) if last == "Dropout" else keras.layers.Activation("linear")
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="dense"), end])
+    taps, outputs, _ = signals.survey(model, [np.zeros((1, 4))])
+    assert [(tap.name, tap.kind) for tap in taps] == [("dense", "output")]
+    assert [output.shape for output in outputs] == [(3,)]
+
+
+def test_layers_with_several_outputs_count_with_their_first() -> None:
+    import keras
+
+    x = keras.Input((5, 2))
+    sequence, *_ = keras.layers.LSTM(3, return_sequences=True, return_state=True, name="lstm")(x)
+    model = keras.Model(x, keras.layers.Dense(1)(sequence))
+    assert signals.survey(model, [np.zeros((1, 5, 2))]).taps[0][:5] == ("lstm", "activation", "tanh", True, (5, 3))
 
 
 def test_activations_are_those_of_keras() -> None:
@@ -92,7 +140,7 @@ def test_activations_are_those_of_keras() -> None:
     model = branched()
     rng = np.random.default_rng(1)
     inputs = [rng.normal(size=(9, 6, 6, 2)).astype(np.float32), rng.normal(size=(9, 3)).astype(np.float32)]
-    taps = signals.taps(model, inputs)
+    taps = signals.survey(model, inputs).taps
     outer = [tap for tap in taps if tap.name in {layer.name for layer in model.layers} and tap.name != "shared"]
     keras_own = keras.Model(model.inputs, [model.get_layer(tap.name).output for tap in outer])(inputs)
     objective, _ = objectives.random_projection(0)
@@ -111,8 +159,8 @@ def test_gradients_of_kernels_are_those_of_keras() -> None:
     rng = np.random.default_rng(2)
     inputs = [rng.normal(size=(9, 6, 6, 2)).astype(np.float32), rng.normal(size=(9, 3)).astype(np.float32)]
     labels = rng.integers(0, 3, 9)
-    taps = signals.taps(model, inputs)
-    objective, name = objectives.of_labels(taps[-1:], [labels])
+    taps, outputs, _ = signals.survey(model, inputs)
+    objective, name = objectives.of_labels(outputs, [labels])
     assert name == "sparse categorical crossentropy"
     batches = list(signals.batches(model, taps, inputs, objective, size=4))
     model.compile("sgd", "sparse_categorical_crossentropy")
@@ -125,6 +173,50 @@ def test_gradients_of_kernels_are_those_of_keras() -> None:
         for at, kernel in enumerate(signals.kernels_of(tap.operation)):
             ours = sum(batch.kernels[k][at] for batch in batches) / len(labels)
             np.testing.assert_allclose(ours, own[kernel.path], rtol=1e-4, atol=1e-7)
+
+
+def test_frozen_layers_have_gradients_too(digits: Arrays) -> None:
+    x, labels = digits[0][:20], digits[1][:20]
+    model, frozen = mlp(), mlp()
+    frozen.trainable = False
+    for a, b in zip(measured(model, x, labels)[1][2], measured(frozen, x, labels)[1][2], strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert np.abs(a[0]).max() > 0
+
+
+def test_mixed_precision_does_not_break_the_trunk() -> None:
+    import keras
+
+    policy = keras.DTypePolicy("mixed_float16")
+    hidden = [keras.layers.Dense(8, "relu", dtype=policy) for _ in range(4)]
+    model = keras.Sequential([keras.Input((6,)), *hidden, keras.layers.Dense(3, "softmax", dtype="float32")])
+    taps = signals.survey(model, [np.zeros((1, 6))]).taps
+    assert [tap.on_trunk for tap in taps] == [True] * 5
+
+
+def test_biases_and_slopes_are_no_kernels() -> None:
+    import keras
+
+    gru, prelu = keras.layers.GRU(3), keras.layers.PReLU()
+    gru.build((None, 5, 2))
+    prelu.build((None, 4, 3))
+    assert [tuple(kernel.shape) for kernel in signals.kernels_of(gru)] == [(2, 9), (3, 9)]
+    assert signals.kernels_of(prelu) == []
+
+
+def test_a_subclassed_model_before_its_first_call() -> None:
+    import keras
+
+    class Mine(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.hidden, self.out = keras.layers.Dense(4, activation="relu"), keras.layers.Dense(2)
+
+        def call(self, x: Any) -> Any:
+            return self.out(self.hidden(x))
+
+    taps = signals.survey(Mine(), [np.zeros((3, 5), np.float32)]).taps
+    assert [(tap.kind, tap.on_trunk) for tap in taps] == [("activation", True), ("output", True)]
 
 
 def test_gradients_are_finite_differences(digits: Arrays) -> None:
@@ -216,7 +308,7 @@ def test_training_mode_uses_the_batch_and_leaves_the_model_as_it_was() -> None:
     model = keras.Sequential([keras.Input((5,)), keras.layers.BatchNormalization(name="bn"), keras.layers.Dense(2)])
     before = [weight.numpy() for weight in model.weights]
     x = np.random.default_rng(0).normal(7, 3, size=(64, 5)).astype(np.float32)
-    taps = signals.taps(model, [x])
+    taps = signals.survey(model, [x]).taps
     objective, _ = objectives.random_projection(0)
     (inference,) = signals.batches(model, taps, [x], objective)
     (training,) = signals.batches(model, taps, [x], objective, training=True)
@@ -251,6 +343,7 @@ def test_memory_is_bounded_by_the_batch() -> None:
         (lambda k: k.layers.Softmax(), "softmax"),
         (lambda k: k.layers.Activation("hard_sigmoid"), "hard_sigmoid"),
         (lambda k: k.layers.Flatten(), None),
+        (lambda k: k.layers.TimeDistributed(k.layers.Dense(1, activation="relu")), "relu"),
     ],
 )
 def test_activation_names(layer: Any, name: str | None) -> None:

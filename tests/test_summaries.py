@@ -175,7 +175,10 @@ def test_healthy_panels() -> None:
     assert findings.healthy_panels(ratios, panels, "tanh") == "none"
 
 
-@pytest.mark.parametrize(("low", "high", "word"), [(0.3, 0.9, "yes"), (0.1, 0.2, "no"), (0.1, 0.9, "in some trials")])
+@pytest.mark.parametrize(
+    ("low", "high", "word"),
+    [(0.21, 0.9, "yes"), (0.1, 0.2, "no"), (0.2, 0.9, "in some trials"), (0.1, 0.9, "in some trials")],
+)
 def test_learned(low: float, high: float, word: str) -> None:
     assert findings.learned(pd.Series({"validation_accuracy_low": low, "validation_accuracy_high": high})) == word
 

@@ -28,16 +28,20 @@ def read(path: Path) -> dict[str, npt.NDArray[Any]]:
         InputError: missing, too large, damaged, or no numbers.
     """
     readers = {".npy": _npy, ".npz": _npz, ".parquet": _parquet}
-    reader = readers.get(path.suffix)
+    reader = readers.get(path.suffix.lower())
     if reader is None:
         raise InputError(f"{path}: received a name that ends with {path.suffix!r}; {ALLOWED}")
+    if not path.is_file():  # also of a pipe, which would be waited for
+        raise InputError(f"{path}: missing, or no file; {ALLOWED}")
     try:
         arrays = reader(path)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, pa.ArrowException, MemoryError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # what a parser makes of a damaged file has no common class
         raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())[:160]}; {ALLOWED}") from None
     for name, array in arrays.items():
-        if array.dtype.kind not in "biuf" or array.ndim == 0:
-            kind = f"{array.dtype} of shape {array.shape}"
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf" or array.ndim == 0:
+            kind = f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else "no array"
             raise InputError(f"{path}: received {kind}{f' in {name}' if name else ''}; {ALLOWED}, one row an input")
     if not arrays:
         raise InputError(f"{path}: received no array; {ALLOWED}")
@@ -45,8 +49,10 @@ def read(path: Path) -> dict[str, npt.NDArray[Any]]:
 
 
 def side_by_side(arrays: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-    """Columns of numbers, two or more, as one array of shape (n, columns); anything else as it is."""
-    if len(arrays) < 2 or any(array.ndim != 1 for array in arrays.values()):
+    """Columns of numbers, two or more of one length, as one array of shape (n, columns); anything else as it is."""
+    if len(arrays) < 2 or {array.ndim for array in arrays.values()} != {1}:
+        return arrays
+    if len({len(array) for array in arrays.values()}) > 1:
         return arrays
     return {"": np.stack(list(arrays.values()), axis=1)}
 
@@ -68,21 +74,36 @@ def _parquet(path: Path) -> dict[str, npt.NDArray[Any]]:
         groups = [file.metadata.row_group(k) for k in range(file.metadata.num_row_groups)]
         # No number takes more than 8 bytes; the size on disk says nothing, a constant column takes none.
         _check_size(path, sum(8 * group.column(c).num_values for group in groups for c in range(group.num_columns)))
+        _check_types(file.schema_arrow)
         table = file.read()
     return {name: _column(name, table.column(name)) for name in table.column_names}
 
 
+def _check_types(schema: pa.Schema) -> None:
+    """Refuse columns of anything but numbers before they are read: one string may stand for a million."""
+    for field in schema:
+        kind = field.type
+        if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+            kind = kind.value_type
+        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
+            raise ValueError(f"column {field.name} is of {field.type}")
+
+
 def _column(name: str, column: pa.ChunkedArray) -> npt.NDArray[Any]:
-    if column.null_count:
-        raise ValueError(f"column {name} has missing values")
     whole = column.combine_chunks()
     if pa.types.is_list(whole.type) or pa.types.is_large_list(whole.type) or pa.types.is_fixed_size_list(whole.type):
-        flat = whole.flatten().to_numpy(zero_copy_only=False)
+        flat = whole.flatten()
         lengths = set(whole.value_lengths().to_pylist())
         if len(lengths) != 1:
             raise ValueError(f"column {name} has lists of {len(lengths)} lengths")
-        return np.asarray(flat.reshape(len(whole), -1))
-    return np.asarray(whole.to_numpy(zero_copy_only=False))
+        return _numbers(name, flat).reshape(len(whole), -1)
+    return _numbers(name, whole)
+
+
+def _numbers(name: str, column: pa.Array) -> npt.NDArray[Any]:
+    if column.null_count:
+        raise ValueError(f"column {name} has missing values")
+    return np.asarray(column.to_numpy(zero_copy_only=False))
 
 
 def _check_size(path: Path, size: int) -> None:

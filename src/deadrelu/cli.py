@@ -154,8 +154,10 @@ def run() -> None:
     except InputError as error:
         message = str(error)
     except UsageError as error:
-        message = f"{' '.join(error.format_message().split())} `deadrelu --help` lists what is allowed"
+        command = error.ctx.command_path if error.ctx else "deadrelu"
+        message = f"{' '.join(error.format_message().split())} `{command} --help` lists what is allowed"
     except OSError as error:
         message = f"{error}; allowed: files and folders you can read and write, with space left"
-    print(f"deadrelu: {message}", file=sys.stderr)
+    # Names of files and layers are anyone's: no line breaks, no terminal codes.
+    print("deadrelu: " + "".join(c if c.isprintable() else "?" for c in message), file=sys.stderr)
     sys.exit(2)

@@ -15,8 +15,11 @@ SATURATED = 0.5
 FACTORS = 2
 """Factors that a verdict needs: a single one says more of two shapes than of the initialization."""
 
+RECTIFIERS = {"relu", "relu6"}
+"""Where these put out 0, their slope is 0: no gradient passes. A linear layer of zeros still learns its own weights."""
+
 USUAL_SCALE = (0.1, 10.0)
-"""Initializers are made for inputs with a root mean square of about 1."""
+"""Of the root mean square of inputs; initializers are made for about 1."""
 
 REMEDIES = {
     "relu": "For ReLU, kernel_initializer='he_normal' keeps both when untrained (He et al. 2015, arXiv:1502.01852).",
@@ -35,8 +38,8 @@ def with_verdicts(table: pd.DataFrame) -> pd.DataFrame:
     it again, a branch has its own scale, and neither says that a signal vanishes.
 
     Args:
-        table: columns kind, on_trunk, units, rms, input_std, dead_units, saturated_fraction, gradient_rms, in the
-            order in which the model calls the layers.
+        table: columns kind, activation, on_trunk, units, rms, input_std, dead_units, saturated_fraction, gradient_rms,
+            in the order in which the model calls the layers.
 
     Returns:
         The same with forward, the factor of input_std from the layer compared with; backward, the factor of
@@ -64,21 +67,21 @@ def with_verdicts(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_layer(row: pd.Series, signal: str, gradient: str) -> str:
-    """'dead', 'constant', '3 dead, signal vanishes', 'holds', or '' where there is nothing to compare with."""
+    """'dead', 'zero', 'constant', '3 dead, signal vanishes', 'holds', or '' where there is nothing to say."""
     if not np.isfinite(row["rms"]):
         return "not finite"
     if row["dead_units"] == row["units"]:
-        return "dead"
+        return "dead" if row["activation"] in RECTIFIERS else "zero"
     if row["input_std"] <= CONSTANT * row["rms"]:
         return "constant"
     notes = [f"{row['dead_units']:.0f} dead"] if row["dead_units"] else []
     if row["saturated_fraction"] >= SATURATED:
         notes.append("saturated")
-    if signal == gradient in ("vanishes", "explodes"):
-        notes.append(f"signal and gradient {signal.removesuffix('s').replace('vanishe', 'vanish')}")
+    both = {"vanishes": "vanish", "explodes": "explode"}
+    if signal == gradient and signal in both:
+        notes.append(f"signal and gradient {both[signal]}")
     else:
-        found = (("signal", signal), ("gradient", gradient))
-        notes += [f"{name} {what}" for name, what in found if what in ("vanishes", "explodes")]
+        notes += [f"{name} {what}" for name, what in (("signal", signal), ("gradient", gradient)) if what in both]
     return ", ".join(notes) or ("holds" if "holds" in (signal, gradient) else "")
 
 
@@ -90,23 +93,28 @@ def sentences(table: pd.DataFrame, inputs: int) -> list[str]:
         inputs: how many inputs there were.
     """
     found = []
-    broken, dead, constant = (table[table["verdict"] == name] for name in ("not finite", "dead", "constant"))
+    broken, dead, zero, constant = (
+        table[table["verdict"] == name] for name in ("not finite", "dead", "zero", "constant")
+    )
     if len(broken):
         found.append(f"Infinities or NaN in {count_of(len(broken), 'layer')}, first in {broken['layer'].iloc[0]}.")
     on_trunk, branches = dead[dead["on_trunk"]], dead[~dead["on_trunk"]]
     if len(on_trunk):
         first = on_trunk.iloc[0]
         found.append(
-            f"The network is dead: {count_of(int(first['units']), 'unit')} of {first['layer']}, every one 0 on all "
-            f"{inputs:,} inputs. Nothing behind it depends on the input, and no gradient passes it."
+            f"The network is dead: {first['layer']} puts out 0 on all {inputs:,} inputs (it has "
+            f"{count_of(int(first['units']), 'unit')}). Nothing behind it depends on the input; no gradient passes it."
         )
     if len(branches):
         found.append(f"Dead branches, 0 on all {inputs:,} inputs: {_names(branches)}.")
+    behind = zero[zero.index < on_trunk.index[0]] if len(on_trunk) else zero  # behind a dead layer all is 0
+    if len(behind):
+        found.append(f"0 on all {inputs:,} inputs, though linear: {_names(behind)}.")
     if len(constant):
         found.append(f"Constant, whatever the input: {_names(constant)}.")
     stuck = table[(table["gradient_rms"] == 0) & (table["kernel_gradient_rms"] == 0)]
     if len(stuck):
-        found.append(f"Gradient of exactly 0, so nothing to learn from these inputs: {_names(stuck)}.")
+        found.append(f"Gradient of exactly 0, so that a step leaves them as they are: {_names(stuck)}.")
     some = table[
         table["kind"].isin(["activation", "output"]) & (table["dead_units"] > 0) & (table["verdict"] != "dead")
     ]
@@ -134,33 +142,35 @@ def _along_trunk(table: pd.DataFrame) -> list[str]:
         return [f"No kind of layer stands more than {FACTORS} times where every path goes: no factor per layer."]
     kind = max(counts.index, key=lambda name: (counts[name], name == "activation"))
     chain = trunk[trunk["kind"] == kind]
-    parts, all_hold = [], True
+    parts, changes = [], False
     for what, strength in (("signal", chain["input_std"]), ("gradient", chain["gradient_rms"][::-1])):
         mean, low, high = factor(strength.to_numpy())
         interval = f", 95 % interval {low:.3g} to {high:.3g}" if np.isfinite(low) else ""
         named = verdict(mean, low, high)
-        all_hold = all_hold and named == "holds"
+        changes = changes or named in ("vanishes", "explodes")
         parts.append(f"the {what} {named} (×{mean:.3g} a layer{interval})")
     name = {"merge": "the sums and other merges", "weights": "the layers with weights"}.get(kind, f"the {kind} layers")
     text = f"From layer to layer, over {name} on every path ({len(chain)}): {' and '.join(parts)}."
-    remedies = [REMEDIES[a] for a in set(chain["activation"]) if a in REMEDIES]
-    return [text] if all_hold or len(remedies) != 1 else [text, *remedies]
+    activations = set(chain["activation"])
+    remedy = REMEDIES.get(activations.pop()) if len(activations) == 1 else None
+    return [text, remedy] if remedy and changes else [text]
 
 
-def of_inputs(rms: float) -> list[str]:
-    """A sentence on inputs of an unusual scale."""
-    if USUAL_SCALE[0] <= rms <= USUAL_SCALE[1]:
+def of_inputs(rms: list[float]) -> list[str]:
+    """A sentence on inputs of an unusual scale, each by its root mean square."""
+    unusual = [f"{value:.3g}" for value in rms if not USUAL_SCALE[0] <= value <= USUAL_SCALE[1]]
+    if not unusual:
         return []
-    return [f"The inputs have a root mean square of {rms:.3g}; initializers are made for about 1. Rescale them first."]
+    return [f"Inputs with a root mean square of {' and '.join(unusual)}: initializers are made for about 1."]
 
 
-def of_untrained_normalization(names: list[str]) -> list[str]:
-    """A sentence on BatchNormalization that has seen no data."""
-    if not names:
+def of_new_normalization(layers: int) -> list[str]:
+    """A sentence on BatchNormalization layers that have seen no data."""
+    if not layers:
         return []
     return [
-        f"New, with moving averages that have seen no data: {count_of(len(names), 'BatchNormalization layer')}. In "
-        "inference mode they pass their input on unchanged; training mode shows what an optimizer sees."
+        f"{count_of(layers, 'BatchNormalization layer')} without data so far: in inference mode they use a mean of 0 "
+        "and a variance of 1, not those of the data. Training mode shows what an optimizer sees."
     ]
 
 

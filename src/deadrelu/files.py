@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from deadrelu.errors import InputError
@@ -12,11 +12,12 @@ from deadrelu.errors import InputError
 
 @contextmanager
 def scratch_folder(parent: Path) -> Iterator[Path]:
-    """Make a hidden folder in `parent` that vanishes at the end, whatever happens.
+    """Make a hidden folder in `parent` that vanishes at the end, whatever happens; so does `parent`, if left empty.
 
     Raises:
         InputError: nothing can be written there.
     """
+    new = [folder for folder in (parent, *parent.parents) if not folder.exists()]
     try:
         parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=parent))
@@ -26,6 +27,9 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
         yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+        with suppress(OSError):  # not empty
+            for folder in new:
+                folder.rmdir()
 
 
 @contextmanager

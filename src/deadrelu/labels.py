@@ -33,9 +33,17 @@ def panel(case: ActivationCase) -> Panel:
     return Panel(ACTIVATIONS[case.activation], initializer_label(case.initializer))
 
 
-def trained(case: TrainingCase) -> Panel:
-    """Panel('MLP, tanh', 'Glorot normal')."""
-    return Panel(f"{case.network.upper()}, {ACTIVATIONS[case.activation]}", initializer_label(case.initializer))
+def trained(cases: Mapping[str, TrainingCase]) -> dict[str, Panel]:
+    """Panel('MLP, tanh', 'Glorot normal') for each case; where two would be equal, the key tells them apart."""
+    names = {
+        key: Panel(f"{case.network.upper()}, {ACTIVATIONS[case.activation]}", initializer_label(case.initializer))
+        for key, case in cases.items()
+    }
+    unique = {key for key, name in names.items() if list(names.values()).count(name) == 1}
+    return {
+        key: name if key in unique else Panel(name.activation, f"{name.initializer}: {key}")
+        for key, name in names.items()
+    }
 
 
 def narrow_network(case: CollapseCase) -> str:

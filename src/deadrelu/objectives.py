@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deadrelu.errors import InputError
-from deadrelu.signals import Objective, Tap
+from deadrelu.signals import Objective, Output
 from deadrelu.streams import PROJECTION, stream
 
 
@@ -21,11 +21,11 @@ class Named(NamedTuple):
     name: str
 
 
-def of_labels(outputs: Sequence[Tap], labels: Sequence[npt.NDArray[Any]], loss: str | None = None) -> Named:
+def of_labels(outputs: Sequence[Output], labels: Sequence[npt.NDArray[Any]], loss: str | None = None) -> Named:
     """Sum over inputs of each input's own loss; over outputs too, if there are several.
 
     Args:
-        outputs: the model's output layers.
+        outputs: of the model, in its order.
         labels: for each output, classes of shape (n_inputs,) or targets of the output's shape.
         loss: a name that Keras knows, for all outputs. None chooses what Keras users would: cross-entropy for classes,
             one-hot rows and sigmoids (from logits where no softmax or sigmoid stands), squared error otherwise.
@@ -44,6 +44,10 @@ def of_labels(outputs: Sequence[Tap], labels: Sequence[npt.NDArray[Any]], loss: 
             function(keras.ops.convert_to_tensor(truth[rows]), prediction)
             for (function, truth, _), prediction in zip(chosen, predicted, strict=True)
         ]
+        if any(len(each.shape) == 0 for each in losses):
+            raise InputError(
+                f"loss: received {loss!r}; allowed: a loss of each input by itself, e.g. mean_squared_error"
+            )
         # Of an output with positions, such as an image, the mean over positions, as in Keras.
         return sum(keras.ops.sum(keras.ops.mean(keras.ops.reshape(each, (len(each), -1)), axis=1)) for each in losses)
 
@@ -55,12 +59,15 @@ def random_projection(seed: int) -> Named:
 
     The mean square of its gradient is that of the Jacobian's columns, in expectation over the weights.
     """
-    rng = stream(seed, PROJECTION)
+    streams: dict[int, np.random.Generator] = {}  # one for each output: the same weights however inputs are cut
 
     def objective(predicted: list[Any], rows: slice) -> Any:
         import keras
 
-        weights = [rng.standard_normal(tuple(output.shape), np.float32) for output in predicted]
+        rngs = [streams.setdefault(k, stream(seed, PROJECTION, k)) for k in range(len(predicted))]
+        weights = [
+            rng.standard_normal(tuple(output.shape), np.float32) for rng, output in zip(rngs, predicted, strict=True)
+        ]
         return sum(
             keras.ops.sum(keras.ops.cast(output, "float32") * w) for output, w in zip(predicted, weights, strict=True)
         )
@@ -68,16 +75,21 @@ def random_projection(seed: int) -> Named:
     return Named(objective, "a random projection of the outputs")
 
 
-def _loss(output: Tap, labels: npt.NDArray[Any], loss: str | None) -> tuple[Any, npt.NDArray[Any], str]:
+def _loss(output: Output, labels: npt.NDArray[Any], loss: str | None) -> tuple[Any, npt.NDArray[Any], str]:
     """The loss function, the labels in the shape it takes, and its name."""
     import keras
 
+    if labels.dtype.kind not in "biuf":
+        raise InputError(f"labels: received {labels.dtype}; allowed: numbers")
+    with np.errstate(over="ignore"):
+        if not np.isfinite(labels.astype(np.float32)).all():
+            raise InputError("labels: received NaN, infinity or beyond float32; allowed: finite numbers")
     name = loss or _usual_loss(output, labels)
     try:
         function = keras.losses.get(name)
     except ValueError:
         function = None
-    if not inspect.isfunction(function):  # a class would average over inputs
+    if not inspect.isfunction(function):  # a class averages over inputs
         raise InputError(f"loss: received {name!r}; allowed: a function of keras.losses, e.g. mean_squared_error")
     sparse = name.startswith("sparse_")
     shape = output.shape[:-1] if sparse else output.shape
@@ -95,10 +107,11 @@ def _loss(output: Tap, labels: npt.NDArray[Any], loss: str | None) -> tuple[Any,
     return functools.partial(function, from_logits=True) if from_logits else function, labels, readable
 
 
-def _usual_loss(output: Tap, labels: npt.NDArray[Any]) -> str:
+def _usual_loss(output: Output, labels: npt.NDArray[Any]) -> str:
     is_class = labels.size == len(labels) * math.prod(output.shape[:-1]) and output.shape[-1] > 1
     if is_class and np.array_equal(labels, np.round(labels)):
         return "sparse_categorical_crossentropy"
-    if output.activation == "softmax":
+    is_one_hot = labels.shape[1:] == output.shape and np.isin(labels, (0, 1)).all() and (labels.sum(axis=-1) == 1).all()
+    if output.activation == "softmax" or (output.activation is None and output.shape[-1] > 1 and is_one_hot):
         return "categorical_crossentropy"
     return "binary_crossentropy" if output.activation == "sigmoid" else "mean_squared_error"

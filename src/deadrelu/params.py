@@ -146,6 +146,8 @@ class TrainingCase(Group):
     def _cnn_is_the_notebooks(self) -> Self:
         if self.network == "cnn" and self.activation != "relu":
             raise ValueError("the notebook's cnn has the activation relu")
+        if self.network == "cnn" and self.initializer.name == "identity":
+            raise ValueError("identity is for dense layers; the cnn has kernels of four axes")
         return self
 
 

@@ -157,7 +157,7 @@ def layer_by_layer(table: pd.DataFrame) -> Figure:
         spread.vlines(x, table["q01"], table["q99"], color=colours, linewidth=bar / 4)
         spread.vlines(x, table["q25"], table["q75"], color=colours, linewidth=bar)
         spread.plot(x, table["q50"], "_", color=INK, markersize=1.5 * bar)
-        widest = np.nanmax(np.abs(table[["q01", "q99"]].to_numpy()), axis=1)
+        widest = np.abs(table[["q01", "q99"]].to_numpy()).max(axis=1)
         if np.all(np.isfinite(widest)) and widest.max() > 100 * np.median(widest):
             spread.set_yscale("symlog", linthresh=max(float(np.median(widest)), 1e-30))
         spread.set_ylabel("activations")
@@ -175,7 +175,7 @@ def layer_by_layer(table: pd.DataFrame) -> Figure:
         shares.set(ylim=(-0.03, 1.03), ylabel="share of an\nactivation layer")
         shares.legend(loc="upper left", ncols=3, fontsize=9)
         step = -(-len(x) // NAMED)
-        shares.set_xticks(x[::step], table["layer"][::step], rotation=90, fontsize=8)
+        shares.set_xticks(x[::step], table["layer"][::step], rotation=90, fontsize=8, parse_math=False)
         shares.set_xlim(-0.5, len(x) - 0.5)
         handles = [
             Line2D([], [], color=colour, marker="o", markersize=5, label=kind)

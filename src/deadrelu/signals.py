@@ -32,15 +32,35 @@ class Tap(NamedTuple):
     """One call of one layer; a shared layer has one for each."""
 
     name: str
+    """Of a layer in a nested model, with the nested model's name before it: 'encoder/dense'."""
     kind: Kind
     activation: str | None
     """The field's name of its nonlinearity, e.g. 'relu'; None for a linear layer."""
     on_trunk: bool
-    """Every path from the inputs to the outputs goes through it; no skip connection leads around it."""
+    """Every path goes through it, see `survey`."""
     shape: tuple[int, ...]
     """Of the output for one input; the last axis counts units."""
     operation: Any
     """The Keras layer or operation."""
+
+
+class Output(NamedTuple):
+    """One output of the model."""
+
+    name: str
+    activation: str | None
+    """Of the layer that made it, or of the one before, if that only moves numbers about, as Reshape does."""
+    shape: tuple[int, ...]
+
+
+class Survey(NamedTuple):
+    """What there is to hear in a model."""
+
+    taps: list[Tap]
+    outputs: list[Output]
+    """In the order of `model.outputs`."""
+    classes: set[str]
+    """Names of the classes of all layers that were called."""
 
 
 class Batch(NamedTuple):
@@ -54,11 +74,14 @@ class Batch(NamedTuple):
     """For each tap, gradients with respect to its layer's kernels (weights of two or more axes)."""
 
 
-def taps(model: Any, inputs: Inputs) -> list[Tap]:
+def survey(model: Any, inputs: Inputs) -> Survey:
     """Find the layers that make, change or join signals, in the order in which the model calls them.
 
     Layers inside nested models are among them. Left out are layers that only move numbers about (Flatten, Dropout,
-    pooling, padding, Reshape, …) and those whose output is no floating-point tensor.
+    pooling, padding, Reshape, …) and those that put out no floating-point tensor; of several, the first counts.
+
+    The trunk: the layers that every path from an input to an output goes through, so that no skip connection leads
+    around them. Of several inputs and outputs, the pair with most such layers.
 
     Args:
         model: a Keras model, Sequential or functional; a subclassed one if it calls its layers.
@@ -66,22 +89,37 @@ def taps(model: Any, inputs: Inputs) -> list[Tap]:
     """
     import keras
 
-    calls: list[tuple[Any, list[int], Any]] = []
-    everything = [o for o in _operations(model) if not isinstance(o, keras.layers.InputLayer)]
+    calls: list[Call] = []
+    operations = {o: name for o, name in _operations(model).items() if not isinstance(o, keras.layers.InputLayer)}
     given = _packed(model, [x[:1] for x in inputs])
-    with _listening(everything, lambda operation, sources, output: calls.append((operation, sources, output))):
-        outputs = keras.tree.flatten(model(given, training=False))
-    ends = {id(output) for output in outputs}
-    trunk = _trunk(calls)
+    if not model.built:
+        model(given)  # a subclassed model makes its layers in its first call
+    with _listening(list(operations), lambda *call: calls.append(Call(*call))):
+        ends = keras.tree.flatten(model(given, training=False))
+    made: dict[int, int] = {}
+    for at, call in enumerate(calls):
+        for tensor in keras.tree.flatten(call.output):
+            made.setdefault(id(tensor), at)  # Dropout puts out in inference what came in: the first call made it
+    trunk = _trunk(calls, made, [made[id(end)] for end in ends if id(end) in made])
+    is_end = {made.get(id(end)) for end in ends}
     found: list[Tap] = []
-    for (operation, sources, output), on_trunk in zip(calls, trunk, strict=True):
-        kind = "output" if id(output) in ends else _kind(operation, len(sources))
-        if kind is None or not _is_signal(output):
+    for at, call in enumerate(calls):
+        kind = "output" if at in is_end else _kind(call.operation, len(call.sources))
+        signal = _signal(call.output)
+        if kind is None or signal is None:
             continue
-        earlier = sum(tap.operation is operation for tap in found)
-        name = f"{operation.name} (call {earlier + 1})" if earlier else operation.name
-        found.append(Tap(name, kind, activation_name(operation), on_trunk, tuple(output.shape[1:]), operation))
-    return found
+        earlier = sum(tap.operation is call.operation for tap in found)
+        name = operations[call.operation] + (f" (call {earlier + 1})" if earlier else "")
+        shape = tuple(signal.shape[1:])
+        found.append(Tap(name, kind, activation_name(call.operation), at in trunk, shape, call.operation))
+    names = list(getattr(model, "output_names", None) or [])
+    if len(names) != len(ends):
+        names = [f"output {k + 1}" for k in range(len(ends))]
+    outputs = [
+        Output(name, _activation_before(calls, made, made.get(id(end))), tuple(end.shape[1:]))
+        for name, end in zip(names, ends, strict=True)
+    ]
+    return Survey(found, outputs, {type(call.operation).__name__ for call in calls})
 
 
 def batches(
@@ -100,7 +138,7 @@ def batches(
 
     Args:
         model: a Keras model; it comes out as it went in, also after `training`.
-        taps: from `taps(model, inputs)`, all or some.
+        taps: of `survey(model, inputs)`, all or some.
         inputs: float32 or what the model takes.
         objective: what the gradient is of.
         size: inputs in a batch; None: `batch_size(taps)`.
@@ -111,14 +149,15 @@ def batches(
 
     heard: list[Any] = []
     size = size or batch_size(taps)
-    wanted = list({id(tap.operation): tap.operation for tap in taps}.values())
+    wanted = list(dict.fromkeys(tap.operation for tap in taps))
     kernels = [kernel.value for operation in wanted for kernel in kernels_of(operation)]
     moving = [(v, v.numpy()) for v in model.non_trainable_variables] if training else []
 
-    def hear(operation: Any, sources: list[int], output: Any) -> None:
-        if _is_signal(output):
-            tape.watch(output)
-            heard.append(output)
+    def hear(_: Any, __: list[Any], output: Any) -> None:
+        signal = _signal(output)
+        if signal is not None:
+            tape.watch(signal)
+            heard.append(signal)
 
     try:
         for start in range(0, len(inputs[0]), size):
@@ -151,6 +190,8 @@ def batch_size(taps: Sequence[Tap]) -> int:
 
 def activation_name(operation: Any) -> str | None:
     """'relu' for Dense(activation="relu"), Activation("relu"), ReLU() and keras.ops.relu; None if it is linear."""
+    if not hasattr(operation, "activation") and hasattr(operation, "layer"):
+        return activation_name(operation.layer)  # TimeDistributed and other wrappers
     kind = type(operation).__name__
     function = getattr(operation, "activation", None)
     if function is not None:
@@ -164,45 +205,77 @@ def activation_name(operation: Any) -> str | None:
     return None if spelled == "linear" else spelled
 
 
+class Call(NamedTuple):
+    """One call of a layer in a first pass; it holds its tensors, so that their ids stay theirs."""
+
+    operation: Any
+    sources: list[Any]
+    output: Any
+
+
+MOVERS = {"Reshape", "Flatten", "Permute", "Dropout", "Identity", "Activation", "Cast", "Squeeze", "Transpose"}
+"""Operations that leave a probability a probability; Activation, if it is linear."""
+
+
+def _activation_before(calls: Sequence[Call], made: dict[int, int], at: int | None) -> str | None:
+    while at is not None:
+        operation, sources, _ = calls[at]
+        activation = activation_name(operation)
+        if activation is not None or type(operation).__name__ not in MOVERS or not sources:
+            return activation
+        before = made.get(id(sources[0]))
+        at = before if before != at else None
+    return None
+
+
 def _kind(operation: Any, sources: int) -> Kind | None:
     name = type(operation).__name__
     if name in MERGES:
         return "merge" if sources > 1 else None  # x + 3.0 is an Add, too
-    if name.endswith("Normalization"):
-        return "normalization"
     if activation_name(operation) is not None:
         return "activation"
+    if name.endswith("Normalization"):
+        return "normalization"
     return "weights" if kernels_of(operation) else None
 
 
 def kernels_of(operation: Any) -> list[Any]:
     """Weights of two or more axes: kernels and embeddings, not biases, scales or shifts."""
-    return [weight for weight in getattr(operation, "weights", ()) if len(weight.shape) > 1]
+    weights = getattr(operation, "weights", ())
+    others = ("bias", "alpha", "gamma", "beta")
+    return [w for w in weights if len(w.shape) > 1 and not any(other in w.name for other in others)]
 
 
-def _is_signal(output: Any) -> bool:
-    dtype = getattr(output, "dtype", None)
-    return dtype is not None and dtype.is_floating and len(output.shape) > 0
+def _signal(output: Any) -> Any:
+    """The first floating-point tensor of an output: an LSTM may put out its states, too. None: there is none."""
+    import keras
+
+    for part in keras.tree.flatten(output):
+        if getattr(getattr(part, "dtype", None), "is_floating", False) and len(part.shape) > 0:
+            return part
+    return None
 
 
 def _float32(array: npt.NDArray[Any]) -> Float:
     return array.astype(np.float32, copy=False)
 
 
-def _operations(model: Any) -> list[Any]:
-    """Layers, and operations such as `x + y`, also those of nested models; each once."""
+def _operations(model: Any, prefix: str = "") -> dict[Any, str]:
+    """Layers, and operations such as `x + y`, also those of nested models, each with its name."""
     import keras
 
-    found: dict[int, Any] = {}
+    found: dict[Any, str] = {}
     for operation in getattr(model, "operations", model.layers):
-        inner = _operations(operation) if isinstance(operation, keras.Model) else [operation]
-        found |= {id(o): o for o in inner}
-    return list(found.values())
+        # A name comes from a file that nobody vouches for: no line breaks, no terminal codes.
+        name = prefix + "".join(c if c.isprintable() else "?" for c in operation.name)
+        inner = _operations(operation, f"{name}/") if isinstance(operation, keras.Model) else {operation: name}
+        found = {**inner, **found}
+    return found
 
 
 @contextmanager
-def _listening(operations: Sequence[Any], hear: Callable[[Any, list[int], Any], None]) -> Iterator[None]:
-    """While open, `hear(operation, ids of its input tensors, output)` is called after each call of an operation.
+def _listening(operations: Sequence[Any], hear: Callable[[Any, list[Any], Any], None]) -> Iterator[None]:
+    """While open, `hear(operation, its input tensors, output)` is called after each call of an operation.
 
     Each operation's `call` is wrapped on the object itself and unwrapped at the end. A second model with the
     outputs of all layers would not reach into nested models.
@@ -214,39 +287,68 @@ def _listening(operations: Sequence[Any], hear: Callable[[Any, list[int], Any], 
 
         def call(*args: Any, **kwargs: Any) -> Any:
             output = inner(*args, **kwargs)
-            sources = [id(part) for part in keras.tree.flatten((args, kwargs)) if keras.ops.is_tensor(part)]
-            hear(operation, sources, output)
+            hear(operation, [part for part in keras.tree.flatten((args, kwargs)) if keras.ops.is_tensor(part)], output)
             return output
 
         return call
 
-    wrapped = []
+    own = {operation: vars(operation).get("call") for operation in operations}
     try:
         for operation in operations:
             operation.call = wrap(operation)
-            wrapped.append(operation)
         yield
     finally:
-        for operation in wrapped:
-            del operation.call  # the one of its class stands again
+        for operation, call in own.items():
+            if "call" in vars(operation):
+                del operation.call  # the one of its class stands again
+            if call is not None:
+                operation.call = call
 
 
-def _trunk(calls: Sequence[tuple[Any, list[int], Any]]) -> list[bool]:
-    """Which calls lie on every path: no call before takes its signal past them to a call behind.
+def _trunk(calls: Sequence[Call], made: dict[int, int], ends: Sequence[int]) -> set[int]:
+    """Calls on every path from an input to an output, for the pair with most of them.
 
-    A tensor that no call before has made is an input of the model, known before the first call; so is one that comes
-    out of a raw TensorFlow operation between layers, whose place is unknown.
+    A tensor that no call made is an input of the model, or comes out of a raw TensorFlow operation.
     """
-    import keras
+    edges = [(_maker(source, calls[:at], made), at) for at, call in enumerate(calls) for source in call.sources]
+    edges = [(a, b) for a, b in edges if a != b]
+    longest: set[int] = set()
+    for begin in dict.fromkeys(source for source, _ in edges if source < 0):
+        reached = _closure({begin}, edges)
+        for end in ends:
+            both = reached & _closure({end}, [(b, a) for a, b in reversed(edges)])
+            # Calls come in an order in which each follows its sources: one that no edge leads past is on every path.
+            order = sorted(both)
+            place = {call: at for at, call in enumerate(order)}
+            past = np.zeros(len(order) + 1, int)
+            for a, b in edges:
+                if a in both and b in both:
+                    past[place[a] + 1] += 1
+                    past[place[b]] -= 1
+            trunk = {call for call, edges_past in zip(order, np.cumsum(past), strict=False) if edges_past == 0}
+            longest = max(longest, trunk - {begin}, key=len)
+    return longest
 
-    made: dict[int, int] = {}
-    passed = [0] * (len(calls) + 1)  # +1 where an edge begins to lead past calls, -1 where it ends
-    for at, (_, sources, output) in enumerate(calls):
-        for source in sources:
-            passed[made.get(source, -1) + 1] += 1
-            passed[at] -= 1
-        made |= {id(part): at for part in keras.tree.flatten(output)}
-    return [bool(edges == 0) for edges in np.cumsum(passed)[: len(calls)]]
+
+def _maker(source: Any, before: Sequence[Call], made: dict[int, int]) -> int:
+    """The call that made a tensor; a negative number of its own for one that no call made."""
+    if id(source) in made:
+        return made[id(source)]
+    for at in reversed(range(len(before))):
+        signal = _signal(before[at].output)
+        # In mixed precision, a layer takes a copy of its input.
+        if signal is not None and signal.shape == source.shape and signal.dtype != source.dtype:
+            return at
+    return -id(source)
+
+
+def _closure(reached: set[int], edges: Sequence[tuple[int, int]]) -> set[int]:
+    """Everything that edges lead to; they are in an order that one pass is enough for."""
+    reached = set(reached)
+    for a, b in edges:
+        if a in reached:
+            reached.add(b)
+    return reached
 
 
 def _packed(model: Any, flat: list[npt.NDArray[Any]]) -> Any:

@@ -58,6 +58,7 @@ def loss_curves(batches: pd.DataFrame) -> pd.DataFrame:
     steps["step"] = by_trial.cumcount() + 1
     # In float64: pandas keeps the sum as it goes along, and one huge early loss would leave its rounding error.
     steps["loss"] = by_trial.transform(lambda loss: loss.astype(float).rolling(SMOOTH, min_periods=1).mean())
+    steps["loss"] = steps["loss"].fillna(np.inf)  # a diverged trial is the largest, not a missing one
     return _over_trials(steps, ["case", "step"], ["loss"])
 
 
@@ -68,6 +69,8 @@ def epochs_over_trials(epochs: pd.DataFrame) -> pd.DataFrame:
         Columns case, epoch, trials; loss, loss_low, loss_high; validation_loss…; validation_accuracy….
     """
     values = ["loss", "validation_loss", "validation_accuracy"]
+    diverged = epochs[["loss", "validation_loss"]].isna() & (epochs[["epoch"]] > 0).to_numpy()
+    epochs = epochs.assign(**epochs[["loss", "validation_loss"]].mask(diverged, np.inf))
     found = _over_trials(epochs, ["case", "epoch"], values)
     found.insert(2, "trials", epochs["trial"].nunique())
     return found

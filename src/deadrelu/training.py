@@ -22,6 +22,8 @@ class History(NamedTuple):
 
     batches: list[list[float]]
     """The loss of each batch before its step, for each epoch."""
+    loss: list[float]
+    """Of each epoch: the mean over its images, while the weights move."""
     validation_loss: list[float]
     """Before training and after each epoch."""
     validation_accuracy: list[float]
@@ -71,19 +73,18 @@ class Trainer:
             variable.assign(value)
         rng = stream(seed, ORDER, trial)
         x, y = data
-        batches, checks = [], [self._check(validation)]
+        batches, means, checks = [], [], [self._check(validation)]
         for _ in range(epochs):
             order = rng.permutation(len(x))
             cuts = [order[at : at + batch_size] for at in range(0, len(x), batch_size)]
             batches.append([self._step(x[rows], y[rows]) for rows in cuts])
+            means.append(float(np.average(batches[-1], weights=[len(rows) for rows in cuts])))
             checks.append(self._check(validation))
         losses, accuracies = zip(*checks, strict=True)
-        return History(batches, list(losses), list(accuracies))
+        return History(batches, means, list(losses), list(accuracies))
 
     def _step(self, x: Float, y: npt.NDArray[np.uint8]) -> float:
-        # Keras reports the mean over the epoch so far, in the notebook's callback too; without what went before, it
-        # is the loss of this batch.
-        self.model.reset_metrics()
+        # Not the log of `fit`, which the notebook's callback reads: that is a mean over the epoch so far.
         return float(self.model.train_on_batch(x, y, return_dict=True)["loss"])
 
     def _check(self, validation: Data) -> tuple[float, float]:

@@ -30,9 +30,9 @@ def main(params: Params) -> None:
                 seed=params.seed,
                 layer_seeds=settings.layer_seeds,
             )
-            taps = signals.taps(model, [x])
+            taps, outputs, _ = signals.survey(model, [x])
             hidden = [tap for tap in taps if tap.name.startswith("hidden_")]
-            objective, _ = objectives.of_labels(taps[-1:], [labels])
+            objective, _ = objectives.of_labels(outputs, [labels])
             forward = [Running(len(x), case.activation) for _ in hidden]
             backward = [Running(len(x)) for _ in hidden]
             samples = []

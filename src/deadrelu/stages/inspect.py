@@ -2,13 +2,14 @@
 
 import hashlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from deadrelu import arrays, files, inspection, keras_files, page, progress, signal_figures, signals, start, tables
 from deadrelu.errors import InputError
@@ -46,38 +47,28 @@ def main(
     for name in MADE:
         files.check_place(folder / name, folder=False)
     given = {"inputs": arrays.read(inputs)} | ({"labels": arrays.read(labels)} if labels else {})
-    start.tensorflow()
-    import keras
+    with files.scratch_folder(folder) as scratch:  # early: a place that cannot be written costs no minute
+        start.tensorflow()
+        import keras
 
-    keras.utils.set_random_seed(seed)  # of Dropout, which draws in training mode
-    loaded = keras_files.load(model)
-    x, *y = (_fitting(array, loaded, what, first) for what, array in given.items())
-    with progress.rate_and_time_left() as bar:
-
-        def track(batches: Iterable[signals.Batch], number: int) -> Iterable[signals.Batch]:
-            return bar.track(batches, total=number, description="batches")
-
+        keras.utils.set_random_seed(seed)  # of Dropout, which draws in training mode
+        loaded = keras_files.load(model)
+        x, *y = (_fitting(array, loaded, what, first) for what, array in given.items())
+        options: dict[str, Any] = {"loss": loss, "training": training, "batch_size": batch_size, "seed": seed}
         try:
-            found = inspection.inspect(
-                loaded,
-                x,
-                y[0] if y else None,
-                loss=loss,
-                training=training,
-                batch_size=batch_size,
-                seed=seed,
-                track=track,
-            )
+            found = inspection.inspect(loaded, x, y[0] if y else None, track=_track, **options)
         except InputError as error:
             what, _, message = str(error).partition(":")
-            raise InputError(
-                f"{ {'inputs': inputs, 'labels': labels, 'model': model}.get(what, what) }:{message}"
-            ) from None
-    choices = {"first": first, "loss": loss, "training": training, "batch_size": batch_size, "seed": seed}
-    hashes = {f"{path.name}_sha256": _sha256(path) for path in (model, inputs, labels) if path}
-    shown = _written(found.table)
-    with files.scratch_folder(folder) as scratch:
-        tables.write(scratch / MADE[0], found.table, tables.LAYERS, tables.provenance({**choices, **hashes}))
+            path = {"inputs": inputs, "labels": labels, "model": model}.get(what) or what
+            raise InputError(f"{path}:{message}") from None
+        except Exception as error:  # a file that nobody vouches for may hold a model that cannot run
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(f"{model}: Keras cannot run it on these inputs: {reason}; {keras_files.ALLOWED}") from None
+        shown = _written(found.table)
+        hashed = {"model": model, "inputs": inputs, "labels": labels}
+        hashes = {f"{name}_sha256": _sha256(path) for name, path in hashed.items() if path}
+        made_by = tables.provenance({"first": first, **options, **hashes})
+        tables.write(scratch / MADE[0], found.table, tables.LAYERS, made_by)
         figure = page.figure(
             signal_figures.layer_by_layer(found.table),
             scratch / MADE[1],
@@ -94,6 +85,11 @@ def main(
             files.put(scratch / name, folder / name, scratch)
     _print(shown, found, training)
     print(f"\n{', '.join(str(folder / name) for name in MADE)}")
+
+
+def _track(batches: Iterable[signals.Batch], number: int) -> Iterator[signals.Batch]:
+    with progress.rate_and_time_left() as bar:
+        yield from bar.track(batches, total=number, description="batches")
 
 
 READING = (
@@ -154,7 +150,7 @@ def _print(shown: pd.DataFrame, found: inspection.Inspection, training: bool) ->
     for title in shown.columns:
         table.add_column(title, justify="left" if title in ("layer", "kind", "verdict") else "right")
     for row in shown.itertuples(index=False):
-        table.add_row(*row, style=None if row[-1] in ("", "holds") else "bold")
+        table.add_row(*map(Text, row), style=None if row[-1] in ("", "holds") else "bold")
     console.print(table)
     for sentence in found.sentences:
         console.print(f"• {sentence}", markup=False, highlight=False)

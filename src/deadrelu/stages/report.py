@@ -75,16 +75,22 @@ def _signals(params: Params) -> pd.DataFrame:
     cases = list(params.activations.cases)
     for case in cases:  # the notebook draws them; here a damaged one still ends in one line
         tables.read(ACTIVATIONS / f"{case}.parquet", tables.ACTIVATIONS)
-    return summary.sort_values(["case", "layer"], key=lambda c: c.map(cases.index) if c.name == "case" else c)
+    return _in_order(summary.sort_values("layer"), cases)
 
 
 def _training(params: Params) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Losses of batches and of epochs."""
     paths = (TRAINING / "batches.parquet", TRAINING / "epochs.parquet")
-    read = tables.read(paths[0], tables.BATCHES), tables.read(paths[1], tables.EPOCHS)
+    batches, epochs = tables.read(paths[0], tables.BATCHES), tables.read(paths[1], tables.EPOCHS)
     for path in paths:
         tables.check_made_by(path, params.of_training())
-    return read
+    cases = list(params.training.cases)
+    return _in_order(batches, cases), _in_order(epochs, cases)
+
+
+def _in_order(table: pd.DataFrame, cases: list[str]) -> pd.DataFrame:
+    """Rows in the order of the cases in params, which may be another than when the table was made."""
+    return table.sort_values("case", key=lambda column: column.map(cases.index), kind="stable")
 
 
 def _trials(params: Params) -> dict[str, pd.DataFrame]:

@@ -42,14 +42,13 @@ def main(params: Params) -> None:
             for epoch, losses in enumerate(history.batches, start=1):
                 at = {"case": key, "trial": trial, "epoch": epoch}
                 batches.append(pd.DataFrame({**at, "batch": range(1, len(losses) + 1), "loss": losses}))
-            means = [np.nan, *(float(np.mean(losses)) for losses in history.batches)]
             epochs.append(
                 pd.DataFrame(
                     {
                         "case": key,
                         "trial": trial,
                         "epoch": range(settings.epochs + 1),
-                        "loss": means,
+                        "loss": [np.nan, *history.loss],
                         "validation_loss": history.validation_loss,
                         "validation_accuracy": history.validation_accuracy,
                     }
