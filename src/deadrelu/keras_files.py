@@ -2,6 +2,7 @@
 
 import io
 import json
+import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,7 +54,8 @@ def load(path: Path) -> Any:
         held = _numbers_held(path)
         if declared > 4 * held + 1_000_000:  # four: quantized weights may share a byte
             raise InputError(f"{path}: its layers declare {declared:,} weights, it holds {held:,}; {ALLOWED}")
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        with warnings.catch_warnings(action="ignore"):  # Keras reports paths in the archive that it does not follow
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
     except InputError:
         raise
     except Exception as error:  # Keras has no class of its own for what it cannot load
