@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import truncnorm
 
 from deadrelu.params import (
     Constant,
@@ -20,7 +19,7 @@ from deadrelu.params import (
 
 Settings = Uniform | Normal | FanScaled | VarianceScaling | Orthogonal | Identity | Constant | ZerosOrOnes
 
-CUT_STD = float(truncnorm.std(-2, 2))
+CUT_STD = 0.8796256610342398
 """Standard deviation of a standard normal cut at two: Keras divides by it to keep the variance."""
 
 
@@ -84,6 +83,8 @@ def _as_variance_scaling(settings: FanScaled) -> VarianceScaling:
 
 
 def _cut_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    from scipy.stats import truncnorm  # half a second, only where it is needed
+
     return np.asarray(truncnorm.rvs(-2, 2, size=shape, random_state=rng))
 
 

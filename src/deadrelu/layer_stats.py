@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import t as student
+from scipy.special import stdtrit  # not scipy.stats, which takes half a second to import
 
 Float = npt.NDArray[np.float32]
 
@@ -145,5 +145,5 @@ def factor(strength: npt.NDArray[np.float64]) -> tuple[float, float, float]:
         return 0.0, np.nan, np.nan
     logs = np.diff(np.log(strength))
     mean, n = float(logs.mean()), len(logs)
-    half = float(student.ppf(0.975, n - 1) * logs.std(ddof=1) / np.sqrt(n)) if n > 1 else np.nan
+    half = float(stdtrit(n - 1, 0.975) * logs.std(ddof=1) / np.sqrt(n)) if n > 1 else np.nan
     return float(np.exp(mean)), float(np.exp(mean - half)), float(np.exp(mean + half))

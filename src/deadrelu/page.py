@@ -6,19 +6,21 @@ import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 import pandas as pd
-from matplotlib.figure import Figure
 
 from deadrelu.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure  # a quarter of a second
 
 TEMPLATES = Path(__file__).parent
 """Holds `report_template/`."""
 
 
-def figure(drawn: Figure, path: Path, *, alt: str, caption: str) -> str:
+def figure(drawn: "Figure", path: Path, *, alt: str, caption: str) -> str:
     """Save a figure as PNG and return it as HTML with its image inside.
 
     Args:

@@ -127,7 +127,8 @@ def _born_dead(case: CollapseCase, target: TargetParams) -> float | None:
     if case.activation != "relu" or case.biases or not symmetric or target.points < 100:
         return None  # few points may all have one sign
     if target.low < 0 < target.high:
-        return theory.born_dead_on_interval(case.widths)
+        low, high = theory.born_dead_on_interval(case.widths)
+        return low if low == high else None
     return theory.born_dead_on_half_line(case.widths)
 
 

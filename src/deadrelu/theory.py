@@ -1,33 +1,66 @@
-"""Closed forms: how often a ReLU network without biases is dead before training.
+"""Closed forms and bounds: how often a ReLU network without biases is dead before training.
 
-Lu, Shin, Su, Karniadakis, *Dying ReLU and Initialization* (arXiv:1903.06733). Weights symmetric and continuous,
-biases zero. All inputs of one sign give the same pattern of active units, because f(c x) = c f(x) for c > 0:
-a half-line is one input.
+Weights independent, symmetric, continuous; biases zero. Then a layer that a nonzero signal reaches is all zero with
+probability 2^-width, whatever came before (Lu, Shin, Su, Karniadakis, *Dying ReLU and Initialization*,
+arXiv:1903.06733). All inputs of one sign give the same pattern of active units, because f(c x) = c f(x) for c > 0: a
+half-line of a one-dimensional input is one input. Bounds for many inputs: Rister and Rubin, arXiv:2007.06192.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 
-def _survives(widths: Sequence[int]) -> float:
-    """Probability that a nonzero signal passes these layers: each is all zero with probability 2^-width."""
-    return float(np.prod([1 - 2.0**-width for width in widths]))
+class Bounds(NamedTuple):
+    """A probability that lies between `low` and `high`; exact where they are equal."""
+
+    low: float
+    high: float
 
 
 def born_dead_on_half_line(widths: Sequence[int]) -> float:
-    """Probability that the network is 0 for every x > 0 (equally: for every x < 0).
+    """Probability that the network is 0 for every x > 0 (equally: x < 0; equally: at one nonzero input of any size).
+
+    1 - prod(1 - 2^-width), by logarithms: as it stands, it would round to 0 for widths above 53.
 
     Args:
         widths: units of each hidden layer, input to output.
     """
-    return 1 - _survives(widths)
+    return float(-np.expm1(np.sum(np.log1p(-(2.0 ** -np.asarray(widths, float))))))
 
 
-def born_dead_on_interval(widths: Sequence[int]) -> float | None:
-    """Probability that the network is 0 for every x of both signs.
+def born_dead_on_interval(widths: Sequence[int]) -> Bounds:
+    """Probability that the network is 0 for every x of both signs, for a one-dimensional input.
 
-    A first layer of one unit lets exactly one half-line pass, so the rest of the network decides. For a wider
-    first layer the two half-lines are correlated and no closed form is given here: None.
+    The signals h+ and h- of the two half-lines pass the layers together. A layer of N units stops each of them with
+    probability 2^-N, and both with q^N, where q is the probability that one unit is off for both:
+
+    - first layer: a unit is on for one sign and off for the other, so it never stops both;
+    - second layer: h+ and h- come out of different units, so the two events are independent, and q = 1/4;
+    - behind: both sums grow with each weight, since h+ and h- are not negative, so the two events are associated
+      (Esary, Proschan, Walkup 1967) and 1/4 ≤ q; and q ≤ 1/2, the probability that a unit is off for one of them.
+
+    What follows grows with each q, because P(A and B) ≥ P(A) + P(B) - 1: the extremes of q give the bounds. They are
+    equal for at most two hidden layers and for a first layer of one unit, which lets exactly one half-line pass.
+
+    Args:
+        widths: units of each hidden layer, input to output.
     """
-    return 1 - _survives(widths[1:]) if widths[0] == 1 else None
+    return Bounds(*(_dead_on_both(widths, q) for q in (0.25, 0.5)))
+
+
+def _dead_on_both(widths: Sequence[int], q: float) -> float:
+    """The probability if a unit of the third layer, and of each behind it, is off for both signals with `q`.
+
+    From the last layer to the first: `both` is the probability that two signals that reach a layer alive are stopped
+    from there on, and `born_dead_on_half_line` of the layers behind is that of one signal. Every term is positive, so
+    that small probabilities keep their digits.
+    """
+    both = 0.0
+    for at in reversed(range(len(widths))):
+        one_stops = 2.0 ** -float(widths[at])
+        both_stop = {0: 0.0, 1: 0.25 ** widths[at]}.get(at, q ** widths[at])
+        behind = born_dead_on_half_line(widths[at + 1 :])
+        both = both_stop + 2 * (one_stops - both_stop) * behind + (1 - 2 * one_stops + both_stop) * both
+    return both
