@@ -1,11 +1,15 @@
 """Figures read: one panel per case, zeros told apart, same table same bytes, small tables too."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
 from matplotlib.figure import Figure
 
-from deadrelu import collapse_figures, signal_figures, training_figures
+from deadrelu import collapse_figures, drawings, page, signal_figures, training_figures
 from deadrelu.labels import Panel
 
 PANELS = {
@@ -163,14 +167,20 @@ def test_rate_by_tolerance_draws_notebook_lines(tolerance: float) -> None:
     assert "notebook: 0.956" in [text.get_text() for text in figure.axes[0].texts]
 
 
-def test_same_table_same_bytes(tmp_path_factory: pytest.TempPathFactory) -> None:
-    from deadrelu import page
-
-    folder = tmp_path_factory.mktemp("png")
-    html = []
+def test_same_table_same_bytes(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
-        drawn = signal_figures.activation_violins(*sample(list(PANELS)), PANELS)
-        html.append(page.figure(drawn, folder / name, alt='less < "more"', caption="c"))
-    assert (folder / "a.png").read_bytes() == (folder / "b.png").read_bytes()
-    assert html[0] == html[1]
-    assert 'alt="less &lt; &quot;more&quot;"' in html[0]
+        page.save(signal_figures.activation_violins(*sample(list(PANELS)), PANELS), tmp_path / name)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_page_holds_its_images(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"image")
+    html = page.figure("a", alt='less < "more"', caption="c & d")
+    assert 'alt="less &lt; &quot;more&quot;"' in html
+    assert "<figcaption>c &amp; d</figcaption>" in html
+    assert '<img src="data:image/png;base64,aW1hZ2U="' in page.with_images(html, tmp_path)
+
+
+def test_notebook_shows_every_figure_that_is_drawn() -> None:
+    shown = re.findall(r'show\(\\n",\s+"\s+\\"(\w+)\\"', (ROOT / "reports" / "report.ipynb").read_text())
+    assert tuple(shown) == drawings.FIGURES

@@ -58,6 +58,16 @@ def narrow_networks(cases: Mapping[str, CollapseCase]) -> dict[str, str]:
     return {key: name if list(names.values()).count(name) == 1 else f"{name}: {key}" for key, name in names.items()}
 
 
+def events(tolerance: float) -> dict[str, str]:
+    """What the events of `summaries.collapse_rates` are called."""
+    return {
+        "constant": f"constant within {tolerance:g}",
+        "probes_equal": "equal at the 5 probes",
+        "dead": "exactly constant",
+        "born_dead": "exactly constant, untrained",
+    }
+
+
 def architecture(case: CollapseCase) -> str:
     """'10 hidden layers of width 1, 9 × 2; Glorot uniform, no biases; Adam (0.001), mean squared error'."""
     runs: list[tuple[int, int]] = []

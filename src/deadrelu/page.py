@@ -2,7 +2,7 @@
 
 import base64
 import html
-import io
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,21 +20,31 @@ TEMPLATES = Path(__file__).parent
 """Holds `report_template/`."""
 
 
-def figure(drawn: "Figure", path: Path, *, alt: str, caption: str) -> str:
-    """Save a figure as PNG and return it as HTML with its image inside.
+def save(drawn: "Figure", path: Path) -> None:
+    """Save a figure as PNG; its bytes depend on the figure alone."""
+    drawn.savefig(path, format="png", metadata={"Software": None})  # no matplotlib version in the file
+
+
+def figure(name: str, *, alt: str, caption: str) -> str:
+    """A saved figure as HTML, until `with_images` puts the image itself there.
 
     Args:
-        drawn: the figure.
-        path: where the PNG goes; its bytes depend on the figure alone.
+        name: of the file, without its ending.
         alt: what the figure shows, for those who cannot see it.
         caption: text below; stands alone.
     """
-    png = io.BytesIO()
-    drawn.savefig(png, format="png", metadata={"Software": None})  # no matplotlib version in the file
-    path.write_bytes(png.getvalue())
-    source = f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"
-    image = f'<img src="{source}" alt="{html.escape(alt, quote=True)}">'
+    image = f'<img src="{name}.png" alt="{html.escape(alt, quote=True)}">'
     return f"<figure>{image}<figcaption>{html.escape(caption)}</figcaption></figure>"
+
+
+def with_images(page: str, folder: Path) -> str:
+    """Put the PNG files that a page names into it, so that it stands alone."""
+
+    def embedded(match: re.Match[str]) -> str:
+        content = base64.b64encode((folder / match[1]).read_bytes()).decode()
+        return f'<img src="data:image/png;base64,{content}"'
+
+    return re.sub(r'<img src="(\w+\.png)"', embedded, page)
 
 
 def table(frame: pd.DataFrame, *, caption: str) -> str:

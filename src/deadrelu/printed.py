@@ -16,6 +16,12 @@ LU_AT_LEAST = 0.9
 """Lu et al. (arXiv:1903.06733): "more than 90 %" for 10 ReLU layers of width 2, on |x|."""
 
 
+def notebook_rates(params: Params) -> dict[str, float]:
+    """The notebook's rate of each case of `collapse` that has one."""
+    rates = {key: notebook_rate(params, key) for key in params.collapse.cases}
+    return {key: rate for key, rate in rates.items() if rate is not None}
+
+
 def notebook_rate(params: Params, key: str) -> float | None:
     """The notebook's rate for a case of `collapse`, if network, data and training are the notebook's."""
     target, collapse = params.data.target, params.collapse

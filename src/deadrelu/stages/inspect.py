@@ -69,9 +69,9 @@ def main(
         hashes = {f"{name}_sha256": _sha256(path) for name, path in hashed.items() if path}
         made_by = tables.provenance({"first": first, **options, **hashes})
         tables.write(scratch / MADE[0], found.table, tables.LAYERS, made_by)
+        page.save(signal_figures.layer_by_layer(found.table), scratch / MADE[1])
         figure = page.figure(
-            signal_figures.layer_by_layer(found.table),
-            scratch / MADE[1],
+            "layers",
             alt="Four charts by layer: quantiles of activations, standard deviation over inputs, rms of the gradient, "
             "and shares of zeros, saturated outputs and dead units",
             caption="From the first layer to the last. Activations: the middle half (thick), 98 % (thin), median. "
@@ -80,7 +80,7 @@ def main(
         table = page.table(shown, caption="Each layer over all inputs; layers.parquet has every column.")
         about = f"{_about(found, training)} {READING}"
         html = page.document(f"Signals of {model.name}", [figure, table], [*found.sentences, about])
-        (scratch / MADE[2]).write_text(html, encoding="utf-8")
+        (scratch / MADE[2]).write_text(page.with_images(html, scratch), encoding="utf-8")
         for name in MADE:
             files.put(scratch / name, folder / name, scratch)
     _print(shown, found, training)

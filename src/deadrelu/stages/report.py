@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from deadrelu import files, metrics, mnist, page, summaries, tables
+from deadrelu import drawings, files, metrics, mnist, page, summaries, tables
 from deadrelu.errors import InputError
 from deadrelu.params import Params
 
@@ -23,30 +23,33 @@ def main(params: Params) -> None:
     page.check_notebook(NOTEBOOK)
     for name in MADE:
         files.check_place(FOLDER / name, folder="." not in name)
-    source = _mnist_source()
-    images = len(mnist.read_test_set(Path("data/mnist"))[0])
-    summary = _signals(params)
-    batches, epochs = _training(params)
-    of_epochs = summaries.epochs_over_trials(epochs)
-    trials = _trials(params)
-    rates = summaries.collapse_rates(trials, params)
-    small_tables = {
-        "data": pd.DataFrame({"mnist_source": [source], "test_images": [images]}),
-        "signals": summary,
-        "signal_ratios": summaries.signal_ratios(summary),
-        "loss_curves": summaries.loss_curves(batches),
-        "epochs": of_epochs,
-        "collapse_rates": rates,
-        "rate_by_tolerance": summaries.rate_by_tolerance(trials),
-        "half_lines": summaries.half_lines(trials, params.collapse.tolerance),
-    }
-    with files.scratch_folder(FOLDER) as scratch:
+    with drawings.side_by_side() as draw, files.scratch_folder(FOLDER) as scratch:
+        source = _mnist_source()
+        images = len(mnist.read_test_set(Path("data/mnist"))[0])
+        summary = _signals(params)
+        batches, epochs = _training(params)
+        of_epochs = summaries.epochs_over_trials(epochs)
+        trials = _trials(params)
+        rates = summaries.collapse_rates(trials, params)
+        small_tables = {
+            "data": pd.DataFrame({"mnist_source": [source], "test_images": [images]}),
+            "signals": summary,
+            "signal_ratios": summaries.signal_ratios(summary),
+            "loss_curves": summaries.loss_curves(batches),
+            "epochs": of_epochs,
+            "collapse_rates": rates,
+            "rate_by_tolerance": summaries.rate_by_tolerance(trials),
+            "half_lines": summaries.half_lines(trials, params.collapse.tolerance),
+        }
         for folder in ("figures", "tables"):
             (scratch / folder).mkdir()
+        drawn = draw(params, small_tables, ACTIVATIONS, scratch / "figures")
         for name, frame in small_tables.items():
             frame.to_csv(scratch / "tables" / f"{name}.csv", index=False, float_format="%.6g", lineterminator="\n")
-        paths = {"tables_folder": scratch / "tables", "figures_folder": scratch / "figures"}
-        html = page.run_notebook(NOTEBOOK, {**paths, "activations_folder": ACTIVATIONS}, scratch)
+        html = page.run_notebook(NOTEBOOK, {"tables_folder": scratch / "tables"}, scratch)
+        for figure in drawn:
+            figure.result()
+        html = page.with_images(html, scratch / "figures")
         (scratch / "report.html").write_text(html, encoding="utf-8")
         measured = metrics.collect(source, images, summary, of_epochs, rates)
         (scratch / "metrics.json").write_text(metrics.to_json(measured), encoding="utf-8")
