@@ -42,9 +42,9 @@ def with_images(page: str, folder: Path) -> str:
 
     def embedded(match: re.Match[str]) -> str:
         content = base64.b64encode((folder / match[1]).read_bytes()).decode()
-        return f'<img src="data:image/png;base64,{content}"'
+        return f'src="data:image/png;base64,{content}"'
 
-    return re.sub(r'<img src="(\w+\.png)"', embedded, page)
+    return re.sub(r'\bsrc="(\w+\.png)"', embedded, page)  # nbconvert sorts the attributes
 
 
 def table(frame: pd.DataFrame, *, caption: str) -> str:
