@@ -121,6 +121,13 @@ def test_notebook_number_stands_beside_its_own_settings_only(
     assert printed.notebook_rate(other, "relu") is None
 
 
+def test_notebook_number_is_for_its_function_only(settings: params.Params) -> None:
+    target = settings.data.target.model_copy(update={"function": "abs_x"})
+    other = settings.model_copy(update={"data": settings.data.model_copy(update={"target": target})})
+    assert printed.notebook_rates(settings) == {"relu": 0.956, "leaky_relu": 0.192}
+    assert printed.notebook_rates(other) == {}
+
+
 def rate_row(count: int, trials: int, **more: float) -> pd.Series:
     values: dict[str, object] = {"trials": trials, "count": count, "notebook": np.nan, "theory": np.nan}
     return pd.Series(values | dict(wilson(count, trials)._asdict()) | more)

@@ -35,7 +35,7 @@ def main(
 
 @app.command()
 def data(which: Annotated[Literal["mnist", "target"], typer.Argument(help="Which data set.")]) -> None:
-    """Fetch the MNIST digits, or sample x sin x.
+    """Fetch the MNIST digits, or sample the target function.
 
     `mnist` takes the official files from the folder in MNIST_DIR, your cache, or a public mirror, and writes
     data/mnist/. `target` writes the training points of the narrow networks to data/target/.

@@ -14,6 +14,12 @@ ACTIVATIONS = {
     "tanh": "tanh",
     "sigmoid": "sigmoid",
 }
+FUNCTIONS = {
+    "x_sin_x": "x sin x",
+    "abs_x": "|x|",
+    "x_sin_5x": "x sin 5x",
+    "step_sin_5x": "1 for x > 0, else 0, + 0.2 sin 5x",
+}
 OPTIMIZERS = {"adam": "Adam", "sgd": "SGD"}
 
 

@@ -96,7 +96,7 @@ class MnistParams(Group):
 
 
 class TargetParams(Group):
-    function: Literal["x_sin_x"]
+    function: Literal["x_sin_x", "abs_x", "x_sin_5x", "step_sin_5x"]
     low: Real
     high: Real
     points: int = Field(ge=1, le=1_000_000)

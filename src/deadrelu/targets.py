@@ -9,7 +9,13 @@ from deadrelu.streams import TARGET, stream
 
 Array = npt.NDArray[np.float64]
 
-FUNCTIONS: dict[str, Callable[[Array], Array]] = {"x_sin_x": lambda x: x * np.sin(x)}
+FUNCTIONS: dict[str, Callable[[Array], Array]] = {
+    "x_sin_x": lambda x: x * np.sin(x),  # the notebook's, on [-sqrt 7, sqrt 7]
+    # Those of Lu et al. (arXiv:1903.06733), on [-sqrt 3, sqrt 3]:
+    "abs_x": np.abs,
+    "x_sin_5x": lambda x: x * np.sin(5 * x),
+    "step_sin_5x": lambda x: (x > 0) + 0.2 * np.sin(5 * x),
+}
 """By the names used in `params.yaml`."""
 
 
