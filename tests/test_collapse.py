@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import binomtest
 
 from deadrelu import collapse
 from deadrelu.intervals import wilson
@@ -33,8 +33,13 @@ def test_diverged_network_has_not_collapsed() -> None:
 
 
 @pytest.mark.parametrize(("count", "trials_"), [(0, 10), (7, 10), (956, 1000), (1000, 1000)])
-def test_wilson_is_its_formula(count: int, trials_: int) -> None:
-    z, p = norm.ppf(0.975), count / trials_
-    centre = (p + z**2 / (2 * trials_)) / (1 + z**2 / trials_)
-    half = z / (1 + z**2 / trials_) * np.sqrt(p * (1 - p) / trials_ + z**2 / (4 * trials_**2))
-    assert wilson(count, trials_) == pytest.approx((p, centre - half, centre + half), abs=1e-12)
+def test_wilson_is_scipys(count: int, trials_: int) -> None:
+    expected = binomtest(count, trials_).proportion_ci(0.95, method="wilson")
+    assert wilson(count, trials_) == pytest.approx((count / trials_, expected.low, expected.high), abs=1e-12)
+    assert wilson(count, trials_, confidence=0.5).high < wilson(count, trials_).high or count == trials_
+
+
+@pytest.mark.parametrize(("count", "trials_"), [(-1, 10), (11, 10), (0, 0)])
+def test_wilson_of_impossible_counts(count: int, trials_: int) -> None:
+    with pytest.raises(ValueError, match="count must be"):
+        wilson(count, trials_)

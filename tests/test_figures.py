@@ -129,7 +129,7 @@ def test_layer_by_layer_of_infinities() -> None:
 
 
 def test_strength_is_forward_above_and_backward_below() -> None:
-    above, below = signal_figures.signal_strength(sample(["a"])[1], PANELS | {}).axes[::2][:2]
+    above, below = signal_figures.signal_strength(sample(["a"])[1], PANELS).axes[::2][:2]
     assert above.get_lines()[0].get_ydata().tolist() == [1, 0.5]
     assert below.get_lines()[0].get_ydata().tolist() == [1, 2]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import ks_2samp
+from scipy.stats import ks_2samp, truncnorm
 
 from deadrelu import initializers, labels, networks, params
 
@@ -115,3 +115,8 @@ def test_relu_layers_multiply_the_second_moment_by_half_n_var(settings: params.N
         factors.append(np.mean(signal**2) / start)
     error = np.std(factors) / np.sqrt(len(factors))
     assert abs(np.mean(factors) - (100 * variance / 2) ** 3) < 6 * error
+
+
+def test_deviation_of_the_cut_normal_is_scipys() -> None:
+    """Written out, because scipy.stats takes half a second to import."""
+    assert truncnorm.std(-2, 2) == initializers.CUT_STD

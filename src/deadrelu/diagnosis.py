@@ -116,7 +116,9 @@ def sentences(table: pd.DataFrame, inputs: int) -> list[str]:
     if len(stuck):
         found.append(f"Gradient of exactly 0, so that a step leaves them as they are: {_names(stuck)}.")
     some = table[
-        table["kind"].isin(["activation", "output"]) & (table["dead_units"] > 0) & (table["verdict"] != "dead")
+        table["kind"].isin(["activation", "output"])
+        & (table["dead_units"] > 0)
+        & ~table["verdict"].isin(["dead", "zero"])
     ]
     if len(some):
         worst = some.iloc[int((some["dead_units"] / some["units"]).argmax())]

@@ -1,8 +1,7 @@
 """Inspect a model: one pass over the data, one row for each layer, and sentences on what is wrong.
 
-from deadrelu.inspection import inspect
-
-print(inspect(model, x, labels))
+>>> from deadrelu.inspection import inspect
+>>> print(inspect(model, x, labels))
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -137,7 +136,7 @@ def _of_gradient(statistics: dict[str, float], tap: signals.Tap, gradient_of: st
 
 def _rms(arrays: Sequence[npt.NDArray[Any]]) -> float:
     """Root mean square over all of them; NaN for none."""
-    pieces = [array[at : at + 1000] for array in arrays for at in range(0, len(array), 1000)]
+    pieces = [array[at : at + fitting.PIECE] for array in arrays for at in range(0, len(array), fitting.PIECE)]
     values = sum(piece.size for piece in pieces)
     return float(np.sqrt(sum(np.square(p, dtype=np.float64).sum() for p in pieces) / values)) if values else np.nan
 

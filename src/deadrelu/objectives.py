@@ -35,7 +35,7 @@ def of_labels(outputs: Sequence[Output], labels: Sequence[npt.NDArray[Any]], los
     """
     if len(labels) != len(outputs):
         raise InputError(f"labels: received {len(labels)} arrays; allowed: one for each of {len(outputs)} outputs")
-    chosen = [_loss(tap, truth, loss) for tap, truth in zip(outputs, labels, strict=True)]
+    chosen = [_loss(output, truth, loss) for output, truth in zip(outputs, labels, strict=True)]
 
     def objective(predicted: list[Any], rows: slice) -> Any:
         import keras
@@ -59,12 +59,13 @@ def random_projection(seed: int) -> Named:
 
     The mean square of its gradient is that of the Jacobian's columns, in expectation over the weights.
     """
-    streams: dict[int, np.random.Generator] = {}  # one for each output: the same weights however inputs are cut
+    rngs: list[np.random.Generator] = []  # one for each output: the same weights however inputs are cut
 
     def objective(predicted: list[Any], rows: slice) -> Any:
         import keras
 
-        rngs = [streams.setdefault(k, stream(seed, PROJECTION, k)) for k in range(len(predicted))]
+        if not rngs:
+            rngs.extend(stream(seed, PROJECTION, k) for k in range(len(predicted)))
         weights = [
             rng.standard_normal(tuple(output.shape), np.float32) for rng, output in zip(rngs, predicted, strict=True)
         ]

@@ -43,7 +43,8 @@ def main(params: Params) -> None:
                     backward[k].add(g)
                     kept = _every(a, g, settings.every, batch.rows.start)
                     samples.append(kept.assign(case=key, layer=k + 1))
-            tables.write(folder / f"{key}.parquet", _in_order(samples), tables.ACTIVATIONS, made_by)
+            in_order = pd.concat(samples).sort_values("layer", kind="stable")
+            tables.write(folder / f"{key}.parquet", in_order, tables.ACTIVATIONS, made_by)
             for k in range(len(hidden)):
                 gradient = {f"gradient_{name}": value for name, value in backward[k].statistics().items()}
                 rows.append({"case": key, "layer": k + 1, **forward[k].statistics(), **gradient})
@@ -57,7 +58,3 @@ def _every(activations: signals.Float, gradients: signals.Float, every: int, fir
     image, unit = np.divmod(at, width)
     columns = {"activation": activations.ravel()[at], "gradient": gradients.ravel()[at]}
     return pd.DataFrame({"unit": unit, "sample": image + first_image, **columns})
-
-
-def _in_order(samples: list[pd.DataFrame]) -> pd.DataFrame:
-    return pd.concat(samples).sort_values("layer", kind="stable")

@@ -1,6 +1,7 @@
 """inspect: the signals of a user's own model, on the terminal and as Parquet, figure and page."""
 
 import hashlib
+import math
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -53,7 +54,7 @@ def main(
 
         keras.utils.set_random_seed(seed)  # of Dropout, which draws in training mode
         loaded = keras_files.load(model)
-        x, *y = (_fitting(array, loaded, what, first) for what, array in given.items())
+        x, *y = (_shaped(array, loaded, what, first) for what, array in given.items())
         options: dict[str, Any] = {"loss": loss, "training": training, "batch_size": batch_size, "seed": seed}
         try:
             found = inspection.inspect(loaded, x, y[0] if y else None, track=_track, **options)
@@ -105,7 +106,7 @@ def _about(found: inspection.Inspection, training: bool) -> str:
     return f"{count_of(found.inputs, 'input')}, {mode} mode; gradients are of {found.gradient_of}."
 
 
-def _fitting(given: dict[str, Any], model: Any, what: str, first: int | None) -> Any:
+def _shaped(given: dict[str, Any], model: Any, what: str, first: int | None) -> Any:
     """Arrays of a file as the model may take them: columns side by side, flat rows in the shape of an image."""
     tensors = getattr(model, what.replace("labels", "outputs"), None) or [None]
     arrays_given = {name: array[:first] for name, array in given.items()}
@@ -116,15 +117,8 @@ def _fitting(given: dict[str, Any], model: Any, what: str, first: int | None) ->
         return joined
     array = next(iter(joined.values()))
     shape = tuple(tensors[0].shape[1:]) if tensors[0] is not None else ()
-    is_flat = what == "inputs" and array.ndim == 2 and None not in shape and array.shape[1:] == (_size(shape),)
+    is_flat = what == "inputs" and array.ndim == 2 and None not in shape and array.shape[1:] == (math.prod(shape),)
     return array.reshape(-1, *shape) if is_flat else array
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size
 
 
 def _written(table: pd.DataFrame) -> pd.DataFrame:

@@ -76,8 +76,6 @@ def _signals(params: Params) -> pd.DataFrame:
     summary = tables.read(path, tables.SUMMARY)
     tables.check_made_by(path, params.of_activations())
     cases = list(params.activations.cases)
-    for case in cases:  # the notebook draws them; here a damaged one still ends in one line
-        tables.read(ACTIVATIONS / f"{case}.parquet", tables.ACTIVATIONS)
     return _in_order(summary.sort_values("layer"), cases)
 
 
