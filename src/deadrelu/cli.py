@@ -84,6 +84,18 @@ def collapse(case: Annotated[str, typer.Argument(help="A key of collapse.cases i
 
 
 @app.command()
+def safe_region() -> None:
+    """Measure how often a network is dead, over depth and width: the diagram that says how wide is safe.
+
+    Reads data/target/; writes data/safe_region/: counts of networks that are dead untrained, for every cell of the
+    grid, and trained networks of some. Deeper: dvc exp run -S safe_region.depth.high=50
+    """
+    from deadrelu.stages import safe_region
+
+    safe_region.main(params.load())
+
+
+@app.command()
 def report() -> None:
     """Draw the figures, write the metrics and the report.
 

@@ -14,13 +14,15 @@ PROBES = np.array([0.05, 0.15, 0.5, 1.0, 1.5], np.float32)
 class Spread(NamedTuple):
     """Extremes and ranges (max - min) of each network's predictions over the training inputs, shape (n,).
 
-    `range_low` and `range_high` are over x < 0 and x > 0; 0 where no input lies there.
+    With several outputs, the extremes are those of all, and a range is the largest of any: it is 0 where each output
+    is constant. `range_low` and `range_high` are over x < 0 and x > 0, 0 where no input lies there, and None where x
+    is not one-dimensional.
     """
 
     prediction_min: Float
     prediction_max: Float
-    range_low: Float
-    range_high: Float
+    range_low: Float | None
+    range_high: Float | None
     range: Float
 
 
@@ -28,17 +30,20 @@ def spread(predictions: Float, x: Float) -> Spread:
     """Measure how far each network is from a constant.
 
     Args:
-        predictions: outputs of n networks, shape (n, n_points), float32.
-        x: training inputs, shape (n_points,), float32.
+        predictions: outputs of n networks, shape (n, n_points, n_outputs), float32.
+        x: training inputs, shape (n_points, n_inputs), float32.
     """
-    smallest, largest = predictions.min(axis=1), predictions.max(axis=1)
-    return Spread(smallest, largest, _range(predictions[:, x < 0]), _range(predictions[:, x > 0]), largest - smallest)
+    smallest, largest = predictions.min(axis=(1, 2)), predictions.max(axis=(1, 2))
+    low = high = None
+    if x.shape[1] == 1:
+        low, high = _range(predictions[:, x[:, 0] < 0]), _range(predictions[:, x[:, 0] > 0])
+    return Spread(smallest, largest, low, high, _range(predictions))
 
 
 def _range(predictions: Float) -> Float:
     if predictions.shape[1] == 0:
         return np.zeros(len(predictions), np.float32)
-    spread: Float = np.ptp(predictions, axis=1)
+    spread: Float = np.ptp(predictions, axis=1).max(axis=1)
     return spread
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -10,57 +11,130 @@ from matplotlib.figure import Figure
 
 from deadrelu.style import INK, MUTED, PALETTE, STYLE
 
+BLUE, ORANGE = PALETTE[:2]
 
-def collapse_rates(rates: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
-    """Draw one row per case and event: the rate with its interval, beside the notebook's number and theory's.
+
+def collapse_rates(rates: pd.DataFrame, rows: list[str], in_print: str, source: str) -> Figure:
+    """Draw a row for each rate with its interval, beside the number in print and theory's.
 
     Args:
-        rates: columns case, event, rate, low, high, and notebook and theory (NaN where there is none).
-        labels: name of each case.
+        rates: columns rate, low, high, theory_low, theory_high, and `in_print` (NaN where there is none).
+        rows: what each row is called.
+        in_print: name of that column.
+        source: of the numbers in print.
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 1.1 + 0.42 * len(rates)), layout="constrained")
         ax = figure.subplots()
         at = np.arange(len(rates))
-        ax.hlines(at, rates["low"], rates["high"], color="#0072b2", linewidth=3)
-        ax.plot(rates["rate"], at, "o", color="#0072b2", label="measured, 95 % Wilson interval")
-        ax.plot(rates["theory"], at, "|", color=INK, markersize=18, markeredgewidth=2, label="theory, exact")
-        ax.plot(
-            rates["notebook"], at, "D", color="#d55e00", markerfacecolor="none", markersize=9, label="2019 notebook"
-        )
-        names = [f"{labels[case]}: {event}" for case, event in zip(rates["case"], rates["event"], strict=True)]
-        ax.set_yticks(at, names)
+        exact = rates["theory_low"] == rates["theory_high"]
+        bounds = {"color": MUTED, "alpha": 0.35, "linewidth": 11, "label": "theory, bounds"}
+        if not exact.all() and rates["theory_low"].notna().any():
+            ax.hlines(at[~exact], rates["theory_low"][~exact], rates["theory_high"][~exact], **bounds)
+        ax.hlines(at, rates["low"], rates["high"], color=BLUE, linewidth=3)
+        ax.plot(rates["rate"], at, "o", color=BLUE, label="measured, 95 % Wilson interval")
+        if exact.any():
+            theory = {"color": INK, "markersize": 18, "markeredgewidth": 2, "label": "theory, exact"}
+            ax.plot(rates["theory_low"][exact], at[exact], "|", **theory)
+        open_diamond: dict[str, Any] = {"color": ORANGE, "markerfacecolor": "none", "markersize": 9}
+        ax.plot(rates[in_print], at, "D", **open_diamond, label=source)
+        ax.set_yticks(at, rows)
         ax.set(xlim=(-0.02, 1.02), ylim=(len(rates) - 0.5, -0.5), xlabel="share of trials")
-        figure.legend(loc="outside upper right", ncols=3, frameon=False, fontsize=9)
+        figure.legend(loc="outside upper right", ncols=4, frameon=False, fontsize=9)
     return figure
 
 
 def rate_by_tolerance(
-    curve: pd.DataFrame, labels: Mapping[str, str], notebook: Mapping[str, float], tolerance: float
+    curve: pd.DataFrame,
+    labels: Mapping[str, str],
+    criteria: Mapping[str, str],
+    notebook: Mapping[str, float],
+    tolerance: float,
 ) -> Figure:
-    """Draw the collapse rate against the criterion: how far predictions may differ in a "constant" network.
+    """Draw the collapse rate against the tolerance, a panel for each place where predictions are compared.
 
     Args:
-        curve: columns case, tolerance, rate, low, high.
+        curve: columns case, criterion, tolerance, rate, low, high.
         labels: name of each case.
+        criteria: name of each place.
         notebook: the rate the notebook printed, for the cases that are the notebook's.
         tolerance: the one used elsewhere in the report; a vertical line.
     """
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9, 4.6), layout="constrained")
-        ax = figure.subplots()
-        for (case, label), colour in zip(labels.items(), itertools.cycle(PALETTE[1::-1] + PALETTE[2:]), strict=False):
-            rows = curve[curve["case"] == case]
-            ax.fill_between(rows["tolerance"], rows["low"], rows["high"], color=colour, alpha=0.25, linewidth=0)
-            ax.plot(rows["tolerance"], rows["rate"], color=colour, label=label)
+        figure = Figure(figsize=(9, 5.6), layout="constrained")
+        axes = figure.subplots(2, -(-len(criteria) // 2), sharex=True, sharey=True)
+        colours = dict(zip(labels, itertools.cycle(PALETTE[1::-1] + PALETTE[2:]), strict=False))
+        for ax, (criterion, place) in zip(axes.flat, criteria.items(), strict=False):
+            of_criterion = curve[curve["criterion"] == criterion]
+            for case, label in labels.items():
+                rows = of_criterion[of_criterion["case"] == case]
+                ax.fill_between(
+                    rows["tolerance"], rows["low"], rows["high"], color=colours[case], alpha=0.25, linewidth=0
+                )
+                ax.plot(rows["tolerance"], rows["rate"], color=colours[case], label=label)
+                if case in notebook:
+                    ax.axhline(notebook[case], color=colours[case], linestyle=":", linewidth=1.5)
+                    at, room = (curve["tolerance"].min(), notebook[case]), (2, 4 if notebook[case] < 0.5 else -12)
+                    ax.annotate(f"notebook: {notebook[case]:g}", at, room, textcoords="offset points", fontsize=9)
+            if tolerance > 0:
+                ax.axvline(tolerance, color=MUTED, linewidth=1)
+            ax.set(title=f"on {place}", xscale="log", ylim=(-0.02, 1.05))
+        figure.supxlabel("tolerance: largest difference between predictions", fontsize=11)
+        figure.supylabel("share of trials that are constant", fontsize=11)
+        axes.flat[0].legend(loc="center left", frameon=False, fontsize=9)
+    return figure
+
+
+def loop_numbers(numbers: pd.DataFrame, labels: Mapping[str, str], notebook: Mapping[str, float]) -> Figure:
+    """Draw what the loop as printed would print, over many loops: a panel for each case.
+
+    Args:
+        numbers: columns case, criterion, number, loops, total.
+        labels: name of each case.
+        notebook: the number that the notebook has for a case; a vertical line.
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(9, 3.2), layout="constrained")
+        axes = np.atleast_1d(figure.subplots(1, len(labels), sharey=True))
+        names = {"probes_equal": "equal at the 5 probes, as printed", "constant": "constant within the tolerance"}
+        edges = np.linspace(0, 1, 21)
+        for ax, (case, label) in zip(axes, labels.items(), strict=True):
+            for shift, (criterion, name) in enumerate(names.items()):
+                rows = numbers[(numbers["case"] == case) & (numbers["criterion"] == criterion)]
+                share, _ = np.histogram(rows["number"], edges, weights=rows["loops"] / rows["total"])
+                at = (edges[:-1] + edges[1:]) / 2 + (shift - 0.5) * 0.018
+                ax.bar(at, share, 0.018, color=(ORANGE, BLUE)[shift], label=name)
             if case in notebook:
-                ax.axhline(notebook[case], color=colour, linestyle=":", linewidth=1.5)
-                at = (curve["tolerance"].min(), notebook[case])
-                ax.annotate(f"notebook: {notebook[case]:g}", at, (2, 4), textcoords="offset points", fontsize=9)
-        if tolerance > 0:
-            ax.axvline(tolerance, color=MUTED, linewidth=1)
-            ax.annotate(f"tolerance {tolerance:g}", (tolerance, 0.5), (4, 0), textcoords="offset points", fontsize=9)
-        ax.set(xscale="log", ylim=(-0.02, 1.02))
-        ax.set(xlabel="tolerance: largest difference between predictions on the interval", ylabel="share of trials")
-        ax.legend(loc="center left", frameon=False)
+                ax.axvline(notebook[case], color=INK, linestyle=":", linewidth=1.5)
+                side, room = ("right", -4) if notebook[case] > 0.5 else ("left", 4)
+                text = f"the notebook's {notebook[case]:g}"
+                ax.annotate(text, (notebook[case], 0.5), (room, 0), textcoords="offset points", ha=side, fontsize=9)
+            ax.set(title=label, xlim=(-0.02, 1.02), ylim=(0, 1.02))
+        figure.supxlabel("number that one loop prints: share of its fits that end constant", fontsize=11)
+        axes[0].set_ylabel("share of loops")
+        handles, _ = axes[0].get_legend_handles_labels()
+        figure.legend(handles, names.values(), loc="outside upper right", ncols=2, frameon=False, fontsize=9)
+    return figure
+
+
+def collapse_values(values: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
+    """Draw what collapsed networks predict, beside the mean and the median of their targets.
+
+    Args:
+        values: columns case, mean, median, q05, q25, q50, q75, q95.
+        labels: name of each case.
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(9, 1.1 + 0.42 * len(values)), layout="constrained")
+        ax = figure.subplots()
+        at = np.arange(len(values))
+        ax.hlines(at, values["q05"], values["q95"], color=MUTED, linewidth=1.5, label="constants: 5 to 95 %")
+        ax.hlines(at, values["q25"], values["q75"], color=MUTED, linewidth=6, label="25 to 75 %")
+        ax.plot(values["q50"], at, "o", color=INK, label="their median")
+        marker: dict[str, Any] = {"markersize": 18, "markeredgewidth": 2}
+        ax.plot(values["mean"], at, "|", color=BLUE, label="mean of the targets", **marker)
+        ax.plot(values["median"], at, "|", color=ORANGE, label="median of the targets", **marker)
+        ax.set_yticks(at, [labels[case] for case in values["case"]])
+        ax.set(ylim=(len(values) - 0.5, -0.5), xlabel="prediction of a collapsed network")
+        figure.legend(loc="outside upper right", ncols=5, frameon=False, fontsize=9)
     return figure

@@ -62,9 +62,10 @@ class Training:
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """Dense hidden layers of `widths`, a linear output layer, zero initial biases or none.
+    """Dense hidden layers of `widths` and a linear output layer, with biases or without.
 
-    `initialize(rng, n, fan_in, fan_out)` draws the kernels of n networks, shape (n, fan_in, fan_out), float32.
+    `initialize(rng, n, fan_in, fan_out)` draws the kernels of n networks, shape (n, fan_in, fan_out), float32. Biases
+    start at zero, or where it puts them: in one more row, shape (n, fan_in + 1, fan_out).
     """
 
     widths: tuple[int, ...]

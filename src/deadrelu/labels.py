@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from deadrelu.initializers import label as initializer_label
-from deadrelu.params import ActivationCase, CollapseCase, TrainingCase
+from deadrelu.params import ActivationCase, CollapseCase, TargetParams, TrainingCase
 
 ACTIVATIONS = {
     "relu": "ReLU",
@@ -18,8 +18,12 @@ FUNCTIONS = {
     "x_sin_x": "x sin x",
     "abs_x": "|x|",
     "x_sin_5x": "x sin 5x",
-    "step_sin_5x": "1 for x > 0, else 0, + 0.2 sin 5x",
+    "step_sin_5x": "1{x > 0} + 0.2 sin 5x",
+    "abs_sum_abs_difference": "(|x₁ + x₂|, |x₁ − x₂|)",
 }
+CRITERIA = {"interval": "the interval", "negative": "x < 0", "positive": "x > 0", "probes": "the 5 probes"}
+"""Where predictions are compared, see `rates.CRITERIA`."""
+
 OPTIMIZERS = {"adam": "Adam", "sgd": "SGD"}
 
 
@@ -53,9 +57,16 @@ def trained(cases: Mapping[str, TrainingCase]) -> dict[str, Panel]:
 
 
 def narrow_network(case: CollapseCase) -> str:
-    """'ReLU' or 'Leaky ReLU (slope 0.1)'."""
+    """'ReLU', 'Leaky ReLU (slope 0.1)', 'ReLU, fitted 50 times' or 'x sin 5x, He normal'."""
     name = ACTIVATIONS[case.activation]
-    return f"{name} (slope {case.negative_slope:g})" if case.negative_slope else name
+    name += f" (slope {case.negative_slope:g})" * bool(case.negative_slope)
+    if case.protocol == "continued":
+        return f"{name}, fitted {case.fits:,} times"
+    if not case.target:
+        return name
+    told = [FUNCTIONS[case.target.function], initializer_label(case.initializer)]
+    told += [name] * (case.activation != "relu") + ["absolute error"] * (case.loss == "mean_absolute_error")
+    return ", ".join(told)
 
 
 def narrow_networks(cases: Mapping[str, CollapseCase]) -> dict[str, str]:
@@ -88,6 +99,11 @@ def architecture(case: CollapseCase) -> str:
         f"{'zero biases' if case.biases else 'no biases'}; {OPTIMIZERS[case.optimizer.name]} "
         f"({case.optimizer.learning_rate:g}), {case.loss.replace('_', ' ')}"
     )
+
+
+def target(of: TargetParams) -> str:
+    """'x sin x on [-2.646, 2.646]'."""
+    return f"{FUNCTIONS[of.function]} on [{of.low:.3f}, {of.high:.3f}]"
 
 
 def count_of(number: int, thing: str) -> str:

@@ -1,25 +1,23 @@
 """`reports/metrics.json`: nested dictionaries of finite numbers, for `dvc metrics diff` and for `git diff`."""
 
 import json
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 
-def collect(
-    source: str, images: int, summary: pd.DataFrame, epochs: pd.DataFrame, rates: pd.DataFrame
-) -> dict[str, object]:
+def collect(source: str, images: int, numbers: Mapping[str, pd.DataFrame]) -> dict[str, object]:
     """Arrange the numbers by stage and case.
 
     Args:
         source: where the digits came from.
         images: how many test images there were.
-        summary: one row per case and layer of `activations`.
-        epochs: `summaries.epochs_over_trials`.
-        rates: `summaries.collapse_rates`.
+        numbers: the report's small tables by name: signals, epochs, collapse_rates, trained_grid.
     """
+    epochs, rates = numbers["epochs"], numbers["collapse_rates"]
     signals: dict[str, dict[str, object]] = {}
-    for row in summary.to_dict("records"):
+    for row in numbers["signals"].to_dict("records"):
         layer = {name: row[name] for name in ("std", "rms", "zero_fraction")}
         signals.setdefault(row["case"], {})[f"layer_{row['layer']}"] = layer
     last = epochs[epochs["epoch"] == epochs["epoch"].max()].set_index("case")
@@ -33,13 +31,18 @@ def collect(
             "rate": constant["rate"],
             "rate_low": constant["low"],
             "rate_high": constant["high"],
-            **{f"{name}_rate": event.loc[name, "rate"] for name in ("born_dead", "probes_equal", "dead")},
+            **{f"{name}_rate": event.loc[name, "rate"] for name in event.index if name != "constant"},
         }
+    region: dict[str, dict[str, object]] = {}
+    for row in numbers["trained_grid"].to_dict("records"):
+        cell = {"born_dead_rate": row["born_dead"], "rate": row["rate"]}
+        region.setdefault(f"width_{row['width']}", {})[f"depth_{row['depth']}"] = cell
     return {
         "data": {"mnist": {"source": source, "test_images": images}},
         "activations": signals,
         "training": training,
         "collapse": collapse,
+        "safe_region": region,
     }
 
 

@@ -85,10 +85,14 @@ class ZerosOrOnes(Group):
     name: Literal["zeros", "ones"]
 
 
-Initializer = Annotated[
-    Uniform | Normal | FanScaled | VarianceScaling | Orthogonal | Identity | Constant | ZerosOrOnes,
-    Field(discriminator="name"),
-]
+class Rai(Group):
+    """Lu et al.'s randomized asymmetric initialization (arXiv:1903.06733): of weights and biases together."""
+
+    name: Literal["rai"]
+
+
+Settings = Uniform | Normal | FanScaled | VarianceScaling | Orthogonal | Identity | Constant | ZerosOrOnes
+Initializer = Annotated[Settings, Field(discriminator="name")]
 
 
 class MnistParams(Group):
@@ -96,7 +100,7 @@ class MnistParams(Group):
 
 
 class TargetParams(Group):
-    function: Literal["x_sin_x", "abs_x", "x_sin_5x", "step_sin_5x"]
+    function: Literal["x_sin_x", "abs_x", "x_sin_5x", "step_sin_5x", "abs_sum_abs_difference"]
     low: Real
     high: Real
     points: int = Field(ge=1, le=1_000_000)
@@ -111,6 +115,13 @@ class TargetParams(Group):
 class DataParams(Group):
     mnist: MnistParams
     target: TargetParams
+
+    @field_validator("target")
+    @classmethod
+    def _of_one_input(cls, target: TargetParams) -> TargetParams:
+        if target.function == "abs_sum_abs_difference":
+            raise ValueError("a function of one input; one of two is for the target of a case of collapse")
+        return target
 
 
 class MlpParams(Group):
@@ -161,6 +172,10 @@ class TrainingParams(Group):
     cases: dict[CaseKey, TrainingCase] = Field(min_length=1)
 
 
+Trials = Annotated[int, Field(ge=1, le=10_000_000)]
+Epochs = Annotated[int, Field(ge=1, le=100_000)]
+
+
 class AdamParams(Group):
     name: Literal["adam"] = "adam"
     learning_rate: float = Field(default=0.001, gt=0)
@@ -172,15 +187,24 @@ class SgdParams(Group):
 
 
 class CollapseCase(Group):
-    """Hidden layers of these widths and a linear output; the defaults are Keras's, but for the biases."""
+    """Hidden layers of these widths and a linear output; the defaults are Keras's, but for the biases.
+
+    `trials`, `epochs` and `target`: instead of those of all cases. `protocol`: an independent trial is one `fit` of
+    a new network; a continued one is the print-out's loop, one network fitted `fits` times.
+    """
 
     activation: Literal["relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid"]
     negative_slope: float = Field(default=0.0, ge=0, lt=1)
     widths: list[Annotated[int, Field(ge=1, le=512)]] = Field(min_length=1, max_length=100)
     biases: bool = False
-    initializer: Initializer = FanScaled(name="glorot_uniform")
+    initializer: Annotated[Settings | Rai, Field(discriminator="name")] = FanScaled(name="glorot_uniform")
     optimizer: Annotated[AdamParams | SgdParams, Field(discriminator="name")] = AdamParams()
     loss: Literal["mean_squared_error", "mean_absolute_error"] = "mean_squared_error"
+    target: TargetParams | None = None
+    trials: Trials | None = None
+    epochs: Epochs | None = None
+    protocol: Literal["independent", "continued"] = "independent"
+    fits: int | None = Field(default=None, ge=1, le=100_000)
 
     @model_validator(mode="after")
     def _slope_belongs_to_leaky(self) -> Self:
@@ -188,13 +212,94 @@ class CollapseCase(Group):
             raise ValueError("negative_slope must be above 0 for leaky_relu and absent for every other activation")
         return self
 
+    @model_validator(mode="after")
+    def _rai_needs_biases(self) -> Self:
+        if self.initializer.name == "rai" and not self.biases:
+            raise ValueError("rai draws biases, too: biases must be true")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_belong_to_continued(self) -> Self:
+        if (self.protocol == "continued") != (self.fits is not None):
+            raise ValueError("fits must be given with protocol: continued and be absent with every other")
+        if self.protocol == "continued" and self.target and self.target.function == "abs_sum_abs_difference":
+            raise ValueError("protocol: continued looks at the notebook's five probes: a function of one input")
+        return self
+
 
 class CollapseParams(Group):
-    trials: int = Field(ge=1, le=10_000_000)
-    epochs: int = Field(ge=1, le=100_000)
+    trials: Trials
+    epochs: Epochs
     batch_size: int = Field(ge=1)
     tolerance: float = Field(ge=0)
     cases: dict[CaseKey, CollapseCase] = Field(min_length=1)
+
+    @property
+    def continued(self) -> list[str]:
+        """Cases that are the print-out's loop."""
+        return [key for key, case in self.cases.items() if case.protocol == "continued"]
+
+    @property
+    def own_target(self) -> list[str]:
+        """Cases of independent trials with a target of their own."""
+        return [key for key, case in self.cases.items() if case.target and key not in self.continued]
+
+    @property
+    def main(self) -> list[str]:
+        """Cases of independent trials on the target that all share: the notebook's, and those beside them."""
+        return [key for key in self.cases if key not in (*self.continued, *self.own_target)]
+
+    def trials_of(self, key: str) -> int:
+        """How many trials a case has."""
+        return self.cases[key].trials or self.trials
+
+    def epochs_of(self, key: str) -> int:
+        """How many epochs a trial (a fit of a continued one) of a case has."""
+        return self.cases[key].epochs or self.epochs
+
+
+class Span(Group):
+    """From `low` to `high`, both included."""
+
+    low: int = Field(ge=1, le=1000)
+    high: int = Field(ge=1, le=1000)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low > self.high:
+            raise ValueError("low must not be above high")
+        return self
+
+    @property
+    def values(self) -> range:
+        """All of them."""
+        return range(self.low, self.high + 1)
+
+
+Sizes = Annotated[list[Annotated[int, Field(ge=1, le=100)]], Field(min_length=1, max_length=100)]
+
+
+class TrainedGrid(Group):
+    depths: Sizes
+    widths: Sizes
+    trials: Trials
+    epochs: Epochs
+    batch_size: int = Field(ge=1)
+
+    @field_validator("depths", "widths")
+    @classmethod
+    def _ascending(cls, sizes: list[int]) -> list[int]:
+        if sizes != sorted(set(sizes)):
+            raise ValueError("sizes must ascend, each once")
+        return sizes
+
+
+class SafeRegionParams(Group):
+    initializer: Initializer
+    depth: Span
+    width: Span
+    networks: int = Field(ge=1, le=10_000_000)
+    trained: TrainedGrid
 
 
 class Params(Group):
@@ -203,6 +308,11 @@ class Params(Group):
     activations: ActivationsParams
     training: TrainingParams
     collapse: CollapseParams
+    safe_region: SafeRegionParams
+
+    def target_of(self, key: str) -> TargetParams:
+        """What the networks of a case of `collapse` are to learn."""
+        return self.collapse.cases[key].target or self.data.target
 
     def of_target(self) -> dict[str, object]:
         """What the training points depend on."""
@@ -218,8 +328,21 @@ class Params(Group):
 
     def of_collapse(self, key: str) -> dict[str, object]:
         """What the table of one case of `collapse` depends on: not the other cases, not the tolerance."""
-        shared = self.collapse.model_dump(include={"trials", "epochs", "batch_size"})
+        shared = {
+            "trials": self.collapse.trials_of(key),
+            "epochs": self.collapse.epochs_of(key),
+            "batch_size": self.collapse.batch_size,
+            "target": self.target_of(key).model_dump(),
+        }
         return {"seed": self.seed, **shared, "case": self.collapse.cases[key].model_dump()}
+
+    def of_safe_region(self) -> dict[str, object]:
+        """What the tables of `safe_region` depend on."""
+        return {
+            "seed": self.seed,
+            "safe_region": self.safe_region.model_dump(),
+            "target": self.data.target.model_dump(),
+        }
 
 
 def load(path: Path = Path("params.yaml")) -> Params:

@@ -53,13 +53,12 @@ def _forward_matrices(architecture: Architecture, weights: Any, points: Any) -> 
 
     signal, hidden, at = points, points, 0
     for depth, (fan_in, fan_out) in enumerate(architecture.layers, start=1):
+        hidden = signal
+        if architecture.biases:  # the last row of a kernel, for an input of 1; added apart, XLA may fail to compile it
+            signal, fan_in = tf.pad(signal, ((0, 0), (0, 0), (0, 1)), constant_values=1.0), fan_in + 1
         kernel = tf.reshape(weights[at : at + fan_in * fan_out], (fan_in, fan_out, -1))
         at += fan_in * fan_out
         z = tf.matmul(signal, tf.transpose(kernel, (2, 0, 1)))
-        if architecture.biases:
-            z += tf.transpose(weights[at : at + fan_out])[:, None, :]
-            at += fan_out
-        hidden = signal
         signal = z if depth == len(architecture.layers) else _activate(architecture, z)
     return signal, hidden
 
@@ -152,7 +151,7 @@ def train_epoch(architecture: Architecture, training: Training, n_points: int) -
             return _summed_gradient_written_out(architecture, training.loss, *arguments)
         return _summed_gradient_matrices(architecture, training.loss, batch, *arguments)
 
-    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
     def epoch(state: list[Any], x: Any, y: Any, order: Any, rates: Any) -> tuple[list[Any], Any]:
         def step(i: Any, state: list[Any], loss: Any) -> tuple[Any, list[Any], Any]:
             count = tf.minimum(batch, n_points - i * batch)
@@ -195,24 +194,24 @@ def _forward(architecture: Architecture, weights: Any, x: Any) -> tuple[list[Any
 
 
 @lru_cache(maxsize=8)
-def predictions(architecture: Architecture) -> Callable[..., Any]:
+def predictions(architecture: Architecture, n_points: int) -> Callable[..., Any]:
     """Compile predictions.
 
     Returns:
-        A function of weights, shape (n_weights, LANES), and x, shape (n_points, n_inputs), to outputs, shape
-        (LANES, n_points, n_outputs).
+        A function of weights, shape (n_weights, LANES), and x, shape (n_points, n_inputs), both tensors, to outputs,
+        shape (LANES, n_points, n_outputs).
     """
     import tensorflow as tf
 
-    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
     def outputs(weights: Any, x: Any) -> Any:
         return tf.transpose(tf.stack(_forward(architecture, weights, x)[0]), (2, 1, 0))
 
-    return outputs  # type: ignore[no-any-return]
+    return outputs.get_concrete_function(*_at_points(architecture, n_points))  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=8)
-def awake(architecture: Architecture) -> Callable[..., Any]:
+def awake(architecture: Architecture, n_points: int) -> Callable[..., Any]:
     """Compile the question whether any unit of the last hidden layer is other than 0 at any point.
 
     Returns:
@@ -220,8 +219,15 @@ def awake(architecture: Architecture) -> Callable[..., Any]:
     """
     import tensorflow as tf
 
-    @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+    @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
     def any_unit(weights: Any, x: Any) -> Any:
         return tf.reduce_any(tf.stack(_forward(architecture, weights, x)[1]) != 0, axis=(0, 1))
 
-    return any_unit  # type: ignore[no-any-return]
+    return any_unit.get_concrete_function(*_at_points(architecture, n_points))  # type: ignore[no-any-return]
+
+
+def _at_points(architecture: Architecture, n_points: int) -> tuple[Any, Any]:
+    """Signature of a function of weights and inputs."""
+    import tensorflow as tf
+
+    return tf.TensorSpec((architecture.n_weights, LANES)), tf.TensorSpec((n_points, architecture.sizes[0]))

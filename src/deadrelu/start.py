@@ -12,8 +12,11 @@ XLA_FLAGS = (
 """None of them relaxes arithmetic: NaN and infinity mean what they mean."""
 
 
-def tensorflow() -> None:
+def tensorflow(*, keras: bool = True) -> None:
     """Import TensorFlow and run a first operation; show what it writes to stderr only if that fails.
+
+    Args:
+        keras: TensorFlow imports Keras along, which takes more than a second; without, Keras waits for its own import.
 
     Its log level does not silence the notes on oneDNN and on absent GPU drivers, and turning oneDNN off would
     change the arithmetic: so the file descriptor is redirected for this moment.
@@ -22,6 +25,9 @@ def tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if "tensorflow" not in sys.modules and XLA_FLAGS not in os.environ.get("XLA_FLAGS", ""):
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {XLA_FLAGS}".strip()  # read once, at import
+    legacy = os.environ.get("TF_USE_LEGACY_KERAS")
+    if not keras:  # asked for its old Keras, which is not installed, TensorFlow goes on without any
+        os.environ["TF_USE_LEGACY_KERAS"] = "1"
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as log:
@@ -37,3 +43,5 @@ def tensorflow() -> None:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+            if legacy is None:
+                os.environ.pop("TF_USE_LEGACY_KERAS", None)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-TARGET, LAYERS, WEIGHTS, ORDER, PROJECTION, DROPOUT, EXAMPLES = range(7)
+TARGET, LAYERS, WEIGHTS, ORDER, PROJECTION, DROPOUT, EXAMPLES, SAFE_REGION = range(8)
 """First part of a key: training points, seeds of Keras layers, initial weights, order of the points, weights of the
-outputs where there is no loss, dropout, which examples."""
+outputs where there is no loss, dropout, which examples, kernels of the safe region."""
 
 
 def stream(seed: int, *key: int) -> np.random.Generator:

@@ -1,14 +1,9 @@
-"""From the tables of the stages to the small tables of the report: one row per number that it shows."""
+"""From the tables of `activations` and `training` to the report's small tables: one row per number that it shows."""
 
 import numpy as np
 import pandas as pd
 
-from deadrelu import collapse, printed, theory
-from deadrelu.intervals import wilson
 from deadrelu.layer_stats import factor, verdict
-from deadrelu.params import CollapseCase, FanScaled, Normal, Params, TargetParams, Uniform, VarianceScaling
-
-TOLERANCES = np.logspace(-8, 0, 81)
 
 
 def signal_ratios(summary: pd.DataFrame) -> pd.DataFrame:
@@ -83,87 +78,3 @@ def _over_trials(frame: pd.DataFrame, keys: list[str], values: list[str]) -> pd.
         of_trials = groups[value]
         columns |= {value: of_trials.median(), f"{value}_low": of_trials.min(), f"{value}_high": of_trials.max()}
     return pd.DataFrame(columns).reset_index()
-
-
-def collapse_rates(trials: dict[str, pd.DataFrame], params: Params) -> pd.DataFrame:
-    """How often each event happened, for each case.
-
-    Args:
-        trials: one row per trial, the table of each case.
-        params: the settings that made them.
-
-    Returns:
-        Columns case, event, trials, count, rate, low, high (95 % Wilson), notebook, theory (NaN: none).
-        Events: constant (within the tolerance on the training interval), probes_equal, dead, born_dead.
-    """
-    rows = []
-    for key, frame in trials.items():
-        notebook = printed.notebook_rate(params, key)
-        events = {
-            "constant": (collapse.collapsed(frame["range"].to_numpy(), params.collapse.tolerance), notebook, None),
-            "probes_equal": (frame["probes_equal"].to_numpy(), notebook, None),
-            "dead": (frame["dead"].to_numpy(), None, None),
-            "born_dead": (
-                frame["born_dead"].to_numpy(),
-                None,
-                _born_dead(params.collapse.cases[key], params.data.target),
-            ),
-        }
-        for event, (happened, in_print, exact) in events.items():
-            count = int(happened.sum())
-            row = {"case": key, "event": event, "trials": len(frame), "count": count}
-            rows.append(row | wilson(count, len(frame))._asdict() | {"notebook": in_print, "theory": exact})
-    return pd.DataFrame(rows).astype({"notebook": float, "theory": float})
-
-
-def _born_dead(case: CollapseCase, target: TargetParams) -> float | None:
-    """The closed form, where its assumptions hold: ReLU, no biases, weights symmetric and continuous."""
-    initializer = case.initializer
-    symmetric = (
-        isinstance(initializer, FanScaled | VarianceScaling)
-        or (isinstance(initializer, Normal) and initializer.mean == 0)
-        or (isinstance(initializer, Uniform) and initializer.minval == -initializer.maxval)
-    )
-    if case.activation != "relu" or case.biases or not symmetric or target.points < 100:
-        return None  # few points may all have one sign
-    if target.low < 0 < target.high:
-        low, high = theory.born_dead_on_interval(case.widths)
-        return low if low == high else None
-    return theory.born_dead_on_half_line(case.widths)
-
-
-def rate_by_tolerance(trials: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Collapse rate of each case under every tolerance of `TOLERANCES`.
-
-    Returns:
-        Columns case, tolerance, trials, count, rate, low, high (95 % Wilson).
-    """
-    rows = []
-    for key, frame in trials.items():
-        ranges = frame["range"].to_numpy()
-        for tolerance in TOLERANCES:
-            count = int(collapse.collapsed(ranges, tolerance).sum())
-            row = {"case": key, "tolerance": tolerance, "trials": len(frame), "count": count}
-            rows.append(row | wilson(count, len(frame))._asdict())
-    return pd.DataFrame(rows)
-
-
-def half_lines(trials: dict[str, pd.DataFrame], tolerance: float) -> pd.DataFrame:
-    """How far the notebook's probes, all positive, stand for the whole interval.
-
-    Returns:
-        Columns case, trials; probes_only: trials with exactly equal probes that are not constant on the interval;
-        positive_only, negative_only: constant within the tolerance on that half-line alone.
-    """
-    rows = []
-    for key, frame in trials.items():
-        constant, low, high = (
-            collapse.collapsed(frame[name].to_numpy(), tolerance) for name in ("range", "range_low", "range_high")
-        )
-        counts = {
-            "probes_only": np.sum(frame["probes_equal"] & ~constant),
-            "positive_only": np.sum(high & ~low),
-            "negative_only": np.sum(low & ~high),
-        }
-        rows.append({"case": key, "trials": len(frame)} | counts)
-    return pd.DataFrame(rows)

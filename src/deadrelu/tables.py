@@ -16,8 +16,8 @@ from deadrelu.errors import InputError
 PACKAGES = ("deadrelu", "tensorflow", "keras", "numpy", "pandas", "pyarrow")
 
 
-def _columns(names: str, kind: pa.DataType) -> list[pa.Field]:
-    return [pa.field(name, kind, nullable=False) for name in names.split()]
+def _columns(names: str, kind: pa.DataType, *, nullable: bool = False) -> list[pa.Field]:
+    return [pa.field(name, kind, nullable=nullable) for name in names.split()]
 
 
 STATISTICS = "mean std rms input_std zero_fraction dead_units saturated_fraction q01 q25 q50 q75 q99"
@@ -55,15 +55,32 @@ LAYERS = pa.schema(
         *_columns("verdict", pa.string()),
     ]
 )
-COLLAPSE = pa.schema(
+COLLAPSE = pa.schema(  # half-lines and probes are null where there is more than one input
     [
         *_columns("trial", pa.int64()),
-        *_columns("born_dead_low born_dead_high born_dead dead", pa.bool_()),
-        *_columns("prediction_min prediction_max range_low range_high range", pa.float32()),
-        *_columns("probe_1 probe_2 probe_3 probe_4 probe_5", pa.float32()),
-        *_columns("probes_equal", pa.bool_()),
+        *_columns("born_dead_low born_dead_high", pa.bool_(), nullable=True),
+        *_columns("born_dead dead", pa.bool_()),
+        *_columns("prediction_min prediction_max", pa.float32()),
+        *_columns("range_low range_high", pa.float32(), nullable=True),
+        *_columns("range", pa.float32()),
+        *_columns("probe_1 probe_2 probe_3 probe_4 probe_5", pa.float32(), nullable=True),
+        *_columns("probes_equal", pa.bool_(), nullable=True),
         *_columns("loss_initial loss_final", pa.float32()),
         pa.field("loss", pa.list_(pa.field("element", pa.float32(), nullable=False)), nullable=False),
+    ]
+)
+FITS = pa.schema([*_columns("trial fit", pa.int64()), *_columns("range probe_range", pa.float32())])
+"""Of a continued trial, after each fit: the range over the training inputs, and over the probes."""
+
+BORN_DEAD = pa.schema(
+    [*_columns("depth width", pa.int32()), *_columns("networks born_dead_low born_dead_high born_dead", pa.int64())]
+)
+TRAINED_GRID = pa.schema(
+    [
+        *_columns("depth width", pa.int32()),
+        *_columns("trial", pa.int64()),
+        *_columns("born_dead", pa.bool_()),
+        *_columns("range", pa.float32()),
     ]
 )
 
@@ -89,14 +106,23 @@ def check_made_by(path: Path, params: dict[str, object]) -> None:
 
 
 def write(path: Path, columns: pd.DataFrame | dict[str, object], schema: pa.Schema, made_by: dict[str, object]) -> None:
-    """Write a table into a folder that is being filled (`files.new_folder` makes it appear whole or not at all)."""
+    """Write a table into a folder that is being filled (`files.new_folder` makes it appear whole or not at all).
+
+    A column that is absent, or None, is null throughout.
+    """
     schema = schema.with_metadata({"deadrelu": json.dumps(made_by, sort_keys=True)})
     # Not Table.from_pandas: it would take NaN for a missing value.
-    arrays = {
-        field.name: columns[field.name] if pa.types.is_list(field.type) else np.asarray(columns[field.name])
-        for field in schema
-    }
+    rows = len(columns[schema.names[0]])  # type: ignore[arg-type]
+    arrays = [_array(columns.get(field.name), field, rows) for field in schema]
     pq.write_table(pa.table(arrays, schema=schema), path, compression="zstd")
+
+
+def _array(column: Any, field: pa.Field, rows: int) -> pa.Array:
+    if column is None:
+        if not field.nullable:
+            raise ValueError(f"column {field.name} must be given")
+        return pa.nulls(rows, field.type)
+    return pa.array(column if pa.types.is_list(field.type) else np.asarray(column), field.type)
 
 
 def read(path: Path, schema: pa.Schema) -> pd.DataFrame:

@@ -7,9 +7,11 @@ half-line of a one-dimensional input is one input. Bounds for many inputs: Riste
 """
 
 from collections.abc import Sequence
+from math import expm1, log1p
 from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import brentq
 
 
 class Bounds(NamedTuple):
@@ -50,17 +52,49 @@ def born_dead_on_interval(widths: Sequence[int]) -> Bounds:
     return Bounds(*(_dead_on_both(widths, q) for q in (0.25, 0.5)))
 
 
+def born_dead_on_many_inputs(widths: Sequence[int]) -> Bounds:
+    """Probability that the network is 0 for every input of two or more dimensions, x and -x among them.
+
+    At most that for x and -x alone. At least: a unit behind the first layer is off for all inputs where its weights are
+    all negative, because what reaches it is not; so a layer of N units behind M stops everything with probability
+    2^-(M N) or more, independently of the other layers (compare Rister and Rubin, arXiv:2007.06192).
+
+    Args:
+        widths: units of each hidden layer, input to output.
+    """
+    sizes = np.asarray(widths, float)
+    low = -np.expm1(np.sum(np.log1p(-(2.0 ** -(sizes[:-1] * sizes[1:])))))
+    return Bounds(float(low), born_dead_on_interval(widths).high)
+
+
 def _dead_on_both(widths: Sequence[int], q: float) -> float:
     """The probability if a unit of the third layer, and of each behind it, is off for both signals with `q`.
 
     From the last layer to the first: `both` is the probability that two signals that reach a layer alive are stopped
-    from there on, and `born_dead_on_half_line` of the layers behind is that of one signal. Every term is positive, so
-    that small probabilities keep their digits.
+    from there on, and `behind` that of one signal. Every term is positive, so that small probabilities keep their
+    digits.
     """
-    both = 0.0
+    both = log_survives = 0.0
     for at in reversed(range(len(widths))):
         one_stops = 2.0 ** -float(widths[at])
         both_stop = {0: 0.0, 1: 0.25 ** widths[at]}.get(at, q ** widths[at])
-        behind = born_dead_on_half_line(widths[at + 1 :])
+        behind = -expm1(log_survives)
         both = both_stop + 2 * (one_stops - both_stop) * behind + (1 - 2 * one_stops + both_stop) * both
+        log_survives += log1p(-one_stops)
     return both
+
+
+def width_at(probability: float, depth: int) -> Bounds:
+    """The width at which `depth` equal layers are dead on the interval with this probability: a contour line.
+
+    Args:
+        probability: between 0 and 1, both excluded.
+        depth: hidden layers, two or more; one is never dead on both half-lines.
+
+    Returns:
+        Real widths, from the lower and the upper bound of the probability: wider than `high` is surely safer.
+    """
+    widths = (
+        brentq(lambda width, q=q: _dead_on_both([width] * depth, q) - probability, 1e-3, 1000) for q in (0.25, 0.5)
+    )
+    return Bounds(*widths)

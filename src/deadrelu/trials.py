@@ -1,17 +1,18 @@
 """Many small networks trained at once: `run(network, training, x, y, trials=range(1000), seed=10)`.
 
 A *trial* is one network: its own initial weights, its own shuffle of the training points every epoch. LANES trials
-go through one compiled program side by side, and each processor core has a program of its own.
+go through one compiled program side by side, and each processor core has a program of its own. `run_continued` fits
+each network again and again.
 
 The engine knows nothing of files. Trial k depends on (network, training, points, seed, k) alone.
 """
 
 import os
 from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
-from functools import lru_cache
 from threading import Event
 from typing import Any
 
@@ -20,7 +21,8 @@ import numpy.typing as npt
 
 from deadrelu import programs
 from deadrelu.experiment import SGD, Adam, Float, Network, Numbers, Trained, Training
-from deadrelu.shuffles import LANES, epoch_order, left, rights
+from deadrelu.lanes import Lanes, at_a_time
+from deadrelu.shuffles import LANES, epoch_order
 from deadrelu.streams import WEIGHTS, stream
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "mean_loss",
     "predict",
     "run",
+    "run_continued",
 ]
 
 TOGETHER = 64 * LANES
@@ -66,26 +69,74 @@ def run(
     Yields:
         Trained trials, in order.
     """
+    training, x, y = _checked(network, training, x, y)
+    span = TOGETHER if network.can_be_born_dead else LANES
+    spans = [range(max(trials.start, at), min(trials.stop, at + span)) for at in _multiples(span, trials)]
+    threads = threads or cores()
+    pending: deque[Future[Trained]] = deque()
+    with _pool(threads) as (pool, stop):
+        for part in spans:
+            numbers = np.arange(part.start, part.stop)
+            pending.append(pool.submit(_train, network, training, x, y, numbers, seed, stop))
+            if len(pending) > threads:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+
+def run_continued(
+    network: Network,
+    training: Training,
+    x: Float,
+    y: Float,
+    *,
+    trials: range,
+    seed: int,
+    fits: int,
+    threads: int | None = None,
+) -> Iterator[Trained]:
+    """Fit each network again and again, as Keras's `fit` called in a loop: weights and optimizer go on, no new start.
+
+    After the first fit, trials are where `run` leaves them. All of them are held in memory.
+
+    Args:
+        fits: how often `training.epochs` epochs are trained.
+        network, training, x, y, trials, seed, threads: as in `run`.
+
+    Yields:
+        After each fit, all trials: `initial` from before the first fit, `final` and `loss` of this one.
+    """
+    training, x, y = _checked(network, training, x, y)
+    numbers = np.arange(trials.start, trials.stop)
+    initial = draw_weights(network, seed, numbers)
+    parts = _cut(np.flatnonzero(_living(network, initial, x)), LANES)
+    lanes = [Lanes(network, training, x, y, initial[some], numbers[some], seed) for some in parts]
+    final, loss = initial.copy(), _losses_of_zero(training, y, len(numbers))
+    with _pool(threads or cores()) as (pool, stop):
+        for _ in range(fits):
+            losses = pool.map(lambda some: some.train(stop), lanes)
+            for some, lane, of_lane in zip(parts, lanes, losses, strict=True):
+                loss[some], final[some] = of_lane, lane.weights
+            yield Trained(numbers, initial, final.copy(), loss.copy())
+
+
+def _checked(network: Network, training: Training, x: Float, y: Float) -> tuple[Training, Float, Float]:
     x, y = _two_dimensional(x), _two_dimensional(y)
     if x.shape != (len(x), network.inputs) or y.shape != (len(x), network.outputs) or len(x) == 0:
         expected = f"(n >= 1, {network.inputs}) and (n, {network.outputs})"
         raise ValueError(f"x and y must have shapes {expected}, got {x.shape} and {y.shape}")
     training = replace(training, batch_size=min(training.batch_size, len(x)))
-    span = TOGETHER if network.can_be_born_dead else LANES
-    spans = [range(max(trials.start, at), min(trials.stop, at + span)) for at in _multiples(span, trials)]
-    threads = threads or cores()
     programs.train_epoch(network.architecture, training, len(x))  # traced once, before threads would each begin to
-    pending: deque[Future[Trained]] = deque()
+    return training, x, y
+
+
+@contextmanager
+def _pool(threads: int) -> Iterator[tuple[ThreadPoolExecutor, Event]]:
+    """Threads, and what tells them to stop; TensorFlow and NumPy leave Python's lock while they compute."""
     stop = Event()
-    with ThreadPoolExecutor(threads) as pool:  # TensorFlow and NumPy leave Python's lock while they compute
+    with ThreadPoolExecutor(threads) as pool:
         try:
-            for part in spans:
-                numbers = np.arange(part.start, part.stop)
-                pending.append(pool.submit(_train, network, training, x, y, numbers, seed, stop))
-                if len(pending) > threads:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
+            yield pool, stop
         finally:  # also when the caller has had enough, or Ctrl-C: no thread works on
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
@@ -98,6 +149,10 @@ def cores() -> int:
 
 def _multiples(span: int, trials: range) -> range:
     return range(trials.start // span * span, trials.stop, span) if len(trials) else range(0)
+
+
+def _cut(values: Numbers, length: int) -> list[Numbers]:
+    return [values[at : at + length] for at in range(0, len(values), length)]
 
 
 def _two_dimensional(values: Float) -> Float:
@@ -120,8 +175,9 @@ def _draw_block(network: Network, seed: int, block: int) -> Float:
     rng = stream(seed, WEIGHTS, block)
     parts: list[Float] = []
     for fan_in, fan_out in network.architecture.layers:
-        parts.append(network.initialize(rng, LANES, fan_in, fan_out).reshape(LANES, -1))
-        if network.biases:
+        drawn = network.initialize(rng, LANES, fan_in, fan_out)
+        parts.append(drawn.reshape(LANES, -1))
+        if network.biases and drawn.shape[1] == fan_in:
             parts.append(np.zeros((LANES, fan_out), np.float32))
     return np.concatenate(parts, axis=1).astype(np.float32)
 
@@ -137,8 +193,16 @@ def predict(network: Network, weights: Float, x: Float) -> Float:
     Returns:
         Shape (n, n_points, network.outputs), float32.
     """
-    program, x = programs.predictions(network.architecture), _two_dimensional(x)
-    return np.concatenate([program(lanes.T, x).numpy()[:n] for lanes, n in _by_lanes(weights)])
+    x = _two_dimensional(x)
+    return _of_each(programs.predictions(network.architecture, len(x)), weights, x)
+
+
+def _of_each(program: Callable[..., Any], weights: Float, x: Float) -> np.ndarray:
+    """What a program from `programs` finds of each network, LANES at a time."""
+    import tensorflow as tf
+
+    inputs = tf.constant(x)
+    return np.concatenate([program(tf.constant(lanes.T), inputs).numpy()[:n] for lanes, n in at_a_time(weights)])
 
 
 def mean_loss(training: Training, predictions: Float, y: Float) -> Float:
@@ -146,28 +210,21 @@ def mean_loss(training: Training, predictions: Float, y: Float) -> Float:
 
     Args:
         training: names the loss.
-        predictions: shape (n, n_points), float32.
-        y: targets, shape (n_points,), float32.
+        predictions: shape (n, n_points, n_outputs), float32.
+        y: targets, shape (n_points,) or (n_points, n_outputs), float32.
 
     Returns:
         Shape (n,), float32.
     """
-    errors = predictions - y
+    errors = predictions - _two_dimensional(y)
     squared = training.loss == "mean_squared_error"
-    loss: Float = np.mean(np.square(errors) if squared else np.abs(errors), axis=1, dtype=np.float32)
+    loss: Float = np.mean(np.square(errors) if squared else np.abs(errors), axis=(1, 2), dtype=np.float32)
     return loss
 
 
-def _by_lanes(rows: Float) -> Iterator[tuple[Float, int]]:
-    """LANES rows at a time, the last ones filled up; and how many of them count."""
-    for at in range(0, len(rows), LANES):
-        some = rows[at : at + LANES]
-        yield _fill_lanes(some), len(some)
-
-
-def _fill_lanes(rows: np.ndarray) -> np.ndarray:
-    """Repeat the first row up to LANES rows: programs are compiled for one shape, so bits do not depend on it."""
-    return np.concatenate([rows, np.repeat(rows[:1], LANES - len(rows), axis=0)])
+def _losses_of_zero(training: Training, y: Float, n: int) -> Float:
+    """What each epoch of a network that is 0 at all points has for a loss, shape (n, epochs)."""
+    return np.full((n, training.epochs), mean_loss(training, np.zeros((1, *y.shape), np.float32), y))
 
 
 def _living(network: Network, weights: Float, x: Float) -> npt.NDArray[np.bool_]:
@@ -178,8 +235,7 @@ def _living(network: Network, weights: Float, x: Float) -> npt.NDArray[np.bool_]
     """
     if not network.can_be_born_dead:
         return np.ones(len(weights), bool)
-    program = programs.awake(network.architecture)
-    return np.concatenate([program(lanes.T, x).numpy()[:n] for lanes, n in _by_lanes(weights)])
+    return _of_each(programs.awake(network.architecture, len(x)), weights, x)
 
 
 def _train(
@@ -189,65 +245,8 @@ def _train(
     initial = draw_weights(network, seed, numbers)
     living = np.flatnonzero(_living(network, initial, x))
     final = initial.copy()
-    loss_of_zero = mean_loss(training, np.zeros((1, y.size), np.float32), y.ravel())
-    loss = np.full((len(numbers), training.epochs), loss_of_zero)
-    for at in range(0, len(living), LANES):
-        some = living[at : at + LANES]
-        trained = _train_lanes(network, training, x, y, initial[some], numbers[some], seed, stop)
-        final[some], loss[some] = (values[: len(some)] for values in trained)
+    loss = _losses_of_zero(training, y, len(numbers))
+    for some in _cut(living, LANES):
+        lanes = Lanes(network, training, x, y, initial[some], numbers[some], seed)
+        loss[some], final[some] = lanes.train(stop), lanes.weights
     return Trained(numbers, initial, final, loss)
-
-
-def _train_lanes(
-    network: Network, training: Training, x: Float, y: Float, weights: Float, numbers: Numbers, seed: int, stop: Event
-) -> tuple[Float, Float]:
-    import tensorflow as tf
-
-    program = programs.train_epoch(network.architecture, training, len(x))
-    state = [tf.constant(_fill_lanes(weights).T)]
-    if isinstance(training.optimizer, Adam):
-        state += [tf.zeros_like(state[0])] * 2
-    steps = -(-len(x) // training.batch_size)
-    losses = []
-    for epoch in range(training.epochs):
-        if stop.is_set():
-            raise CancelledError
-        points = _in_order(x, y, _fill_lanes(numbers), seed, epoch)
-        rates = _rates(training.optimizer, epoch * steps + 1, steps)
-        state, loss = program(state, *(tf.constant(values) for values in (*points, rates)))
-        losses.append(loss)
-    loss_sums: Float = np.stack(losses, axis=1)
-    return np.ascontiguousarray(np.asarray(state[0]).T), loss_sums / np.float32(len(x))
-
-
-def _in_order(x: Float, y: Float, numbers: Numbers, seed: int, epoch: int) -> tuple[Float, Float, Any]:
-    """Points, and for each lane the order of its trial: shape (n_points, LANES), int32.
-
-    For a whole block, the points come in the order that its trials share: then what is left of their orders is the
-    same for all blocks and epochs, and nothing is computed for it. Otherwise the two factors are composed here.
-    """
-    blocks, lanes = numbers // LANES, numbers % LANES
-    if (numbers == blocks[0] * LANES + np.arange(LANES)).all():
-        shared = left(len(x), seed, int(blocks[0]), epoch)
-        return x[shared], y[shared], _rights_by_position(len(x), seed)
-    lefts = {block: left(len(x), seed, int(block), epoch) for block in np.unique(blocks)}
-    right = rights(len(x), seed)
-    orders = np.stack([lefts[block].take(right[lane]) for block, lane in zip(blocks, lanes, strict=True)])
-    return x, y, np.ascontiguousarray(orders.T)
-
-
-@lru_cache(maxsize=4)
-def _rights_by_position(n_points: int, seed: int) -> Any:
-    """`rights` as the compiled program reads it, shape (n_points, LANES): a tensor, or each call would copy it."""
-    import tensorflow as tf
-
-    return tf.constant(rights(n_points, seed).T)
-
-
-def _rates(optimizer: Adam | SGD, first_step: int, steps: int) -> Float:
-    """Learning rate of each step: Adam's is bias-corrected, in the arithmetic of Keras (float32 powers and all)."""
-    if isinstance(optimizer, SGD):
-        return np.full(steps, optimizer.learning_rate, np.float32)
-    step, one = np.arange(first_step, first_step + steps).astype(np.float32), np.float32(1)
-    power_1, power_2 = (np.power(np.float32(beta), step) for beta in (optimizer.beta_1, optimizer.beta_2))
-    return (np.float32(optimizer.learning_rate) * np.sqrt(one - power_2) / (one - power_1)).astype(np.float32)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from deadrelu import drawings, files, metrics, mnist, page, summaries, tables
+from deadrelu import drawings, files, metrics, mnist, page, rates, summaries, tables
 from deadrelu.errors import InputError
 from deadrelu.params import Params
 
@@ -15,6 +15,7 @@ NOTEBOOK = FOLDER / "report.ipynb"
 ACTIVATIONS = Path("data/activations")
 TRAINING = Path("data/training")
 COLLAPSE = Path("data/collapse")
+SAFE_REGION = Path("data/safe_region")
 MADE = ("figures", "tables", "metrics.json", "report.html")
 
 
@@ -29,17 +30,14 @@ def main(params: Params) -> None:
         summary = _signals(params)
         batches, epochs = _training(params)
         of_epochs = summaries.epochs_over_trials(epochs)
-        trials = _trials(params)
-        rates = summaries.collapse_rates(trials, params)
         small_tables = {
             "data": pd.DataFrame({"mnist_source": [source], "test_images": [images]}),
             "signals": summary,
             "signal_ratios": summaries.signal_ratios(summary),
             "loss_curves": summaries.loss_curves(batches),
             "epochs": of_epochs,
-            "collapse_rates": rates,
-            "rate_by_tolerance": summaries.rate_by_tolerance(trials),
-            "half_lines": summaries.half_lines(trials, params.collapse.tolerance),
+            **_collapse(params),
+            **_safe_region(params),
         }
         for folder in ("figures", "tables"):
             (scratch / folder).mkdir()
@@ -51,7 +49,7 @@ def main(params: Params) -> None:
             figure.result()
         html = page.with_images(html, scratch / "figures")
         (scratch / "report.html").write_text(html, encoding="utf-8")
-        measured = metrics.collect(source, images, summary, of_epochs, rates)
+        measured = metrics.collect(source, images, small_tables)
         (scratch / "metrics.json").write_text(metrics.to_json(measured), encoding="utf-8")
         for name in MADE:
             files.put(scratch / name, FOLDER / name, scratch)
@@ -94,16 +92,45 @@ def _in_order(table: pd.DataFrame, cases: list[str]) -> pd.DataFrame:
     return table.sort_values("case", key=lambda column: column.map(cases.index), kind="stable")
 
 
+def _collapse(params: Params) -> dict[str, pd.DataFrame]:
+    trials, tolerance = _trials(params), params.collapse.tolerance
+    main = {key: trials[key] for key in params.collapse.main}
+    fits = {key: _fits(params, key) for key in params.collapse.continued}
+    return {
+        "collapse_rates": rates.collapse_rates(trials, params),
+        "rate_by_tolerance": rates.rate_by_tolerance(main),
+        "half_lines": rates.half_lines(main, tolerance),
+        "loop_numbers": rates.loop_numbers(fits, tolerance),
+        "collapse_values": rates.collapse_values(trials, params),
+    }
+
+
+def _fits(params: Params, key: str) -> pd.DataFrame:
+    path = COLLAPSE / key / "fits.parquet"
+    fits = tables.read(path, tables.FITS)
+    tables.check_made_by(path, params.of_collapse(key))
+    return fits
+
+
+def _safe_region(params: Params) -> dict[str, pd.DataFrame]:
+    paths = (SAFE_REGION / "born_dead.parquet", SAFE_REGION / "trained.parquet")
+    counts, trained = tables.read(paths[0], tables.BORN_DEAD), tables.read(paths[1], tables.TRAINED_GRID)
+    for path in paths:
+        tables.check_made_by(path, params.of_safe_region())
+    return {
+        "born_dead": rates.born_dead_grid(counts, params.safe_region.initializer),
+        "trained_grid": rates.trained_grid(trained, params.collapse.tolerance),
+    }
+
+
 def _trials(params: Params) -> dict[str, pd.DataFrame]:
     """One table per case in params, in their order."""
     trials = {}
     for key in params.collapse.cases:
         trials[key] = table = tables.read_parts(COLLAPSE / key, tables.COLLAPSE)
         tables.check_made_by(min((COLLAPSE / key).glob("part-*.parquet")), params.of_collapse(key))
-        if len(table) != params.collapse.trials:
-            raise InputError(
-                f"{COLLAPSE / key}: {len(table)} trials; params.yaml asks for {params.collapse.trials}: run `dvc repro`"
-            )
+        if len(table) != (asked := params.collapse.trials_of(key)):
+            raise InputError(f"{COLLAPSE / key}: {len(table)} trials; params.yaml asks for {asked}: run `dvc repro`")
     # DVC leaves the folder of a case that is no longer in params.yaml.
     if left := sorted({folder.name for folder in COLLAPSE.iterdir() if folder.is_dir()} - set(trials)):
         folders = " ".join(str(COLLAPSE / name) for name in left)

@@ -1,0 +1,214 @@
+"""Sentences of the report on dead networks, derived from its tables: none is typed that could be false."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binom, binomtest, fisher_exact
+
+from deadrelu import labels, printed
+from deadrelu.findings import interval, percent, sentence_list
+
+ALPHA = 0.05
+
+
+def agrees(count: int, trials: int, in_print: float) -> tuple[bool, float]:
+    """Fisher's exact test of our rate against one in print, which is itself a sample of 1000.
+
+    Returns:
+        Whether the two are consistent at `ALPHA`, and the p value.
+    """
+    theirs = round(in_print * printed.TRIALS)
+    table = np.array([[count, trials - count], [theirs, printed.TRIALS - theirs]])
+    p = float(fisher_exact(table)[1])
+    return p >= ALPHA, p
+
+
+def collapse_answer(rate: pd.Series, tolerance: float) -> str:
+    """The homework's second and third question.
+
+    Args:
+        rate: a row of `rates.collapse_rates` for the event "constant".
+        tolerance: what "constant" means.
+    """
+    text = (
+        f"Of {rate['trials']:,} independent trainings, {rate['count']:,} collapse to a constant: "
+        f"{percent(rate['rate'])} (95 % interval {interval(rate['low'], rate['high'])}), where constant means that "
+        f"predictions differ by at most {tolerance:g} over the training inputs."
+    )
+    if pd.notna(rate["notebook"]):
+        agree, p = agrees(rate["count"], rate["trials"], rate["notebook"])
+        verdict = "differ by no more than chance allows" if agree else "differ by more than chance allows"
+        text += (
+            f" The notebook printed {rate['notebook']:g}. Taken as {printed.TRIALS:,} independent trainings, "
+            f"which it says it is, the two {verdict} (Fisher's exact test, p = {p:.2g})."
+        )
+    return text
+
+
+def against_lu(rate: pd.Series) -> str:
+    """Is it close to the 90 % and more that Lu et al. report?"""
+    bound = printed.LU_AT_LEAST
+    return f"Lu et al. report more than {percent(bound)} (for |x|). {_above(rate, bound)}."
+
+
+def _above(rate: pd.Series, bound: float) -> str:
+    if rate["low"] > bound:
+        return f"Yes: the whole interval lies above {percent(bound)}"
+    if rate["high"] < bound:
+        return f"No: the whole interval lies below {percent(bound)}"
+    return f"Undecided: the interval contains {percent(bound)}"
+
+
+def born_dead(rate: pd.Series) -> str:
+    """Theory against the count before training; a row for the event "born_dead"."""
+    text = f"{percent(rate['rate'])} (interval {interval(rate['low'], rate['high'])}) are dead before training"
+    low, high = rate["theory_low"], rate["theory_high"]
+    if pd.isna(low):
+        return f"{text}."
+    p = p_of_bounds(int(rate["count"]), int(rate["trials"]), low, high)
+    exact = f"theory's exact value is {percent(low)}" if low == high else f"theory's bounds are {interval(low, high)}"
+    return f"{text}; {exact}, and chance alone makes a deviation at least as large with probability {p:.2g}."
+
+
+def p_of_bounds(count: int, trials: int, low: float, high: float) -> float:
+    """Exact binomial test that the probability lies between `low` and `high`."""
+    if low == high:
+        return float(binomtest(count, trials, low).pvalue)
+    below, above = binom.cdf(count, trials, low), binom.sf(count - 1, trials, high)
+    return float(min(1.0, 2 * min(below, above)))
+
+
+def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> list[str]:
+    """Is there one criterion under which all of the notebook's numbers come out?
+
+    Args:
+        curve: `rates.rate_by_tolerance`.
+        notebook: the notebook's rate of each case that has one.
+
+    Returns:
+        A sentence for each place where predictions can be compared, and one that sums up.
+    """
+    if not notebook:
+        return ["No case of this run has the notebook's settings, so its numbers are not compared."]
+    numbers = " and ".join(f"{rate:g}" for rate in notebook.values())
+    texts, found = [], []
+    for criterion, of_criterion in curve.groupby("criterion", sort=False):
+        place = labels.CRITERIA[str(criterion)]
+        agreeing = [
+            tolerance
+            for tolerance, rows in of_criterion.groupby("tolerance")
+            if _all_agree(rows.set_index("case"), notebook)
+        ]
+        if agreeing:
+            found.append(place)
+            texts.append(
+                f"Compared on {place}, both come out with one tolerance from {agreeing[0]:.1g} to {agreeing[-1]:.1g}."
+                if len(notebook) == 2
+                else f"Compared on {place}, all come out with a tolerance from {agreeing[0]:.1g} to {agreeing[-1]:.1g}."
+            )
+        else:
+            texts.append(f"Compared on {place}, no tolerance gives {numbers}.")
+    answer = f"by comparing predictions on {sentence_list(found)}" if found else "by none of these comparisons"
+    return [
+        f"Does one criterion give the notebook's {numbers}? Yes, {answer}, if the tolerance is chosen so (Fisher's exact "
+        f"test for each number, p ≥ {ALPHA:g})."
+        if found
+        else f"Does one criterion give the notebook's {numbers}? No: {answer} (Fisher's exact test, p ≥ {ALPHA:g}).",
+        *texts,
+    ]
+
+
+def _all_agree(rows: pd.DataFrame, notebook: Mapping[str, float]) -> bool:
+    return all(agrees(int(rows["count"][case]), int(rows["trials"][case]), rate)[0] for case, rate in notebook.items())
+
+
+def against_print(constant: pd.Series, dead_untrained: pd.Series) -> str:
+    """Our rate beside one of Lu et al.'s, and where theirs lies if they differ.
+
+    Args:
+        constant: a row of `rates.collapse_rates` for the event "constant", with a number in `lu`.
+        dead_untrained: the row of the same case for the event "born_dead".
+    """
+    theirs = constant["lu"]
+    agree, p = agrees(constant["count"], constant["trials"], theirs)
+    ours = f"{percent(constant['rate'])} (interval {interval(constant['low'], constant['high'])})"
+    if agree:
+        return f"in print {percent(theirs)}, here {ours}: no more apart than chance allows (p = {p:.2g})."
+    text = f"in print {percent(theirs)}, here {ours}: further apart than chance allows (p = {p:.2g})."
+    if dead_untrained["high"] < theirs < constant["low"]:
+        return (
+            f"{text} Untrained, {percent(dead_untrained['rate'])} are dead, and training kills more: the number in print "
+            "lies between, where less training, smaller steps or a stricter criterion would put it; the paper's training "
+            "length is not known here."
+        )
+    side = "below what is dead untrained" if theirs < dead_untrained["low"] else "not explained by less training"
+    return f"{text} The number in print is {side} ({percent(dead_untrained['rate'])} untrained)."
+
+
+def collapse_value(row: pd.Series) -> str:
+    """Do collapsed networks predict the mean or the median of the targets? A row of `rates.collapse_values`."""
+    loss, text = row["loss"].replace("_", " "), f"{row['collapsed']:,} collapsed networks"
+    if row["mean"] == row["median"] or not row["collapsed"]:
+        return f"{text} under the {loss}."
+    distance = {name: abs(row["q50"] - row[name]) for name in ("mean", "median")}
+    nearer = min(distance, key=lambda name: distance[name])
+    return (
+        f"{text} under the {loss} predict {row['q50']:.3f} (half of them {row['q25']:.3f} to {row['q75']:.3f}): nearer "
+        f"to the {nearer} of the targets (mean {row['mean']:.3f}, median {row['median']:.3f})."
+    )
+
+
+def loop(numbers: pd.DataFrame, notebook: float | None) -> str:
+    """What the loop as printed measures. Rows of `rates.loop_numbers` of one case for "probes_equal"."""
+    total = int(numbers["total"].iloc[0])
+    ones, zeros = (int(numbers["loops"][numbers["number"] == end].sum()) for end in (1, 0))
+    between = total - ones - zeros
+    text = f"of {total:,} loops, {ones:,} would print exactly 1, {zeros:,} exactly 0, and {between:,} anything between"
+    if notebook is None:
+        return f"{text}."
+    near = numbers["number"].between(notebook - 0.05, notebook + 0.05) & ~numbers["number"].isin([0, 1])
+    return f"{text}; {int(numbers['loops'][near].sum()):,} within 0.05 of the notebook's {notebook:g}."
+
+
+def grid(cells: pd.DataFrame) -> str:
+    """Untrained networks of the whole grid against theory; `rates.born_dead_grid`."""
+    if cells["positive_theory"].isna().any():
+        return "These initial weights are not symmetric about 0: theory says nothing of them."
+    one_sign = [
+        p_of_bounds(row.positive_count, row.networks, row.positive_theory, row.positive_theory)
+        for row in cells.itertuples()
+    ]
+    both = [
+        p_of_bounds(row.count_, row.networks, row.theory_low, row.theory_high)
+        for row in cells.rename(columns={"count": "count_"}).itertuples()
+    ]
+    smallest, tests = min(one_sign + both), 2 * len(cells)
+    verdict = "agree with" if smallest * tests >= ALPHA else "contradict"
+    return (
+        f"In {len(cells)} cells of {cells['networks'].iloc[0]:,} networks, the counts {verdict} theory: the smallest p "
+        f"of {tests} exact tests is {smallest:.2g}; with so many, one below {ALPHA / tests:.1g} would be a surprise."
+    )
+
+
+def wide_enough(cells: pd.DataFrame, share: float) -> str:
+    """Which width keeps a network alive: for some depths, the least width with fewer than `share` dead at the start."""
+    parts = []
+    for depth in sorted({cells["depth"].min(), 10, cells["depth"].max()} & set(cells["depth"])):
+        rows = cells[(cells["depth"] == depth) & (cells["high"] < share)]
+        wide = [width for width in rows["width"] if set(range(width, cells["width"].max() + 1)) <= set(rows["width"])]
+        parts.append(
+            f"{depth} layers: {min(wide)} units" if wide else f"{depth} layers: more than {cells['width'].max()} units"
+        )
+    return f"For fewer than {percent(share)} dead before training, {'; '.join(parts)}."
+
+
+def training_kills(trained: pd.DataFrame) -> str:
+    """How much training adds; `rates.trained_grid`."""
+    more = trained["rate"] - trained["born_dead"]
+    most = trained.loc[more.idxmax()]
+    return (
+        f"Training adds deaths, most at width {most['width']:.0f} and depth {most['depth']:.0f}: "
+        f"{percent(most['born_dead'])} dead before, {percent(most['rate'])} constant after it "
+        f"(interval {interval(most['low'], most['high'])}, {most['trials']:.0f} trainings)."
+    )
