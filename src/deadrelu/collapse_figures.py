@@ -28,13 +28,13 @@ def collapse_rates(rates: pd.DataFrame, rows: list[str], in_print: str, source: 
         ax = figure.subplots()
         at = np.arange(len(rates))
         exact = rates["theory_low"] == rates["theory_high"]
-        bounds = {"color": MUTED, "alpha": 0.35, "linewidth": 11, "label": "theory, bounds"}
+        bounds: dict[str, Any] = {"color": MUTED, "alpha": 0.35, "linewidth": 11, "label": "theory, bounds"}
         if not exact.all() and rates["theory_low"].notna().any():
             ax.hlines(at[~exact], rates["theory_low"][~exact], rates["theory_high"][~exact], **bounds)
         ax.hlines(at, rates["low"], rates["high"], color=BLUE, linewidth=3)
         ax.plot(rates["rate"], at, "o", color=BLUE, label="measured, 95 % Wilson interval")
         if exact.any():
-            theory = {"color": INK, "markersize": 18, "markeredgewidth": 2, "label": "theory, exact"}
+            theory: dict[str, Any] = {"color": INK, "markersize": 18, "markeredgewidth": 2, "label": "theory, exact"}
             ax.plot(rates["theory_low"][exact], at[exact], "|", **theory)
         open_diamond: dict[str, Any] = {"color": ORANGE, "markerfacecolor": "none", "markersize": 9}
         ax.plot(rates[in_print], at, "D", **open_diamond, label=source)

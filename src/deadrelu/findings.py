@@ -18,6 +18,16 @@ def interval(low: float, high: float) -> str:
     return f"{100 * low:.1f} to {100 * high:.1f} %"
 
 
+def percent_or_nothing(share: float) -> str:
+    """'94.3 %', or '' for NaN."""
+    return "" if pd.isna(share) else percent(share)
+
+
+def bounds(low: float, high: float) -> str:
+    """'94.3 %' where both are equal, else '92.7 to 95.6 %', or '' for NaN."""
+    return percent_or_nothing(low) if pd.isna(low) or low == high else interval(low, high)
+
+
 def sentence_list(names: Sequence[str]) -> str:
     """'a', 'a and b', 'a; b; and c'; names may hold commas."""
     if len(names) < 3:

@@ -2,7 +2,8 @@
 
 from typing import Any, Literal
 
-from deadrelu.initializers import Settings, keras_initializer
+from deadrelu.initializers import keras_initializer
+from deadrelu.params import Settings
 from deadrelu.streams import DROPOUT, LAYERS, stream
 
 

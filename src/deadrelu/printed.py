@@ -65,6 +65,12 @@ def lu_rate(params: Params, key: str) -> float | None:
     return theirs.get(target.function) if is_like_lu(params, key) else None
 
 
+def is_lu_abs(params: Params, key: str) -> bool:
+    """Whether a case is Lu et al.'s first, |x| from He's initialization: more than `LU_AT_LEAST`."""
+    he = params.collapse.cases[key].initializer == FanScaled(name="he_normal")
+    return he and params.target_of(key).function == "abs_x" and is_like_lu(params, key)
+
+
 def is_like_lu(params: Params, key: str) -> bool:
     """Whether a case has Lu et al.'s narrow network and interval, whatever it learns and starts from."""
     case, target = params.collapse.cases[key], params.target_of(key)

@@ -96,27 +96,19 @@ def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> list
     for criterion, of_criterion in curve.groupby("criterion", sort=False):
         place = labels.CRITERIA[str(criterion)]
         agreeing = [
-            tolerance
+            float(str(tolerance))
             for tolerance, rows in of_criterion.groupby("tolerance")
             if _all_agree(rows.set_index("case"), notebook)
         ]
         if agreeing:
             found.append(place)
-            texts.append(
-                f"Compared on {place}, both come out with one tolerance from {agreeing[0]:.1g} to {agreeing[-1]:.1g}."
-                if len(notebook) == 2
-                else f"Compared on {place}, all come out with a tolerance from {agreeing[0]:.1g} to {agreeing[-1]:.1g}."
-            )
+            span = f"from {agreeing[0]:.1g} to {agreeing[-1]:.1g}"
+            texts.append(f"Compared on {place}, {numbers} come out with one tolerance {span}.")
         else:
             texts.append(f"Compared on {place}, no tolerance gives {numbers}.")
-    answer = f"by comparing predictions on {sentence_list(found)}" if found else "by none of these comparisons"
-    return [
-        f"Does one criterion give the notebook's {numbers}? Yes, {answer}, if the tolerance is chosen so (Fisher's exact "
-        f"test for each number, p ≥ {ALPHA:g})."
-        if found
-        else f"Does one criterion give the notebook's {numbers}? No: {answer} (Fisher's exact test, p ≥ {ALPHA:g}).",
-        *texts,
-    ]
+    places = f"Yes, by comparing predictions on {sentence_list(found)}" if found else "No, by none of these"
+    test = f"(Fisher's exact test for each number, p ≥ {ALPHA:g})"
+    return [f"Does one criterion give the notebook's {numbers}? {places} {test}.", *texts]
 
 
 def _all_agree(rows: pd.DataFrame, notebook: Mapping[str, float]) -> bool:
@@ -138,9 +130,9 @@ def against_print(constant: pd.Series, dead_untrained: pd.Series) -> str:
     text = f"in print {percent(theirs)}, here {ours}: further apart than chance allows (p = {p:.2g})."
     if dead_untrained["high"] < theirs < constant["low"]:
         return (
-            f"{text} Untrained, {percent(dead_untrained['rate'])} are dead, and training kills more: the number in print "
-            "lies between, where less training, smaller steps or a stricter criterion would put it; the paper's training "
-            "length is not known here."
+            f"{text} Untrained, {percent(dead_untrained['rate'])} are dead, and training kills more: the number in "
+            "print lies between, where less training, smaller steps or a stricter criterion would put it; the paper's "
+            "training length is not known here."
         )
     side = "below what is dead untrained" if theirs < dead_untrained["low"] else "not explained by less training"
     return f"{text} The number in print is {side} ({percent(dead_untrained['rate'])} untrained)."
@@ -175,19 +167,19 @@ def grid(cells: pd.DataFrame) -> str:
     """Untrained networks of the whole grid against theory; `rates.born_dead_grid`."""
     if cells["positive_theory"].isna().any():
         return "These initial weights are not symmetric about 0: theory says nothing of them."
-    one_sign = [
-        p_of_bounds(row.positive_count, row.networks, row.positive_theory, row.positive_theory)
-        for row in cells.itertuples()
+    tests = [
+        p_of_bounds(cell[count], cell["networks"], cell[low], cell[high])
+        for cell in cells.to_dict("records")
+        for count, low, high in (
+            ("positive_count", "positive_theory", "positive_theory"),
+            ("count", "theory_low", "theory_high"),
+        )
     ]
-    both = [
-        p_of_bounds(row.count_, row.networks, row.theory_low, row.theory_high)
-        for row in cells.rename(columns={"count": "count_"}).itertuples()
-    ]
-    smallest, tests = min(one_sign + both), 2 * len(cells)
-    verdict = "agree with" if smallest * tests >= ALPHA else "contradict"
+    surprise = ALPHA / len(tests)
+    verdict = "agree with" if min(tests) >= surprise else "contradict"
     return (
-        f"In {len(cells)} cells of {cells['networks'].iloc[0]:,} networks, the counts {verdict} theory: the smallest p "
-        f"of {tests} exact tests is {smallest:.2g}; with so many, one below {ALPHA / tests:.1g} would be a surprise."
+        f"In {len(cells)} cells of {cells['networks'].iloc[0]:,} networks, the counts {verdict} theory: the smallest p of "
+        f"{len(tests)} exact tests is {min(tests):.2g}; with so many, one below {surprise:.1g} would be a surprise."
     )
 
 
@@ -206,7 +198,7 @@ def wide_enough(cells: pd.DataFrame, share: float) -> str:
 def training_kills(trained: pd.DataFrame) -> str:
     """How much training adds; `rates.trained_grid`."""
     more = trained["rate"] - trained["born_dead"]
-    most = trained.loc[more.idxmax()]
+    most = trained.iloc[int(np.argmax(more))]
     return (
         f"Training adds deaths, most at width {most['width']:.0f} and depth {most['depth']:.0f}: "
         f"{percent(most['born_dead'])} dead before, {percent(most['rate'])} constant after it "

@@ -159,7 +159,7 @@ def loop_numbers(fits: Trials, tolerance: float) -> pd.DataFrame:
             numbers = happened.groupby(frame["trial"]).mean()
             counts = numbers.value_counts().sort_index()
             named = {"case": key, "criterion": criterion, "total": len(numbers)}
-            parts.append(pd.DataFrame({"number": counts.index, "loops": counts.to_numpy()}).assign(**named))
+            parts.append(pd.DataFrame({"number": counts.index, "loops": counts.to_numpy(), **named}))
     columns = ["case", "criterion", "number", "loops", "total"]
     return pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns)
 
@@ -181,19 +181,17 @@ def born_dead_grid(counts: pd.DataFrame, initializer: Settings) -> pd.DataFrame:
         theory_low, theory_high (bounds; equal where exact). NaN: none.
     """
     rows = []
-    for row in counts.sort_values(["width", "depth"]).itertuples():
-        positive, both = (wilson(int(n), int(row.networks)) for n in (row.born_dead_high, row.born_dead))
-        widths = [int(row.width)] * int(row.depth)
+    for row in counts.sort_values(["width", "depth"]).to_dict("records"):
+        positive, both = (wilson(row[name], row["networks"]) for name in ("born_dead_high", "born_dead"))
+        widths = [row["width"]] * row["depth"]
         known = is_symmetric(initializer)
         bounds = theory.born_dead_on_interval(widths) if known else theory.Bounds(np.nan, np.nan)
         rows.append(
             {
-                "depth": row.depth,
-                "width": row.width,
-                "networks": row.networks,
-                "positive_count": row.born_dead_high,
+                **{name: row[name] for name in ("depth", "width", "networks")},
+                "positive_count": row["born_dead_high"],
                 **dict(zip(("positive", "positive_low", "positive_high"), positive, strict=True)),
-                "count": row.born_dead,
+                "count": row["born_dead"],
                 **both._asdict(),
                 "positive_theory": theory.born_dead_on_half_line(widths) if known else np.nan,
                 "theory_low": bounds.low,

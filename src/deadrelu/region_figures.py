@@ -1,5 +1,7 @@
 """Figures over depth and width: a table in, a matplotlib figure out."""
 
+from typing import Any
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -7,6 +9,7 @@ import seaborn as sns
 from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from deadrelu import theory
 from deadrelu.style import INK, STYLE
@@ -32,14 +35,14 @@ def born_dead(cells: pd.DataFrame) -> Figure:
             axes[0].plot(rows["depth"], rows["positive_theory"], color=colour, linewidth=1.2)
             if width in widths[1::2]:  # the bands of all would lie over each other
                 _points(axes[1], rows, ("rate", "low", "high"), colour)
-                band = {"color": colour, "alpha": 0.3, "linewidth": 0}
+                band: dict[str, Any] = {"color": colour, "alpha": 0.3, "linewidth": 0}
                 axes[1].fill_between(rows["depth"], rows["theory_low"], rows["theory_high"], **band)
         least = 0.5 / cells["networks"].max()
         axes[0].set(title="for every x > 0; lines: theory, exact", ylabel="share of networks that are dead")
         axes[1].set(title="for every x; bands: theory, bounds")
         for ax in axes:
             ax.set(xlabel="hidden layers", yscale="log", ylim=(least, 1.5))
-            ax.xaxis.get_major_locator().set_params(integer=True)
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         handles, names = axes[0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside right center", title="width", frameon=False, fontsize=9)
     return figure
@@ -49,7 +52,13 @@ def _points(ax: Axes, rows: pd.DataFrame, columns: tuple[str, str, str], colour:
     """Rates with their intervals; none of 0, which a logarithmic axis does not have."""
     rows = rows[rows[columns[0]] > 0]
     rate, low, high = (rows[name] for name in columns)
-    look = {"fmt": "o", "markersize": 3.5, "elinewidth": 1, "color": colour, "label": f"{rows['width'].max():.0f}"}
+    look: dict[str, Any] = {
+        "fmt": "o",
+        "markersize": 3.5,
+        "elinewidth": 1,
+        "color": colour,
+        "label": f"{rows['width'].max():.0f}",
+    }
     ax.errorbar(rows["depth"], rate, [rate - low, high - rate], **look)
 
 
@@ -64,11 +73,11 @@ def safe_region(cells: pd.DataFrame, trained: pd.DataFrame) -> Figure:
         figure = Figure(figsize=(9, 5.4), layout="constrained")
         ax = figure.subplots()
         table = cells.pivot_table(index="width", columns="depth", values="rate")
-        look = {"cmap": sns.color_palette("rocket_r", as_cmap=True), "vmin": 0, "vmax": 1}
+        look: dict[str, Any] = {"cmap": sns.color_palette("rocket_r", as_cmap=True), "vmin": 0, "vmax": 1}
         mesh = ax.pcolormesh(table.columns, table.index, table, shading="nearest", **look)
         if cells["theory_low"].notna().all():
             _contours(ax, np.array(table.columns), cells["width"].max())
-        circles = {"s": 170, "edgecolors": "white", "linewidths": 2, "zorder": 3}
+        circles: dict[str, Any] = {"s": 170, "edgecolors": "white", "linewidths": 2, "zorder": 3}
         ax.scatter(trained["depth"], trained["width"], c=trained["rate"], **circles, **look)
         ends = {
             axis: (min(cells[axis].min(), trained[axis].min()) - 0.5, max(cells[axis].max(), trained[axis].max()) + 0.5)
@@ -76,7 +85,7 @@ def safe_region(cells: pd.DataFrame, trained: pd.DataFrame) -> Figure:
         }
         ax.set(xlabel="hidden layers", ylabel="units in each", xlim=ends["depth"], ylim=ends["width"])
         for axis in (ax.xaxis, ax.yaxis):
-            axis.get_major_locator().set_params(integer=True)
+            axis.set_major_locator(MaxNLocator(integer=True))
         bar = figure.colorbar(mesh, label="share of networks that are dead", format="{x:.0%}")
         bar.outline.set_visible(False)
         ax.set_title("Colour: untrained. Circles: after training. Lines: theory, untrained")
@@ -93,5 +102,5 @@ def _contours(ax: Axes, depths: np.ndarray, widest: int) -> None:
         inside = np.flatnonzero(width < widest)
         if len(inside):
             at = inside[int(0.8 * (len(inside) - 1))]
-            box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none"}
+            box: dict[str, Any] = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none"}
             ax.annotate(f"{level:.0%}", (chosen[at], width[at]), ha="center", va="center", fontsize=9, bbox=box)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deadrelu import networks
-from deadrelu.initializers import Settings
+from deadrelu.params import Settings
 from deadrelu.streams import ORDER, stream
 
 Float = npt.NDArray[np.float32]

@@ -102,7 +102,9 @@ def _follow(
 ) -> tuple[trials.Trained, Columns]:
     """Let the loop run; returns the trials after it, with the losses of all fits, and what each fit left."""
     inputs, n = _with_probes(points[0]), len(points[0])
-    ranges, probe_ranges, losses = [], [], []
+    ranges: list[trials.Float] = []
+    probe_ranges: list[trials.Float] = []
+    losses: list[trials.Float] = []
     weights: trials.Float | None = None
     for trained in bar.track(loop, total=fits, description=f"collapse {key}, fits"):
         # Most are dead and stay as they are: what has the same weights predicts what it did before.
