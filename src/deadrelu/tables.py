@@ -4,14 +4,16 @@ import hashlib
 import json
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from deadrelu.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd  # a quarter of a second; stages that write only do without
 
 PACKAGES = ("deadrelu", "tensorflow", "keras", "numpy", "pandas", "pyarrow")
 
@@ -105,7 +107,7 @@ def check_made_by(path: Path, params: dict[str, object]) -> None:
         raise InputError(f"{path}: made by other params than those in params.yaml; run `dvc repro`")
 
 
-def write(path: Path, columns: pd.DataFrame | dict[str, object], schema: pa.Schema, made_by: dict[str, object]) -> None:
+def write(path: Path, columns: "pd.DataFrame | dict[str, object]", schema: pa.Schema, made_by: dict[str, object]) -> None:
     """Write a table into a folder that is being filled (`files.new_folder` makes it appear whole or not at all).
 
     A column that is absent, or None, is null throughout.
@@ -125,12 +127,17 @@ def _array(column: Any, field: pa.Field, rows: int) -> pa.Array:
     return pa.array(column if pa.types.is_list(field.type) else np.asarray(column), field.type)
 
 
-def read(path: Path, schema: pa.Schema) -> pd.DataFrame:
+def read(path: Path, schema: pa.Schema) -> "pd.DataFrame":
     """Read one table and check its columns.
 
     Raises:
         InputError: the file is missing, is no Parquet file, or has other columns.
     """
+    frame: pd.DataFrame = _read(path, schema).to_pandas()
+    return frame
+
+
+def _read(path: Path, schema: pa.Schema) -> pa.Table:
     try:
         table = pq.ParquetFile(path).read()
     except FileNotFoundError:
@@ -141,8 +148,7 @@ def read(path: Path, schema: pa.Schema) -> pd.DataFrame:
         ) from None
     if not table.schema.equals(schema):
         raise InputError(f"{path}: columns {table.schema.names}; allowed: {schema.names} with this version's types")
-    frame: pd.DataFrame = table.to_pandas()
-    return frame
+    return table
 
 
 def made_by(path: Path) -> dict[str, Any]:
@@ -151,9 +157,10 @@ def made_by(path: Path) -> dict[str, Any]:
     return found
 
 
-def read_parts(folder: Path, schema: pa.Schema) -> pd.DataFrame:
+def read_parts(folder: Path, schema: pa.Schema) -> "pd.DataFrame":
     """Read `part-*.parquet` of a folder, in the order of their names."""
     parts = sorted(folder.glob("part-*.parquet"))
     if not parts:
         raise InputError(f"{folder}: no part-*.parquet; `dvc repro` makes them")
-    return pd.concat([read(part, schema) for part in parts], ignore_index=True)
+    frame: pd.DataFrame = pa.concat_tables([_read(part, schema) for part in parts]).to_pandas()
+    return frame

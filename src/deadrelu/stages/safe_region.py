@@ -17,10 +17,10 @@ TARGET = Path("data/target/points.parquet")
 def main(params: Params) -> None:
     """Write `data/safe_region/born_dead.parquet`, a row per cell, and `trained.parquet`, a row per trial."""
     points = tables.read(TARGET, tables.TARGET)
-    made_by = tables.provenance(params.of_safe_region(), xla_flags=start.XLA_FLAGS)
+    made_by = tables.provenance(params.of_safe_region(), xla_flags=start.QUICK_XLA_FLAGS)
     with files.new_folder(FOLDER) as folder, progress.rate_and_time_left() as bar:
         tables.write(folder / "born_dead.parquet", _born_dead(params, bar), tables.BORN_DEAD, made_by)
-        start.tensorflow(keras=False)
+        start.tensorflow(keras=False, xla_flags=start.QUICK_XLA_FLAGS)
         tables.write(folder / "trained.parquet", _trained(params, points, bar), tables.TRAINED_GRID, made_by)
 
 
