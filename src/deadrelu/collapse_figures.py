@@ -27,10 +27,12 @@ def collapse_rates(rates: pd.DataFrame, rows: list[str], in_print: str, source: 
         figure = Figure(figsize=(9, 1.1 + 0.42 * len(rates)), layout="constrained")
         ax = figure.subplots()
         at = np.arange(len(rates))
-        exact = rates["theory_low"] == rates["theory_high"]
+        known = rates["theory_low"].notna()
+        exact = known & (rates["theory_low"] == rates["theory_high"])
+        apart = known & ~exact
         bounds: dict[str, Any] = {"color": MUTED, "alpha": 0.35, "linewidth": 11, "label": "theory, bounds"}
-        if not exact.all() and rates["theory_low"].notna().any():
-            ax.hlines(at[~exact], rates["theory_low"][~exact], rates["theory_high"][~exact], **bounds)
+        if apart.any():
+            ax.hlines(at[apart], rates["theory_low"][apart], rates["theory_high"][apart], **bounds)
         ax.hlines(at, rates["low"], rates["high"], color=BLUE, linewidth=3)
         ax.plot(rates["rate"], at, "o", color=BLUE, label="measured, 95 % Wilson interval")
         if exact.any():

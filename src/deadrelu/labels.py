@@ -1,6 +1,7 @@
 """Readable names, made from the settings and never typed: titles cannot disagree with what was run."""
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from deadrelu.initializers import label as initializer_label
@@ -87,23 +88,28 @@ def events(tolerance: float) -> dict[str, str]:
 
 def architecture(case: CollapseCase) -> str:
     """'10 hidden layers of width 1, 9 × 2; Glorot uniform, no biases; Adam (0.001), mean squared error'."""
-    runs: list[tuple[int, int]] = []
-    for width in case.widths:
-        if runs and runs[-1][1] == width:
-            runs[-1] = (runs[-1][0] + 1, width)
-        else:
-            runs.append((1, width))
-    widths = ", ".join(f"{count} × {width}" if count > 1 else f"{width}" for count, width in runs)
+    biases = "no biases" if not case.biases else "biases, too" if case.initializer.name == "rai" else "zero biases"
     return (
-        f"{count_of(len(case.widths), 'hidden layer')} of width {widths}; {initializer_label(case.initializer)}, "
-        f"{'zero biases' if case.biases else 'no biases'}; {OPTIMIZERS[case.optimizer.name]} "
+        f"{count_of(len(case.widths), 'hidden layer')} of width {widths(case.widths)}; "
+        f"{initializer_label(case.initializer)}, {biases}; {OPTIMIZERS[case.optimizer.name]} "
         f"({case.optimizer.learning_rate:g}), {case.loss.replace('_', ' ')}"
     )
 
 
+def widths(of: Sequence[int]) -> str:
+    """'1, 9 × 2'."""
+    runs = [(width, len(list(run))) for width, run in itertools.groupby(of)]
+    return ", ".join(f"{count} × {width}" if count > 1 else f"{width}" for width, count in runs)
+
+
 def target(of: TargetParams) -> str:
-    """'x sin x on [-2.646, 2.646]'."""
-    return f"{FUNCTIONS[of.function]} on [{of.low:.3f}, {of.high:.3f}]"
+    """'x sin x on [−2.646, 2.646]'."""
+    return f"{FUNCTIONS[of.function]} on {interval(of)}"
+
+
+def interval(of: TargetParams) -> str:
+    """'[−2.646, 2.646]'."""
+    return f"[{of.low:.3f}, {of.high:.3f}]".replace("-", "−")
 
 
 def count_of(number: int, thing: str) -> str:

@@ -163,6 +163,17 @@ def loop(numbers: pd.DataFrame, notebook: float | None) -> str:
     return f"{text}; {int(numbers['loops'][near].sum()):,} within 0.05 of the notebook's {notebook:g}."
 
 
+def coin(numbers: pd.DataFrame) -> str:
+    """What that says of the loop. Rows of `rates.loop_numbers` of all cases for "probes_equal"."""
+    ends = numbers["loops"][numbers["number"].isin([0, 1])].sum() / numbers["loops"].sum()
+    if ends > 1 - ALPHA:
+        return (
+            f"{percent(ends)} of these loops print 0 or 1: a loop tosses one coin, for its one network, and its number "
+            "is no rate over networks."
+        )
+    return f"{percent(ends)} of these loops print 0 or 1; the others, how long their one network stays constant."
+
+
 def grid(cells: pd.DataFrame) -> str:
     """Untrained networks of the whole grid against theory; `rates.born_dead_grid`."""
     if cells["positive_theory"].isna().any():
@@ -178,8 +189,8 @@ def grid(cells: pd.DataFrame) -> str:
     surprise = ALPHA / len(tests)
     verdict = "agree with" if min(tests) >= surprise else "contradict"
     return (
-        f"In {len(cells)} cells of {cells['networks'].iloc[0]:,} networks, the counts {verdict} theory: the smallest p of "
-        f"{len(tests)} exact tests is {min(tests):.2g}; with so many, one below {surprise:.1g} would be a surprise."
+        f"In {len(cells)} cells of {cells['networks'].iloc[0]:,} networks, the counts {verdict} theory: the smallest p "
+        f"of {len(tests)} exact tests is {min(tests):.2g}; with so many, one below {surprise:.1g} would be a surprise."
     )
 
 

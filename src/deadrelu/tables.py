@@ -107,7 +107,9 @@ def check_made_by(path: Path, params: dict[str, object]) -> None:
         raise InputError(f"{path}: made by other params than those in params.yaml; run `dvc repro`")
 
 
-def write(path: Path, columns: "pd.DataFrame | dict[str, object]", schema: pa.Schema, made_by: dict[str, object]) -> None:
+def write(
+    path: Path, columns: "pd.DataFrame | dict[str, object]", schema: pa.Schema, made_by: dict[str, object]
+) -> None:
     """Write a table into a folder that is being filled (`files.new_folder` makes it appear whole or not at all).
 
     A column that is absent, or None, is null throughout.
