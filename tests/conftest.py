@@ -29,7 +29,7 @@ def points() -> tuple[np.ndarray, np.ndarray]:
 
 
 def network(case: params.CollapseCase) -> trials.Network:
-    """The engine's description of a case."""
+    """The engine's description of a case of one input and output."""
     return trials.Network(
         widths=tuple(case.widths),
         activation=case.activation,
@@ -68,4 +68,11 @@ def write_small_params(path: Path) -> None:
     tree["training"]["cases"] = {key: tree["training"]["cases"][key] for key in kept}
     tree["collapse"]["trials"] = 8
     tree["collapse"]["epochs"] = 1
+    cases = tree["collapse"]["cases"]
+    tree["collapse"]["cases"] = {key: cases[key] for key in ("relu", "leaky_relu", "relu-continued", "step_sin_5x-rai")}
+    cases["relu-continued"]["fits"] = 2
+    cases["step_sin_5x-rai"]["epochs"] = 2
+    cases["step_sin_5x-rai"]["target"]["points"] = 200
+    tree["safe_region"] |= {"depth": {"low": 2, "high": 3}, "width": {"low": 1, "high": 2}, "networks": 100}
+    tree["safe_region"]["trained"] |= {"depths": [2], "widths": [2], "trials": 8, "epochs": 1}
     yaml.dump(tree, path)

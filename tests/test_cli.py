@@ -68,7 +68,7 @@ def test_wrong_params_are_refused_before_any_work(project: Path) -> None:
     params = project / "params.yaml"
     params.write_text(params.read_text().replace("trials: 8", "trials: eight"))
     before = tree(project)
-    for words in (["data", "target"], ["activations"], ["training"], ["collapse", "relu"], ["report"]):
+    for words in (["data", "target"], ["activations"], ["training"], ["collapse", "relu"], ["safe-region"], ["report"]):
         assert "params.yaml:collapse.trials" in refused(*words)
     assert tree(project) == before
 
@@ -102,6 +102,9 @@ def test_report_of_stale_tables_is_refused(project: Path) -> None:
         ["training"],
         ["collapse", "relu"],
         ["collapse", "leaky_relu"],
+        ["collapse", "relu-continued"],
+        ["collapse", "step_sin_5x-rai"],
+        ["safe-region"],
     ):
         done = deadrelu(*words)
         assert done.returncode == 0, done.stderr
@@ -126,8 +129,8 @@ def test_report_of_stale_tables_is_refused(project: Path) -> None:
 
 def test_interrupt_leaves_nothing_behind(project: Path) -> None:
     params = project / "params.yaml"
-    before_last, _, after = params.read_text().rpartition("epochs: 1")  # those of collapse
-    params.write_text(f"{before_last}epochs: 100000{after}")
+    head, collapse, after = params.read_text().partition("\ncollapse:")
+    params.write_text(head + collapse + after.replace("epochs: 1", "epochs: 100000", 1))
     assert deadrelu("data", "target").returncode == 0
     before = tree(project)
     running = subprocess.Popen([*COMMAND, "collapse", "leaky_relu"], stderr=subprocess.PIPE, text=True, env=os.environ)

@@ -9,9 +9,11 @@ from deadrelu.intervals import wilson
 
 
 def test_spread_by_hand() -> None:
-    x = np.array([-2, -1, 0, 1, 2], np.float32)
-    predictions = np.array([[0, 0, 0, 3, 4], [1, 1, 1, 1, 1]], np.float32)
+    x = np.array([-2, -1, 0, 1, 2], np.float32)[:, None]
+    predictions = np.array([[0, 0, 0, 3, 4], [1, 1, 1, 1, 1]], np.float32)[:, :, None]
     spread = collapse.spread(predictions, x)
+    assert spread.range_low is not None
+    assert spread.range_high is not None
     assert spread.prediction_min.tolist() == [0, 1]
     assert spread.prediction_max.tolist() == [4, 1]
     assert spread.range_low.tolist() == [0, 0]
@@ -19,12 +21,23 @@ def test_spread_by_hand() -> None:
     assert spread.range.tolist() == [4, 0]
 
 
+def test_spread_of_two_inputs_and_outputs() -> None:
+    """Each output constant, though not the same: collapsed. One of two that varies: not. Half-lines do not exist."""
+    x = np.zeros((3, 2), np.float32)
+    constant = np.broadcast_to(np.array([1, 5], np.float32), (3, 2))
+    varying = constant + np.array([[0, 0], [0, 1], [0, 3]], np.float32)
+    spread = collapse.spread(np.stack([constant, varying]), x)
+    assert spread.range.tolist() == [0, 3]
+    assert (spread.prediction_min.tolist(), spread.prediction_max.tolist()) == ([1, 1], [5, 8])
+    assert spread.range_low is spread.range_high is None
+
+
 def test_probes_of_one_sign_miss_the_other_half() -> None:
     """max(0, -x) is constant on the notebook's probes, and is not constant."""
     outputs = np.maximum(0, -collapse.PROBES)[None, :]
     assert collapse.probes_equal(outputs).tolist() == [True]
-    x = np.array([-1, 1], np.float32)
-    assert not collapse.collapsed(collapse.spread(np.maximum(0, -x)[None, :], x).range, 0.5).any()
+    x = np.array([[-1], [1]], np.float32)
+    assert not collapse.collapsed(collapse.spread(np.maximum(0, -x)[None], x).range, 0.5).any()
 
 
 def test_diverged_network_has_not_collapsed() -> None:

@@ -9,7 +9,17 @@ import pytest
 from conftest import ROOT
 from matplotlib.figure import Figure
 
-from deadrelu import collapse_figures, drawings, page, signal_figures, training_figures
+from deadrelu import (
+    collapse_figures,
+    drawings,
+    figures,
+    page,
+    params,
+    rates,
+    region_figures,
+    signal_figures,
+    training_figures,
+)
 from deadrelu.labels import Panel
 
 PANELS = {
@@ -141,30 +151,97 @@ def test_one_initializer_one_colour() -> None:
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Glorot normal", "He normal"]
 
 
-def test_rates_show_the_notebook_and_theory() -> None:
-    rates = pd.DataFrame(
+def test_rates_show_numbers_in_print_and_theory() -> None:
+    """An exact value is a line, bounds are a bar, and what theory does not know is neither."""
+    table = pd.DataFrame(
         {
-            "case": ["relu"] * 2,
-            "event": ["constant", "born_dead"],
-            "rate": [0.9, 0.8],
-            "low": [0.8, 0.7],
-            "high": [0.95, 0.85],
-            "notebook": [0.956, np.nan],
-            "theory": [np.nan, 0.925],
+            "rate": [0.9, 0.8, 0.7],
+            "low": [0.8, 0.7, 0.6],
+            "high": [0.95, 0.85, 0.8],
+            "lu": [0.956, np.nan, np.nan],
+            "theory_low": [np.nan, 0.925, 0.6],
+            "theory_high": [np.nan, 0.925, 0.75],
         }
     )
-    ax = collapse_figures.collapse_rates(rates, {"relu": "ReLU"}).axes[0]
-    lines = {line.get_label(): line.get_xdata() for line in ax.get_lines()}
-    assert lines["2019 notebook"][0] == 0.956
-    assert lines["theory, exact"][1] == 0.925
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["ReLU: constant", "ReLU: born_dead"]
+    figure = collapse_figures.collapse_rates(table, ["a", "b", "c"], "lu", "Lu et al.")
+    ax = figure.axes[0]
+    lines = {line.get_label(): (line.get_xdata().tolist(), line.get_ydata().tolist()) for line in ax.get_lines()}
+    assert lines["Lu et al."][0][0] == 0.956
+    assert lines["theory, exact"] == ([0.925], [1])
+    (bar,) = (c for c in ax.collections if c.get_label() == "theory, bounds")
+    assert [path.vertices.tolist() for path in bar.get_paths()] == [[[0.6, 2], [0.75, 2]]]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b", "c"]
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "theory, bounds" in legend
+    without = collapse_figures.collapse_rates(table[:2], ["a", "b"], "lu", "Lu et al.")
+    assert "theory, bounds" not in [text.get_text() for text in without.legends[0].get_texts()]
 
 
 @pytest.mark.parametrize("tolerance", [0.0, 1e-3])
-def test_rate_by_tolerance_draws_notebook_lines(tolerance: float) -> None:
+def test_rate_by_tolerance_has_a_panel_for_each_criterion(tolerance: float) -> None:
     curve = pd.DataFrame({"case": "relu", "tolerance": [1e-3, 1e-2], "rate": [0.1, 0.2], "low": 0.0, "high": 0.3})
-    figure = collapse_figures.rate_by_tolerance(curve, {"relu": "ReLU"}, {"relu": 0.956}, tolerance)
-    assert "notebook: 0.956" in [text.get_text() for text in figure.axes[0].texts]
+    curve = pd.concat([curve.assign(criterion="interval"), curve.assign(criterion="probes", rate=0.5)])
+    names = {"interval": "the interval", "probes": "the 5 probes"}
+    figure = collapse_figures.rate_by_tolerance(curve, {"relu": "ReLU"}, names, {"relu": 0.956}, tolerance)
+    assert drawn_axes(figure) == ["on the interval", "on the 5 probes"]
+    for ax, rate in zip(figure.axes, ([0.1, 0.2], [0.5, 0.5]), strict=True):
+        assert ax.get_lines()[0].get_ydata().tolist() == rate
+        assert "notebook: 0.956" in [text.get_text() for text in ax.texts]
+
+
+def test_loop_numbers_are_shares_of_loops() -> None:
+    table = pd.DataFrame({"case": "a", "criterion": "probes_equal", "number": [0.0, 0.5, 1.0], "loops": [1, 2, 7]})
+    figure = collapse_figures.loop_numbers(table.assign(total=10), {"a": "ReLU"}, {"a": 0.956})
+    heights = [bar.get_height() for bar in figure.axes[0].patches]
+    assert sorted(h for h in heights if h) == pytest.approx([0.1, 0.2, 0.7])
+    assert "the notebook's 0.956" in [text.get_text() for text in figure.axes[0].texts]
+
+
+def test_collapse_values_stand_beside_mean_and_median() -> None:
+    row = {"case": "a", "mean": 0.5, "median": 0.2, "q05": 0.4, "q25": 0.45, "q50": 0.49, "q75": 0.5, "q95": 0.6}
+    ax = collapse_figures.collapse_values(pd.DataFrame([row]), {"a": "A"}).axes[0]
+    lines = {line.get_label(): line.get_xdata().tolist() for line in ax.get_lines()}
+    assert (lines["their median"], lines["mean of the targets"], lines["median of the targets"]) == (
+        [0.49],
+        [0.5],
+        [0.2],
+    )
+
+
+@pytest.fixture
+def grid(settings: params.Params) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Counts of 1,000 networks, fewer with more width, and one trained cell beyond them."""
+    cells = pd.DataFrame([(d, w) for d in (2, 3, 4) for w in (1, 2)], columns=["depth", "width"])
+    counts = cells.assign(networks=1000, born_dead_low=600, born_dead_high=500 // cells["width"], born_dead=300)
+    trained = pd.DataFrame({"depth": [5], "width": [4], "trial": 0, "born_dead": False, "range": 1.0})
+    return rates.born_dead_grid(counts, settings.safe_region.initializer), rates.trained_grid(trained, 1e-3)
+
+
+def test_theory_goes_through_the_points(grid: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    cells, _ = grid
+    figure = region_figures.born_dead(cells)
+    lines = [line.get_ydata().tolist() for line in figure.axes[0].get_lines()]
+    for width in (1, 2):
+        rows = cells[cells["width"] == width]
+        assert rows["positive"].tolist() in lines
+        assert rows["positive_theory"].tolist() in lines
+    band = figure.axes[1].collections[-1].get_paths()[0].vertices
+    rows = cells[cells["width"] == 2]
+    assert {float(y) for y in band[:, 1]} == {float(y) for y in (*rows["theory_low"], *rows["theory_high"])}
+
+
+def test_safe_region_shows_cells_contours_and_trained(grid: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    figure = region_figures.safe_region(*grid)
+    ax = figure.axes[0]
+    mesh, circles = ax.collections
+    assert mesh.get_array().tolist() == [[0.3] * 3] * 2
+    assert circles.get_offsets().tolist() == [[5, 4]]
+    assert circles.get_array().tolist() == [0]
+    assert len(ax.get_lines()) == len(region_figures.LEVELS)
+    assert ax.get_xlim() == (1.5, 5.5)
+    assert ax.get_ylim() == (0.5, 4.5)
+    unknown = region_figures.safe_region(grid[0].assign(theory_low=np.nan), grid[1])
+    assert not unknown.axes[0].get_lines()
 
 
 def test_same_table_same_bytes(tmp_path: Path) -> None:
@@ -179,6 +256,15 @@ def test_page_holds_its_images(tmp_path: Path) -> None:
     assert 'alt="less &lt; &quot;more&quot;"' in html
     assert "<figcaption>c &amp; d</figcaption>" in html
     assert '<img src="data:image/png;base64,aW1hZ2U="' in page.with_images(html, tmp_path)
+
+
+def test_every_figure_has_what_draws_it(settings: params.Params) -> None:
+    assert set(drawings.FIGURES) == set(figures.DRAWN_BY)
+    assert drawings.figures(settings) == list(drawings.FIGURES)
+    alone = {"relu": settings.collapse.cases["relu"]}
+    bare = settings.model_copy(update={"collapse": settings.collapse.model_copy(update={"cases": alone})})
+    missing = set(drawings.FIGURES) - set(drawings.figures(bare))
+    assert missing == {"loop_numbers", "paper_rates", "collapse_values"}
 
 
 def test_notebook_shows_every_figure_that_is_drawn() -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import ks_2samp, truncnorm
+from scipy.stats import beta, chisquare, ks_2samp, kstest, norm, truncnorm
 
 from deadrelu import initializers, labels, networks, params
 
@@ -117,6 +117,36 @@ def test_relu_layers_multiply_the_second_moment_by_half_n_var(settings: params.N
     assert abs(np.mean(factors) - (100 * variance / 2) ** 3) < 6 * error
 
 
-def test_deviation_of_the_cut_normal_is_scipys() -> None:
-    """Written out, because scipy.stats takes half a second to import."""
+def test_cut_normal_is_scipys() -> None:
+    """Its deviation is written out, because scipy.stats takes half a second to import; the draw, at 1e-6."""
     assert truncnorm.std(-2, 2) == initializers.CUT_STD
+    drawn = initializers._cut_normal(np.random.default_rng(3), (10, 100, 100))
+    assert kstest(drawn.ravel(), truncnorm(-2, 2).cdf).pvalue > 1e-6
+    assert kstest(drawn.ravel(), norm.cdf).pvalue < 1e-6
+
+
+RAI = params.Rai(name="rai")
+
+
+@pytest.mark.parametrize("fan_in", [1, 2, 7])
+def test_rai_replaces_one_entry_of_each_unit(fan_in: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the normal part: one entry a unit is left, from Beta(2, 1), anywhere. Each test at 1e-6."""
+    monkeypatch.setattr(initializers, "RAI_STD", 0.0)
+    drawn = initializers.sampler(RAI)(np.random.default_rng(1), 1000, fan_in, 3)
+    assert drawn.shape == (1000, fan_in + 1, 3)
+    assert drawn.dtype == np.float32
+    assert ((drawn != 0).sum(axis=1) == 1).all()
+    assert kstest(drawn[drawn != 0], beta(2, 1).cdf).pvalue > 1e-6
+    assert chisquare((drawn != 0).sum(axis=(0, 2))).pvalue > 1e-6
+
+
+@pytest.mark.parametrize("fan_in", [1, 2, 7])
+def test_rai_entries_are_the_papers_mixture(fan_in: int) -> None:
+    """Of the fan_in + 1 entries one is Beta(2, 1), the others N(0, 0.6007^2 / fan_in); a test at 1e-6."""
+    drawn = initializers.sampler(RAI)(np.random.default_rng(2), 20_000, fan_in, 2).ravel()
+
+    def mixture(x: np.ndarray) -> np.ndarray:
+        share = 1 / (fan_in + 1)
+        return share * beta(2, 1).cdf(x) + (1 - share) * norm(0, 0.6007 / fan_in**0.5).cdf(x)
+
+    assert kstest(drawn, mixture).pvalue > 1e-6

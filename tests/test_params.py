@@ -59,6 +59,20 @@ def test_project_params_are_the_notebooks() -> None:
             "activations.cases",
         ),
         ("data/target/high", 1e308, "data.target.high"),
+        ("data/target/function", "abs_sum_abs_difference", "data.target: a function of one input"),
+        ("collapse/cases/relu/initializer", {"name": "rai"}, "collapse.cases.relu: rai draws biases"),
+        ("activations/cases/relu-he_normal/initializer", {"name": "rai"}, "activations.cases.relu-he_normal"),
+        ("collapse/cases/relu/protocol", "continued", "collapse.cases.relu: fits must be given"),
+        ("collapse/cases/relu/fits", 3, "collapse.cases.relu: fits must be given"),
+        ("collapse/cases/relu/protocol", "both", "collapse.cases.relu.protocol"),
+        (
+            "collapse/cases/relu-continued/target",
+            {"function": "abs_sum_abs_difference", "low": -1.0, "high": 1.0, "points": 9},
+            "collapse.cases.relu-continued: protocol: continued looks at",
+        ),
+        ("collapse/cases/relu/target", {"function": "abs_x", "low": 1.0}, "collapse.cases.relu.target.high"),
+        ("safe_region/depth/low", 30, "safe_region.depth: low must not be above high"),
+        ("safe_region/trained/widths", [3, 2], "safe_region.trained.widths: sizes must ascend"),
         (
             "collapse/cases/relu/optimizer",
             {"name": "sgd", "rate": 1},
@@ -75,6 +89,25 @@ def test_wrong_value_is_refused_in_one_line_that_names_it(
     message = str(caught.value)
     assert f"{path}:{named}" in message
     assert "\n" not in message
+
+
+def test_case_has_its_own_length_and_target_or_those_of_all() -> None:
+    loaded = params.load(ROOT / "params.yaml")
+    settings = loaded.collapse
+    assert (settings.trials_of("relu"), settings.epochs_of("relu")) == (settings.trials, settings.epochs)
+    assert loaded.target_of("relu") == loaded.data.target
+    case = settings.cases["abs_sum_abs_difference-he"]
+    assert (settings.trials_of("abs_sum_abs_difference-he"), settings.epochs_of("abs_sum_abs_difference-he")) == (
+        case.trials,
+        case.epochs,
+    )
+    assert loaded.target_of("abs_sum_abs_difference-he") == case.target
+
+
+def test_every_case_is_of_one_kind() -> None:
+    settings = params.load(ROOT / "params.yaml").collapse
+    assert sorted([*settings.main, *settings.own_target, *settings.continued]) == sorted(settings.cases)
+    assert settings.main == ["relu", "leaky_relu"]
 
 
 def test_unknown_key_is_answered_with_the_known_ones(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 from conftest import ROOT, write_small_params
 from ruamel.yaml import YAML
 
-from deadrelu import params
+from deadrelu import drawings, params
 
 PACKAGE = ROOT / "src" / "deadrelu"
 EDGES = {"cli", "errors", "progress"}
@@ -48,7 +48,9 @@ def notebook_code(path: Path) -> str:
     return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
 
 
-@pytest.mark.parametrize("stage", ["data@mnist", "data@target", "activations", "training", "collapse@relu", "report"])
+@pytest.mark.parametrize(
+    "stage", ["data@mnist", "data@target", "activations", "training", "collapse@relu", "safe_region", "report"]
+)
 def test_a_stage_depends_on_every_module_it_uses(stage: str) -> None:
     name = stage.replace("data@", "data_").split("@")[0]
     used = imports(PACKAGE / "stages" / f"{name}.py")
@@ -71,6 +73,8 @@ def test_lock_is_of_the_committed_params_and_official_digits() -> None:
     assert set(metrics["activations"]) == set(values["activations"]["cases"])
     assert set(metrics["training"]) == set(values["training"]["cases"])
     assert set(metrics["collapse"]) == set(values["collapse"]["cases"])
+    widths = values["safe_region"]["trained"]["widths"]
+    assert set(metrics["safe_region"]) == {f"width_{width}" for width in widths}
 
 
 def test_every_param_is_read_by_a_stage() -> None:
@@ -161,7 +165,8 @@ def test_pipeline_from_nothing_to_a_report_and_again(clone: Path) -> None:
     out = run(clone, "dvc", "repro")
     assert stages_run(out) == [
         *("data@mnist", "data@target", "activations", "training"),
-        *("collapse@relu", "collapse@leaky_relu", "report"),
+        *("collapse@relu", "collapse@leaky_relu", "collapse@relu-continued", "collapse@step_sin_5x-rai"),
+        *("safe_region", "report"),
     ]
     metrics = json.loads((clone / "reports" / "metrics.json").read_text())
     assert metrics["data"]["mnist"] == {"source": "bundled", "test_images": 1000}
@@ -208,7 +213,7 @@ def check_page(html: str) -> None:
     tags = Tags()
     tags.feed(html)
     assert all(address.startswith(("data:", "#")) for address in tags.addresses)
-    assert len(tags.images) == 6
+    assert len(tags.images) == len(drawings.FIGURES)
     assert all(image["alt"] for image in tags.images)
 
 

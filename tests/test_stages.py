@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deadrelu import inspection, mnist, networks, params, tables
-from deadrelu.stages import activations, data_mnist, training
+from deadrelu import initializers, inspection, mnist, networks, params, safe_region, tables, targets, trials
+from deadrelu.stages import activations, data_mnist, data_target, training
+from deadrelu.stages import collapse as collapse_stage
+from deadrelu.stages import safe_region as safe_region_stage
 from deadrelu.training import Trainer
 
 
@@ -74,3 +76,75 @@ def test_drawn_images_keep_their_labels() -> None:
     assert (np.rint(255 * x[:, 0]) == labels).all()
     assert len(set(labels.tolist())) == 30
     assert labels.tolist() != sorted(labels.tolist())
+
+
+def test_collapse_of_two_inputs_has_no_half_lines_and_no_probes(run: params.Params) -> None:
+    target = {"function": "abs_sum_abs_difference", "low": -1.0, "high": 1.0, "points": 100}
+    plane = {"activation": "relu", "widths": [2, 2], "biases": True, "target": target, "trials": 5}
+    collapse_stage.main(with_case(run, "plane", plane), "plane")
+    (part,) = Path("data/collapse/plane").iterdir()
+    table = tables.read(part, tables.COLLAPSE)
+    assert len(table) == 5
+    absent = ["born_dead_low", "born_dead_high", "range_low", "range_high", "probes_equal", "probe_1", "probe_5"]
+    assert table[absent].isna().all(axis=None)
+    assert table.drop(columns=absent).drop(columns=["probe_2", "probe_3", "probe_4"]).notna().all(axis=None)
+    x, y = targets.sample(*target.values(), seed=run.seed)  # type: ignore[arg-type]
+    network = trials.Network(
+        widths=(2, 2),
+        activation="relu",
+        biases=True,
+        inputs=2,
+        outputs=2,
+        initialize=initializers.sampler(params.FanScaled(name="glorot_uniform")),
+    )
+    training = trials.Training(epochs=run.collapse.epochs, batch_size=run.collapse.batch_size)
+    (trained,) = trials.run(network, training, x, y, trials=range(5), seed=run.seed)
+    outputs = trials.predict(network, trained.final, x)
+    np.testing.assert_array_equal(table["range"], np.ptp(outputs, axis=1).max(axis=1))
+    np.testing.assert_array_equal(table["prediction_min"], outputs.min(axis=(1, 2)))
+    np.testing.assert_allclose(table["loss_final"], ((outputs - y) ** 2).mean(axis=(1, 2)), rtol=1e-5)
+
+
+def test_loop_keeps_what_each_fit_left(run: params.Params) -> None:
+    """The first fit is an independent trial; the last is what the table of trials holds; each is a longer training."""
+    data_target.main(run)
+    loop = {"activation": "leaky_relu", "negative_slope": 0.1, "widths": [2, 2], "protocol": "continued", "fits": 3}
+    settings = with_case(run, "loop", loop)
+    collapse_stage.main(settings, "loop")
+    fits = tables.read(Path("data/collapse/loop/fits.parquet"), tables.FITS)
+    assert fits[["fit", "trial"]].to_numpy().tolist() == [[fit, trial] for fit in (1, 2, 3) for trial in range(8)]
+    last = tables.read_parts(Path("data/collapse/loop"), tables.COLLAPSE)
+    for fit in (1, 2, 3):
+        longer = {key: value for key, value in loop.items() if key not in ("protocol", "fits")} | {"epochs": fit}
+        collapse_stage.main(with_case(run, "longer", longer), "longer")
+        table = tables.read_parts(Path("data/collapse/longer"), tables.COLLAPSE)
+        rows = fits[fits["fit"] == fit]
+        np.testing.assert_array_equal(rows["range"], table["range"])
+        probes = table[[f"probe_{k}" for k in range(1, 6)]].to_numpy()
+        np.testing.assert_array_equal(rows["probe_range"], np.ptp(probes, axis=1))
+    pd.testing.assert_frame_equal(last, table)  # losses of all fits, too
+
+
+def test_safe_region_holds_both_grids(run: params.Params) -> None:
+    data_target.main(run)
+    safe_region_stage.main(run)
+    cells = tables.read(Path("data/safe_region/born_dead.parquet"), tables.BORN_DEAD)
+    assert cells[["width", "depth"]].to_numpy().tolist() == [[1, 2], [1, 3], [2, 2], [2, 3]]
+    draw = initializers.sampler(run.safe_region.initializer)
+    expected = safe_region.born_dead(draw, 2, 3, 100, seed=run.seed)
+    assert cells[cells["width"] == 2]["born_dead_high"].tolist() == expected.high[1:].tolist()
+    assert cells[cells["width"] == 2]["born_dead"].tolist() == expected.both[1:].tolist()
+    trained = tables.read(Path("data/safe_region/trained.parquet"), tables.TRAINED_GRID)
+    assert trained[["depth", "width", "trial"]].to_numpy().tolist() == [[2, 2, trial] for trial in range(8)]
+    same = {"activation": "relu", "widths": [2, 2], "initializer": {"name": "he_normal"}}
+    collapse_stage.main(with_case(run, "same", same), "same")
+    alone = tables.read_parts(Path("data/collapse/same"), tables.COLLAPSE)
+    np.testing.assert_array_equal(trained["range"], alone["range"])
+    np.testing.assert_array_equal(trained["born_dead"], alone["born_dead"])
+
+
+def with_case(settings: params.Params, key: str, case: dict[str, object]) -> params.Params:
+    """The same params with one more case of `collapse`."""
+    tree = settings.model_dump()
+    tree["collapse"]["cases"][key] = case
+    return params.Params.model_validate(tree)

@@ -14,7 +14,7 @@ from deadrelu.params import Params
 FIGURES = (
     *("activations", "gradients", "signals", "loss_curves"),
     *("collapse_rates", "rate_by_tolerance", "loop_numbers"),
-    *("paper_rates", "collapse_values", "born_dead", "safe_region"),
+    *("paper_rates", "collapse_values", "safe_region", "born_dead"),
 )
 PROCESSES = 2
 """Drawing takes six seconds of one core, and a start of a process more than one."""

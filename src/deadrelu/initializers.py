@@ -20,7 +20,7 @@ from deadrelu.params import (
 )
 
 RAI_STD = 0.6007
-"""Lu et al. chose it so that RAI keeps the length of a signal from layer to layer, as He's 2 / fan_in does."""
+"""Lu et al.'s (arXiv:1903.06733), over the root of the fan-in: the standard deviation of RAI's symmetric entries."""
 
 CUT_STD = 0.8796256610342398
 """Standard deviation of a standard normal cut at two: Keras divides by it to keep the variance."""

@@ -21,7 +21,7 @@ class Bounds(NamedTuple):
     high: float
 
 
-def born_dead_on_half_line(widths: Sequence[int]) -> float:
+def born_dead_on_half_line(widths: Sequence[float]) -> float:
     """Probability that the network is 0 for every x > 0 (equally: x < 0; equally: at one nonzero input of any size).
 
     1 - prod(1 - 2^-width), by logarithms: as it stands, it would round to 0 for widths above 53.
@@ -32,7 +32,7 @@ def born_dead_on_half_line(widths: Sequence[int]) -> float:
     return float(-np.expm1(np.sum(np.log1p(-(2.0 ** -np.asarray(widths, float))))))
 
 
-def born_dead_on_interval(widths: Sequence[int]) -> Bounds:
+def born_dead_on_interval(widths: Sequence[float]) -> Bounds:
     """Probability that the network is 0 for every x of both signs, for a one-dimensional input.
 
     The signals h+ and h- of the two half-lines pass the layers together. A layer of N units stops each of them with
@@ -52,7 +52,7 @@ def born_dead_on_interval(widths: Sequence[int]) -> Bounds:
     return Bounds(*(_dead_on_both(widths, q) for q in (0.25, 0.5)))
 
 
-def born_dead_on_many_inputs(widths: Sequence[int]) -> Bounds:
+def born_dead_on_many_inputs(widths: Sequence[float]) -> Bounds:
     """Probability that the network is 0 for every input of two or more dimensions, x and -x among them.
 
     At most that for x and -x alone. At least: a unit behind the first layer is off for all inputs where its weights are
@@ -67,7 +67,7 @@ def born_dead_on_many_inputs(widths: Sequence[int]) -> Bounds:
     return Bounds(float(low), born_dead_on_interval(widths).high)
 
 
-def _dead_on_both(widths: Sequence[int], q: float) -> float:
+def _dead_on_both(widths: Sequence[float], q: float) -> float:
     """The probability if a unit of the third layer, and of each behind it, is off for both signals with `q`.
 
     From the last layer to the first: `both` is the probability that two signals that reach a layer alive are stopped
@@ -92,7 +92,8 @@ def width_at(probability: float, depth: int) -> Bounds:
         depth: hidden layers, two or more; one is never dead on both half-lines.
 
     Returns:
-        Real widths, from the lower and the upper bound of the probability: wider than `high` is surely safer.
+        Real widths, from the lower and the upper bound of the probability: wider than `high` is surely safer. Below
+        1, they mean nothing.
     """
     widths = (
         brentq(lambda width, q=q: _dead_on_both([width] * depth, q) - probability, 1e-3, 1000) for q in (0.25, 0.5)

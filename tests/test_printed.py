@@ -1,0 +1,55 @@
+"""A number in print stands beside its own settings, and beside no other run."""
+
+import pytest
+
+from deadrelu import params, printed
+
+
+def changed(settings: params.Params, key: str, **values: object) -> params.Params:
+    """The same params with some values of one case of `collapse` set."""
+    tree = settings.model_dump()
+    tree["collapse"]["cases"][key] |= values
+    return params.Params.model_validate(tree)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"epochs": 11}, {"batch_size": 32}, {"cases": {"relu": params.CollapseCase(activation="relu", widths=[2] * 10)}}],
+)
+def test_of_the_notebook(settings: params.Params, change: dict[str, object]) -> None:
+    assert printed.notebook_rate(settings, "relu") == 0.956
+    other = settings.model_copy(update={"collapse": settings.collapse.model_copy(update=change)})
+    assert printed.notebook_rate(other, "relu") is None
+
+
+def test_of_the_notebooks_function_and_protocol_only(settings: params.Params) -> None:
+    target = settings.data.target.model_copy(update={"function": "abs_x"})
+    other = settings.model_copy(update={"data": settings.data.model_copy(update={"target": target})})
+    assert printed.notebook_rates(settings) == {"relu": 0.956, "leaky_relu": 0.192}
+    assert printed.loop_rates(settings) == {"relu-continued": 0.956, "leaky_relu-continued": 0.192}
+    assert printed.notebook_rates(other) == printed.loop_rates(other) == {}
+    own = settings.data.target.model_dump()
+    assert printed.notebook_rate(changed(settings, "relu", target=own, trials=5), "relu") == 0.956
+    assert printed.notebook_rate(changed(settings, "relu", epochs=9), "relu") is None
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"widths": [2] * 10},
+        {"biases": False},
+        {"loss": "mean_absolute_error"},
+        {"initializer": {"name": "glorot_normal"}},
+        {"target": {"function": "x_sin_5x", "low": -1.0, "high": 1.0, "points": 3000}},
+        {"protocol": "continued", "fits": 2},
+    ],
+)
+def test_of_the_paper(settings: params.Params, values: dict[str, object]) -> None:
+    assert printed.lu_rate(settings, "x_sin_5x-he") == 0.919
+    assert printed.lu_rate(changed(settings, "x_sin_5x-he", **values), "x_sin_5x-he") is None
+
+
+def test_of_the_paper_for_any_length_of_training(settings: params.Params) -> None:
+    assert printed.lu_rate(changed(settings, "x_sin_5x-rai", epochs=7, trials=9), "x_sin_5x-rai") == 0.292
+    assert [key for key in settings.collapse.cases if printed.is_lu_abs(settings, key)] == ["abs_x-he"]
+    assert printed.lu_rate(settings, "relu") is printed.lu_rate(settings, "abs_x-he") is None
