@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,11 +11,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from conftest import ROOT, write_small_params
 from ruamel.yaml import YAML
 
-from deadrelu import drawings, params
+from deadrelu import drawings, params, rate_findings
 
 PACKAGE = ROOT / "src" / "deadrelu"
 EDGES = {"cli", "errors", "progress"}
@@ -89,6 +91,16 @@ def test_readme_shows_the_committed_numbers() -> None:
     for case in metrics["collapse"].values():
         low, high = case["rate_low"], case["rate_high"]
         assert f"| **{case['rate']:.3f}** ({low:.3f} to {high:.3f}) |" in readme
+    loops = pd.read_csv(ROOT / "reports" / "tables" / "loop_numbers.csv")
+    loops = loops[loops["criterion"] == "probes_equal"].set_index(["case", "number"])["loops"]
+    ones, zeros = loops["relu-continued", 1.0], loops["relu-continued", 0.0]
+    assert f"{ones} would print exactly 1 and {zeros} exactly 0" in " ".join(readme.split())
+    assert f"of {loops['leaky_relu-continued', 0.0]} with Leaky ReLU, all would print 0" in " ".join(readme.split())
+    cells = pd.read_csv(ROOT / "reports" / "tables" / "born_dead.csv")
+    widths = re.findall(r"(\d+) layers: (?:more than )?(\d+) units", rate_findings.wide_enough(cells, 0.01))
+    (shallow, _), (middle, _), (deep, _) = widths
+    text = f"takes {{}} units in each of {shallow} layers, {{}} of {middle}, more than {{}} of {deep};"
+    assert text.format(*(width for _, width in widths)) in " ".join(readme.split())
     for module in PACKAGE.glob("*.py"):
         assert module.stem in ("__init__", "__main__") or f"{module.stem}.py" in readme
 
