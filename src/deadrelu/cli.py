@@ -76,7 +76,8 @@ def training() -> None:
 def collapse(case: Annotated[str, typer.Argument(help="A key of collapse.cases in params.yaml.")]) -> None:
     """Train the narrow networks of one case.
 
-    Reads data/target/; writes data/collapse/CASE/: one row per trial. Example: deadrelu collapse leaky_relu
+    Reads data/target/, if the case has no target of its own; writes data/collapse/CASE/: one row per trial, and with
+    protocol: continued one row per fit. Example: deadrelu collapse leaky_relu
     """
     from deadrelu.stages import collapse
 
