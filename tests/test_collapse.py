@@ -5,12 +5,12 @@ import pytest
 from scipy.stats import binomtest
 
 from deadrelu import collapse
-from deadrelu.intervals import wilson
+from deadrelu.intervals import p_of_bounds, wilson
 
 
 def test_spread_by_hand() -> None:
     x = np.array([-2, -1, 0, 1, 2], np.float32)[:, None]
-    predictions = np.array([[0, 0, 0, 3, 4], [1, 1, 1, 1, 1]], np.float32)[:, :, None]
+    predictions = np.array([[0, 0, 2, 3, 4], [1, 1, 1, 1, 1]], np.float32)[:, :, None]
     spread = collapse.spread(predictions, x)
     assert spread.range_low is not None
     assert spread.range_high is not None
@@ -56,3 +56,17 @@ def test_wilson_is_scipys(count: int, trials_: int) -> None:
 def test_wilson_of_impossible_counts(count: int, trials_: int) -> None:
     with pytest.raises(ValueError, match="count must be"):
         wilson(count, trials_)
+
+
+@pytest.mark.parametrize("count", [0, 5, 20, 25, 30, 50, 100])
+@pytest.mark.parametrize(("low", "high"), [(0.2, 0.3), (0.2, 0.2), (0.0, 0.3), (0.2, 1.0)])
+def test_p_of_bounds_is_scipys_smaller_tail_twice(count: int, low: float, high: float) -> None:
+    below = binomtest(count, 100, low, alternative="less").pvalue
+    above = binomtest(count, 100, high, alternative="greater").pvalue
+    assert p_of_bounds(count, 100, low, high) == pytest.approx(min(1, 2 * below, 2 * above), rel=1e-9, abs=1e-300)
+
+
+def test_p_of_bounds_near_one() -> None:
+    """Two million networks, all but one dead, where 1 - 2^-21 are: a table of six digits would make that 1."""
+    assert p_of_bounds(1_999_999, 2_000_000, 1 - 2.0**-21, 1 - 2.0**-21) > 0.1
+    assert p_of_bounds(1_999_999, 2_000_000, 1.0, 1.0) == 0

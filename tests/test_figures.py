@@ -13,11 +13,13 @@ from deadrelu import (
     collapse_figures,
     drawings,
     figures,
+    labels,
     page,
     params,
     rates,
     region_figures,
     signal_figures,
+    theory,
     training_figures,
 )
 from deadrelu.labels import Panel
@@ -191,9 +193,15 @@ def test_rate_by_tolerance_has_a_panel_for_each_criterion(tolerance: float) -> N
 
 def test_loop_numbers_are_shares_of_loops() -> None:
     table = pd.DataFrame({"case": "a", "criterion": "probes_equal", "number": [0.0, 0.5, 1.0], "loops": [1, 2, 7]})
-    figure = collapse_figures.loop_numbers(table.assign(total=10), {"a": "ReLU"}, {"a": 0.956})
-    heights = [bar.get_height() for bar in figure.axes[0].patches]
-    assert sorted(h for h in heights if h) == pytest.approx([0.1, 0.2, 0.7])
+    table = pd.concat([table, table.assign(criterion="constant", loops=[5, 5, 0])]).assign(total=10)
+    figure = collapse_figures.loop_numbers(table, {"a": "ReLU"}, {"a": 0.956})
+    as_printed, constant = figure.axes[0].containers
+    assert [bar.get_height() for bar in as_printed if bar.get_height()] == pytest.approx([0.1, 0.2, 0.7])
+    assert [bar.get_height() for bar in constant if bar.get_height()] == pytest.approx([0.5, 0.5])
+    assert as_printed.get_label().startswith("equal at the 5 probes")
+    legend = figure.legends[0]
+    colours = dict(zip([t.get_text() for t in legend.get_texts()], legend.get_patches(), strict=True))
+    assert colours["equal at the 5 probes, as printed"].get_facecolor() == as_printed[0].get_facecolor()
     assert "the notebook's 0.956" in [text.get_text() for text in figure.axes[0].texts]
 
 
@@ -208,12 +216,43 @@ def test_collapse_values_stand_beside_mean_and_median() -> None:
     )
 
 
+def committed() -> dict[str, pd.DataFrame]:
+    """The small tables of the committed report."""
+    return {path.stem: pd.read_csv(path) for path in (ROOT / "reports" / "tables").glob("*.csv")}
+
+
+def test_each_figure_shows_its_cases_events_and_numbers(settings: params.Params) -> None:
+    tables = committed()
+    rates_ = tables["collapse_rates"].set_index(["case", "event"])
+
+    def drawn(name: str) -> Figure:
+        return figures.figure(name, settings, tables, Path())
+
+    paper = drawn("paper_rates").axes[0]
+    rows = [label.get_text() for label in paper.get_yticklabels()]
+    assert len(rows) == 2 * len(settings.collapse.own_target)
+    measured = next(line for line in paper.get_lines() if str(line.get_label()).startswith("measured")).get_xdata()
+    in_print = next(line for line in paper.get_lines() if line.get_label() == "Lu et al.").get_xdata()
+    at = rows.index("x sin 5x, RAI: trained")
+    assert (measured[at], in_print[at]) == (rates_["rate"]["x_sin_5x-rai", "constant"], 0.292)
+    at = rows.index("x sin 5x, RAI: untrained")
+    assert measured[at] == rates_["rate"]["x_sin_5x-rai", "born_dead"]
+    main = drawn("collapse_rates").axes[0]
+    rows = [label.get_text() for label in main.get_yticklabels()]
+    assert len(rows) == 4 * len(settings.collapse.main)
+    notebook = next(line for line in main.get_lines() if line.get_label() == "2019 notebook").get_xdata()
+    assert notebook[rows.index("ReLU: constant within 0.001")] == 0.956
+    texts = [[text.get_text() for text in ax.texts] for ax in drawn("loop_numbers").axes]
+    assert texts == [["the notebook's 0.956"], ["the notebook's 0.192"]]
+    assert len(drawn("rate_by_tolerance").axes) == len(labels.CRITERIA)
+
+
 @pytest.fixture
 def grid(settings: params.Params) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Counts of 1,000 networks, fewer with more width, and one trained cell beyond them."""
     cells = pd.DataFrame([(d, w) for d in (2, 3, 4) for w in (1, 2)], columns=["depth", "width"])
     counts = cells.assign(networks=1000, born_dead_low=600, born_dead_high=500 // cells["width"], born_dead=300)
-    trained = pd.DataFrame({"depth": [5], "width": [4], "trial": 0, "born_dead": False, "range": 1.0})
+    trained = pd.DataFrame({"depth": [5], "width": [4], "trial": 0, "born_dead": True, "range": 1.0})
     return rates.born_dead_grid(counts, settings.safe_region.initializer), rates.trained_grid(trained, 1e-3)
 
 
@@ -225,9 +264,21 @@ def test_theory_goes_through_the_points(grid: tuple[pd.DataFrame, pd.DataFrame])
         rows = cells[cells["width"] == width]
         assert rows["positive"].tolist() in lines
         assert rows["positive_theory"].tolist() in lines
+    errors = figure.axes[0].containers[0].lines[2][0].get_segments()
+    rows = cells[cells["width"] == 1]
+    ends = np.array([segment[:, 1] for segment in errors])
+    np.testing.assert_allclose(ends, rows[["positive_low", "positive_high"]].to_numpy())
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["1", "2"]
     band = figure.axes[1].collections[-1].get_paths()[0].vertices
     rows = cells[cells["width"] == 2]
     assert {float(y) for y in band[:, 1]} == {float(y) for y in (*rows["theory_low"], *rows["theory_high"])}
+
+
+def test_width_without_a_dead_network_keeps_its_name(settings: params.Params) -> None:
+    counts = pd.DataFrame({"depth": [2], "width": 20, "networks": 100})
+    none = counts.assign(born_dead_low=0, born_dead_high=0, born_dead=0)
+    figure = region_figures.born_dead(rates.born_dead_grid(none, settings.safe_region.initializer))
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["20"]
 
 
 def test_safe_region_shows_cells_contours_and_trained(grid: tuple[pd.DataFrame, pd.DataFrame]) -> None:
@@ -237,7 +288,9 @@ def test_safe_region_shows_cells_contours_and_trained(grid: tuple[pd.DataFrame, 
     assert mesh.get_array().tolist() == [[0.3] * 3] * 2
     assert circles.get_offsets().tolist() == [[5, 4]]
     assert circles.get_array().tolist() == [0]
-    assert len(ax.get_lines()) == len(region_figures.LEVELS)
+    for line, level in zip(ax.get_lines(), region_figures.LEVELS, strict=True):
+        assert line.get_xdata().tolist() == [2, 3, 4]
+        assert line.get_ydata().tolist() == [theory.width_at(level, depth).high for depth in (2, 3, 4)]
     assert ax.get_xlim() == (1.5, 5.5)
     assert ax.get_ylim() == (0.5, 4.5)
     unknown = region_figures.safe_region(grid[0].assign(theory_low=np.nan), grid[1])
@@ -265,6 +318,10 @@ def test_every_figure_has_what_draws_it(settings: params.Params) -> None:
     bare = settings.model_copy(update={"collapse": settings.collapse.model_copy(update={"cases": alone})})
     missing = set(drawings.FIGURES) - set(drawings.figures(bare))
     assert missing == {"loop_numbers", "paper_rates", "collapse_values"}
+    plane = {"plane": settings.collapse.cases["abs_sum_abs_difference-he"]}
+    without = settings.model_copy(update={"collapse": settings.collapse.model_copy(update={"cases": plane})})
+    assert "collapse_values" not in drawings.figures(without)
+    assert "paper_rates" in drawings.figures(without)
 
 
 def test_notebook_shows_every_figure_that_is_drawn() -> None:

@@ -73,6 +73,12 @@ def test_project_params_are_the_notebooks() -> None:
         ("collapse/cases/relu/target", {"function": "abs_x", "low": 1.0}, "collapse.cases.relu.target.high"),
         ("safe_region/depth/low", 30, "safe_region.depth: low must not be above high"),
         ("safe_region/trained/widths", [3, 2], "safe_region.trained.widths: sizes must ascend"),
+        ("safe_region/trained/depths", [6, 3], "safe_region.trained.depths: sizes must ascend"),
+        ("safe_region/trained/depths", [3, 3], "safe_region.trained.depths: sizes must ascend"),
+        ("safe_region/width/high", 101, "safe_region.width: high must be at most 100"),
+        ("collapse/cases/relu-continued/fits", 0, "collapse.cases.relu-continued.fits"),
+        ("collapse/tolerance", -0.1, "collapse.tolerance"),
+        ("data/target/low", 2.6457513110645907, "data.target"),
         (
             "collapse/cases/relu/optimizer",
             {"name": "sgd", "rate": 1},
@@ -102,6 +108,27 @@ def test_case_has_its_own_length_and_target_or_those_of_all() -> None:
         case.epochs,
     )
     assert loaded.target_of("abs_sum_abs_difference-he") == case.target
+
+
+def test_tables_depend_on_the_points_they_are_trained_on(tmp_path: Path) -> None:
+    loaded, other = (
+        params.load(path) for path in (ROOT / "params.yaml", write_with(tmp_path, "data/target/points", 50))
+    )
+    assert loaded.of_collapse("relu") != other.of_collapse("relu")
+    assert loaded.of_collapse("x_sin_5x-he") == other.of_collapse("x_sin_5x-he")
+    assert loaded.of_safe_region() != other.of_safe_region()
+
+
+def test_continued_case_with_a_target_is_continued(tmp_path: Path) -> None:
+    target = {"function": "abs_x", "low": -1.0, "high": 1.0, "points": 9}
+    loaded = params.load(write_with(tmp_path, "collapse/cases/relu-continued/target", target)).collapse
+    assert "relu-continued" in loaded.continued
+    assert "relu-continued" not in (*loaded.own_target, *loaded.main)
+
+
+def test_one_depth_and_one_width_are_a_grid(tmp_path: Path) -> None:
+    loaded = params.load(write_with(tmp_path, "safe_region/depth", {"low": 3, "high": 3}))
+    assert list(loaded.safe_region.depth.values) == [3]
 
 
 def test_every_case_is_of_one_kind() -> None:

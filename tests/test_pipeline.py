@@ -97,9 +97,9 @@ def test_readme_shows_the_committed_numbers() -> None:
     assert f"{ones} would print exactly 1 and {zeros} exactly 0" in " ".join(readme.split())
     assert f"of {loops['leaky_relu-continued', 0.0]} with Leaky ReLU, all would print 0" in " ".join(readme.split())
     cells = pd.read_csv(ROOT / "reports" / "tables" / "born_dead.csv")
-    widths = re.findall(r"(\d+) layers: (?:more than )?(\d+) units", rate_findings.wide_enough(cells, 0.01))
+    widths = re.findall(r"(\d+) layers: (\d+) units", rate_findings.wide_enough(cells, 0.01))
     (shallow, _), (middle, _), (deep, _) = widths
-    text = f"takes {{}} units in each of {shallow} layers, {{}} of {middle}, more than {{}} of {deep};"
+    text = f"takes {{}} units in each of {shallow} layers, {{}} of {middle}, {{}} of {deep};"
     assert text.format(*(width for _, width in widths)) in " ".join(readme.split())
     for module in PACKAGE.glob("*.py"):
         assert module.stem in ("__init__", "__main__") or f"{module.stem}.py" in readme

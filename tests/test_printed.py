@@ -29,7 +29,9 @@ def test_of_the_notebooks_function_and_protocol_only(settings: params.Params) ->
     assert printed.loop_rates(settings) == {"relu-continued": 0.956, "leaky_relu-continued": 0.192}
     assert printed.notebook_rates(other) == printed.loop_rates(other) == {}
     own = settings.data.target.model_dump()
-    assert printed.notebook_rate(changed(settings, "relu", target=own, trials=5), "relu") == 0.956
+    apart = changed(settings, "relu", target=own, trials=5)
+    assert printed.notebook_rate(apart, "relu") == 0.956
+    assert printed.notebook_rates(apart) == {"leaky_relu": 0.192}  # beside the main cases
     assert printed.notebook_rate(changed(settings, "relu", epochs=9), "relu") is None
 
 
@@ -40,7 +42,9 @@ def test_of_the_notebooks_function_and_protocol_only(settings: params.Params) ->
         {"biases": False},
         {"loss": "mean_absolute_error"},
         {"initializer": {"name": "glorot_normal"}},
-        {"target": {"function": "x_sin_5x", "low": -1.0, "high": 1.0, "points": 3000}},
+        {"target": {"function": "x_sin_5x", "low": -1.0, "high": 3**0.5, "points": 3000}},
+        {"target": {"function": "x_sin_5x", "low": -(3**0.5), "high": 1.0, "points": 3000}},
+        {"target": {"function": "x_sin_5x", "low": -(3**0.5), "high": 3**0.5, "points": 300}},
         {"protocol": "continued", "fits": 2},
     ],
 )
@@ -52,4 +56,5 @@ def test_of_the_paper(settings: params.Params, values: dict[str, object]) -> Non
 def test_of_the_paper_for_any_length_of_training(settings: params.Params) -> None:
     assert printed.lu_rate(changed(settings, "x_sin_5x-rai", epochs=7, trials=9), "x_sin_5x-rai") == 0.292
     assert [key for key in settings.collapse.cases if printed.is_lu_abs(settings, key)] == ["abs_x-he"]
+    assert not printed.is_lu_abs(changed(settings, "abs_x-he", initializer={"name": "glorot_normal"}), "abs_x-he")
     assert printed.lu_rate(settings, "relu") is printed.lu_rate(settings, "abs_x-he") is None

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deadrelu import labels, metrics, params, rates, theory
+from deadrelu import labels, metrics, params, rates, targets, theory
 from deadrelu.collapse import PROBES
+from deadrelu.intervals import p_of_bounds
 
 Case = dict[str, pd.DataFrame]
 
@@ -53,6 +54,8 @@ def test_events_are_counted(two_cases: tuple[params.Params, Case]) -> None:
     assert found["notebook"]["relu", "constant"] == 0.956
     assert found["notebook"]["leaky_relu", "constant"] == 0.192
     assert found["lu"].isna().all()
+    assert found["notebook"]["relu", "probes_equal"] == 0.956
+    assert np.isnan(found["notebook"]["relu", "dead"])
     assert (found["low"] <= found["rate"]).all()
     assert (found["rate"] <= found["high"]).all()
 
@@ -67,7 +70,9 @@ def test_numbers_of_the_paper_stand_beside_its_rows(settings: params.Params, fou
     assert tuple(untrained.loc["x_sin_5x-he", ["theory_low", "theory_high"]]) == pytest.approx(tuple(bounds))
     assert untrained.loc[["x_sin_5x-rai", "step_sin_5x-rai"], "theory_low"].isna().all()
     many = tuple(untrained.loc["abs_sum_abs_difference-he", ["theory_low", "theory_high"]])
-    assert many == pytest.approx(tuple(theory.born_dead_on_many_inputs([4] * 9)))
+    assert many == pytest.approx(tuple(theory.born_dead_on_any_inputs([4] * 9)))
+    assert untrained.loc["x_sin_5x-he", "theory_p"] == pytest.approx(p_of_bounds(0, 4, *bounds))
+    assert found[found["event"] != "born_dead"]["theory_p"].isna().all()
 
 
 def test_two_inputs_have_no_probes(settings: params.Params, four: pd.DataFrame) -> None:
@@ -89,8 +94,16 @@ def test_rate_grows_with_tolerance_by_every_criterion(four: pd.DataFrame) -> Non
 
 
 def test_half_lines(four: pd.DataFrame) -> None:
-    row = rates.half_lines({"relu": four}, 1e-3).iloc[0]
-    assert (row["probes_only"], row["positive_only"], row["negative_only"]) == (1, 1, 0)
+    """The last two: constant on each half-line and not across; alive for x > 0 only, with equal probes."""
+    more = trial_table([1.6e-3, 2], [8e-4, 0], [8e-4, 2], [1e-4, 0])
+    row = rates.half_lines({"relu": pd.concat([four, more])}, 1e-3).iloc[0]
+    assert (row["trials"], row["probes_only"], row["positive_only"], row["negative_only"]) == (6, 2, 1, 1)
+
+
+def test_no_case_is_an_empty_table_with_columns() -> None:
+    for table in (rates.rate_by_tolerance({}), rates.half_lines({}, 1e-3), rates.loop_numbers({}, 1e-3)):
+        assert table.empty
+        assert "case" in table
 
 
 @pytest.mark.parametrize(
@@ -98,6 +111,13 @@ def test_half_lines(four: pd.DataFrame) -> None:
     [
         ({}, -1.0, 1 - 0.75),
         ({}, 0.5, 1 - 0.5 * 0.75),
+        ({}, 0.0, 1 - 0.5 * 0.75),
+        ({}, -1e-9, 1 - 0.5 * 0.75),  # the interval has both signs, its 3,000 points have one
+        ({"initializer": {"name": "variance_scaling"}}, -1.0, 1 - 0.75),
+        ({"initializer": {"name": "random_uniform", "minval": -1.0, "maxval": 1.0}}, -1.0, 1 - 0.75),
+        ({"initializer": {"name": "random_uniform", "minval": -1.0, "maxval": 0.5}}, -1.0, np.nan),
+        ({"initializer": {"name": "random_normal", "stddev": 1.0}}, -1.0, 1 - 0.75),
+        ({"initializer": {"name": "random_normal", "mean": 0.1, "stddev": 1.0}}, -1.0, np.nan),
         ({"initializer": {"name": "random_uniform", "minval": 0.1, "maxval": 1.0}}, -1.0, np.nan),
         ({"biases": True}, -1.0, 1 - 0.75),  # they start at zero
         ({"biases": True, "initializer": {"name": "rai"}}, -1.0, np.nan),
@@ -126,9 +146,10 @@ def test_values_are_those_of_collapsed_networks_with_biases(settings: params.Par
     }
     row = found.loc["step_sin_5x-he"]
     assert (row["collapsed"], row["q50"]) == (2, 0.5)  # trials 0 and 1, and they predict their numbers
-    # 3,000 points on [-sqrt 3, sqrt 3]: a mean of 1/2, five standard errors; and a median below the gap or above it.
-    assert abs(row["mean"] - 0.5) < 5 * 0.6 / 3000**0.5
-    assert not 0.21 < row["median"] < 0.79
+    _, y = targets.sample("step_sin_5x", -(3**0.5), 3**0.5, 3000, seed=settings.seed)
+    assert row["mean"] == pytest.approx(y.mean(dtype=float))
+    assert row["median"] == np.median(y)
+    assert row["q25"] == 0.25
 
 
 def test_numbers_of_loops() -> None:
@@ -144,7 +165,7 @@ def test_numbers_of_loops() -> None:
     found = rates.loop_numbers({"loop": fits}, 1.0).set_index(["criterion", "number"])["loops"]
     assert found["probes_equal"].to_dict() == {0: 1, 0.75: 1, 1: 1}
     assert found["constant"].to_dict() == {0: 2, 1: 1}
-    assert rates.loop_numbers({}, 1.0).empty
+    assert set(rates.loop_numbers({"loop": fits}, 1.0)["total"]) == {3}
 
 
 def test_grids_by_hand(settings: params.Params) -> None:
@@ -153,6 +174,9 @@ def test_grids_by_hand(settings: params.Params) -> None:
     )
     (row,) = rates.born_dead_grid(counts, settings.safe_region.initializer).to_dict("records")
     assert (row["positive"], row["rate"]) == (0.2, 0.05)
+    assert (row["positive_count"], row["count"]) == (20, 5)
+    assert row["positive_p"] == pytest.approx(p_of_bounds(20, 100, 1 - (7 / 8) ** 2, 1 - (7 / 8) ** 2))
+    assert row["p"] == pytest.approx(p_of_bounds(5, 100, *theory.born_dead_on_interval([3, 3])))
     assert row["positive_low"] < 0.2 < row["positive_high"]
     assert row["positive_theory"] == pytest.approx(1 - (7 / 8) ** 2)
     assert (row["theory_low"], row["theory_high"]) == pytest.approx(theory.born_dead_on_interval([3, 3]))

@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import binomtest
 
 from deadrelu import initializers, params, safe_region, theory
+from deadrelu.streams import SAFE_REGION, stream
 
 HE = initializers.sampler(params.FanScaled(name="he_normal"))
 N = 20_000
@@ -71,3 +72,18 @@ def test_small_weights_do_not_underflow() -> None:
     found = [safe_region.born_dead(draw, 8, 100, 1000, seed=3).both.tolist() for draw in (small, large)]
     assert found[0] == found[1]
     assert 0 < found[0][-1] < 1000
+
+
+def test_every_width_and_block_has_its_stream() -> None:
+    for width in (2, 3):
+        drawn: list[np.ndarray] = []
+
+        def remember(rng: np.random.Generator, n: int, fan_in: int, fan_out: int) -> np.ndarray:
+            drawn.append(HE(rng, n, fan_in, fan_out))  # noqa: B023
+            return drawn[-1]  # noqa: B023
+
+        safe_region.born_dead(remember, width, 1, 1500, seed=3)
+        for block, kernels in enumerate(drawn):
+            rng = stream(3, SAFE_REGION, width, block)
+            np.testing.assert_array_equal(kernels, HE(rng, safe_region.BLOCK, 1, width))
+        assert len(drawn) == 2

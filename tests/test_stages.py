@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deadrelu import initializers, inspection, mnist, networks, params, safe_region, tables, targets, trials
+from deadrelu import collapse, initializers, inspection, mnist, networks, params, safe_region, tables, targets, trials
 from deadrelu.stages import activations, data_mnist, data_target, training
 from deadrelu.stages import collapse as collapse_stage
 from deadrelu.stages import safe_region as safe_region_stage
@@ -105,14 +105,55 @@ def test_collapse_of_two_inputs_has_no_half_lines_and_no_probes(run: params.Para
     np.testing.assert_allclose(table["loss_final"], ((outputs - y) ** 2).mean(axis=(1, 2)), rtol=1e-5)
 
 
-def test_loop_keeps_what_each_fit_left(run: params.Params) -> None:
-    """The first fit is an independent trial; the last is what the table of trials holds; each is a longer training."""
+def test_every_column_of_a_trial_is_what_the_engine_says(run: params.Params) -> None:
+    """200 ReLU networks by SGD on the absolute error, so that each setting of a case counts."""
     data_target.main(run)
-    loop = {"activation": "leaky_relu", "negative_slope": 0.1, "widths": [2, 2], "protocol": "continued", "fits": 3}
-    settings = with_case(run, "loop", loop)
-    collapse_stage.main(settings, "loop")
+    case = {"activation": "relu", "widths": [2, 2, 2], "loss": "mean_absolute_error", "trials": 200, "epochs": 3}
+    case |= {"optimizer": {"name": "sgd", "learning_rate": 0.05}, "initializer": {"name": "he_normal"}}
+    collapse_stage.main(with_case(run, "case", case), "case")
+    table = tables.read_parts(Path("data/collapse/case"), tables.COLLAPSE)
+    points = tables.read(Path("data/target/points.parquet"), tables.TARGET)
+    x, y = points["x"].to_numpy(), points["y"].to_numpy()
+    draw = initializers.sampler(params.FanScaled(name="he_normal"))
+    network = trials.Network(widths=(2, 2, 2), activation="relu", initialize=draw)
+    training = trials.Training(
+        epochs=3, batch_size=64, optimizer=trials.SGD(learning_rate=0.05), loss="mean_absolute_error"
+    )
+    (trained,) = trials.run(network, training, x, y, trials=range(200), seed=run.seed)
+    before, after = (trials.predict(network, weights, x)[:, :, 0] for weights in (trained.initial, trained.final))
+    probes = trials.predict(network, trained.final, collapse.PROBES)[:, :, 0]
+    expected = {
+        "born_dead_low": np.ptp(before[:, x < 0], axis=1) == 0,
+        "born_dead_high": np.ptp(before[:, x > 0], axis=1) == 0,
+        "born_dead": np.ptp(before, axis=1) == 0,
+        "dead": np.ptp(after, axis=1) == 0,
+        "prediction_min": after.min(axis=1),
+        "prediction_max": after.max(axis=1),
+        "range_low": np.ptp(after[:, x < 0], axis=1),
+        "range_high": np.ptp(after[:, x > 0], axis=1),
+        "range": np.ptp(after, axis=1),
+        **{f"probe_{k}": probes[:, k - 1] for k in range(1, 6)},
+        "probes_equal": np.ptp(probes, axis=1) == 0,
+    }
+    for name, values in expected.items():
+        np.testing.assert_array_equal(table[name], values)
+    assert len({tuple(table[name]) for name in ("born_dead_low", "born_dead_high", "born_dead", "dead")}) == 4
+    np.testing.assert_allclose(table["loss_initial"], np.abs(before - y).mean(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(table["loss_final"], np.abs(after - y).mean(axis=1), rtol=1e-5)
+    np.testing.assert_array_equal(np.stack(table["loss"]), trained.loss)
+
+
+@pytest.mark.parametrize(
+    "kind", [{"activation": "relu", "trials": 100}, {"activation": "leaky_relu", "negative_slope": 0.1}]
+)
+def test_loop_keeps_what_each_fit_left(run: params.Params, kind: dict[str, object]) -> None:
+    """Each fit is a longer training; the last is what the table of trials holds."""
+    data_target.main(run)
+    loop = {**kind, "widths": [2, 2], "protocol": "continued", "fits": 3}
+    collapse_stage.main(with_case(run, "loop", loop), "loop")
     fits = tables.read(Path("data/collapse/loop/fits.parquet"), tables.FITS)
-    assert fits[["fit", "trial"]].to_numpy().tolist() == [[fit, trial] for fit in (1, 2, 3) for trial in range(8)]
+    numbers = range(int(str(kind.get("trials", 8))))
+    assert fits[["fit", "trial"]].to_numpy().tolist() == [[fit, trial] for fit in (1, 2, 3) for trial in numbers]
     last = tables.read_parts(Path("data/collapse/loop"), tables.COLLAPSE)
     for fit in (1, 2, 3):
         longer = {key: value for key, value in loop.items() if key not in ("protocol", "fits")} | {"epochs": fit}
@@ -132,15 +173,31 @@ def test_safe_region_holds_both_grids(run: params.Params) -> None:
     assert cells[["width", "depth"]].to_numpy().tolist() == [[1, 2], [1, 3], [2, 2], [2, 3]]
     draw = initializers.sampler(run.safe_region.initializer)
     expected = safe_region.born_dead(draw, 2, 3, 100, seed=run.seed)
-    assert cells[cells["width"] == 2]["born_dead_high"].tolist() == expected.high[1:].tolist()
+    for name, counts in (("low", expected.low), ("high", expected.high)):
+        assert cells[cells["width"] == 2][f"born_dead_{name}"].tolist() == counts[1:].tolist()
     assert cells[cells["width"] == 2]["born_dead"].tolist() == expected.both[1:].tolist()
+    assert expected.low.tolist() != expected.high.tolist() != expected.both.tolist()
     trained = tables.read(Path("data/safe_region/trained.parquet"), tables.TRAINED_GRID)
-    assert trained[["depth", "width", "trial"]].to_numpy().tolist() == [[2, 2, trial] for trial in range(8)]
-    same = {"activation": "relu", "widths": [2, 2], "initializer": {"name": "he_normal"}}
-    collapse_stage.main(with_case(run, "same", same), "same")
-    alone = tables.read_parts(Path("data/collapse/same"), tables.COLLAPSE)
-    np.testing.assert_array_equal(trained["range"], alone["range"])
-    np.testing.assert_array_equal(trained["born_dead"], alone["born_dead"])
+    cells_trained = [[depth, 2, trial] for depth in (1, 3) for trial in range(6)]
+    assert trained[["depth", "width", "trial"]].to_numpy().tolist() == cells_trained
+    for depth in (1, 3):  # with the settings of the grid, not of collapse
+        same = {"activation": "relu", "widths": [2] * depth, "initializer": {"name": "he_normal"}}
+        alone = with_case(run, "same", same | {"trials": 6, "epochs": 2})
+        batches = alone.collapse.model_copy(update={"batch_size": 32})
+        collapse_stage.main(alone.model_copy(update={"collapse": batches}), "same")
+        table = tables.read_parts(Path("data/collapse/same"), tables.COLLAPSE)
+        cell = trained[trained["depth"] == depth]
+        np.testing.assert_array_equal(cell["range"], table["range"])
+        np.testing.assert_array_equal(cell["born_dead"], table["born_dead"])
+
+
+def test_safe_region_tells_the_dying_from_the_born_dead(run: params.Params) -> None:
+    data_target.main(run)
+    tree = run.model_dump()
+    tree["safe_region"]["trained"] |= {"depths": [6], "trials": 128, "epochs": 30, "batch_size": 8}
+    safe_region_stage.main(params.Params.model_validate(tree))
+    trained = tables.read(Path("data/safe_region/trained.parquet"), tables.TRAINED_GRID)
+    assert 0 < trained["born_dead"].sum() < (trained["range"] == 0).sum()
 
 
 def with_case(settings: params.Params, key: str, case: dict[str, object]) -> params.Params:

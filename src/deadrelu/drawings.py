@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from deadrelu import rates
 from deadrelu.params import Params
 
 FIGURES = (
@@ -57,7 +58,7 @@ def figures(params: Params) -> list[str]:
         "rate_by_tolerance": params.collapse.main,
         "loop_numbers": params.collapse.continued,
         "paper_rates": params.collapse.own_target,
-        "collapse_values": [case for case in params.collapse.cases.values() if case.biases],
+        "collapse_values": [key for key in params.collapse.cases if rates.learns_constants(params, key)],
     }
     return [name for name in FIGURES if has.get(name, True)]
 

@@ -1,8 +1,8 @@
-"""Confidence intervals of a rate."""
+"""Confidence intervals of a rate, and tests of it."""
 
 from typing import NamedTuple
 
-from scipy.special import ndtri  # not scipy.stats, which takes half a second to import
+from scipy.special import bdtr, bdtrc, ndtri  # not scipy.stats, which takes half a second to import
 
 
 class Rate(NamedTuple):
@@ -29,3 +29,10 @@ def wilson(count: int, trials: int, *, confidence: float = 0.95) -> Rate:
     half = z / (1 + z**2 / trials) * (rate * (1 - rate) / trials + z**2 / (4 * trials**2)) ** 0.5
     # Exactly 0 and 1 at the ends, where the formula rounds to something beside them.
     return Rate(rate, 0.0 if count == 0 else centre - half, 1.0 if count == trials else centre + half)
+
+
+def p_of_bounds(count: int, trials: int, low: float, high: float) -> float:
+    """Exact binomial test that a probability lies between `low` and `high`: twice the smaller tail, at most 1."""
+    at_most = bdtr(count, trials, low)
+    at_least = bdtrc(count - 1, trials, high) if count else 1.0
+    return float(min(1.0, 2 * at_most, 2 * at_least))

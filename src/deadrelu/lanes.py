@@ -1,6 +1,6 @@
 """LANES networks in training, side by side in one compiled program."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from functools import lru_cache
 from threading import Event
@@ -44,11 +44,11 @@ class Lanes:
         """As they are now, shape (n, n_weights), float32."""
         return np.ascontiguousarray(np.asarray(self.state[0]).T)[: self.n]
 
-    def train(self, stop: Event) -> Float:
+    def train(self, stops: Sequence[Event]) -> Float:
         """Go on for `training.epochs` epochs; the optimizer goes on with its moments, too.
 
         Args:
-            stop: set by another thread to end this one after the epoch it is in.
+            stops: any of them, set by another thread, ends this one after the epoch it is in.
 
         Returns:
             The loss of each epoch, shape (n, epochs), float32.
@@ -58,7 +58,7 @@ class Lanes:
         steps = -(-len(self.x) // self.training.batch_size)
         losses = []
         for _ in range(self.training.epochs):
-            if stop.is_set():
+            if any(stop.is_set() for stop in stops):
                 raise CancelledError
             points = _in_order(self.x, self.y, self.numbers, self.seed, self.epoch)
             rates = _rates(self.training.optimizer, self.epoch * steps + 1, steps)

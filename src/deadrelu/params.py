@@ -301,6 +301,13 @@ class SafeRegionParams(Group):
     networks: int = Field(ge=1, le=10_000_000)
     trained: TrainedGrid
 
+    @field_validator("width")
+    @classmethod
+    def _fits_into_memory(cls, width: Span) -> Span:
+        if width.high > 100:
+            raise ValueError("high must be at most 100")
+        return width
+
 
 class Params(Group):
     seed: int = Field(ge=0, lt=2**32)

@@ -30,8 +30,8 @@ LU_NETWORK = CollapseCase(activation="relu", widths=[2] * 9, biases=True)
 
 
 def notebook_rates(params: Params) -> dict[str, float]:
-    """The notebook's rate of each case of `collapse` that has one."""
-    rates = {key: notebook_rate(params, key) for key in params.collapse.cases}
+    """The notebook's rate of each of the main cases of `collapse` that has one."""
+    rates = {key: notebook_rate(params, key) for key in params.collapse.main}
     return {key: rate for key, rate in rates.items() if rate is not None}
 
 

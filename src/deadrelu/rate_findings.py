@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binom, binomtest, fisher_exact
+from scipy.stats import fisher_exact
 
 from deadrelu import labels, printed
 from deadrelu.findings import interval, percent, sentence_list
@@ -66,17 +66,8 @@ def born_dead(rate: pd.Series) -> str:
     low, high = rate["theory_low"], rate["theory_high"]
     if pd.isna(low):
         return f"{text}."
-    p = p_of_bounds(int(rate["count"]), int(rate["trials"]), low, high)
     exact = f"theory's exact value is {percent(low)}" if low == high else f"theory's bounds are {interval(low, high)}"
-    return f"{text}; {exact}, and chance alone makes a deviation at least as large with probability {p:.2g}."
-
-
-def p_of_bounds(count: int, trials: int, low: float, high: float) -> float:
-    """Exact binomial test that the probability lies between `low` and `high`."""
-    if low == high:
-        return float(binomtest(count, trials, low).pvalue)
-    below, above = binom.cdf(count, trials, low), binom.sf(count - 1, trials, high)
-    return float(min(1.0, 2 * min(below, above)))
+    return f"{text}; {exact} (exact test of the two: p = {rate['theory_p']:.2g})."
 
 
 def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> list[str]:
@@ -102,7 +93,7 @@ def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> list
         ]
         if agreeing:
             found.append(place)
-            span = f"from {agreeing[0]:.1g} to {agreeing[-1]:.1g}"
+            span = f"from {agreeing[0]:.3g} to {agreeing[-1]:.3g}"
             texts.append(f"Compared on {place}, {numbers} come out with one tolerance {span}.")
         else:
             texts.append(f"Compared on {place}, no tolerance gives {numbers}.")
@@ -128,14 +119,17 @@ def against_print(constant: pd.Series, dead_untrained: pd.Series) -> str:
     if agree:
         return f"in print {percent(theirs)}, here {ours}: no more apart than chance allows (p = {p:.2g})."
     text = f"in print {percent(theirs)}, here {ours}: further apart than chance allows (p = {p:.2g})."
-    if dead_untrained["high"] < theirs < constant["low"]:
+    untrained = f"{percent(dead_untrained['rate'])} are dead untrained"
+    if theirs > constant["high"]:
+        return f"{text} Here {untrained}: less training would not explain it."
+    if theirs > dead_untrained["high"]:
         return (
-            f"{text} Untrained, {percent(dead_untrained['rate'])} are dead, and training kills more: the number in "
-            "print lies between, where less training, smaller steps or a stricter criterion would put it; the paper's "
-            "training length is not known here."
+            f"{text} Here {untrained}, and training kills more: the number in print lies between, where less training, "
+            "smaller steps or a stricter criterion would put it; the paper's training length is not known here."
         )
-    side = "below what is dead untrained" if theirs < dead_untrained["low"] else "not explained by less training"
-    return f"{text} The number in print is {side} ({percent(dead_untrained['rate'])} untrained)."
+    if theirs >= dead_untrained["low"]:
+        return f"{text} It is the share that is dead untrained ({percent(dead_untrained['rate'])} here)."
+    return f"{text} Even untrained, more are dead here ({percent(dead_untrained['rate'])})."
 
 
 def collapse_value(row: pd.Series) -> str:
@@ -176,42 +170,39 @@ def coin(numbers: pd.DataFrame) -> str:
 
 def grid(cells: pd.DataFrame) -> str:
     """Untrained networks of the whole grid against theory; `rates.born_dead_grid`."""
-    if cells["positive_theory"].isna().any():
-        return "These initial weights are not symmetric about 0: theory says nothing of them."
-    tests = [
-        p_of_bounds(cell[count], cell["networks"], cell[low], cell[high])
-        for cell in cells.to_dict("records")
-        for count, low, high in (
-            ("positive_count", "positive_theory", "positive_theory"),
-            ("count", "theory_low", "theory_high"),
-        )
-    ]
-    surprise = ALPHA / len(tests)
-    verdict = "agree with" if min(tests) >= surprise else "contradict"
+    p = cells[["positive_p", "p"]].to_numpy().ravel()
+    if np.isnan(p).any():
+        return "Theory is for weights that are independent, symmetric about 0 and continuous: it says nothing of these."
+    surprise = ALPHA / len(p)
+    verdict = "agree with" if p.min() >= surprise else "contradict"
     return (
-        f"In {len(cells)} cells of {cells['networks'].iloc[0]:,} networks, the counts {verdict} theory: the smallest p "
-        f"of {len(tests)} exact tests is {min(tests):.2g}; with so many, one below {surprise:.1g} would be a surprise."
+        f"In {labels.count_of(len(cells), 'cell')} of {cells['networks'].iloc[0]:,} networks, the counts {verdict} "
+        f"theory: the smallest p of {len(p)} exact tests is {p.min():.2g}; below {surprise:.1g} would be a surprise."
     )
 
 
 def wide_enough(cells: pd.DataFrame, share: float) -> str:
-    """Which width keeps a network alive: for some depths, the least width with fewer than `share` dead at the start."""
+    """Which width keeps a network alive: for some depths, the least from which on fewer than `share` are dead."""
     parts = []
     for depth in sorted({cells["depth"].min(), 10, cells["depth"].max()} & set(cells["depth"])):
-        rows = cells[(cells["depth"] == depth) & (cells["high"] < share)]
-        wide = [width for width in rows["width"] if set(range(width, cells["width"].max() + 1)) <= set(rows["width"])]
-        parts.append(
-            f"{depth} layers: {min(wide)} units" if wide else f"{depth} layers: more than {cells['width'].max()} units"
-        )
-    return f"For fewer than {percent(share)} dead before training, {'; '.join(parts)}."
+        rows = cells[cells["depth"] == depth].sort_values("width")
+        too_many = rows["width"][rows["rate"] >= share]
+        wide = rows["width"] if too_many.empty else rows["width"][rows["width"] > too_many.max()]
+        width = "none" if wide.empty else labels.count_of(int(wide.min()), "unit")
+        parts.append(f"{labels.count_of(int(depth), 'layer')}: {width}")
+    found = "; ".join(parts)
+    return f"The least of these widths with fewer than {percent(share)} dead before training, as measured: {found}."
 
 
 def training_kills(trained: pd.DataFrame) -> str:
     """How much training adds; `rates.trained_grid`."""
-    more = trained["rate"] - trained["born_dead"]
+    more = (trained["rate"] - trained["born_dead"]).to_numpy()
+    if more.max() <= 0:
+        return f"Training adds no deaths in any of {labels.count_of(len(trained), 'cell')}."
     most = trained.iloc[int(np.argmax(more))]
     return (
-        f"Training adds deaths, most at width {most['width']:.0f} and depth {most['depth']:.0f}: "
-        f"{percent(most['born_dead'])} dead before, {percent(most['rate'])} constant after it "
-        f"(interval {interval(most['low'], most['high'])}, {most['trials']:.0f} trainings)."
+        f"Training adds deaths in {(more > 0).sum()} of {labels.count_of(len(trained), 'cell')}, most at width "
+        f"{most['width']:.0f} and depth {most['depth']:.0f}: {percent(most['born_dead'])} dead before, "
+        f"{percent(most['rate'])} constant after it (interval {interval(most['low'], most['high'])}, "
+        f"{most['trials']:.0f} trainings)."
     )

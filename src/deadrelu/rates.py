@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from deadrelu import collapse, printed, targets, theory
-from deadrelu.intervals import wilson
+from deadrelu.intervals import p_of_bounds, wilson
 from deadrelu.params import FanScaled, Normal, Params, Rai, Settings, Uniform, VarianceScaling
 
 TOLERANCES = np.logspace(-8, 0, 81)
@@ -25,8 +25,8 @@ def collapse_rates(trials: Trials, params: Params) -> pd.DataFrame:
 
     Returns:
         Columns case, event, trials, count, rate, low, high (95 % Wilson), notebook, lu (numbers in print), theory_low,
-        theory_high (equal where theory is exact). NaN: none. Events: constant (within the tolerance on the training
-        inputs), probes_equal (of one input only), dead, born_dead.
+        theory_high (equal where theory is exact), theory_p (of an exact test of the two). NaN: none. Events: constant
+        (within the tolerance on the training inputs), probes_equal (of one input only), dead, born_dead.
     """
     rows = []
     for key, frame in trials.items():
@@ -40,10 +40,17 @@ def collapse_rates(trials: Trials, params: Params) -> pd.DataFrame:
         in_print = {"constant": {"notebook": notebook, "lu": lu}, "probes_equal": {"notebook": notebook}}
         for event, of_trial in happened.items():
             known = {"notebook": None, "lu": None, **in_print.get(event, {})}
+            counted = _counted(of_trial)
             bounds = born_dead_bounds(params, key) if event == "born_dead" else None
-            known |= {"theory_low": bounds and bounds.low, "theory_high": bounds and bounds.high}
-            rows.append({"case": key, "event": event, **_counted(of_trial), **known})
-    return pd.DataFrame(rows).astype(dict.fromkeys(["notebook", "lu", "theory_low", "theory_high"], float))
+            if bounds:
+                p = p_of_bounds(int(counted["count"]), int(counted["trials"]), *bounds)
+                known |= {"theory_low": bounds.low, "theory_high": bounds.high, "theory_p": p}
+            rows.append({"case": key, "event": event, **counted, **known})
+    beside = ["notebook", "lu", "theory_low", "theory_high", "theory_p"]
+    return pd.DataFrame(rows, columns=["case", "event", *COUNTED, *beside]).astype(dict.fromkeys(beside, float))
+
+
+COUNTED = ("trials", "count", "rate", "low", "high")
 
 
 def _counted(happened: npt.NDArray[np.bool_]) -> dict[str, float]:
@@ -54,15 +61,20 @@ def _counted(happened: npt.NDArray[np.bool_]) -> dict[str, float]:
 def born_dead_bounds(params: Params, key: str) -> theory.Bounds | None:
     """What theory says of a case, where its assumptions hold: ReLU, zero biases, weights symmetric and continuous."""
     case, target = params.collapse.cases[key], params.target_of(key)
-    if case.activation != "relu" or not is_symmetric(case.initializer) or target.points < 100:
-        return None  # few points may all have one sign
-    across = target.low < 0 < target.high
+    if case.activation != "relu" or not is_symmetric(case.initializer):
+        return None
+    x, _ = _points(params, key)
     if targets.FUNCTIONS[target.function].inputs > 1:
-        return theory.born_dead_on_many_inputs(case.widths) if across else None
-    if across:
+        return theory.born_dead_on_any_inputs(case.widths)
+    if x.min() < 0 < x.max():
         return theory.born_dead_on_interval(case.widths)
     on_half_line = theory.born_dead_on_half_line(case.widths)
     return theory.Bounds(on_half_line, on_half_line)
+
+
+def _points(params: Params, key: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    target = params.target_of(key)
+    return targets.sample(target.function, target.low, target.high, target.points, seed=params.seed)
 
 
 def is_symmetric(initializer: Settings | Rai) -> bool:
@@ -88,7 +100,7 @@ def rate_by_tolerance(trials: Trials) -> pd.DataFrame:
             for tolerance in TOLERANCES:
                 found = _counted(collapse.collapsed(ranges[column], tolerance))
                 rows.append({"case": key, "criterion": criterion, "tolerance": tolerance, **found})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["case", "criterion", "tolerance", *COUNTED])
 
 
 RANGES = ("range", "range_low", "range_high")
@@ -110,7 +122,7 @@ def half_lines(trials: Trials, tolerance: float) -> pd.DataFrame:
             "negative_only": np.sum(low & ~high),
         }
         rows.append({"case": key, "trials": len(frame)} | counts)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["case", "trials", "probes_only", "positive_only", "negative_only"])
 
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -129,16 +141,20 @@ def collapse_values(trials: Trials, params: Params) -> pd.DataFrame:
     """
     rows = []
     for key, frame in trials.items():
-        case, target = params.collapse.cases[key], params.target_of(key)
-        if not case.biases or targets.FUNCTIONS[target.function].outputs > 1:
+        if not learns_constants(params, key):
             continue
         values = frame["prediction_min"][collapse.collapsed(frame["range"].to_numpy(), params.collapse.tolerance)]
-        _, y = targets.sample(target.function, target.low, target.high, target.points, seed=params.seed)
-        row = {"case": key, "loss": case.loss, "collapsed": len(values)}
+        _, y = _points(params, key)
+        row = {"case": key, "loss": params.collapse.cases[key].loss, "collapsed": len(values)}
         row |= {"mean": y.mean(dtype=float), "median": float(np.median(y))}
         rows.append(row | {f"q{100 * q:02.0f}": values.quantile(q) for q in QUANTILES})
     names = ["case", "loss", "collapsed", "mean", "median", *(f"q{100 * q:02.0f}" for q in QUANTILES)]
     return pd.DataFrame(rows, columns=names)
+
+
+def learns_constants(params: Params, key: str) -> bool:
+    """Whether a dead network of a case can still learn one number, which may be the mean or the median."""
+    return params.collapse.cases[key].biases and targets.FUNCTIONS[params.target_of(key).function].outputs == 1
 
 
 def loop_numbers(fits: Trials, tolerance: float) -> pd.DataFrame:
@@ -178,27 +194,27 @@ def born_dead_grid(counts: pd.DataFrame, initializer: Settings) -> pd.DataFrame:
     Returns:
         Columns depth, width, networks; positive_count, positive, positive_low, positive_high: dead for every x > 0,
         with its 95 % Wilson interval; count, rate, low, high: for every x; and theory: positive_theory (exact),
-        theory_low, theory_high (bounds; equal where exact). NaN: none.
+        theory_low, theory_high (bounds; equal where exact); positive_p, p (of exact tests of them). NaN: none.
     """
     rows = []
     for row in counts.sort_values(["width", "depth"]).to_dict("records"):
-        positive, both = (wilson(row[name], row["networks"]) for name in ("born_dead_high", "born_dead"))
-        widths = [row["width"]] * row["depth"]
-        known = is_symmetric(initializer)
-        bounds = theory.born_dead_on_interval(widths) if known else theory.Bounds(np.nan, np.nan)
-        rows.append(
-            {
-                **{name: row[name] for name in ("depth", "width", "networks")},
-                "positive_count": row["born_dead_high"],
-                **dict(zip(("positive", "positive_low", "positive_high"), positive, strict=True)),
-                "count": row["born_dead"],
-                **both._asdict(),
-                "positive_theory": theory.born_dead_on_half_line(widths) if known else np.nan,
-                "theory_low": bounds.low,
-                "theory_high": bounds.high,
-            }
-        )
-    return pd.DataFrame(rows)
+        networks, dead, dead_positive = row["networks"], row["born_dead"], row["born_dead_high"]
+        found = {
+            **{name: row[name] for name in ("depth", "width", "networks")},
+            "positive_count": dead_positive,
+            **dict(zip(("positive", "positive_low", "positive_high"), wilson(dead_positive, networks), strict=True)),
+            "count": dead,
+            **wilson(dead, networks)._asdict(),
+        }
+        if is_symmetric(initializer):
+            widths = [row["width"]] * row["depth"]
+            exact, bounds = theory.born_dead_on_half_line(widths), theory.born_dead_on_interval(widths)
+            found |= {"positive_theory": exact, "theory_low": bounds.low, "theory_high": bounds.high}
+            found |= {"positive_p": p_of_bounds(dead_positive, networks, exact, exact)}
+            found |= {"p": p_of_bounds(dead, networks, *bounds)}
+        rows.append(found)
+    known = ["positive_theory", "theory_low", "theory_high", "positive_p", "p"]
+    return pd.DataFrame(rows, columns=[*(name for name in rows[0] if name not in known), *known])
 
 
 def trained_grid(trials: pd.DataFrame, tolerance: float) -> pd.DataFrame:

@@ -29,17 +29,20 @@ def born_dead(cells: pd.DataFrame) -> Figure:
         axes = figure.subplots(1, 2, sharey=True)
         widths = cells["width"].unique()
         colours = sns.color_palette("viridis_r", len(widths))
+        right = widths[1::2] if len(widths) > 5 else widths  # the bands of many would lie over each other
         for width, colour in zip(widths, colours, strict=True):
             rows = cells[cells["width"] == width]
             _points(axes[0], rows, ("positive", "positive_low", "positive_high"), colour)
             axes[0].plot(rows["depth"], rows["positive_theory"], color=colour, linewidth=1.2)
-            if width in widths[1::2]:  # the bands of all would lie over each other
+            if width in right:
                 _points(axes[1], rows, ("rate", "low", "high"), colour)
                 band: dict[str, Any] = {"color": colour, "alpha": 0.3, "linewidth": 0}
                 axes[1].fill_between(rows["depth"], rows["theory_low"], rows["theory_high"], **band)
         least = 0.5 / cells["networks"].max()
         axes[0].set(title="for every x > 0; lines: theory, exact", ylabel="share of networks that are dead")
         axes[1].set(title="for every x; bands: theory, bounds")
+        if len(right) < len(widths):
+            axes[1].annotate("every other width", (0.97, 0.03), xycoords="axes fraction", ha="right", fontsize=9)
         for ax in axes:
             ax.set(xlabel="hidden layers", yscale="log", ylim=(least, 1.5))
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -50,6 +53,7 @@ def born_dead(cells: pd.DataFrame) -> Figure:
 
 def _points(ax: Axes, rows: pd.DataFrame, columns: tuple[str, str, str], colour: tuple[float, float, float]) -> None:
     """Rates with their intervals; none of 0, which a logarithmic axis does not have."""
+    width = rows["width"].iloc[0]
     rows = rows[rows[columns[0]] > 0]
     rate, low, high = (rows[name] for name in columns)
     look: dict[str, Any] = {
@@ -57,7 +61,7 @@ def _points(ax: Axes, rows: pd.DataFrame, columns: tuple[str, str, str], colour:
         "markersize": 3.5,
         "elinewidth": 1,
         "color": colour,
-        "label": f"{rows['width'].max():.0f}",
+        "label": f"{width}",
     }
     ax.errorbar(rows["depth"], rate, [rate - low, high - rate], **look)
 

@@ -49,5 +49,6 @@ def tensorflow(*, keras: bool = True, xla_flags: str = XLA_FLAGS) -> None:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
-            if legacy is None:
-                os.environ.pop("TF_USE_LEGACY_KERAS", None)
+            os.environ.pop("TF_USE_LEGACY_KERAS", None)
+            if legacy is not None:
+                os.environ["TF_USE_LEGACY_KERAS"] = legacy

@@ -52,10 +52,10 @@ def born_dead_on_interval(widths: Sequence[float]) -> Bounds:
     return Bounds(*(_dead_on_both(widths, q) for q in (0.25, 0.5)))
 
 
-def born_dead_on_many_inputs(widths: Sequence[float]) -> Bounds:
-    """Probability that the network is 0 for every input of two or more dimensions, x and -x among them.
+def born_dead_on_any_inputs(widths: Sequence[float]) -> Bounds:
+    """Probability that the network is 0 on a set of inputs, of any dimension and any number.
 
-    At most that for x and -x alone. At least: a unit behind the first layer is off for all inputs where its weights are
+    At most that of one of them. At least: a unit behind the first layer is off for all inputs where its weights are
     all negative, because what reaches it is not; so a layer of N units behind M stops everything with probability
     2^-(M N) or more, independently of the other layers (compare Rister and Rubin, arXiv:2007.06192).
 
@@ -64,7 +64,7 @@ def born_dead_on_many_inputs(widths: Sequence[float]) -> Bounds:
     """
     sizes = np.asarray(widths, float)
     low = -np.expm1(np.sum(np.log1p(-(2.0 ** -(sizes[:-1] * sizes[1:])))))
-    return Bounds(float(low), born_dead_on_interval(widths).high)
+    return Bounds(abs(float(low)), born_dead_on_half_line(widths))
 
 
 def _dead_on_both(widths: Sequence[float], q: float) -> float:

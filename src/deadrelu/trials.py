@@ -9,7 +9,7 @@ The engine knows nothing of files. Trial k depends on (network, training, points
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -54,6 +54,7 @@ def run(
     trials: range,
     seed: int,
     threads: int | None = None,
+    stop: Event | None = None,
 ) -> Iterator[Trained]:
     """Train trials `trials`, some at a time; memory does not grow with their number.
 
@@ -65,6 +66,7 @@ def run(
         trials: which trials, as consecutive numbers.
         seed: with the number of a trial, the source of its weights and its shuffles.
         threads: how many programs run at once; all cores by default. It changes no bit.
+        stop: set by another thread, it ends this run: with a `CancelledError`.
 
     Yields:
         Trained trials, in order.
@@ -74,10 +76,11 @@ def run(
     spans = [range(max(trials.start, at), min(trials.stop, at + span)) for at in _multiples(span, trials)]
     threads = threads or cores()
     pending: deque[Future[Trained]] = deque()
-    with _pool(threads) as (pool, stop):
+    with _pool(threads) as (pool, ended):
+        stops = [ended] if stop is None else [ended, stop]
         for part in spans:
             numbers = np.arange(part.start, part.stop)
-            pending.append(pool.submit(_train, network, training, x, y, numbers, seed, stop))
+            pending.append(pool.submit(_train, network, training, x, y, numbers, seed, stops))
             if len(pending) > threads:
                 yield pending.popleft().result()
         while pending:
@@ -112,9 +115,9 @@ def run_continued(
     parts = _cut(np.flatnonzero(_living(network, initial, x)), LANES)
     lanes = [Lanes(network, training, x, y, initial[some], numbers[some], seed) for some in parts]
     final, loss = initial.copy(), _losses_of_zero(training, y, len(numbers))
-    with _pool(threads or cores()) as (pool, stop):
+    with _pool(threads or cores()) as (pool, ended):
         for _ in range(fits):
-            losses = pool.map(lambda some: some.train(stop), lanes)
+            losses = pool.map(lambda some: some.train([ended]), lanes)
             for some, lane, of_lane in zip(parts, lanes, losses, strict=True):
                 loss[some], final[some] = of_lane, lane.weights
             yield Trained(numbers, initial, final.copy(), loss.copy())
@@ -133,12 +136,12 @@ def _checked(network: Network, training: Training, x: Float, y: Float) -> tuple[
 @contextmanager
 def _pool(threads: int) -> Iterator[tuple[ThreadPoolExecutor, Event]]:
     """Threads, and what tells them to stop; TensorFlow and NumPy leave Python's lock while they compute."""
-    stop = Event()
+    ended = Event()
     with ThreadPoolExecutor(threads) as pool:
         try:
-            yield pool, stop
+            yield pool, ended
         finally:  # also when the caller has had enough, or Ctrl-C: no thread works on
-            stop.set()
+            ended.set()
             pool.shutdown(wait=True, cancel_futures=True)
 
 
@@ -239,7 +242,7 @@ def _living(network: Network, weights: Float, x: Float) -> npt.NDArray[np.bool_]
 
 
 def _train(
-    network: Network, training: Training, x: Float, y: Float, numbers: Numbers, seed: int, stop: Event
+    network: Network, training: Training, x: Float, y: Float, numbers: Numbers, seed: int, stops: Sequence[Event]
 ) -> Trained:
     """Train some trials: the born dead keep their weights, the others fill the lanes."""
     initial = draw_weights(network, seed, numbers)
@@ -248,5 +251,5 @@ def _train(
     loss = _losses_of_zero(training, y, len(numbers))
     for some in _cut(living, LANES):
         lanes = Lanes(network, training, x, y, initial[some], numbers[some], seed)
-        loss[some], final[some] = lanes.train(stop), lanes.weights
+        loss[some], final[some] = lanes.train(stops), lanes.weights
     return Trained(numbers, initial, final, loss)

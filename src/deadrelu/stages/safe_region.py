@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pandas as pd
@@ -51,7 +52,8 @@ def _trained(params: Params, points: pd.DataFrame, bar: Progress) -> pd.DataFram
             activation="relu",
             initialize=initializers.sampler(params.safe_region.initializer),
         )
-        chunks = trials.run(network, training, x, y, trials=range(grid.trials), seed=params.seed, threads=1)
+        numbers = range(grid.trials)
+        chunks = trials.run(network, training, x, y, trials=numbers, seed=params.seed, threads=1, stop=stop)
         rows = []
         for chunk in chunks:
             before, after = (
@@ -61,5 +63,10 @@ def _trained(params: Params, points: pd.DataFrame, bar: Progress) -> pd.DataFram
             rows.append(pd.DataFrame({"trial": chunk.trial, "born_dead": before == 0, "range": after}))
         return pd.concat(rows).assign(depth=depth, width=width)
 
+    stop = Event()
     with ThreadPoolExecutor(trials.cores()) as pool:
-        return pd.concat(bar.track(pool.map(cell, cells), total=len(cells), description="cells, trained"))
+        try:
+            return pd.concat(bar.track(pool.map(cell, cells), total=len(cells), description="cells, trained"))
+        finally:  # Ctrl-C
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
