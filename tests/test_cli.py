@@ -127,19 +127,28 @@ def test_report_of_stale_tables_is_refused(project: Path) -> None:
     }
 
 
-def test_interrupt_leaves_nothing_behind(project: Path) -> None:
+@pytest.mark.parametrize(
+    ("words", "section", "short", "long"),
+    [
+        (["collapse", "leaky_relu"], "collapse:", "epochs: 1", "epochs: 100000"),
+        (["collapse", "relu-continued"], "collapse:", "fits: 2", "fits: 100000, trials: 200"),
+        (["safe-region"], "safe_region:", "epochs: 2", "epochs: 100000"),
+    ],
+)
+def test_interrupt_leaves_nothing_behind(words: list[str], section: str, short: str, long: str, project: Path) -> None:
     params = project / "params.yaml"
-    head, collapse, after = params.read_text().partition("\ncollapse:")
-    params.write_text(head + collapse + after.replace("epochs: 1", "epochs: 100000", 1))
+    head, section, after = params.read_text().partition(f"\n{section}")
+    assert short in after
+    params.write_text(head + section + after.replace(short, long, 1))
     assert deadrelu("data", "target").returncode == 0
     before = tree(project)
-    running = subprocess.Popen([*COMMAND, "collapse", "leaky_relu"], stderr=subprocess.PIPE, text=True, env=os.environ)
+    running = subprocess.Popen([*COMMAND, *words], stderr=subprocess.PIPE, text=True, env=os.environ)
     deadline = time.monotonic() + 60
-    while not list((project / "data").glob("collapse/.new-*")):  # it has begun to work
+    while not list((project / "data").glob("**/.new-*")):  # it has begun to work
         assert running.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    time.sleep(1)
+    time.sleep(5)
     running.send_signal(signal.SIGINT)
     _, told = running.communicate(timeout=30)
     assert running.returncode == 130
