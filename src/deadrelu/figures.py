@@ -21,7 +21,10 @@ def figure(name: str, params: Params, numbers: Numbers, activations: Path) -> Fi
 
 def _violins(name: str, params: Params, numbers: Numbers, activations: Path) -> Figure:
     panels = {key: labels.panel(case) for key, case in params.activations.cases.items()}
-    sample = pd.concat(tables.read(activations / f"{key}.parquet", tables.ACTIVATIONS) for key in panels)
+    paths = [activations / f"{key}.parquet" for key in panels]
+    sample = pd.concat(
+        [signal_figures.some(tables.read(path, tables.ACTIVATIONS)) for path in paths], ignore_index=True
+    )
     violins = {"activations": signal_figures.activation_violins, "gradients": signal_figures.gradient_violins}
     return violins[name](sample, numbers["signals"], panels)
 

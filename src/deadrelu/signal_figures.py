@@ -33,8 +33,7 @@ def activation_violins(sample: pd.DataFrame, summary: pd.DataFrame, panels: Mapp
         summary: columns case, layer, zero_fraction.
         panels: names of each case.
     """
-    drawn = _some(sample, summary).rename(columns={"activation": "value"})
-    return _violins(drawn, summary, panels, zeros="zero_fraction")
+    return _violins(sample.rename(columns={"activation": "value"}), summary, panels, zeros="zero_fraction")
 
 
 def gradient_violins(sample: pd.DataFrame, summary: pd.DataFrame, panels: Mapping[str, Panel]) -> Figure:
@@ -47,18 +46,17 @@ def gradient_violins(sample: pd.DataFrame, summary: pd.DataFrame, panels: Mappin
         summary: columns case, layer, gradient_zero_fraction.
         panels: names of each case.
     """
-    drawn = _some(sample, summary)
-    size = drawn["gradient"].abs().astype(float)
+    size = sample["gradient"].abs().astype(float)
     value = pd.Series(np.log10(size.where(size > 0)))  # NaN for a gradient of 0
-    by_layer = value.groupby([drawn["case"], drawn["layer"]])
+    by_layer = value.groupby([sample["case"], sample["layer"]])
     value = value.where(value >= by_layer.transform("quantile", TAIL))
-    return _violins(drawn.assign(value=value), summary, panels, zeros="gradient_zero_fraction")
+    return _violins(sample.assign(value=value), summary, panels, zeros="gradient_zero_fraction")
 
 
-def _some(sample: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
-    """As many rows as are drawn, and as many again for the zeros, which are not."""
+def some(sample: pd.DataFrame) -> pd.DataFrame:
+    """Of the rows of one case, as many as are drawn, and as many again for the zeros, which are not."""
     # At random, not every so many: that would meet the same units again and again.
-    return sample.sample(min(len(sample), 2 * ENOUGH * len(summary)), random_state=0)
+    return sample.sample(min(len(sample), 2 * ENOUGH * sample["layer"].nunique()), random_state=0)
 
 
 def _violins(sample: pd.DataFrame, summary: pd.DataFrame, panels: Mapping[str, Panel], *, zeros: str) -> Figure:

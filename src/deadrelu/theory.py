@@ -11,7 +11,6 @@ from math import expm1, log1p
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq
 
 
 class Bounds(NamedTuple):
@@ -95,6 +94,8 @@ def width_at(probability: float, depth: int) -> Bounds:
         Real widths, from the lower and the upper bound of the probability: wider than `high` is surely safer. Below
         1, they mean nothing.
     """
+    from scipy.optimize import brentq  # a third of a second, for one figure
+
     widths = (
         brentq(lambda width, q=q: _dead_on_both([width] * depth, q) - probability, 1e-3, 1000) for q in (0.25, 0.5)
     )
