@@ -69,8 +69,8 @@ def test_joint_tolerances() -> None:
     ("theirs", "told"),
     [
         (0.41, "no more apart than chance allows"),
-        (0.6, "less training would not explain it"),
-        (0.292, "lies between"),
+        (0.6, "lies above both"),
+        (0.292, "lies between the two"),
         (0.24, "It is the share that is dead untrained (22.9 % here)"),
         (0.1, "Even untrained, more are dead here (22.9 %)"),
     ],

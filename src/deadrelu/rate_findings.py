@@ -120,13 +120,11 @@ def against_print(constant: pd.Series, dead_untrained: pd.Series) -> str:
         return f"in print {percent(theirs)}, here {ours}: no more apart than chance allows (p = {p:.2g})."
     text = f"in print {percent(theirs)}, here {ours}: further apart than chance allows (p = {p:.2g})."
     untrained = f"{percent(dead_untrained['rate'])} are dead untrained"
+    unknown = "Length of training, steps and criterion of the paper are not known here, so why is open."
     if theirs > constant["high"]:
-        return f"{text} Here {untrained}: less training would not explain it."
+        return f"{text} Here {untrained}; the number in print lies above both. {unknown}"
     if theirs > dead_untrained["high"]:
-        return (
-            f"{text} Here {untrained}, and training kills more: the number in print lies between, where less training, "
-            "smaller steps or a stricter criterion would put it; the paper's training length is not known here."
-        )
+        return f"{text} Here {untrained}; the number in print lies between the two. {unknown}"
     if theirs >= dead_untrained["low"]:
         return f"{text} It is the share that is dead untrained ({percent(dead_untrained['rate'])} here)."
     return f"{text} Even untrained, more are dead here ({percent(dead_untrained['rate'])})."
