@@ -71,6 +71,11 @@ def test_project_params_are_the_notebooks() -> None:
             "collapse.cases.relu-continued: protocol: continued looks at",
         ),
         ("collapse/cases/relu/target", {"function": "abs_x", "low": 1.0}, "collapse.cases.relu.target.high"),
+        (
+            "collapse/cases/relu/target",
+            {"function": "abs_x", "low": -1.0, "high": 1.0, "points": 100, "noise": 0.1},
+            "collapse.cases.relu.target.noise: unknown key; known keys here: function, low, high, points",
+        ),
         ("safe_region/depth/low", 30, "safe_region.depth: low must not be above high"),
         ("safe_region/trained/widths", [3, 2], "safe_region.trained.widths: sizes must ascend"),
         ("safe_region/trained/depths", [6, 3], "safe_region.trained.depths: sizes must ascend"),
