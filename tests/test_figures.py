@@ -1,6 +1,7 @@
 """Figures read: one panel per case, zeros told apart, same table same bytes, small tables too."""
 
 import re
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -191,18 +192,27 @@ def test_rate_by_tolerance_has_a_panel_for_each_criterion(tolerance: float) -> N
         assert "notebook: 0.956" in [text.get_text() for text in ax.texts]
 
 
-def test_loop_numbers_are_shares_of_loops() -> None:
-    table = pd.DataFrame({"case": "a", "criterion": "probes_equal", "number": [0.0, 0.5, 1.0], "loops": [1, 2, 7]})
-    table = pd.concat([table, table.assign(criterion="constant", loops=[5, 5, 0])]).assign(total=10)
+def test_loops_are_counted_at_their_ends_and_between() -> None:
+    table = pd.DataFrame(
+        {"case": "a", "criterion": "probes_equal", "number": [0.0, 0.25, 0.5, 1.0], "loops": [1, 1, 2, 7]}
+    )
+    table = pd.concat([table, table.assign(criterion="constant", loops=[5, 0, 5, 0])])
     figure = collapse_figures.loop_numbers(table, {"a": "ReLU"}, {"a": 0.956})
-    as_printed, constant = figure.axes[0].containers
-    assert [bar.get_height() for bar in as_printed if bar.get_height()] == pytest.approx([0.1, 0.2, 0.7])
-    assert [bar.get_height() for bar in constant if bar.get_height()] == pytest.approx([0.5, 0.5])
+    (ax,) = figure.axes
+    as_printed, constant = ax.containers
+    assert [bar.get_height() for bar in as_printed] == [1, 3, 7]
+    assert [bar.get_height() for bar in constant] == [5, 5, 0]
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == [
+        "exactly 0",
+        "between\n(notebook: 0.956)",
+        "exactly 1",
+    ]
+    assert [text.get_text() for text in ax.texts] == ["1", "3", "7", "5", "5", "0"]
     assert as_printed.get_label().startswith("equal at the 5 probes")
-    legend = figure.legends[0]
-    colours = dict(zip([t.get_text() for t in legend.get_texts()], legend.get_patches(), strict=True))
+    colours = dict(
+        zip([t.get_text() for t in figure.legends[0].get_texts()], figure.legends[0].get_patches(), strict=True)
+    )
     assert colours["equal at the 5 probes, as printed"].get_facecolor() == as_printed[0].get_facecolor()
-    assert "the notebook's 0.956" in [text.get_text() for text in figure.axes[0].texts]
 
 
 def test_collapse_values_stand_beside_mean_and_median() -> None:
@@ -219,6 +229,22 @@ def test_collapse_values_stand_beside_mean_and_median() -> None:
 def committed() -> dict[str, pd.DataFrame]:
     """The small tables of the committed report."""
     return {path.stem: pd.read_csv(path) for path in (ROOT / "reports" / "tables").glob("*.csv")}
+
+
+def test_ctrl_c_waits_for_a_shutdown_and_is_not_lost() -> None:
+    done = []
+
+    def shut_down(*, interrupted: bool) -> None:
+        with drawings._ctrl_c_afterwards():
+            if interrupted:
+                signal.raise_signal(signal.SIGINT)
+            done.append(interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        shut_down(interrupted=True)
+    shut_down(interrupted=False)
+    assert done == [True, False]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_each_figure_shows_its_cases_events_and_numbers(settings: params.Params) -> None:
@@ -242,8 +268,8 @@ def test_each_figure_shows_its_cases_events_and_numbers(settings: params.Params)
     assert len(rows) == 4 * len(settings.collapse.main)
     notebook = next(line for line in main.get_lines() if line.get_label() == "2019 notebook").get_xdata()
     assert notebook[rows.index("ReLU: constant within 0.001")] == 0.956
-    texts = [[text.get_text() for text in ax.texts] for ax in drawn("loop_numbers").axes]
-    assert texts == [["the notebook's 0.956"], ["the notebook's 0.192"]]
+    between = [ax.get_xticklabels()[1].get_text() for ax in drawn("loop_numbers").axes]
+    assert between == ["between\n(notebook: 0.956)", "between\n(notebook: 0.192)"]
     assert len(drawn("rate_by_tolerance").axes) == len(labels.CRITERIA)
 
 
@@ -293,8 +319,26 @@ def test_safe_region_shows_cells_contours_and_trained(grid: tuple[pd.DataFrame, 
         assert line.get_ydata().tolist() == [theory.width_at(level, depth).high for depth in (2, 3, 4)]
     assert ax.get_xlim() == (1.5, 5.5)
     assert ax.get_ylim() == (0.5, 4.5)
-    unknown = region_figures.safe_region(grid[0].assign(theory_low=np.nan), grid[1])
-    assert not unknown.axes[0].get_lines()
+    assert "theory" in ax.get_title(loc="left")
+    unknown = region_figures.safe_region(grid[0].assign(theory_low=np.nan), grid[1]).axes[0]
+    assert not unknown.get_lines()
+    assert "theory" not in unknown.get_title(loc="left")
+    titles = drawn_axes(region_figures.born_dead(grid[0].assign(theory_low=np.nan)))
+    assert titles == ["for every x > 0", "for every x"]
+
+
+@pytest.mark.parametrize("kept", [{"depth": 3}, {"width": 2}, {"depth": 3, "width": 2}])
+def test_safe_region_of_one_row_or_column_has_cells(
+    kept: dict[str, int], grid: tuple[pd.DataFrame, pd.DataFrame]
+) -> None:
+    cells = grid[0]
+    for name, value in kept.items():
+        cells = cells[cells[name] == value]
+    mesh = region_figures.safe_region(cells, grid[1]).axes[0].collections[0]
+    corners = mesh.get_coordinates()
+    assert corners.shape[:2] == (cells["width"].nunique() + 1, cells["depth"].nunique() + 1)
+    assert corners[0, 0].tolist() == [cells["depth"].min() - 0.5, cells["width"].min() - 0.5]
+    assert corners[-1, -1].tolist() == [cells["depth"].max() + 0.5, cells["width"].max() + 0.5]
 
 
 def test_same_table_same_bytes(tmp_path: Path) -> None:
@@ -313,15 +357,15 @@ def test_page_holds_its_images(tmp_path: Path) -> None:
 
 def test_every_figure_has_what_draws_it(settings: params.Params) -> None:
     assert set(drawings.FIGURES) == set(figures.DRAWN_BY)
-    assert drawings.figures(settings) == list(drawings.FIGURES)
+    assert drawings.drawn(settings) == list(drawings.FIGURES)
     alone = {"relu": settings.collapse.cases["relu"]}
     bare = settings.model_copy(update={"collapse": settings.collapse.model_copy(update={"cases": alone})})
-    missing = set(drawings.FIGURES) - set(drawings.figures(bare))
+    missing = set(drawings.FIGURES) - set(drawings.drawn(bare))
     assert missing == {"loop_numbers", "paper_rates", "collapse_values"}
     plane = {"plane": settings.collapse.cases["abs_sum_abs_difference-he"]}
     without = settings.model_copy(update={"collapse": settings.collapse.model_copy(update={"cases": plane})})
-    assert "collapse_values" not in drawings.figures(without)
-    assert "paper_rates" in drawings.figures(without)
+    assert "collapse_values" not in drawings.drawn(without)
+    assert "paper_rates" in drawings.drawn(without)
 
 
 def test_notebook_shows_every_figure_that_is_drawn() -> None:

@@ -88,6 +88,7 @@ def test_constant_is_the_mean_or_the_median(middle: float, nearer: str) -> None:
     row = {"loss": "mean_squared_error", "collapsed": 9, "mean": 0.16, "median": 0.139}
     quartiles = {"q25": middle, "q50": middle, "q75": middle}
     assert nearer in rate_findings.collapse_value(pd.Series(row | quartiles))
+    assert "near to neither" in rate_findings.collapse_value(pd.Series(row | quartiles | {"q50": 0.04}))
     none = rate_findings.collapse_value(pd.Series(row | quartiles | {"collapsed": 0}))
     assert none == "0 collapsed networks under the mean squared error."
 

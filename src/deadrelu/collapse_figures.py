@@ -88,32 +88,30 @@ def rate_by_tolerance(
 
 
 def loop_numbers(numbers: pd.DataFrame, labels: Mapping[str, str], notebook: Mapping[str, float]) -> Figure:
-    """Draw what the loop as printed would print, over many loops: a panel for each case.
+    """Draw how many loops, as printed, would print 0, 1, or anything between: a panel for each case.
 
     Args:
-        numbers: columns case, criterion, number, loops, total.
+        numbers: columns case, criterion, number, loops.
         labels: name of each case.
-        notebook: the number that the notebook has for a case; a vertical line.
+        notebook: the number that the notebook has for a case, which is one between.
     """
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9, 3.2), layout="constrained")
-        axes = np.atleast_1d(figure.subplots(1, len(labels), sharey=True))
+        figure = Figure(figsize=(9, 3.4), layout="constrained")
+        axes = np.atleast_1d(figure.subplots(1, len(labels)))
         names = {"probes_equal": "equal at the 5 probes, as printed", "constant": "constant within the tolerance"}
-        edges = np.linspace(0, 1, 21)
         for ax, (case, label) in zip(axes, labels.items(), strict=True):
-            for shift, (criterion, name) in enumerate(names.items()):
+            between = "between" + f"\n(notebook: {notebook[case]:g})" * (case in notebook)
+            for shift, (criterion, name) in zip((-0.2, 0.2), names.items(), strict=True):
                 rows = numbers[(numbers["case"] == case) & (numbers["criterion"] == criterion)]
-                share, _ = np.histogram(rows["number"], edges, weights=rows["loops"] / rows["total"])
-                at = (edges[:-1] + edges[1:]) / 2 + (shift - 0.5) * 0.018
-                ax.bar(at, share, 0.018, color=(ORANGE, BLUE)[shift], label=name)
-            if case in notebook:
-                ax.axvline(notebook[case], color=INK, linestyle=":", linewidth=1.5)
-                side, room = ("right", -4) if notebook[case] > 0.5 else ("left", 4)
-                text = f"the notebook's {notebook[case]:g}"
-                ax.annotate(text, (notebook[case], 0.5), (room, 0), textcoords="offset points", ha=side, fontsize=9)
-            ax.set(title=label, xlim=(-0.02, 1.02), ylim=(0, 1.02))
+                at_ends = [int(rows["loops"][rows["number"] == end].sum()) for end in (0, 1)]
+                loops = [at_ends[0], int(rows["loops"].sum()) - sum(at_ends), at_ends[1]]
+                bars = ax.bar(np.arange(3) + shift, loops, 0.38, color=ORANGE if shift < 0 else BLUE, label=name)
+                ax.bar_label(bars, fmt="{:,.0f}", fontsize=9, padding=2)
+            ax.set_xticks(range(3), ["exactly 0", between, "exactly 1"])
+            ax.margins(y=0.12)
+            ax.set_title(label, wrap=True)
         figure.supxlabel("number that one loop prints: share of its fits that end constant", fontsize=11)
-        axes[0].set_ylabel("share of loops")
+        axes[0].set_ylabel("loops")
         handles, _ = axes[0].get_legend_handles_labels()
         figure.legend(handles, names.values(), loc="outside upper right", ncols=2, frameon=False, fontsize=9)
     return figure

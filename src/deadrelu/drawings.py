@@ -36,7 +36,7 @@ def side_by_side() -> Iterator[Draw]:
     def draw(
         params: Params, numbers: Mapping[str, pd.DataFrame], activations: Path, folder: Path
     ) -> list[Future[None]]:
-        return [pool.submit(_draw, name, params, dict(numbers), activations, folder) for name in figures(params)]
+        return [pool.submit(_draw, name, params, dict(numbers), activations, folder) for name in drawn(params)]
 
     # Ctrl-C is the parent's to handle; processes inherit the mask.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -48,10 +48,24 @@ def side_by_side() -> Iterator[Draw]:
     try:
         yield draw
     finally:
-        pool.shutdown(cancel_futures=True)
+        with _ctrl_c_afterwards():
+            pool.shutdown(cancel_futures=True)
 
 
-def figures(params: Params) -> list[str]:
+@contextmanager
+def _ctrl_c_afterwards() -> Iterator[None]:
+    """Ctrl-C in the middle of a shutdown would leave processes that wait for ever, and this one for them."""
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt
+
+
+def drawn(params: Params) -> list[str]:
     """Which of `FIGURES` these settings have: without a case there is nothing to draw."""
     has = {
         "collapse_rates": params.collapse.main,

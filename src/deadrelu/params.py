@@ -402,9 +402,8 @@ def _known_keys(location: tuple[Any, ...]) -> list[str]:
     for part in location:
         if isinstance(group, type) and issubclass(group, BaseModel):
             annotation = group.model_fields[str(part)].annotation
-            alternatives = [kind for kind in get_args(annotation) if kind is not type(None)]
-            optional = type(None) in get_args(annotation) and len(alternatives) == 1
-            group = alternatives[0] if optional else annotation
+            optional = type(None) in get_args(annotation)  # such as `TargetParams | None`
+            group = get_args(annotation)[0] if optional else annotation
         elif get_origin(group) is dict:
             group = get_args(group)[1]
         else:  # a union of groups, and part is the name of one

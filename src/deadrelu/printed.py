@@ -26,7 +26,7 @@ LU = (
 """Collapse rates in Lu et al., with biases, on [-sqrt 3, sqrt 3]: function, initializer, rate."""
 
 LU_NETWORK = CollapseCase(activation="relu", widths=[2] * 9, biases=True)
-"""Their "10-layer" network: they count the output layer."""
+"""Their "10-layer" network, read as nine hidden layers and the output."""
 
 
 def notebook_rates(params: Params) -> dict[str, float]:

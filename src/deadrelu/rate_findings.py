@@ -137,9 +137,14 @@ def collapse_value(row: pd.Series) -> str:
         return f"{text} under the {loss}."
     distance = {name: abs(row["q50"] - row[name]) for name in ("mean", "median")}
     nearer = min(distance, key=lambda name: distance[name])
+    near = (
+        f"nearer to the {nearer}"
+        if distance[nearer] < abs(row["mean"] - row["median"])
+        else "near to neither mean nor median"
+    )
     return (
-        f"{text} under the {loss} predict {row['q50']:.3f} (half of them {row['q25']:.3f} to {row['q75']:.3f}): nearer "
-        f"to the {nearer} of the targets (mean {row['mean']:.3f}, median {row['median']:.3f})."
+        f"{text} under the {loss} predict {row['q50']:.3f} (half of them {row['q25']:.3f} to {row['q75']:.3f}): {near} "
+        f"of the targets (mean {row['mean']:.3f}, median {row['median']:.3f})."
     )
 
 

@@ -39,8 +39,11 @@ def born_dead(cells: pd.DataFrame) -> Figure:
                 band: dict[str, Any] = {"color": colour, "alpha": 0.3, "linewidth": 0}
                 axes[1].fill_between(rows["depth"], rows["theory_low"], rows["theory_high"], **band)
         least = 0.5 / cells["networks"].max()
-        axes[0].set(title="for every x > 0; lines: theory, exact", ylabel="share of networks that are dead")
-        axes[1].set(title="for every x; bands: theory, bounds")
+        known = bool(cells["theory_low"].notna().all())
+        axes[0].set(
+            title="for every x > 0" + "; lines: theory, exact" * known, ylabel="share of networks that are dead"
+        )
+        axes[1].set(title="for every x" + "; bands: theory, bounds" * known)
         if len(right) < len(widths):
             axes[1].annotate("every other width", (0.97, 0.03), xycoords="axes fraction", ha="right", fontsize=9)
         for ax in axes:
@@ -78,8 +81,12 @@ def safe_region(cells: pd.DataFrame, trained: pd.DataFrame) -> Figure:
         ax = figure.subplots()
         table = cells.pivot_table(index="width", columns="depth", values="rate")
         look: dict[str, Any] = {"cmap": sns.color_palette("rocket_r", as_cmap=True), "vmin": 0, "vmax": 1}
-        mesh = ax.pcolormesh(table.columns, table.index, table, shading="nearest", **look)
-        if cells["theory_low"].notna().all():
+        sizes = (table.columns.to_numpy(float), table.index.to_numpy(float))
+        edges = [np.append(size - 0.5, size.max() + 0.5) for size in sizes]
+        mesh = ax.pcolormesh(*edges, table, **look)
+        lines = ""
+        if cells["theory_low"].notna().all() and table.shape[1] > 1:
+            lines = " Lines: theory's upper bound, untrained"
             _contours(ax, np.array(table.columns), cells["width"].max())
         circles: dict[str, Any] = {"s": 170, "edgecolors": "white", "linewidths": 2, "zorder": 3}
         ax.scatter(trained["depth"], trained["width"], c=trained["rate"], **circles, **look)
@@ -92,7 +99,7 @@ def safe_region(cells: pd.DataFrame, trained: pd.DataFrame) -> Figure:
             axis.set_major_locator(MaxNLocator(integer=True))
         bar = figure.colorbar(mesh, label="share of networks that are dead", format="{x:.0%}")
         bar.outline.set_visible(False)
-        ax.set_title("Colour: untrained. Circles: after training. Lines: theory, untrained")
+        ax.set_title(f"Colour: untrained. Circles: after training.{lines}")
     return figure
 
 
