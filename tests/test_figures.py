@@ -215,6 +215,13 @@ def test_loops_are_counted_at_their_ends_and_between() -> None:
     assert colours["equal at the 5 probes, as printed"].get_facecolor() == as_printed[0].get_facecolor()
 
 
+def test_loops_of_a_case_without_a_number_in_print() -> None:
+    table = pd.DataFrame({"case": "a", "criterion": "probes_equal", "number": [0.0], "loops": [3]})
+    figure = collapse_figures.loop_numbers(table, {"a": "ReLU"}, {"b": 0.956})
+    (ax,) = figure.axes
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["exactly 0", "between", "exactly 1"]
+
+
 def test_collapse_values_stand_beside_mean_and_median() -> None:
     row = {"case": "a", "mean": 0.5, "median": 0.2, "q05": 0.4, "q25": 0.45, "q50": 0.49, "q75": 0.5, "q95": 0.6}
     ax = collapse_figures.collapse_values(pd.DataFrame([row]), {"a": "A"}).axes[0]

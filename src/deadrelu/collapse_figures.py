@@ -100,7 +100,7 @@ def loop_numbers(numbers: pd.DataFrame, labels: Mapping[str, str], notebook: Map
         axes = np.atleast_1d(figure.subplots(1, len(labels)))
         names = {"probes_equal": "equal at the 5 probes, as printed", "constant": "constant within the tolerance"}
         for ax, (case, label) in zip(axes, labels.items(), strict=True):
-            between = "between" + f"\n(notebook: {notebook[case]:g})" * (case in notebook)
+            between = f"between\n(notebook: {notebook[case]:g})" if case in notebook else "between"
             for shift, (criterion, name) in zip((-0.2, 0.2), names.items(), strict=True):
                 rows = numbers[(numbers["case"] == case) & (numbers["criterion"] == criterion)]
                 at_ends = [int(rows["loops"][rows["number"] == end].sum()) for end in (0, 1)]
