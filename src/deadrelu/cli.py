@@ -14,7 +14,8 @@ app = typer.Typer(
     help="What initialization does to a network's signals, and how often a narrow ReLU network is dead. Each command "
     "is a stage of the pipeline: it reads params.yaml and data/ in this folder, and writes below data/ or reports/. "
     "`dvc repro` runs, in order, those whose inputs changed.",
-    epilog="Exit codes: 0 done, 2 wrong input (one line on stderr says which), 130 interrupted.",
+    epilog="Exit codes: 0 done, 1 `check` found a change, 2 wrong input (one line on stderr says which), "
+    "130 interrupted.",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -139,6 +140,36 @@ def inspect(
 
     options: dict[str, Any] = {"first": first, "loss": loss, "batch_size": batch_size, "seed": seed}
     inspect.main(model, inputs, labels, out, training=training_mode, **options)
+
+
+@app.command()
+def check(
+    update: Annotated[bool, typer.Option("--update", help="Accept the present results as the reference.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: every number that was compared.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--md", help="Print Markdown, for a pull request.")] = False,
+    seeds: Annotated[
+        int | None, typer.Option(min=3, help="With --update: measure spreads anew, over so many seeds.")
+    ] = None,
+) -> None:
+    """Say whether the results still hold: identical, consistent, changed, or not comparable.
+
+    Compares data/ and reports/ with reports/reference.json: which tables have the same bytes, then number by number.
+    Trials with the same seed are compared one by one, which finds small changes; with another seed, another machine or
+    other versions the verdict is a statistical one, with its false-alarm rate and the smallest change it can find.
+
+    `--update` writes the reference, and shows what that changes. Where signals or losses changed, it runs their stages
+    under 20 other seeds, to know how far they vary: 10 minutes at most.
+
+    Exits with 0 if identical or consistent, 1 if changed, 2 if it cannot compare.
+    """
+    if as_json and as_markdown:
+        raise InputError("--json --md: received both; allowed: one of them")
+    if seeds and not update:
+        raise InputError(f"--seeds: received {seeds}; allowed: together with --update")
+    from deadrelu.stages import check
+
+    form: Literal["json", "md", "text"] = "json" if as_json else "md" if as_markdown else "text"
+    raise typer.Exit(check.main(params.load(), update=update, seeds=seeds, form=form))
 
 
 @app.command()

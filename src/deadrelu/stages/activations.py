@@ -1,5 +1,6 @@
 """activations: signals of an untrained MLP under each initialization, on the MNIST test images."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,44 +12,54 @@ from deadrelu.params import Params
 
 FOLDER = Path("data/activations")
 
+Row = dict[str, object]
+
 
 def main(params: Params) -> None:
     """Write `data/activations/<case>.parquet` and `summary.parquet`."""
+    made_by = tables.provenance(params.of_activations())
+    rows: list[Row] = []
+    with files.new_folder(FOLDER) as folder, progress.rate_and_time_left() as bar:
+        task = bar.add_task("activations", total=len(params.activations.cases))
+        for key, samples, layers in measure(params):
+            tables.write(folder / f"{key}.parquet", samples, tables.ACTIVATIONS, made_by)
+            rows += layers
+            bar.advance(task)
+        tables.write(folder / "summary.parquet", pd.DataFrame(rows), tables.SUMMARY, made_by)
+
+
+def measure(params: Params) -> Iterator[tuple[str, pd.DataFrame, list[Row]]]:
+    """Of each case: its name, the samples of its activations, and a row of statistics for each layer."""
     settings = params.activations
     images, labels = mnist.read_test_set(Path("data/mnist"))
     x = mnist.flat(images)
     start.tensorflow()
-    made_by = tables.provenance(params.of_activations())
-    rows = []
-    with files.new_folder(FOLDER) as folder, progress.rate_and_time_left() as bar:
-        for key, case in bar.track(settings.cases.items(), description="activations"):
-            model = networks.mlp(
-                settings.network.hidden_layers,
-                settings.network.width,
-                case.activation,
-                case.initializer,
-                seed=params.seed,
-                layer_seeds=settings.layer_seeds,
-            )
-            taps, outputs, _ = signals.survey(model, [x])
-            hidden = [tap for tap in taps if tap.name.startswith("hidden_")]
-            objective, _ = objectives.of_labels(outputs, [labels])
-            forward = [Running(len(x), case.activation) for _ in hidden]
-            backward = [Running(len(x)) for _ in hidden]
-            samples = []
-            for batch in signals.batches(model, hidden, [x], objective):
-                for k in range(len(hidden)):
-                    a, g = batch.activations[k], batch.gradients[k]
-                    forward[k].add(a)
-                    backward[k].add(g)
-                    kept = _every(a, g, settings.every, batch.rows.start)
-                    samples.append(kept.assign(case=key, layer=k + 1))
-            in_order = pd.concat(samples).sort_values("layer", kind="stable")
-            tables.write(folder / f"{key}.parquet", in_order, tables.ACTIVATIONS, made_by)
+    for key, case in settings.cases.items():
+        model = networks.mlp(
+            settings.network.hidden_layers,
+            settings.network.width,
+            case.activation,
+            case.initializer,
+            seed=params.seed,
+            layer_seeds=settings.layer_seeds,
+        )
+        taps, outputs, _ = signals.survey(model, [x])
+        hidden = [tap for tap in taps if tap.name.startswith("hidden_")]
+        objective, _ = objectives.of_labels(outputs, [labels])
+        forward = [Running(len(x), case.activation) for _ in hidden]
+        backward = [Running(len(x)) for _ in hidden]
+        samples, rows = [], []
+        for batch in signals.batches(model, hidden, [x], objective):
             for k in range(len(hidden)):
-                gradient = {f"gradient_{name}": value for name, value in backward[k].statistics().items()}
-                rows.append({"case": key, "layer": k + 1, **forward[k].statistics(), **gradient})
-        tables.write(folder / "summary.parquet", pd.DataFrame(rows), tables.SUMMARY, made_by)
+                a, g = batch.activations[k], batch.gradients[k]
+                forward[k].add(a)
+                backward[k].add(g)
+                kept = _every(a, g, settings.every, batch.rows.start)
+                samples.append(kept.assign(case=key, layer=k + 1))
+        for k in range(len(hidden)):
+            gradient = {f"gradient_{name}": value for name, value in backward[k].statistics().items()}
+            rows.append({"case": key, "layer": k + 1, **forward[k].statistics(), **gradient})
+        yield key, pd.concat(samples).sort_values("layer", kind="stable"), rows
 
 
 def _every(activations: signals.Float, gradients: signals.Float, every: int, first_image: int) -> pd.DataFrame:

@@ -1,5 +1,7 @@
 """training: how the loss falls, or does not, under each initialization, on MNIST."""
 
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,46 +18,52 @@ FOLDER = Path("data/training")
 
 def main(params: Params) -> None:
     """Write `data/training/batches.parquet` and `epochs.parquet`."""
+    made_by = tables.provenance(params.of_training())
+    batches, epochs = [], []
+    with files.new_folder(FOLDER) as folder, progress.rate_and_time_left() as bar:
+        task = bar.add_task("training", total=len(params.training.cases) * params.training.trials)
+        for of_batches, of_epochs in measure(params):
+            batches.append(of_batches)
+            epochs.append(of_epochs)
+            bar.advance(task)
+        tables.write(folder / "batches.parquet", pd.concat(batches), tables.BATCHES, made_by)
+        tables.write(folder / "epochs.parquet", pd.concat(epochs), tables.EPOCHS, made_by)
+
+
+def measure(params: Params) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Of each trial of each case: the loss of every batch, and what each epoch left."""
     settings = params.training
     data = _drawn("examples", mnist.read_training_set(Path("data/mnist")), settings.examples, params.seed, 0)
     validation = _drawn("validation", mnist.read_test_set(Path("data/mnist")), settings.validation, params.seed, 1)
     start.tensorflow()
-    made_by = tables.provenance(params.of_training())
     trainers: dict[tuple[str, str], Trainer] = {}
-    batches, epochs = [], []
-    with files.new_folder(FOLDER) as folder, progress.rate_and_time_left() as bar:
-        runs = [(key, case, trial) for key, case in settings.cases.items() for trial in range(settings.trials)]
-        for key, case, trial in bar.track(runs, description="training"):
-            kind = (case.network, case.activation)
-            if kind not in trainers:
-                trainers[kind] = Trainer(_network(params, case))
-            shape = trainers[kind].model.input_shape[1:]
-            history = trainers[kind].history(
-                case.initializer,
-                (data[0].reshape(-1, *shape), data[1]),
-                (validation[0].reshape(-1, *shape), validation[1]),
-                epochs=settings.epochs,
-                batch_size=settings.batch_size,
-                seed=params.seed,
-                trial=trial,
-            )
-            for epoch, losses in enumerate(history.batches, start=1):
-                at = {"case": key, "trial": trial, "epoch": epoch}
-                batches.append(pd.DataFrame({**at, "batch": range(1, len(losses) + 1), "loss": losses}))
-            epochs.append(
-                pd.DataFrame(
-                    {
-                        "case": key,
-                        "trial": trial,
-                        "epoch": range(settings.epochs + 1),
-                        "loss": [np.nan, *history.loss],
-                        "validation_loss": history.validation_loss,
-                        "validation_accuracy": history.validation_accuracy,
-                    }
-                )
-            )
-        tables.write(folder / "batches.parquet", pd.concat(batches), tables.BATCHES, made_by)
-        tables.write(folder / "epochs.parquet", pd.concat(epochs), tables.EPOCHS, made_by)
+    for (key, case), trial in itertools.product(settings.cases.items(), range(settings.trials)):
+        kind = (case.network, case.activation)
+        if kind not in trainers:
+            trainers[kind] = Trainer(_network(params, case))
+        shape = trainers[kind].model.input_shape[1:]
+        history = trainers[kind].history(
+            case.initializer,
+            (data[0].reshape(-1, *shape), data[1]),
+            (validation[0].reshape(-1, *shape), validation[1]),
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            seed=params.seed,
+            trial=trial,
+        )
+        at = {"case": key, "trial": trial}
+        batches = [
+            pd.DataFrame({**at, "epoch": epoch, "batch": range(1, len(losses) + 1), "loss": losses})
+            for epoch, losses in enumerate(history.batches, start=1)
+        ]
+        epochs = {
+            **at,
+            "epoch": range(settings.epochs + 1),
+            "loss": [np.nan, *history.loss],
+            "validation_loss": history.validation_loss,
+            "validation_accuracy": history.validation_accuracy,
+        }
+        yield pd.concat(batches), pd.DataFrame(epochs)
 
 
 def _network(params: Params, case: TrainingCase) -> object:

@@ -1,0 +1,185 @@
+"""check: do the results still hold? Compares them with `reports/reference.json`, or accepts them as it."""
+
+import hashlib
+import json
+import platform
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from deadrelu import metrics, observations, progress, reference, regression, results, summaries, tables, verdicts
+from deadrelu.errors import InputError
+from deadrelu.observations import Observed
+from deadrelu.params import Params
+from deadrelu.reference import Origin, Reference, Spread
+
+REFERENCE = Path("reports/reference.json")
+REPORTS = Path("reports")
+SEEDS = 20
+"""Over which spreads are measured."""
+
+
+def main(params: Params, *, update: bool, seeds: int | None, form: Literal["text", "json", "md"]) -> int:
+    """Print the verdict; returns the exit code, 1 for a change.
+
+    Args:
+        params: the settings.
+        update: write the reference.
+        seeds: with `update`: measure the spreads anew, over so many seeds.
+        form: of what is printed.
+
+    Raises:
+        InputError: it cannot compare, or part of the results is missing, cut or edited.
+    """
+    found = results.read(params)
+    _check_reports(found)
+    now = observations.observe(params, found, results.points(params)) | {
+        regression.REPORT: Observed(observations.setting(params.model_dump()), needs_mnist=True)
+    }
+    digests = {stage: _digests(stage) for stage in now}
+    origin = _origin(params, found.source)
+    if update:
+        return _update(params, origin, now, digests, seeds, form)
+    comparison = regression.compare(reference.read(REFERENCE), origin, now, digests)
+    _print(comparison, form)
+    if comparison.verdict == regression.Verdict.NOT_COMPARABLE:
+        reasons = [f"{stage.stage}: {stage.why}" for stage in comparison.stages if stage.why]
+        more = f" (and {len(reasons) - 1} more stages)" * (len(reasons) > 1)
+        raise InputError(
+            f"{REFERENCE}: not comparable: {reasons[0]}{more}; allowed: the settings and digits of the reference; "
+            "`deadrelu check --update` accepts the present ones"
+        )
+    return int(comparison.verdict == regression.Verdict.CHANGED)
+
+
+def _print(comparison: regression.Comparison, form: str) -> None:
+    if form == "json":
+        print(verdicts.as_json(comparison))
+    elif form == "md":
+        print(verdicts.as_markdown(comparison))
+    else:
+        console = Console(width=None if sys.stdout.isatty() else 160)
+        console.print(verdicts.as_text(comparison), highlight=False)
+        console.print(verdicts.headline(comparison), style=verdicts.STYLES.get(comparison.verdict), highlight=False)
+
+
+def _check_reports(found: results.Results) -> None:
+    """Refuse numbers in `reports/` that are not those of `data/`."""
+    for name, frame in found.small.items():
+        path = REPORTS / "tables" / f"{name}.csv"
+        if _text(path) != results.to_csv(frame):
+            raise InputError(
+                f"{path}: not what data/ says: stale, cut or edited; `dvc repro --force report` remakes it"
+            )
+    path = REPORTS / "metrics.json"
+    text, expected = _text(path), metrics.collect(found.source, found.test_images, found.small)
+    if text == metrics.to_json(expected):
+        return
+    try:
+        tree = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{path}: not readable JSON: {error}; `dvc repro --force report` remakes it") from None
+    made = json.loads(metrics.to_json(expected))
+    given = observations.flat(tree) if isinstance(tree, dict) else {}
+    differ = regression.params_that_differ(observations.flat(made), given)
+    key, (right, received) = next(iter(differ.items()), ("its layout", ("as written by the report", "another")))
+    raise InputError(f"{path}: {key}: received {received}; data/ says {right}; `dvc repro --force report` remakes it")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: missing; `dvc repro` makes it") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}; `dvc repro --force report` remakes it") from None
+
+
+def _digests(stage: str) -> dict[str, str]:
+    if stage == regression.REPORT:
+        paths = [*sorted((REPORTS / "tables").glob("*.csv")), REPORTS / "metrics.json"]
+    else:
+        paths = results.files_of(stage)
+    return {path.as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def _origin(params: Params, source: Any) -> Origin:
+    versions = {name: version(name) for name in (*tables.PACKAGES, "scipy")} | {"python": platform.python_version()}
+    return Origin(seed=params.seed, mnist=source, machine=reference.machine(), versions=versions)
+
+
+def _update(
+    params: Params,
+    origin: Origin,
+    now: Mapping[str, Observed],
+    digests: Mapping[str, dict[str, str]],
+    seeds: int | None,
+    form: str,
+) -> int:
+    """Accept the present results; what was accepted before decides which spreads still hold."""
+    try:
+        before = reference.read(REFERENCE)
+    except InputError as error:
+        print(f"deadrelu: {error}", file=sys.stderr)
+        before = None
+    verdict_of: dict[str, regression.Verdict] = {}
+    if before:
+        comparison = regression.compare(before, origin, now, digests)
+        _print(comparison, form)
+        verdict_of = {stage.stage: stage.verdict for stage in comparison.stages}
+    stages = {}
+    holds = (regression.Verdict.IDENTICAL, regression.Verdict.CONSISTENT)
+    for stage, observed in now.items():
+        old = before.stages.get(stage) if before else None
+        if not observed.values:
+            over, spread = 0, {}
+        elif old and seeds is None and verdict_of[stage] in holds:
+            over, spread = old.seeds, old.spread
+        else:
+            over = seeds or SEEDS
+            spread = _spread(params, stage, over)
+        stages[stage] = reference.record(observed, digests[stage], over, spread)
+    reference.write(Reference(origin=origin, stages=stages), REFERENCE)
+    print(f"deadrelu: accepted, {REFERENCE} written", file=sys.stderr)
+    return 0
+
+
+def _spread(params: Params, stage: str, seeds: int) -> dict[str, Spread]:
+    """Run a stage under other seeds, with what it measures, and nothing written."""
+    rows = []
+    with progress.rate_and_time_left() as bar:
+        for k in bar.track(range(1, seeds + 1), description=f"spread of {stage} over seeds"):
+            other = params.model_copy(update={"seed": (params.seed + k) % 2**32})
+            rows.append(MEASURE[stage](other))
+    values = pd.DataFrame(rows).dropna(axis="columns")
+    return {str(name): spread_of(str(name), column.to_numpy(float)) for name, column in values.items()}
+
+
+def spread_of(name: str, values: "np.ndarray[Any, np.dtype[np.float64]]") -> Spread:
+    """Mean and standard deviation over seeds: of the logarithm, unless it is a share or can be 0."""
+    log = not name.endswith(("fraction", "accuracy")) and bool((values > 0).all())
+    scaled = np.log(values) if log else values
+    return Spread(mean=float(scaled.mean()), sd=float(scaled.std(ddof=1)), log=log)
+
+
+def _signals(params: Params) -> dict[str, float]:
+    from deadrelu.stages import activations
+
+    rows = [row for _, _, layers in activations.measure(params) for row in layers]
+    return observations.of_signals(pd.DataFrame(rows))
+
+
+def _losses(params: Params) -> dict[str, float]:
+    from deadrelu.stages import training
+
+    epochs = pd.concat([of_epochs for _, of_epochs in training.measure(params)])
+    return observations.of_training(summaries.epochs_over_trials(epochs))
+
+
+MEASURE = {"activations": _signals, "training": _losses}
