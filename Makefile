@@ -1,14 +1,16 @@
 # make report   set up, reproduce everything that changed, and say where the report is
 # make test     set up and run every test
-# make lint     format, lint and type checks, as .ci/run does
+# make check    say whether the results still hold: `deadrelu check --help`
+# make lint     format, lint, type and schema checks, those of pre-commit, on all files
 # make lock     pin the newest versions that pyproject.toml allows (needs a package index)
+# make plots-page   the page of `dvc plots`, with Vega's JavaScript in it
 # make clean    remove .venv; data and reports stay
 
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help report test lint lock clean
+.PHONY: help report test check lint lock plots-page clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -20,10 +22,14 @@ report: .venv/installed
 test: .venv/installed
 	$(BIN)/python -m pytest
 
+check: .venv/installed
+	$(BIN)/deadrelu check
+
 lint: .venv/installed
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
+	$(BIN)/pre-commit run --all-files
+
+plots-page: .venv/installed
+	$(BIN)/python .dvc/plots_page.py
 
 .venv/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "deadrelu needs Python 3.11 to 3.13 (TensorFlow has no other); received %d.%d; try: make PYTHON=python3.12 $(MAKECMDGOALS)" % sys.version_info[:2])'

@@ -19,7 +19,7 @@ FLOOR = 1e-5
 """Least standard deviation over seeds, of a share or of a logarithm: where all seeds agree, rounding remains."""
 
 
-class Test(StrEnum):
+class Method(StrEnum):
     """How a quantity is compared."""
 
     PAIRED = "the same trials, McNemar's exact test"
@@ -35,7 +35,7 @@ class Finding:
 
     Attributes:
         stage, quantity: of what.
-        test: how.
+        method: how.
         reference, now: a share of trials, or a number; NaN where there is none.
         trials: behind a share, now.
         p: of the test; 0 or 1 where nothing is random.
@@ -45,7 +45,7 @@ class Finding:
 
     stage: str
     quantity: str
-    test: Test
+    method: Method
     reference: float
     now: float
     p: float
@@ -94,7 +94,7 @@ def _values(stage: str, before: StageRecord, now: Observed) -> Iterator[tuple[st
 def _test_counts(pairs: list[tuple[str, str, Count, Count]], same_seed: bool, level: float) -> Iterator[Finding]:
     unpaired = []
     for stage, name, old, new in pairs:
-        finding = Finding(stage, name, Test.PAIRED, old.count / old.trials, new.count / new.trials, 1.0, new.trials)
+        finding = Finding(stage, name, Method.PAIRED, old.count / old.trials, new.count / new.trials, 1.0, new.trials)
         if not same_seed or old.outcomes is None or new.outcomes is None:
             unpaired.append((finding, old, new))
             continue
@@ -108,7 +108,7 @@ def _test_counts(pairs: list[tuple[str, str, Count, Count]], same_seed: bool, le
         ps = hypotheses.two_samples(old_count, old_trials, count, trials)
         smallest = hypotheses.smallest_two_samples(old_count, old_trials, trials, level)
         for (finding, _, _), p, least in zip(unpaired, ps, smallest, strict=True):
-            yield replace(finding, test=Test.TWO_SAMPLES, p=float(p), smallest=float(least))
+            yield replace(finding, method=Method.TWO_SAMPLES, p=float(p), smallest=float(least))
 
 
 def _test_values(pairs: list[tuple[str, str, float, float, Spread, int]], level: float) -> Iterator[Finding]:
@@ -119,7 +119,7 @@ def _test_values(pairs: list[tuple[str, str, float, float, Spread, int]], level:
         shift = float(hypotheses.smallest_over_seeds(sd, np.array([seeds]), level)[0])
         # On a logarithmic scale, a factor down: the smaller of the two ways.
         smallest = math.exp(spread.mean) * -math.expm1(-shift) if spread.log else shift
-        yield Finding(stage, name, Test.OVER_SEEDS, old, new, float(p[0]), smallest=smallest)
+        yield Finding(stage, name, Method.OVER_SEEDS, old, new, float(p[0]), smallest=smallest)
 
 
 def _fixed(stage: str, before: StageRecord, now: Observed, same_seed: bool) -> Iterator[Finding]:
@@ -130,11 +130,11 @@ def _fixed(stage: str, before: StageRecord, now: Observed, same_seed: bool) -> I
     for old, new in groups:
         for name in sorted(old.keys() ^ new.keys()):
             before_, now_ = _number(old.get(name)), _number(new.get(name))
-            yield Finding(stage, name, Test.PRESENCE, before_, now_, 0.0, changed=True)
+            yield Finding(stage, name, Method.PRESENCE, before_, now_, 0.0, changed=True)
     for old, new, floor in ((before.drawn, now.drawn, ROUNDING), (before.exact, now.exact, 0.0)):
         for name in sorted(old.keys() & new.keys()) if same_seed or old is before.exact else ():
             equal = math.isclose(old[name], new[name], rel_tol=ROUNDING, abs_tol=floor)
-            yield Finding(stage, name, Test.ROUNDING, old[name], new[name], float(equal), changed=not equal)
+            yield Finding(stage, name, Method.ROUNDING, old[name], new[name], float(equal), changed=not equal)
 
 
 def _number(value: Any) -> float:

@@ -98,15 +98,13 @@ def over_seeds(value: Float, mean: Float, sd: Float, seeds: Counts) -> Float:
         seeds: how many there were.
     """
     t = np.abs(value - mean) / (sd * np.sqrt(1 + 1 / seeds))
-    p: Float = 2 * stats.t.sf(t, seeds - 1)
-    return p
+    return 2 * np.asarray(stats.t.sf(t, seeds - 1))
 
 
 def smallest_over_seeds(sd: Float, seeds: Counts, level: float) -> Float:
     """Smallest shift that `over_seeds` finds with probability `POWER`, about; elementwise."""
-    quantile = np.asarray(stats.t.isf(level / 2, seeds - 1), float) + float(special.ndtri(POWER))
-    shift: Float = quantile * sd * np.sqrt(1 + 1 / seeds)
-    return shift
+    quantile: Float = np.asarray(stats.t.isf(level / 2, seeds - 1)) + float(special.ndtri(POWER))
+    return quantile * sd * np.sqrt(1 + 1 / seeds)
 
 
 def holm(p: Float, alpha: float) -> npt.NDArray[np.bool_]:

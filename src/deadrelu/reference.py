@@ -52,7 +52,10 @@ class Counted(Record):
         packed = np.frombuffer(base64.b64decode(self.outcomes, validate=True), np.uint8)
         if len(packed) != -(-self.trials // 8):
             raise ValueError("outcomes must have a bit for each trial")
-        return Count(self.count, self.trials, np.unpackbits(packed, count=self.trials).astype(bool))
+        outcomes = np.unpackbits(packed, count=self.trials).astype(bool)
+        if outcomes.sum() != self.count:
+            raise ValueError("outcomes must have as many ones as the count says")
+        return Count(self.count, self.trials, outcomes)
 
 
 class Spread(Record):

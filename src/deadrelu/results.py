@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import pandas as pd
 
@@ -22,8 +22,8 @@ SAFE_REGION = Path("data/safe_region")
 class Results(NamedTuple):
     """Everything that the report and the check read."""
 
-    source: str
-    """Of the digits: official or bundled."""
+    source: Literal["official", "bundled"]
+    """Of the digits."""
     test_images: int
     small: dict[str, pd.DataFrame]
     """The report's tables by name."""
@@ -81,17 +81,17 @@ def files_of(stage: str) -> list[Path]:
     return sorted(path for path in folder.glob("*") if path.is_file() and not path.name.startswith("."))
 
 
-def _mnist_source() -> str:
+def _mnist_source() -> Literal["official", "bundled"]:
     path = MNIST / "source.json"
     try:
-        source = json.loads(path.read_text(encoding="utf-8"))["source"]
+        source: Literal["official", "bundled"] = json.loads(path.read_text(encoding="utf-8"))["source"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: cannot be read ({error}); `dvc repro data@mnist` makes it") from None
     if source not in ("official", "bundled"):
         raise InputError(
             f"{path}: received source {source!r}; allowed: official, bundled; `dvc repro --force data@mnist`"
         )
-    return str(source)
+    return source
 
 
 def _signals(params: Params) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Group
 from rich.table import Table
 
-from deadrelu.comparisons import Finding, Test
+from deadrelu.comparisons import Finding, Method
 from deadrelu.labels import count_of
 from deadrelu.regression import Comparison, StageVerdict, Verdict
 
@@ -114,7 +114,7 @@ def _row(stage: StageVerdict) -> list[str]:
 
 
 def _p(finding: Finding) -> str:
-    return "" if finding.test in (Test.ROUNDING, Test.PRESENCE) else f" (p {finding.p:.2g})"
+    return "" if finding.method in (Method.ROUNDING, Method.PRESENCE) else f" (p {finding.p:.2g})"
 
 
 def _smallest(stage: StageVerdict) -> str:
@@ -136,7 +136,7 @@ def _changes(comparison: Comparison) -> list[list[str]]:
             finding.quantity,
             number(finding, finding.reference),
             number(finding, finding.now),
-            finding.test,
+            finding.method,
             f"{finding.p:.2g}" if _p(finding) else "",
         ]
         for finding in sorted(changed, key=lambda finding: finding.p)[:SHOWN]
@@ -161,7 +161,7 @@ def _markdown(columns: tuple[str, ...], rows: list[list[str]]) -> list[str]:
 def _finding(finding: Finding) -> dict[str, Any]:
     return {
         "quantity": finding.quantity,
-        "test": finding.test,
+        "method": finding.method,
         **{name: _or_null(getattr(finding, name)) for name in ("reference", "now", "p", "smallest")},
         "trials": finding.trials,
         "changed": finding.changed,

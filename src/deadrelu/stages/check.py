@@ -4,10 +4,9 @@ import hashlib
 import json
 import platform
 import sys
-from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -24,8 +23,41 @@ REPORTS = Path("reports")
 SEEDS = 20
 """Over which spreads are measured."""
 
+Form = Literal["text", "json", "md"]
 
-def main(params: Params, *, update: bool, seeds: int | None, form: Literal["text", "json", "md"]) -> int:
+
+class Present(NamedTuple):
+    """The results at hand, in the form that a comparison takes."""
+
+    origin: Origin
+    observed: dict[str, Observed]
+    tables: dict[str, dict[str, str]]
+
+    @classmethod
+    def of(cls, params: Params, found: results.Results) -> Self:
+        """Take the numbers from what was read, and the digests from the files."""
+        report = Observed(observations.setting(params.model_dump()), needs_mnist=True)
+        observed = observations.observe(params, found, results.points(params)) | {regression.REPORT: report}
+        versions = {name: version(name) for name in (*tables.PACKAGES, "scipy")}
+        versions["python"] = platform.python_version()
+        machine = reference.machine()
+        origin = Origin(seed=params.seed, mnist=found.source, machine=machine, versions=versions)
+        return cls(origin, observed, {stage: _digests(stage) for stage in observed})
+
+    def beside(self, accepted: Reference) -> regression.Comparison:
+        """Compare."""
+        return regression.compare(accepted, self.origin, self.observed, self.tables)
+
+
+def _digests(stage: str) -> dict[str, str]:
+    if stage == regression.REPORT:
+        paths = [*sorted((REPORTS / "tables").glob("*.csv")), REPORTS / "metrics.json"]
+    else:
+        paths = results.files_of(stage)
+    return {path.as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def main(params: Params, *, update: bool, seeds: int | None, form: Form) -> int:
     """Print the verdict; returns the exit code, 1 for a change.
 
     Args:
@@ -39,14 +71,10 @@ def main(params: Params, *, update: bool, seeds: int | None, form: Literal["text
     """
     found = results.read(params)
     _check_reports(found)
-    now = observations.observe(params, found, results.points(params)) | {
-        regression.REPORT: Observed(observations.setting(params.model_dump()), needs_mnist=True)
-    }
-    digests = {stage: _digests(stage) for stage in now}
-    origin = _origin(params, found.source)
+    present = Present.of(params, found)
     if update:
-        return _update(params, origin, now, digests, seeds, form)
-    comparison = regression.compare(reference.read(REFERENCE), origin, now, digests)
+        return _update(params, present, seeds, form)
+    comparison = present.beside(reference.read(REFERENCE))
     _print(comparison, form)
     if comparison.verdict == regression.Verdict.NOT_COMPARABLE:
         reasons = [f"{stage.stage}: {stage.why}" for stage in comparison.stages if stage.why]
@@ -58,7 +86,7 @@ def main(params: Params, *, update: bool, seeds: int | None, form: Literal["text
     return int(comparison.verdict == regression.Verdict.CHANGED)
 
 
-def _print(comparison: regression.Comparison, form: str) -> None:
+def _print(comparison: regression.Comparison, form: Form) -> None:
     if form == "json":
         print(verdicts.as_json(comparison))
     elif form == "md":
@@ -101,27 +129,7 @@ def _text(path: Path) -> str:
         raise InputError(f"{path}: cannot be read: {error}; `dvc repro --force report` remakes it") from None
 
 
-def _digests(stage: str) -> dict[str, str]:
-    if stage == regression.REPORT:
-        paths = [*sorted((REPORTS / "tables").glob("*.csv")), REPORTS / "metrics.json"]
-    else:
-        paths = results.files_of(stage)
-    return {path.as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
-
-
-def _origin(params: Params, source: Any) -> Origin:
-    versions = {name: version(name) for name in (*tables.PACKAGES, "scipy")} | {"python": platform.python_version()}
-    return Origin(seed=params.seed, mnist=source, machine=reference.machine(), versions=versions)
-
-
-def _update(
-    params: Params,
-    origin: Origin,
-    now: Mapping[str, Observed],
-    digests: Mapping[str, dict[str, str]],
-    seeds: int | None,
-    form: str,
-) -> int:
+def _update(params: Params, present: Present, seeds: int | None, form: Form) -> int:
     """Accept the present results; what was accepted before decides which spreads still hold."""
     try:
         before = reference.read(REFERENCE)
@@ -130,22 +138,21 @@ def _update(
         before = None
     verdict_of: dict[str, regression.Verdict] = {}
     if before:
-        comparison = regression.compare(before, origin, now, digests)
+        comparison = present.beside(before)
         _print(comparison, form)
         verdict_of = {stage.stage: stage.verdict for stage in comparison.stages}
-    stages = {}
     holds = (regression.Verdict.IDENTICAL, regression.Verdict.CONSISTENT)
-    for stage, observed in now.items():
+    stages = {}
+    for stage, observed in present.observed.items():
         old = before.stages.get(stage) if before else None
-        if not observed.values:
-            over, spread = 0, {}
-        elif old and seeds is None and verdict_of[stage] in holds:
+        over, spread = 0, {}
+        if old and seeds is None and verdict_of[stage] in holds:
             over, spread = old.seeds, old.spread
-        else:
+        elif observed.values:
             over = seeds or SEEDS
             spread = _spread(params, stage, over)
-        stages[stage] = reference.record(observed, digests[stage], over, spread)
-    reference.write(Reference(origin=origin, stages=stages), REFERENCE)
+        stages[stage] = reference.record(observed, present.tables[stage], over, spread)
+    reference.write(Reference(origin=present.origin, stages=stages), REFERENCE)
     print(f"deadrelu: accepted, {REFERENCE} written", file=sys.stderr)
     return 0
 

@@ -17,17 +17,22 @@ def main(params: Params) -> None:
         files.check_place(FOLDER / name, folder="." not in name)
     with drawings.side_by_side() as draw, files.scratch_folder(FOLDER) as scratch:
         found = results.read(params)
-        for folder in ("figures", "tables"):
-            (scratch / folder).mkdir()
+        (scratch / "figures").mkdir()
         drawn = draw(params, found.small, results.ACTIVATIONS, scratch / "figures")
-        for name, frame in found.small.items():
-            (scratch / "tables" / f"{name}.csv").write_text(results.to_csv(frame), encoding="utf-8", newline="")
+        write_numbers(found, scratch)
         html = page.run_notebook(NOTEBOOK, {"tables_folder": scratch / "tables"}, scratch)
         for figure in drawn:
             figure.result()
         html = page.with_images(html, scratch / "figures")
         (scratch / "report.html").write_text(html, encoding="utf-8")
-        measured = metrics.collect(found.source, found.test_images, found.small)
-        (scratch / "metrics.json").write_text(metrics.to_json(measured), encoding="utf-8")
         for name in MADE:
             files.put(scratch / name, FOLDER / name, scratch)
+
+
+def write_numbers(found: results.Results, folder: Path) -> None:
+    """Write the small tables and the metrics."""
+    (folder / "tables").mkdir(exist_ok=True)
+    for name, frame in found.small.items():
+        (folder / "tables" / f"{name}.csv").write_text(results.to_csv(frame), encoding="utf-8", newline="")
+    measured = metrics.collect(found.source, found.test_images, found.small)
+    (folder / "metrics.json").write_text(metrics.to_json(measured), encoding="utf-8")

@@ -1,0 +1,267 @@
+"""Verdicts: of bytes, of trials, of numbers, of settings; each by hand."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+from scipy import stats
+
+from deadrelu import reference, regression, verdicts
+from deadrelu.comparisons import Finding, Method
+from deadrelu.observations import Count, Observed
+from deadrelu.reference import Origin, Reference, Spread
+from deadrelu.regression import Comparison, Verdict
+
+ORIGIN = Origin(seed=10, mnist="official", machine="Linux x86_64", versions={"numpy": "2.4"})
+OUTCOMES = np.arange(1000) < 300
+CASE = Observed(
+    {"case.negative_slope": 0.1, "case.widths": [1, 2]},
+    counts={"constant": Count(300, 1000, OUTCOMES)},
+    drawn={"y_mean": 1.0},
+    exact={"theory_low": 0.9},
+)
+SIGNALS = Observed({"every": 20}, needs_mnist=True, values={"relu.layer_1.std": 0.5, "relu.layer_1.zero_fraction": 0.2})
+NOW = {"activations": SIGNALS, "collapse@relu": CASE, "report": Observed({})}
+SPREAD = {
+    "relu.layer_1.std": Spread(mean=math.log(0.5), sd=0.1, log=True),
+    "relu.layer_1.zero_fraction": Spread(mean=0.2, sd=0.0, log=False),
+}
+TABLES = {stage: {f"data/{stage}": "a" * 64} for stage in NOW}
+ACCEPTED = Reference(
+    origin=ORIGIN,
+    stages={
+        stage: reference.record(found, TABLES[stage], 20 * bool(found.values), SPREAD if found.values else {})
+        for stage, found in NOW.items()
+    },
+)
+
+
+def compare(origin: Origin = ORIGIN, tables: Mapping[str, Mapping[str, str]] = TABLES, **now: Observed) -> Comparison:
+    """Compare with some stages replaced; names as in `NOW`, with _ for @."""
+    stages = {stage: now.get(stage.replace("@", "_"), found) for stage, found in NOW.items()}
+    return regression.compare(ACCEPTED, origin, stages, tables)
+
+
+def other_bytes(*stages: str) -> dict[str, dict[str, str]]:
+    return {
+        stage: {path: "b" * 64 if stage in stages else digest for path, digest in of.items()}
+        for stage, of in TABLES.items()
+    }
+
+
+def stage(comparison: Comparison, name: str) -> regression.StageVerdict:
+    return next(stage for stage in comparison.stages if stage.stage == name)
+
+
+def finding(comparison: Comparison, quantity: str) -> Finding:
+    (found,) = [f for stage in comparison.stages for f in stage.findings if f.quantity == quantity]
+    return found
+
+
+def with_count(outcomes: "np.ndarray[Any, np.dtype[np.bool_]]") -> Observed:
+    return replace(CASE, counts={"constant": Count(int(outcomes.sum()), len(outcomes), outcomes)})
+
+
+def test_the_same_is_identical() -> None:
+    found = compare()
+    assert found.verdict == Verdict.IDENTICAL
+    assert [stage.verdict for stage in found.stages] == [Verdict.IDENTICAL] * 3
+    assert found.hypotheses == 3
+    assert found.elsewhere == []
+    assert verdicts.headline(found) == "identical: 3 tables with the bytes of the reference"
+
+
+def test_other_bytes_with_the_same_numbers_are_consistent() -> None:
+    found = compare(tables=other_bytes("activations", "report"))
+    assert found.verdict == Verdict.CONSISTENT
+    assert stage(found, "collapse@relu").verdict == Verdict.IDENTICAL
+    assert (stage(found, "activations").same_tables, stage(found, "activations").tables) == (0, 1)
+    assert verdicts.headline(found) == "consistent: activations, report"
+
+
+def test_a_table_more_or_less_is_no_identity() -> None:
+    more = {**TABLES, "activations": {**TABLES["activations"], "data/b": "c" * 64}}
+    found = stage(compare(tables=more), "activations")
+    assert (found.verdict, found.same_tables, found.tables) == (Verdict.CONSISTENT, 1, 2)
+    less = stage(compare(tables={**TABLES, "activations": {}}), "activations")
+    assert (less.verdict, less.same_tables, less.tables) == (Verdict.CONSISTENT, 0, 1)
+
+
+def test_a_report_that_alone_differs_has_changed() -> None:
+    """Nothing random stands between equal tables and the report's numbers."""
+    found = compare(tables=other_bytes("report"))
+    assert found.verdict == Verdict.CHANGED
+    assert stage(found, "report").why == "all that it is made from is the same, and not data/report"
+
+
+def test_few_trials_that_all_go_one_way_are_found_with_the_same_seed_only() -> None:
+    """18 of 1,000: below the noise of two samples, and as good as impossible between the same trials."""
+    more = with_count(np.arange(1000) < 318)
+    found = compare(collapse_relu=more, tables=other_bytes("collapse@relu"))
+    assert found.verdict == Verdict.CHANGED
+    assert finding(found, "constant").method == Method.PAIRED
+    assert finding(found, "constant").p == pytest.approx(2 * 0.5**18)
+    elsewhere = compare(ORIGIN.model_copy(update={"seed": 11}), other_bytes("collapse@relu"), collapse_relu=more)
+    assert elsewhere.verdict == Verdict.CONSISTENT
+    assert finding(elsewhere, "constant").method == Method.TWO_SAMPLES
+    assert elsewhere.elsewhere == ["seed 11 (reference: 10)"]
+
+
+def test_trials_that_go_both_ways_are_noise() -> None:
+    swapped = OUTCOMES.copy()
+    swapped[250:350] = ~swapped[250:350]
+    found = compare(collapse_relu=with_count(swapped), tables=other_bytes("collapse@relu"))
+    assert found.verdict == Verdict.CONSISTENT
+    assert finding(found, "constant").p == 1.0
+
+
+def test_another_number_of_trials_is_comparable() -> None:
+    """Trial k is the same trial, however many there are."""
+    longer = with_count(np.concatenate([OUTCOMES, np.ones(500, bool)]))
+    found = compare(collapse_relu=longer, tables=other_bytes("collapse@relu"))
+    assert found.verdict == Verdict.CONSISTENT
+    assert finding(found, "constant").p == 1.0
+    assert (finding(found, "constant").now, finding(found, "constant").trials) == (800 / 1500, 1500)
+
+
+LIMIT = math.exp(stats.t.isf(0.01 / 3 / 2, 19) * 0.1 * math.sqrt(1 + 1 / 20))
+"""Of the factor to the mean over 20 seeds, by the first of three hypotheses."""
+
+
+@pytest.mark.parametrize(
+    ("factor", "verdict"),
+    [
+        (LIMIT * 0.999, Verdict.CONSISTENT),
+        (LIMIT * 1.001, Verdict.CHANGED),
+        (1.001 / LIMIT, Verdict.CONSISTENT),
+        (0.999 / LIMIT, Verdict.CHANGED),
+        (0.0, Verdict.CHANGED),
+    ],
+)
+def test_a_number_is_judged_by_its_spread_over_seeds(factor: float, verdict: Verdict) -> None:
+    signals = replace(SIGNALS, values=SIGNALS.values | {"relu.layer_1.std": 0.5 * factor})
+    found = compare(activations=signals, tables=other_bytes("activations"))
+    assert found.verdict == verdict
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.20001, Verdict.CONSISTENT), (0.2002, Verdict.CHANGED)])
+def test_a_number_on_which_all_seeds_agree_may_differ_by_rounding(share: float, verdict: Verdict) -> None:
+    signals = replace(SIGNALS, values=SIGNALS.values | {"relu.layer_1.zero_fraction": share})
+    assert compare(activations=signals, tables=other_bytes("activations")).verdict == verdict
+
+
+def test_points_that_the_seed_fixes_must_be_the_same() -> None:
+    moved = replace(CASE, drawn={"y_mean": 1.001})
+    found = compare(collapse_relu=moved, tables=other_bytes("collapse@relu"))
+    assert found.verdict == Verdict.CHANGED
+    assert finding(found, "y_mean").method == Method.ROUNDING
+    rounded = replace(CASE, drawn={"y_mean": 1.0000001})
+    assert compare(collapse_relu=rounded).verdict == Verdict.IDENTICAL
+    # Other points are other points.
+    assert compare(ORIGIN.model_copy(update={"seed": 11}), collapse_relu=moved).verdict == Verdict.IDENTICAL
+
+
+def test_theory_must_be_the_same_under_any_seed() -> None:
+    moved = replace(CASE, exact={"theory_low": 0.90001})
+    assert compare(ORIGIN.model_copy(update={"seed": 11}), collapse_relu=moved).verdict == Verdict.CHANGED
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        replace(CASE, counts={}),
+        replace(CASE, exact={}),
+        replace(CASE, exact={"theory_low": 0.9, "theory_high": 0.9}),
+    ],
+)
+def test_what_is_missing_or_new_under_the_same_settings_has_changed(there: Observed) -> None:
+    found = compare(collapse_relu=there)
+    assert found.verdict == Verdict.CHANGED
+    assert "none" in verdicts.as_markdown(found)
+
+
+def test_other_settings_are_not_comparable_and_told() -> None:
+    found = compare(collapse_relu=replace(CASE, params=CASE.params | {"case.negative_slope": 0.2}))
+    assert found.verdict == Verdict.NOT_COMPARABLE
+    assert stage(found, "collapse@relu").why == "case.negative_slope is 0.2, 0.1 in the reference"
+    assert stage(found, "activations").verdict == Verdict.IDENTICAL
+    two = compare(collapse_relu=replace(CASE, params={"case.widths": (1, 3)}))
+    assert stage(two, "collapse@relu").why == "case.widths is [1, 3], [1, 2] in the reference (and 1 more)"
+
+
+def test_other_digits_are_not_comparable_where_digits_matter() -> None:
+    found = compare(ORIGIN.model_copy(update={"mnist": "bundled"}))
+    assert stage(found, "activations").why == "digits are bundled, official in the reference"
+    assert [stage.verdict for stage in found.stages] == [Verdict.NOT_COMPARABLE, Verdict.IDENTICAL, Verdict.IDENTICAL]
+
+
+def test_a_change_outweighs_what_cannot_be_compared() -> None:
+    found = compare(
+        ORIGIN.model_copy(update={"mnist": "bundled"}), collapse_relu=replace(CASE, exact={"theory_low": 0.5})
+    )
+    assert found.verdict == Verdict.CHANGED
+
+
+def test_a_new_stage_and_a_removed_one() -> None:
+    now = {stage: found for stage, found in NOW.items() if stage != "activations"} | {"collapse@new": CASE}
+    found = regression.compare(ACCEPTED, ORIGIN, now, TABLES)
+    assert found.verdict == Verdict.NOT_COMPARABLE
+    assert stage(found, "collapse@new").why == "not in the reference"
+    assert stage(found, "activations").why == "in the reference only"
+
+
+def test_more_hypotheses_need_more_evidence() -> None:
+    """What is found alone is not found among a thousand: Holm's correction."""
+    up = OUTCOMES.copy()
+    up[300:311] = True
+    events = {f"event_{k}": Count(300, 1000, OUTCOMES) for k in range(1000)}
+    alone = regression.compare(ACCEPTED, ORIGIN, {**NOW, "collapse@relu": with_count(up)}, TABLES)
+    assert alone.verdict == Verdict.CHANGED
+    many = {**NOW, "collapse@relu": replace(CASE, counts=CASE.counts | events)}
+    accepted = Reference(
+        origin=ORIGIN, stages={**ACCEPTED.stages, "collapse@relu": reference.record(many["collapse@relu"], {}, 0, {})}
+    )
+    many["collapse@relu"] = replace(CASE, counts=with_count(up).counts | events)
+    found = regression.compare(accepted, ORIGIN, many, {})
+    assert found.hypotheses == 1003
+    assert not finding(found, "constant").changed
+
+
+def test_all_three_forms_tell_the_same() -> None:
+    changed = compare(
+        ORIGIN.model_copy(update={"versions": {"numpy": "3"}}),
+        other_bytes("collapse@relu"),
+        collapse_relu=with_count(np.arange(1000) < 400),
+        activations=replace(SIGNALS, params={}),
+    )
+    tree = json.loads(verdicts.as_json(changed))
+    assert (tree["verdict"], tree["correction"], tree["alpha"]) == ("changed", "Holm", 0.01)
+    assert [stage["verdict"] for stage in tree["stages"]] == ["not comparable", "changed", "identical"]
+    (constant,) = [f for f in tree["stages"][1]["findings"] if f["quantity"] == "constant"]
+    assert (constant["reference"], constant["now"], constant["changed"]) == (0.3, 0.4, True)
+    markdown = verdicts.as_markdown(changed)
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(verdicts.as_text(changed))
+    for text in (markdown, captured.get()):
+        for words in (
+            *("collapse@relu", "changed", "constant 0.300 → 0.400", "McNemar's exact test"),
+            *("Holm's correction", "1% of cases", "every is None, 20 in the reference", "numpy 3 (reference: 2.4)"),
+        ):
+            assert words in text
+    for line in markdown.splitlines():
+        assert line.count(" | ") in (0, 5)
+
+
+def test_a_long_list_of_changes_is_cut() -> None:
+    events = {f"event_{k:02d}": Count(0, 1000, ~np.ones(1000, bool)) for k in range(30)}
+    accepted = Reference(origin=ORIGIN, stages={"a": reference.record(Observed({}, counts=events), {}, 0, {})})
+    all_of_them = {name: Count(1000, 1000, np.ones(1000, bool)) for name in events}
+    found = regression.compare(accepted, ORIGIN, {"a": Observed({}, counts=all_of_them)}, {})
+    assert sum("event_" in line for line in verdicts.as_markdown(found).splitlines()) == 21  # once in the stage's line
+    assert "and 10 more: --json lists all" in verdicts.as_markdown(found)
