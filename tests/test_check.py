@@ -1,16 +1,20 @@
-"""`deadrelu check` on a pipeline that ran: it holds still under other seeds, finds planted defects, refuses what is cut."""
+"""`deadrelu check` on results that ran: still under other seeds, awake to planted defects, deaf to cut files."""
 
+import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
-from conftest import write_small_params
+from conftest import ROOT, write_small_params
 from ruamel.yaml import YAML
 from scipy import stats
+from test_cli import deadrelu, refused, tree
 
-from deadrelu import params, reference, regression, results
+from deadrelu import initializers, networks, params, reference, regression, results, targets, trials
 from deadrelu.regression import Verdict
 from deadrelu.stages import activations, check, collapse, data_mnist, data_target, report, safe_region, training
 
@@ -44,7 +48,7 @@ def changes(comparison: regression.Comparison) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def accepted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def accepted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with results that are accepted: few networks on MNIST, the narrow ones of the notebook in full."""
     folder = tmp_path_factory.mktemp("accepted")
     (folder / "reports").mkdir()
@@ -73,7 +77,7 @@ def accepted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         del os.environ["MNIST_DIR"]
         if digits is not None:
             os.environ["MNIST_DIR"] = digits
-    yield folder
+    return folder
 
 
 @pytest.fixture
@@ -105,3 +109,258 @@ def test_200_other_seeds_raise_few_alarms(place: params.Params) -> None:
     assert set(verdicts) <= {Verdict.CONSISTENT, Verdict.CHANGED}
     assert stats.binom.sf(7, 200, regression.ALPHA) < 0.002
     assert verdicts.count(Verdict.CHANGED) <= 7
+
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def networks_with(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Plant:
+    """The engine gets another network than the settings say."""
+    return lambda patch: patch.setattr(trials, "Network", lambda **given: Network(**given | change(given)))
+
+
+Network, Adam = trials.Network, trials.Adam
+GLOROT = initializers.sampler(params.FanScaled(name="glorot_normal"))
+
+
+def glorot_for_he(patch: pytest.MonkeyPatch) -> None:
+    def other(initializer: Any) -> Any:
+        return (
+            params.FanScaled(name="glorot_normal") if getattr(initializer, "name", "") == "he_normal" else initializer
+        )
+
+    mlp, sampler = networks.mlp, initializers.sampler
+    patch.setattr(networks, "mlp", lambda depth, width, act, init, **more: mlp(depth, width, act, other(init), **more))
+    patch.setattr(initializers, "sampler", lambda initializer: sampler(other(initializer)))
+
+
+def one_layer_fewer(patch: pytest.MonkeyPatch) -> None:
+    networks_with(lambda given: {"widths": given["widths"][:-1]})(patch)
+
+
+def one_layer_fewer_on_mnist(patch: pytest.MonkeyPatch) -> None:
+    mlp = networks.mlp
+    patch.setattr(networks, "mlp", lambda depth, *more, **named: mlp(depth - 1, *more, **named))
+
+
+def shifted_by(step: float) -> Plant:
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        sample = targets.sample
+
+        def shifted(*given: Any, **named: Any) -> Any:
+            x, y = sample(*given, **named)
+            return x, y + np.float32(step)
+
+        patch.setattr(targets, "sample", shifted)
+
+    return plant
+
+
+def swapped(one: str, other: str) -> Plant:
+    """Rows of two cases under each other's name."""
+
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        trials_of, signals_of = results._trials, results._signals
+
+        def trials_swapped(settings: params.Params) -> Any:
+            found = trials_of(settings)
+            return found if one not in found else found | {one: found[other], other: found[one]}
+
+        def signals_swapped(settings: params.Params) -> Any:
+            found = signals_of(settings)
+            return found.assign(case=found["case"].replace({one: other, other: one}))
+
+        patch.setattr(results, "_trials", trials_swapped)
+        patch.setattr(results, "_signals", signals_swapped)
+
+    return plant
+
+
+DEFECTS: dict[str, tuple[Plant, str, str]] = {
+    "slope 0.2 for 0.1": (
+        networks_with(lambda given: {"negative_slope": 2 * given.get("negative_slope", 0.0)}),
+        "collapse@leaky_relu: constant",
+        "",
+    ),
+    "Glorot for He": (glorot_for_he, "activations: relu-he_normal.layer_3.input_std", "the same"),
+    "one layer fewer, narrow": (one_layer_fewer, "collapse@relu: born_dead", ""),
+    "one layer fewer, on MNIST": (one_layer_fewer_on_mnist, "activations: relu-he_normal.layer_3.std", "the same"),
+    "Adam's epsilon 1e-3": (
+        lambda patch: patch.setattr(trials, "Adam", lambda **given: Adam(**given | {"epsilon": 1e-3})),
+        "collapse@leaky_relu: constant",
+        "the same",
+    ),
+    "ReLU and Leaky ReLU swapped": (swapped("relu", "leaky_relu"), "collapse@relu: born_dead", "the same"),
+    "tanh and ReLU swapped": (
+        swapped("tanh-glorot_normal", "relu-he_normal"),
+        "activations: relu-he_normal.layer_3.zero_fraction",
+        "the same",
+    ),
+    "Glorot normal and uniform swapped": (swapped("tanh-glorot_normal", "tanh-glorot_uniform"), "report", "nothing"),
+    "y shifted by 0.001": (shifted_by(1e-3), "data@target: y_mean", "nothing"),
+    "y shifted by 0.1": (shifted_by(0.1), "data@target: y_mean", ""),
+}
+"""What is planted; what finds it with the seed of the reference; and with another seed. Empty: by chance, or not at all.
+
+The README has this as a table, with reasons.
+"""
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_planted_defect_is_found(name: str, place: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant, finds, _ = DEFECTS[name]
+    plant(monkeypatch)
+    run_all(place)
+    comparison = judge(place)
+    assert comparison.verdict == Verdict.CHANGED
+    assert finds in changes(comparison) | {s.stage for s in comparison.stages if s.verdict == Verdict.CHANGED}
+
+
+@pytest.mark.parametrize("name", [name for name, (_, _, other) in DEFECTS.items() if other])
+def test_planted_defect_under_another_seed(name: str, place: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant, finds, other = DEFECTS[name]
+    plant(monkeypatch)
+    settings = with_seed(place, 11)
+    run_all(settings)
+    assert (finds in changes(judge(settings))) == (other == "the same")
+
+
+def test_each_defect_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for name in DEFECTS:
+        assert f"| {name[0].upper()}{name[1:]} |" in readme
+
+
+def test_update_shows_what_it_changes_and_accepts_it(
+    place: params.Params, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = reference.read(REFERENCE)
+    networks_with(lambda given: {"negative_slope": 2 * given.get("negative_slope", 0.0)})(monkeypatch)
+    run_all(place)
+    assert check.main(place, update=False, seeds=None, form="text") == 1
+    assert check.main(place, update=True, seeds=None, form="md") == 0
+    told = capsys.readouterr().out
+    assert "**changed: collapse@leaky_relu" in told
+    after = reference.read(REFERENCE)
+    counts = [r.stages["collapse@leaky_relu"].counts["constant"].count for r in (before, after)]
+    assert counts[0] > counts[1] + 30
+    # What did not change keeps its spread.
+    for stage in ("activations", "training"):
+        assert after.stages[stage] == before.stages[stage]
+    assert check.main(place, update=False, seeds=None, form="json") == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == "identical"
+
+
+def test_update_measures_a_spread_anew_where_it_must(place: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    glorot_for_he(monkeypatch)
+    run_all(place)
+    assert check.main(place, update=True, seeds=None, form="text") == 0
+    assert judge(place).verdict == Verdict.IDENTICAL
+    spread = reference.read(REFERENCE).stages["activations"]
+    assert spread.seeds == check.SEEDS
+    name = "relu-he_normal.layer_3.input_std"
+    values = [check.MEASURE["activations"](with_seed(place, place.seed + k))[name] for k in range(1, check.SEEDS + 1)]
+    assert spread.spread[name].log
+    assert spread.spread[name].mean == pytest.approx(np.mean(np.log(values)), rel=1e-9)
+    assert spread.spread[name].sd == pytest.approx(np.std(np.log(values), ddof=1), rel=1e-9)
+
+
+def test_spread_of_shares_and_of_what_can_be_0_is_linear() -> None:
+    assert check.spread_of("a.validation_accuracy", np.array([0.5, 0.6])).log is False
+    assert check.spread_of("a.layer_1.std", np.array([0.0, 0.6])).log is False
+    assert check.spread_of("a.layer_1.std", np.array([0.1, 0.6])).log is True
+
+
+def test_interrupted_update_leaves_the_reference(place: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = tree(Path())
+
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(check.MEASURE, "training", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        check.main(place, update=True, seeds=3, form="text")
+    assert tree(Path()) == before
+
+
+def test_other_settings_exit_with_2_and_a_line_that_says_which(place: params.Params) -> None:
+    file = Path("params.yaml")
+    file.write_text(file.read_text().replace("negative_slope: 0.1", "negative_slope: 0.2", 1))
+    assert "made by other params" in refused("check")
+    run_all(params.load())
+    done = deadrelu("check", "--md")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "not comparable: collapse@leaky_relu: case.negative_slope is 0.2, 0.1 in the reference" in done.stderr
+    assert "| collapse@relu | identical |" in done.stdout
+
+
+def cut(path: str) -> Callable[[], None]:
+    return lambda: Path(path).write_bytes(Path(path).read_bytes()[: Path(path).stat().st_size // 2])
+
+
+def edited(path: str, old: str, new: str) -> Callable[[], None]:
+    def edit() -> None:
+        text = Path(path).read_text()
+        assert text.count(old) >= 1
+        Path(path).write_text(text.replace(old, new, 1))
+
+    return edit
+
+
+BAD: dict[str, tuple[Callable[[], None], str]] = {
+    "no reference": (
+        REFERENCE.unlink,
+        "reference.json: missing; `deadrelu check --update` accepts the present results",
+    ),
+    "cut reference": (cut("reports/reference.json"), "reference.json: not readable JSON"),
+    "edited reference": (edited("reports/reference.json", '"seed": 10', '"seed": 11'), "edited by hand or cut"),
+    "other schema": (edited("reports/reference.json", '"schema": 1', '"schema": 2'), "received schema 2; allowed: 1"),
+    "no metrics": (Path("reports/metrics.json").unlink, "metrics.json: missing; `dvc repro` makes it"),
+    "cut metrics": (cut("reports/metrics.json"), "metrics.json: not readable JSON"),
+    "edited metrics": (
+        edited("reports/metrics.json", '"trials": 1000', '"trials": 999'),
+        "collapse.relu.trials: received 999; data/ says 1000",
+    ),
+    "metrics laid out otherwise": (edited("reports/metrics.json", "{", "{ "), "its layout"),
+    "metrics of another kind": (
+        lambda: Path("reports/metrics.json").write_text("[]"),
+        "metrics.json: data.mnist.source: received None",
+    ),
+    "edited table": (
+        edited("reports/tables/collapse_rates.csv", "1000", "999"),
+        "collapse_rates.csv: not what data/ says",
+    ),
+    "no table": (Path("reports/tables/born_dead.csv").unlink, "born_dead.csv: missing; `dvc repro` makes it"),
+    "no trials": (lambda: shutil.rmtree("data/collapse/relu"), "data/collapse/relu: no part-*.parquet; `dvc repro`"),
+    "cut trials": (cut("data/collapse/relu/part-000000.parquet"), "not a readable Parquet file"),
+    "no signals": (Path("data/activations/summary.parquet").unlink, "summary.parquet: missing; `dvc repro` makes it"),
+    "no points": (Path("data/target/points.parquet").unlink, "points.parquet: missing; `dvc repro` makes it"),
+    "no digits": (lambda: shutil.rmtree("data/mnist"), "source.json: cannot be read"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_refused_in_one_line(name: str, place: params.Params) -> None:
+    spoil, told = BAD[name]
+    spoil()
+    before = tree(Path())
+    assert told in refused("check")
+    if "reference" not in name and name != "other schema":
+        assert told in refused("check", "--update")
+    assert tree(Path()) == before
+
+
+def test_update_replaces_a_reference_that_cannot_be_read(place: params.Params) -> None:
+    good = reference.read(REFERENCE)
+    cut("reports/reference.json")()
+    assert check.main(place, update=True, seeds=3, form="text") == 0
+    again = reference.read(REFERENCE)
+    assert again.origin == good.origin
+    assert again.stages["activations"].seeds == 3
+    assert again.stages["collapse@relu"] == good.stages["collapse@relu"]
+
+
+def test_options_that_contradict_are_refused(place: params.Params) -> None:
+    assert "--json --md: received both" in refused("check", "--json", "--md")
+    assert "--seeds: received 5; allowed: together with --update" in refused("check", "--seeds", "5")
