@@ -16,7 +16,7 @@ from test_cli import deadrelu, refused, tree
 
 from deadrelu import initializers, networks, params, reference, regression, results, targets, trials
 from deadrelu.regression import Verdict
-from deadrelu.stages import activations, check, collapse, data_mnist, data_target, report, safe_region, training
+from deadrelu.stages import activations, check, collapse, data_mnist, data_target, report, safe_region, spread, training
 
 REFERENCE = Path("reports/reference.json")
 
@@ -60,7 +60,6 @@ def accepted(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "activation": "tanh",
         "initializer": {"name": "glorot_uniform"},
     }
-    small["training"] |= {"examples": 200, "epochs": 2}
     del small["training"]["cases"]["cnn-zeros"]
     small["collapse"] |= {"trials": 1000, "epochs": 10}
     small["safe_region"]["networks"] = 10_000
@@ -200,7 +199,7 @@ DEFECTS: dict[str, tuple[Plant, str, str]] = {
     "y shifted by 0.001": (shifted_by(1e-3), "data@target: y_mean", "nothing"),
     "y shifted by 0.1": (shifted_by(0.1), "data@target: y_mean", ""),
 }
-"""What is planted; what finds it with the seed of the reference; and with another seed. Empty: by chance, or not at all.
+"""What is planted; what finds it with the seed of the reference; and with another seed (empty: by chance, if at all).
 
 The README has this as a table, with reasons.
 """
@@ -256,19 +255,19 @@ def test_update_measures_a_spread_anew_where_it_must(place: params.Params, monke
     run_all(place)
     assert check.main(place, update=True, seeds=None, form="text") == 0
     assert judge(place).verdict == Verdict.IDENTICAL
-    spread = reference.read(REFERENCE).stages["activations"]
-    assert spread.seeds == check.SEEDS
+    found = reference.read(REFERENCE).stages["activations"]
+    assert found.seeds == spread.SEEDS
     name = "relu-he_normal.layer_3.input_std"
-    values = [check.MEASURE["activations"](with_seed(place, place.seed + k))[name] for k in range(1, check.SEEDS + 1)]
-    assert spread.spread[name].log
-    assert spread.spread[name].mean == pytest.approx(np.mean(np.log(values)), rel=1e-9)
-    assert spread.spread[name].sd == pytest.approx(np.std(np.log(values), ddof=1), rel=1e-9)
+    values = [spread.MEASURE["activations"](with_seed(place, place.seed + k))[name] for k in range(1, spread.SEEDS + 1)]
+    assert found.spread[name].log
+    assert found.spread[name].mean == pytest.approx(np.mean(np.log(values)), rel=1e-9)
+    assert found.spread[name].sd == pytest.approx(np.std(np.log(values), ddof=1), rel=1e-9)
 
 
 def test_spread_of_shares_and_of_what_can_be_0_is_linear() -> None:
-    assert check.spread_of("a.validation_accuracy", np.array([0.5, 0.6])).log is False
-    assert check.spread_of("a.layer_1.std", np.array([0.0, 0.6])).log is False
-    assert check.spread_of("a.layer_1.std", np.array([0.1, 0.6])).log is True
+    assert spread.spread_of("a.validation_accuracy", np.array([0.5, 0.6])).log is False
+    assert spread.spread_of("a.layer_1.std", np.array([0.0, 0.6])).log is False
+    assert spread.spread_of("a.layer_1.std", np.array([0.1, 0.6])).log is True
 
 
 def test_interrupted_update_leaves_the_reference(place: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,7 +276,7 @@ def test_interrupted_update_leaves_the_reference(place: params.Params, monkeypat
     def interrupted(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(check.MEASURE, "training", interrupted)
+    monkeypatch.setitem(spread.MEASURE, "training", interrupted)
     with pytest.raises(KeyboardInterrupt):
         check.main(place, update=True, seeds=3, form="text")
     assert tree(Path()) == before

@@ -206,6 +206,10 @@ def test_metrics_are_finite_numbers_of_six_digits(
         "signals": signals,
         "epochs": epochs,
         "collapse_rates": rates.collapse_rates(trials, settings),
+        "loop_numbers": pd.DataFrame(
+            {"case": "leaky_relu", "criterion": ["probes_equal", "probes_equal", "constant"], "number": [0.0, 0.5, 1.0]}
+            | {"loops": [3, 1, 4], "total": 4}
+        ),
         "trained_grid": grid,
     }
     tree = json.loads(metrics.to_json(metrics.collect("official", 10_000, numbers)))
@@ -216,5 +220,7 @@ def test_metrics_are_finite_numbers_of_six_digits(
         *("trials", "rate", "rate_low", "rate_high", "born_dead_rate", "probes_equal_rate", "dead_rate")
     }
     assert tree["collapse"]["relu"]["rate"] == 0.5
+    loops = [tree["collapse"]["leaky_relu"][f"loop_prints_{end}_rate"] for end in (0, 1)]
+    assert loops == [0.75, 0]
     assert tree["safe_region"] == {"width_3": {"depth_2": {"born_dead_rate": 0.5, "rate": 0.666667}}}
     assert json.loads(metrics.to_json({"a": float("nan"), "b": {"c": float("inf"), "d": 1}})) == {"b": {"d": 1}}

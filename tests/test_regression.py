@@ -96,7 +96,7 @@ def test_a_report_that_alone_differs_has_changed() -> None:
     """Nothing random stands between equal tables and the report's numbers."""
     found = compare(tables=other_bytes("report"))
     assert found.verdict == Verdict.CHANGED
-    assert stage(found, "report").why == "all that it is made from is the same, and not data/report"
+    assert stage(found, "report").why == "what it is made from is the same, but not data/report"
 
 
 def test_few_trials_that_all_go_one_way_are_found_with_the_same_seed_only() -> None:

@@ -13,7 +13,7 @@ def collect(source: str, images: int, numbers: Mapping[str, pd.DataFrame]) -> di
     Args:
         source: where the digits came from.
         images: how many test images there were.
-        numbers: the report's small tables by name: signals, epochs, collapse_rates, trained_grid.
+        numbers: the report's small tables by name: signals, epochs, collapse_rates, loop_numbers, trained_grid.
     """
     epochs, rates = numbers["epochs"], numbers["collapse_rates"]
     signals: dict[str, dict[str, object]] = {}
@@ -22,7 +22,7 @@ def collect(source: str, images: int, numbers: Mapping[str, pd.DataFrame]) -> di
         signals.setdefault(row["case"], {})[f"layer_{row['layer']}"] = layer
     last = epochs[epochs["epoch"] == epochs["epoch"].max()].set_index("case")
     training = last[["loss", "validation_loss", "validation_accuracy"]].to_dict("index")
-    collapse: dict[str, object] = {}
+    collapse: dict[str, dict[str, object]] = {}
     for case, rows in rates.groupby("case", sort=False):
         event = rows.set_index("event")
         constant = event.loc["constant"]
@@ -33,6 +33,12 @@ def collect(source: str, images: int, numbers: Mapping[str, pd.DataFrame]) -> di
             "rate_high": constant["high"],
             **{f"{name}_rate": event.loc[name, "rate"] for name in event.index if name != "constant"},
         }
+    loops = numbers["loop_numbers"]
+    for case, rows in loops[loops["criterion"] == "probes_equal"].groupby("case", sort=False):
+        for end in (0, 1):
+            collapse[str(case)][f"loop_prints_{end}_rate"] = (
+                rows["loops"][rows["number"] == end].sum() / rows["total"].iloc[0]
+            )
     region: dict[str, dict[str, object]] = {}
     for row in numbers["trained_grid"].to_dict("records"):
         cell = {"born_dead_rate": row["born_dead"], "rate": row["rate"]}

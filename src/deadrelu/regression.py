@@ -89,7 +89,7 @@ def compare(
             verdict = Verdict.CHANGED
         elif stage == REPORT and differ and same_seed and all(s.verdict == Verdict.IDENTICAL for s in stages):
             # Nothing random stands between: the same tables and settings came out as other numbers.
-            verdict, why = Verdict.CHANGED, f"all that it is made from is the same, and not {', '.join(differ)}"
+            verdict, why = Verdict.CHANGED, f"what it is made from is the same, but not {', '.join(differ)}"
         all_tables = len(before.keys() | after.keys())
         stages.append(StageVerdict(stage, verdict, all_tables - len(differ), all_tables, of_stage, why))
     return Comparison(stages, len(random), alpha, _elsewhere(reference.origin, origin))

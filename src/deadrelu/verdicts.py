@@ -85,6 +85,8 @@ def sentences(comparison: Comparison) -> list[str]:
     told += [f"{stage.stage}: {stage.why}." for stage in comparison.stages if stage.why]
     if comparison.elsewhere:
         told.append(f"The same bytes are not due: {'; '.join(comparison.elsewhere)}.")
+    elif comparison.verdict in (Verdict.CONSISTENT, Verdict.CHANGED):
+        told.append("Seed, machine and versions are the reference's: where bytes differ, the code does.")
     return told
 
 

@@ -6,23 +6,19 @@ import platform
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self
+from typing import Literal, NamedTuple, Self
 
-import numpy as np
-import pandas as pd
 from rich.console import Console
 
-from deadrelu import metrics, observations, progress, reference, regression, results, summaries, tables, verdicts
+from deadrelu import metrics, observations, reference, regression, results, tables, verdicts
 from deadrelu.errors import InputError
 from deadrelu.observations import Observed
 from deadrelu.params import Params
-from deadrelu.reference import Origin, Reference, Spread
+from deadrelu.reference import Origin, Reference
+from deadrelu.stages import spread
 
 REFERENCE = Path("reports/reference.json")
 REPORTS = Path("reports")
-SEEDS = 20
-"""Over which spreads are measured."""
-
 Form = Literal["text", "json", "md"]
 
 
@@ -117,7 +113,9 @@ def _check_reports(found: results.Results) -> None:
     given = observations.flat(tree) if isinstance(tree, dict) else {}
     differ = regression.params_that_differ(observations.flat(made), given)
     key, (right, received) = next(iter(differ.items()), ("its layout", ("as written by the report", "another")))
-    raise InputError(f"{path}: {key}: received {received}; data/ says {right}; `dvc repro --force report` remakes it")
+    raise InputError(
+        f"{path}: {key}: received {received!r:.60}; data/ says {right}; `dvc repro --force report` remakes it"
+    )
 
 
 def _text(path: Path) -> str:
@@ -145,48 +143,13 @@ def _update(params: Params, present: Present, seeds: int | None, form: Form) -> 
     stages = {}
     for stage, observed in present.observed.items():
         old = before.stages.get(stage) if before else None
-        over, spread = 0, {}
+        over, spreads = 0, {}
         if old and seeds is None and verdict_of[stage] in holds:
-            over, spread = old.seeds, old.spread
+            over, spreads = old.seeds, old.spread
         elif observed.values:
-            over = seeds or SEEDS
-            spread = _spread(params, stage, over)
-        stages[stage] = reference.record(observed, present.tables[stage], over, spread)
+            over = seeds or spread.SEEDS
+            spreads = spread.measure(params, stage, over)
+        stages[stage] = reference.record(observed, present.tables[stage], over, spreads)
     reference.write(Reference(origin=present.origin, stages=stages), REFERENCE)
     print(f"deadrelu: accepted, {REFERENCE} written", file=sys.stderr)
     return 0
-
-
-def _spread(params: Params, stage: str, seeds: int) -> dict[str, Spread]:
-    """Run a stage under other seeds, with what it measures, and nothing written."""
-    rows = []
-    with progress.rate_and_time_left() as bar:
-        for k in bar.track(range(1, seeds + 1), description=f"spread of {stage} over seeds"):
-            other = params.model_copy(update={"seed": (params.seed + k) % 2**32})
-            rows.append(MEASURE[stage](other))
-    values = pd.DataFrame(rows).dropna(axis="columns")
-    return {str(name): spread_of(str(name), column.to_numpy(float)) for name, column in values.items()}
-
-
-def spread_of(name: str, values: "np.ndarray[Any, np.dtype[np.float64]]") -> Spread:
-    """Mean and standard deviation over seeds: of the logarithm, unless it is a share or can be 0."""
-    log = not name.endswith(("fraction", "accuracy")) and bool((values > 0).all())
-    scaled = np.log(values) if log else values
-    return Spread(mean=float(scaled.mean()), sd=float(scaled.std(ddof=1)), log=log)
-
-
-def _signals(params: Params) -> dict[str, float]:
-    from deadrelu.stages import activations
-
-    rows = [row for _, _, layers in activations.measure(params) for row in layers]
-    return observations.of_signals(pd.DataFrame(rows))
-
-
-def _losses(params: Params) -> dict[str, float]:
-    from deadrelu.stages import training
-
-    epochs = pd.concat([of_epochs for _, of_epochs in training.measure(params)])
-    return observations.of_training(summaries.epochs_over_trials(epochs))
-
-
-MEASURE = {"activations": _signals, "training": _losses}
