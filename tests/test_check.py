@@ -94,8 +94,11 @@ def test_nothing_changed_is_identical(place: params.Params, capsys: pytest.Captu
     assert judge(place).verdict == Verdict.IDENTICAL
 
 
-def test_200_other_seeds_raise_few_alarms(place: params.Params) -> None:
+def test_200_other_seeds_raise_few_alarms(place: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole chance of a false alarm is 1 %: more than 7 of 200 would come by it once in 1,000 times."""
+    # One network, compiled once: what it does depends on the arguments of its trainings alone.
+    trainer = training.Trainer(training._network(place, place.training.cases["mlp-he_normal"]))
+    monkeypatch.setattr(training, "Trainer", lambda _: trainer)
     tree = place.model_dump()
     tree["collapse"]["trials"] = 250  # a fourth of the trials of the reference: comparable
     verdicts = []
@@ -197,7 +200,7 @@ DEFECTS: dict[str, tuple[Plant, str, str]] = {
     ),
     "Glorot normal and uniform swapped": (swapped("tanh-glorot_normal", "tanh-glorot_uniform"), "report", "nothing"),
     "y shifted by 0.001": (shifted_by(1e-3), "data@target: y_mean", "nothing"),
-    "y shifted by 0.1": (shifted_by(0.1), "data@target: y_mean", ""),
+    "y shifted by 0.1": (shifted_by(0.1), "data@target: y_mean", "the same"),
 }
 """What is planted; what finds it with the seed of the reference; and with another seed (empty: by chance, if at all).
 

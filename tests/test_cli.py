@@ -34,10 +34,22 @@ def tree(folder: Path) -> dict[str, bytes]:
 def test_help_names_every_command_and_needs_no_tensorflow() -> None:
     done = deadrelu("--help")
     assert done.returncode == 0
-    for command in ("data", "activations", "training", "collapse", "report", "inspect", "bench"):
+    for command in (
+        "data",
+        "activations",
+        "training",
+        "collapse",
+        "safe-region",
+        "report",
+        "check",
+        "inspect",
+        "bench",
+    ):
         assert command in done.stdout
         assert deadrelu(command, "--help").returncode == 0
-    code = "import sys, deadrelu.cli, deadrelu.stages.report; sys.exit('tensorflow' in sys.modules)"
+    code = (
+        "import sys, deadrelu.cli, deadrelu.stages.report, deadrelu.stages.check; sys.exit('tensorflow' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -71,7 +71,7 @@ def compare(stages: Iterable[Stage], *, same_seed: bool, alpha: float) -> tuple[
     """
     stages = list(stages)
     counts = [pair for stage in stages for pair in _counts(*stage)]
-    values = [pair for stage in stages for pair in _values(*stage)]
+    values = [pair for stage in stages for pair in _values(*stage, same_seed)]
     level = alpha / max(1, len(counts) + len(values))
     random = [*_test_counts(counts, same_seed, level), *_test_values(values, level)]
     rejected = hypotheses.holm(np.array([finding.p for finding in random]), alpha)
@@ -85,9 +85,12 @@ def _counts(stage: str, before: StageRecord, now: Observed) -> Iterator[tuple[st
             yield stage, name, before.counts[name].as_count(), count
 
 
-def _values(stage: str, before: StageRecord, now: Observed) -> Iterator[tuple[str, str, float, float, Spread, int]]:
+def _values(
+    stage: str, before: StageRecord, now: Observed, same_seed: bool
+) -> Iterator[tuple[str, str, float, float, Spread, int]]:
     for name, value in now.values.items():
-        if name in before.values and name in before.spread:
+        is_fixed = same_seed and name in now.drawn
+        if name in before.values and name in before.spread and not is_fixed:
             yield stage, name, before.values[name], value, before.spread[name], before.seeds
 
 
@@ -125,8 +128,8 @@ def _test_values(pairs: list[tuple[str, str, float, float, Spread, int]], level:
 def _fixed(stage: str, before: StageRecord, now: Observed, same_seed: bool) -> Iterator[Finding]:
     """What is not random: whether a number is there, and whether it is the same where it must be."""
     groups: list[tuple[Mapping[str, Any], Mapping[str, Any]]]
-    groups = [(before.counts, now.counts), (before.values, now.values)]
-    groups += [(before.drawn, now.drawn), (before.exact, now.exact)]
+    groups = [(before.counts, now.counts), (before.values | before.drawn, now.values | now.drawn)]
+    groups.append((before.exact, now.exact))
     for old, new in groups:
         for name in sorted(old.keys() ^ new.keys()):
             before_, now_ = _number(old.get(name)), _number(new.get(name))

@@ -39,7 +39,8 @@ class Observed:
         needs_mnist: whether it depends on the digits.
         counts: trials in which something happened.
         values: random numbers whose spread over seeds must be measured.
-        drawn: numbers that the seed fixes: another machine has the same but for rounding.
+        drawn: numbers that the seed fixes: another machine has the same but for rounding. Those that are `values`, too,
+            are judged as such under another seed.
         exact: numbers that no seed changes.
     """
 
@@ -62,9 +63,10 @@ def observe(params: Params, results: Results, points: pd.DataFrame) -> dict[str,
         points: the table of `data@target`: columns x, y.
     """
     target = flat(params.data.target.model_dump())
+    moments = of_points(points["x"].to_numpy(), points["y"].to_numpy())
     return {
         "data@mnist": Observed({}, True, exact={"test_images": results.test_images}),
-        "data@target": Observed(target, drawn=_moments(points["x"].to_numpy(), points["y"].to_numpy())),
+        "data@target": Observed(target, values=moments, drawn=moments),
         "activations": Observed(setting(params.of_activations()), True, values=of_signals(results.small["signals"])),
         "training": Observed(setting(params.of_training()), True, values=of_training(results.small["epochs"])),
         **{f"collapse@{key}": _collapse(params, key, results) for key in params.collapse.cases},
@@ -105,7 +107,7 @@ def _collapse(params: Params, key: str, results: Results) -> Observed:
     return Observed(
         setting(params.of_collapse(key)) | {"collapse.tolerance": tolerance},
         counts={event: _count(outcomes) for event, outcomes in happened.items()},
-        drawn=_moments(*targets.sample(target.function, target.low, target.high, target.points, seed=params.seed)),
+        drawn=of_points(*targets.sample(target.function, target.low, target.high, target.points, seed=params.seed)),
         exact=_finite({name: born_dead[name] for name in ("theory_low", "theory_high")}),
     )
 
@@ -131,7 +133,7 @@ def _count(outcomes: Outcomes) -> Count:
     return Count(int(outcomes.sum()), len(outcomes), outcomes)
 
 
-def _moments(x: Points, y: Points) -> dict[str, float]:
+def of_points(x: Points, y: Points) -> dict[str, float]:
     """Mean and standard deviation of the training points."""
     return {
         "x_mean": x.mean(dtype=float).item(),

@@ -144,7 +144,7 @@ def _update(params: Params, present: Present, seeds: int | None, form: Form) -> 
     for stage, observed in present.observed.items():
         old = before.stages.get(stage) if before else None
         over, spreads = 0, {}
-        if old and seeds is None and verdict_of[stage] in holds:
+        if old and old.seeds and seeds is None and verdict_of[stage] in holds:
             over, spreads = old.seeds, old.spread
         elif observed.values:
             over = seeds or spread.SEEDS

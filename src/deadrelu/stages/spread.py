@@ -1,4 +1,4 @@
-"""How far signals and losses vary over seeds: what `deadrelu check` judges a rerun by."""
+"""How far points, signals and losses vary over seeds: what `deadrelu check` judges a rerun by."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from deadrelu import observations, progress, summaries
+from deadrelu import observations, progress, summaries, targets
 from deadrelu.params import Params
 from deadrelu.reference import Spread
 from deadrelu.stages import activations, training
@@ -33,6 +33,12 @@ def spread_of(name: str, values: npt.NDArray[np.float64]) -> Spread:
     return Spread(mean=float(scaled.mean()), sd=float(scaled.std(ddof=1)), log=log)
 
 
+def _points(params: Params) -> dict[str, float]:
+    target = params.data.target
+    x, y = targets.sample(target.function, target.low, target.high, target.points, seed=params.seed)
+    return observations.of_points(x, y)
+
+
 def _signals(params: Params) -> dict[str, float]:
     rows = [row for _, _, layers in activations.measure(params) for row in layers]
     return observations.of_signals(pd.DataFrame(rows))
@@ -43,4 +49,8 @@ def _losses(params: Params) -> dict[str, float]:
     return observations.of_training(summaries.epochs_over_trials(epochs))
 
 
-MEASURE: dict[str, Callable[[Params], dict[str, float]]] = {"activations": _signals, "training": _losses}
+MEASURE: dict[str, Callable[[Params], dict[str, float]]] = {
+    "data@target": _points,
+    "activations": _signals,
+    "training": _losses,
+}
