@@ -17,22 +17,27 @@ Row = dict[str, object]
 
 def main(params: Params) -> None:
     """Write `data/activations/<case>.parquet` and `summary.parquet`."""
+    x, labels = images()
     made_by = tables.provenance(params.of_activations())
     rows: list[Row] = []
     with files.new_folder(FOLDER) as folder, progress.rate_and_time_left() as bar:
         task = bar.add_task("activations", total=len(params.activations.cases))
-        for key, samples, layers in measure(params):
+        for key, samples, layers in measure(params, x, labels):
             tables.write(folder / f"{key}.parquet", samples, tables.ACTIVATIONS, made_by)
             rows += layers
             bar.advance(task)
         tables.write(folder / "summary.parquet", pd.DataFrame(rows), tables.SUMMARY, made_by)
 
 
-def measure(params: Params) -> Iterator[tuple[str, pd.DataFrame, list[Row]]]:
+def images() -> tuple[signals.Float, mnist.Images]:
+    """The test images, a row each, and their labels."""
+    found, labels = mnist.read_test_set(Path("data/mnist"))
+    return mnist.flat(found), labels
+
+
+def measure(params: Params, x: signals.Float, labels: mnist.Images) -> Iterator[tuple[str, pd.DataFrame, list[Row]]]:
     """Of each case: its name, the samples of its activations, and a row of statistics for each layer."""
     settings = params.activations
-    images, labels = mnist.read_test_set(Path("data/mnist"))
-    x = mnist.flat(images)
     start.tensorflow()
     for key, case in settings.cases.items():
         model = networks.mlp(

@@ -40,12 +40,12 @@ def _points(params: Params) -> dict[str, float]:
 
 
 def _signals(params: Params) -> dict[str, float]:
-    rows = [row for _, _, layers in activations.measure(params) for row in layers]
+    rows = [row for _, _, layers in activations.measure(params, *activations.images()) for row in layers]
     return observations.of_signals(pd.DataFrame(rows))
 
 
 def _losses(params: Params) -> dict[str, float]:
-    epochs = pd.concat([of_epochs for _, of_epochs in training.measure(params)])
+    epochs = pd.concat([of_epochs for _, of_epochs in training.measure(params, *training.draw(params))])
     return observations.of_training(summaries.epochs_over_trials(epochs))
 
 

@@ -18,11 +18,12 @@ FOLDER = Path("data/training")
 
 def main(params: Params) -> None:
     """Write `data/training/batches.parquet` and `epochs.parquet`."""
+    data, validation = draw(params)
     made_by = tables.provenance(params.of_training())
     batches, epochs = [], []
     with files.new_folder(FOLDER) as folder, progress.rate_and_time_left() as bar:
         task = bar.add_task("training", total=len(params.training.cases) * params.training.trials)
-        for of_batches, of_epochs in measure(params):
+        for of_batches, of_epochs in measure(params, data, validation):
             batches.append(of_batches)
             epochs.append(of_epochs)
             bar.advance(task)
@@ -30,11 +31,18 @@ def main(params: Params) -> None:
         tables.write(folder / "epochs.parquet", pd.concat(epochs), tables.EPOCHS, made_by)
 
 
-def measure(params: Params) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+def draw(params: Params) -> tuple[Data, Data]:
+    """The images to train on, and those to validate with."""
+    folder, settings = Path("data/mnist"), params.training
+    return (
+        _drawn("examples", mnist.read_training_set(folder), settings.examples, params.seed, 0),
+        _drawn("validation", mnist.read_test_set(folder), settings.validation, params.seed, 1),
+    )
+
+
+def measure(params: Params, data: Data, validation: Data) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
     """Of each trial of each case: the loss of every batch, and what each epoch left."""
     settings = params.training
-    data = _drawn("examples", mnist.read_training_set(Path("data/mnist")), settings.examples, params.seed, 0)
-    validation = _drawn("validation", mnist.read_test_set(Path("data/mnist")), settings.validation, params.seed, 1)
     start.tensorflow()
     trainers: dict[tuple[str, str], Trainer] = {}
     for (key, case), trial in itertools.product(settings.cases.items(), range(settings.trials)):
