@@ -99,6 +99,11 @@ def test_a_report_that_alone_differs_has_changed() -> None:
     assert stage(found, "report").why == "what it is made from is the same, but not data/report"
 
 
+def test_a_report_of_other_versions_may_differ_in_its_last_digits() -> None:
+    found = compare(ORIGIN.model_copy(update={"versions": {"numpy": "2.5"}}), other_bytes("report"))
+    assert found.verdict == Verdict.CONSISTENT
+
+
 def test_few_trials_that_all_go_one_way_are_found_with_the_same_seed_only() -> None:
     """18 of 1,000: below the noise of two samples, and as good as impossible between the same trials."""
     more = with_count(np.arange(1000) < 318)
@@ -163,7 +168,10 @@ def test_points_that_the_seed_fixes_must_be_the_same() -> None:
     rounded = replace(CASE, drawn={"y_mean": 1.0000001})
     assert compare(collapse_relu=rounded).verdict == Verdict.IDENTICAL
     # Other points are other points.
-    assert compare(ORIGIN.model_copy(update={"seed": 11}), collapse_relu=moved).verdict == Verdict.IDENTICAL
+    other = compare(ORIGIN.model_copy(update={"seed": 11}), collapse_relu=moved)
+    assert other.verdict == Verdict.IDENTICAL
+    assert [stage.untested for stage in other.stages] == [0, 1, 0]
+    assert "some seed makes infinite: collapse@relu 1." in verdicts.as_markdown(other)
 
 
 def test_theory_must_be_the_same_under_any_seed() -> None:

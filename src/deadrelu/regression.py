@@ -38,6 +38,8 @@ class StageVerdict:
     same_tables: int
     tables: int
     findings: list[Finding]
+    untested: int
+    """Numbers without a test: points that another seed draws, and what is not finite under some seed."""
     why: str = ""
 
 
@@ -76,6 +78,7 @@ def compare(
     comparable = [(stage, reference.stages[stage], now[stage]) for stage, why in obstacles.items() if not why]
     random, fixed = comparisons.compare(comparable, same_seed=same_seed, alpha=alpha)
     findings = [*random, *fixed]
+    elsewhere = _elsewhere(reference.origin, origin)
     stages: list[StageVerdict] = []
     for stage, why in obstacles.items():
         before = reference.stages[stage].tables if stage in reference.stages else {}
@@ -83,16 +86,19 @@ def compare(
         differ = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
         of_stage = [finding for finding in findings if finding.stage == stage]
         verdict = Verdict.CONSISTENT if differ else Verdict.IDENTICAL
-        if why:
+        if not_comparable := bool(why):
             verdict = Verdict.NOT_COMPARABLE
         elif any(finding.changed for finding in of_stage):
             verdict = Verdict.CHANGED
-        elif stage == REPORT and differ and same_seed and all(s.verdict == Verdict.IDENTICAL for s in stages):
+        elif stage == REPORT and differ and not elsewhere and all(s.verdict == Verdict.IDENTICAL for s in stages):
             # Nothing random stands between: the same tables and settings came out as other numbers.
             verdict, why = Verdict.CHANGED, f"what it is made from is the same, but not {', '.join(differ)}"
         all_tables = len(before.keys() | after.keys())
-        stages.append(StageVerdict(stage, verdict, all_tables - len(differ), all_tables, of_stage, why))
-    return Comparison(stages, len(random), alpha, _elsewhere(reference.origin, origin))
+        numbers = set() if not_comparable else {*now[stage].values, *now[stage].drawn}
+        untested = len(numbers - {finding.quantity for finding in of_stage})
+        same = all_tables - len(differ)
+        stages.append(StageVerdict(stage, verdict, same, all_tables, of_stage, untested, why))
+    return Comparison(stages, len(random), alpha, elsewhere)
 
 
 def params_that_differ(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

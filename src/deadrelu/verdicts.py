@@ -51,6 +51,7 @@ def as_json(comparison: Comparison) -> str:
                 "stage": stage.stage,
                 "verdict": stage.verdict,
                 "why": stage.why,
+                "untested": stage.untested,
                 "tables": stage.tables,
                 "same_tables": stage.same_tables,
                 "findings": [_finding(finding) for finding in stage.findings],
@@ -78,10 +79,13 @@ def sentences(comparison: Comparison) -> list[str]:
         told.append(
             f"Null hypothesis of each of {count_of(comparison.hypotheses, 'random number')}: it is drawn from the "
             "distribution of the reference. Where the seed is the same, trial k is compared with trial k (McNemar's "
-            "exact test), else shares of trials (Fisher's); other numbers with those of other seeds (t test). With "
-            f"Holm's correction, a check gives a false alarm in {comparison.alpha:.0%} of cases at most. Smallest "
-            "change: found in 80 % of cases; where trials are paired, if all that change go one way."
+            "exact test), else shares of trials (Fisher's); other numbers, or their logarithms, with those of other "
+            "seeds, as if normal (t test). With Holm's correction, a check gives a false alarm in "
+            f"{comparison.alpha:.0%} of cases at most. Smallest change: found in 80 % of cases; where trials are "
+            "paired, if all that change go one way."
         )
+    if untested := [f"{stage.stage} {stage.untested}" for stage in comparison.stages if stage.untested]:
+        told.append(f"Numbers not judged, which another seed draws or some seed makes infinite: {', '.join(untested)}.")
     told += [f"{stage.stage}: {stage.why}." for stage in comparison.stages if stage.why]
     if comparison.elsewhere:
         told.append(f"The same bytes are not due: {'; '.join(comparison.elsewhere)}.")
