@@ -273,3 +273,77 @@ def test_a_long_list_of_changes_is_cut() -> None:
     found = regression.compare(accepted, ORIGIN, {"a": Observed({}, counts=all_of_them)}, {})
     assert sum("event_" in line for line in verdicts.as_markdown(found).splitlines()) == 21  # once in the stage's line
     assert "and 10 more: --json lists all" in verdicts.as_markdown(found)
+
+
+POINTS = Observed({}, values={"y_mean": 0.0}, drawn={"y_mean": 0.0})
+POINTS_ACCEPTED = Reference(
+    origin=ORIGIN,
+    stages={"data@target": reference.record(POINTS, {}, 20, {"y_mean": Spread(mean=0.1, sd=0.1, log=False)})},
+)
+
+
+@pytest.mark.parametrize(
+    ("seed", "mean", "verdict", "method"),
+    [
+        (10, 1e-3, Verdict.CHANGED, Method.ROUNDING),
+        (10, 5e-7, Verdict.IDENTICAL, Method.ROUNDING),  # where a mean is near 0, rounding is not relative
+        (11, 1e-3, Verdict.IDENTICAL, Method.OVER_SEEDS),
+        (11, 1.0, Verdict.CHANGED, Method.OVER_SEEDS),
+    ],
+)
+def test_points_are_fixed_by_the_seed_and_vary_over_seeds(
+    seed: int, mean: float, verdict: Verdict, method: Method
+) -> None:
+    now = {"data@target": replace(POINTS, values={"y_mean": mean}, drawn={"y_mean": mean})}
+    found = regression.compare(POINTS_ACCEPTED, ORIGIN.model_copy(update={"seed": seed}), now, {})
+    assert found.verdict == verdict
+    assert finding(found, "y_mean").method == method  # once, by one method
+    assert found.hypotheses == (seed != 10)
+
+
+def test_a_point_moment_that_is_gone_has_changed() -> None:
+    assert compare(collapse_relu=replace(CASE, drawn={})).verdict == Verdict.CHANGED
+
+
+def test_numbers_share_the_chance_of_a_false_alarm_with_counts() -> None:
+    """18 trials one way are found at 0.01 / 3, and the smallest change says so."""
+    found = compare()
+    level = 0.01 / 3
+    assert finding(found, "constant").smallest == math.ceil(math.log2(2 / level)) / 1000
+    shift = (stats.t.isf(level / 2, 19) + stats.norm.ppf(0.8)) * 0.1 * math.sqrt(1 + 1 / 20)
+    assert finding(found, "relu.layer_1.std").smallest == pytest.approx(0.5 * (1 - math.exp(-shift)))
+
+
+def test_another_machine_is_told() -> None:
+    assert compare(ORIGIN.model_copy(update={"machine": "Darwin"})).elsewhere == [
+        "machine Darwin (reference: Linux x86_64)"
+    ]
+
+
+def test_what_moved_most_is_what_changed_then_what_is_least_likely() -> None:
+    up, down = np.arange(1000) < 303, np.arange(1000) < 299
+    events = {"a": Count(300, 1000, OUTCOMES), "b": Count(300, 1000, OUTCOMES), "c": Count(30_000, 100_000)}
+    accepted = Reference(
+        origin=ORIGIN, stages={"s": reference.record(Observed({}, counts=events, exact={"t": 0.5}), {}, 0, {})}
+    )
+    now = {"a": Count(299, 1000, down), "b": Count(303, 1000, up), "c": Count(30_001, 100_000)}
+
+    def row(exact: float) -> str:
+        found = regression.compare(accepted, ORIGIN, {"s": Observed({}, counts=now, exact={"t": exact})}, {})
+        return next(line for line in verdicts.as_markdown(found).splitlines() if line.startswith("| s "))
+
+    assert "| b 0.300 → 0.303 (p 0.25) |" in row(0.5)
+    assert "| t 0.5 → 0.6 |" in row(0.6)
+    text = verdicts.change(Finding("s", "c", Method.TWO_SAMPLES, 0.3, 0.30001, 1.0, 100_000))
+    assert text == "c 0.30000 → 0.30001"
+
+
+def test_changes_are_listed_from_the_least_likely_on() -> None:
+    events = {"few": Count(0, 1000, ~np.ones(1000, bool)), "many": Count(0, 1000, ~np.ones(1000, bool))}
+    accepted = Reference(origin=ORIGIN, stages={"s": reference.record(Observed({}, counts=events), {}, 0, {})})
+    now = {"few": Count(30, 1000, np.arange(1000) < 30), "many": Count(60, 1000, np.arange(1000) < 60)}
+    found = regression.compare(accepted, ORIGIN, {"s": Observed({}, counts=now)}, {})
+    listed = [
+        line.split(" | ")[1] for line in verdicts.as_markdown(found).splitlines() if "McNemar's exact test |" in line
+    ]
+    assert listed == ["many", "few"]
