@@ -338,6 +338,10 @@ BAD: dict[str, tuple[Callable[[], None], str]] = {
     "cut trials": (cut("data/collapse/relu/part-000000.parquet"), "not a readable Parquet file"),
     "no signals": (Path("data/activations/summary.parquet").unlink, "summary.parquet: missing; `dvc repro` makes it"),
     "no points": (Path("data/target/points.parquet").unlink, "points.parquet: missing; `dvc repro` makes it"),
+    "points of another seed": (
+        lambda: data_target.main(with_seed(params.load(), 11)),
+        "points.parquet: made by other params than those in params.yaml; run `dvc repro`",
+    ),
     "no digits": (lambda: shutil.rmtree("data/mnist"), "source.json: cannot be read"),
 }
 

@@ -108,7 +108,7 @@ def number(finding: Finding, value: float) -> str:
 
 def _row(stage: StageVerdict) -> list[str]:
     moved = [finding for finding in stage.findings if finding.reference != finding.now]
-    most = min(moved, key=lambda finding: (not finding.changed, finding.p), default=None)
+    most = min(moved, key=lambda finding: finding.p, default=None)
     return [
         stage.stage,
         stage.verdict,
