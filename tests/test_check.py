@@ -2,7 +2,9 @@
 
 import json
 import os
+import shlex
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,10 @@ import pytest
 from conftest import ROOT, write_small_params
 from ruamel.yaml import YAML
 from scipy import stats
-from test_cli import deadrelu, refused, tree
+from test_cli import COMMAND, deadrelu, refused, tree
 
-from deadrelu import initializers, networks, params, reference, regression, results, targets, trials
+from deadrelu import initializers, networks, params, reference, regression, results, tables, targets, trials
+from deadrelu.errors import InputError
 from deadrelu.regression import Verdict
 from deadrelu.stages import activations, check, collapse, data_mnist, data_target, report, safe_region, spread, training
 
@@ -365,6 +368,35 @@ def test_update_replaces_a_reference_that_cannot_be_read(place: params.Params) -
     assert again.origin == good.origin
     assert again.stages["activations"].seeds == 3
     assert again.stages["collapse@relu"] == good.stages["collapse@relu"]
+
+
+def test_update_measures_a_spread_that_is_not_there(place: params.Params) -> None:
+    accepted = reference.read(REFERENCE)
+    points = accepted.stages["data@target"].model_copy(update={"seeds": 0, "spread": {}})
+    reference.write(accepted.model_copy(update={"stages": {**accepted.stages, "data@target": points}}), REFERENCE)
+    assert check.main(place, update=True, seeds=None, form="text") == 0
+    again = reference.read(REFERENCE)
+    assert again == accepted
+    assert again.stages["data@target"].seeds == 20
+    assert set(again.origin.versions) == {*tables.PACKAGES, "scipy", "python"}
+
+
+def test_a_place_that_cannot_be_written_costs_no_minutes(place: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    REFERENCE.unlink()
+    REFERENCE.mkdir()
+    monkeypatch.setitem(spread.MEASURE, "activations", lambda _: pytest.fail("measured"))
+    for update in (True, False):
+        with pytest.raises(InputError, match=r"reference\.json: received a folder; allowed: a file"):
+            check.main(place, update=update, seeds=None, form="text")
+
+
+@pytest.mark.parametrize("options", [[], ["--json"], ["--md"]])
+def test_a_closed_pipe_is_no_change(place: params.Params, options: list[str]) -> None:
+    command = shlex.join([*COMMAND, "check", *options])
+    done = subprocess.run(
+        ["bash", "-c", f"{command} | true; exit ${{PIPESTATUS[0]}}"], capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_options_that_contradict_are_refused(place: params.Params) -> None:

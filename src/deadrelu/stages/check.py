@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, Self
 
 from rich.console import Console
 
-from deadrelu import metrics, observations, reference, regression, results, tables, verdicts
+from deadrelu import files, metrics, observations, reference, regression, results, tables, verdicts
 from deadrelu.errors import InputError
 from deadrelu.observations import Observed
 from deadrelu.params import Params
@@ -65,11 +65,14 @@ def main(params: Params, *, update: bool, seeds: int | None, form: Form) -> int:
     Raises:
         InputError: it cannot compare, or part of the results is missing, cut or edited.
     """
+    files.check_place(REFERENCE, folder=False)
     found = results.read(params)
     _check_reports(found)
     present = Present.of(params, found)
     if update:
-        return _update(params, present, seeds, form)
+        with files.scratch_folder(REFERENCE.parent):  # early: a place that cannot be written costs no minutes
+            _update(params, present, seeds, form)
+        return 0
     comparison = present.beside(reference.read(REFERENCE))
     _print(comparison, form)
     if comparison.verdict == regression.Verdict.NOT_COMPARABLE:
@@ -89,8 +92,11 @@ def _print(comparison: regression.Comparison, form: Form) -> None:
         print(verdicts.as_markdown(comparison))
     else:
         console = Console(width=None if sys.stdout.isatty() else 160)
-        console.print(verdicts.as_text(comparison), highlight=False)
-        console.print(verdicts.headline(comparison), style=verdicts.STYLES.get(comparison.verdict), highlight=False)
+        with console.capture() as captured:  # its own way with a closed pipe is to exit with 1, which means a change
+            console.print(verdicts.as_text(comparison), highlight=False)
+            console.print(verdicts.headline(comparison), style=verdicts.STYLES.get(comparison.verdict), highlight=False)
+        print(captured.get(), end="")
+    sys.stdout.flush()
 
 
 def _check_reports(found: results.Results) -> None:
@@ -127,7 +133,7 @@ def _text(path: Path) -> str:
         raise InputError(f"{path}: cannot be read: {error}; `dvc repro --force report` remakes it") from None
 
 
-def _update(params: Params, present: Present, seeds: int | None, form: Form) -> int:
+def _update(params: Params, present: Present, seeds: int | None, form: Form) -> None:
     """Accept the present results; what was accepted before decides which spreads still hold."""
     try:
         before = reference.read(REFERENCE)
@@ -152,4 +158,3 @@ def _update(params: Params, present: Present, seeds: int | None, form: Form) -> 
         stages[stage] = reference.record(observed, present.tables[stage], over, spreads)
     reference.write(Reference(origin=present.origin, stages=stages), REFERENCE)
     print(f"deadrelu: accepted, {REFERENCE} written", file=sys.stderr)
-    return 0
