@@ -1,7 +1,5 @@
 """The command line: `deadrelu --help`. A stage is imported only when asked for: TensorFlow takes seconds."""
 
-import os
-import signal
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -194,12 +192,9 @@ UsageError: type[Any] = typer.BadParameter.__bases__[0]
 
 
 def run() -> None:
-    """Entry point: exit 0 done, 1 a change, 2 wrong input in one line, 130 on Ctrl-C, 141 if nobody reads on."""
+    """Entry point: exit 0 done, 1 a change, 2 wrong input in one line, 130 on Ctrl-C."""
     try:
         sys.exit(app(args=sys.argv[1:] or ["--help"], standalone_mode=False))
-    except BrokenPipeError:  # `| head`: nobody reads on, and the interpreter must not try again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(128 + signal.SIGPIPE)
     except InputError as error:
         message = str(error)
     except UsageError as error:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import platform
 import sys
 from importlib.metadata import version
@@ -86,17 +87,23 @@ def main(params: Params, *, update: bool, seeds: int | None, form: Form) -> int:
 
 
 def _print(comparison: regression.Comparison, form: Form) -> None:
+    """Print; where nobody reads on (`| head`), the verdict stands, and with it the exit code."""
+    try:
+        print(_written(comparison, form), flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _written(comparison: regression.Comparison, form: Form) -> str:
     if form == "json":
-        print(verdicts.as_json(comparison))
-    elif form == "md":
-        print(verdicts.as_markdown(comparison))
-    else:
-        console = Console(width=None if sys.stdout.isatty() else 160)
-        with console.capture() as captured:  # its own way with a closed pipe is to exit with 1, which means a change
-            console.print(verdicts.as_text(comparison), highlight=False)
-            console.print(verdicts.headline(comparison), style=verdicts.STYLES.get(comparison.verdict), highlight=False)
-        print(captured.get(), end="")
-    sys.stdout.flush()
+        return verdicts.as_json(comparison)
+    if form == "md":
+        return verdicts.as_markdown(comparison)
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    with console.capture() as captured:
+        console.print(verdicts.as_text(comparison), highlight=False)
+        console.print(verdicts.headline(comparison), style=verdicts.STYLES.get(comparison.verdict), highlight=False)
+    return captured.get().rstrip("\n")
 
 
 def _check_reports(found: results.Results) -> None:
