@@ -161,7 +161,8 @@ def _table(columns: tuple[str, ...], rows: list[list[str]], verdicts: list[Verdi
 
 def _markdown(columns: tuple[str, ...], rows: list[list[str]]) -> list[str]:
     lines = [list(columns), ["---"] * len(columns), *rows]
-    return [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines]
+    escaped = [[cell.replace("|", r"\|") for cell in line] for line in lines]
+    return [f"| {' | '.join(line)} |" for line in escaped]
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
