@@ -69,13 +69,41 @@ def _draw(settings: Settings, rng: np.random.Generator, shape: tuple[int, int, i
     if isinstance(settings, ZerosOrOnes):
         return np.full(shape, float(settings.name == "ones"))
     scaling = settings if isinstance(settings, VarianceScaling) else _as_variance_scaling(settings)
-    fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[scaling.mode]
-    stddev = float(np.sqrt(scaling.scale / fan))
+    stddev = float(np.sqrt(scaling.scale / _fan(scaling, fan_in, fan_out)))
     if scaling.distribution == "uniform":
         return rng.uniform(-stddev * np.sqrt(3), stddev * np.sqrt(3), shape)
     if scaling.distribution == "untruncated_normal":
         return rng.normal(0, stddev, shape)
     return stddev / CUT_STD * _cut_normal(rng, shape)
+
+
+def is_symmetric(initializer: Settings | Rai) -> bool:
+    """Whether weights are symmetric about 0, continuous, and independent; biases are then zero."""
+    return (
+        isinstance(initializer, FanScaled | VarianceScaling)
+        or (isinstance(initializer, Normal) and initializer.mean == 0)
+        or (isinstance(initializer, Uniform) and initializer.minval == -initializer.maxval)
+    )
+
+
+def variance(settings: Settings | Rai, fan_in: int, fan_out: int) -> float:
+    """Variance of a weight.
+
+    Raises:
+        ValueError: not of an initializer that `is_symmetric`.
+    """
+    if not is_symmetric(settings):
+        raise ValueError(f"weights must be independent and symmetric about 0, got {settings.name}")
+    if isinstance(settings, Uniform):
+        return settings.maxval**2 / 3
+    if isinstance(settings, Normal):
+        return (settings.stddev * (CUT_STD if settings.name == "truncated_normal" else 1)) ** 2
+    scaling = settings if isinstance(settings, VarianceScaling) else _as_variance_scaling(settings)  # type: ignore[arg-type]
+    return scaling.scale / _fan(scaling, fan_in, fan_out)
+
+
+def _fan(scaling: VarianceScaling, fan_in: int, fan_out: int) -> float:
+    return {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[scaling.mode]
 
 
 def _as_variance_scaling(settings: FanScaled) -> VarianceScaling:

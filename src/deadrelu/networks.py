@@ -7,6 +7,10 @@ from deadrelu.params import Settings
 from deadrelu.streams import DROPOUT, LAYERS, stream
 
 
+PIXELS = 784
+"""Of a digit, 28 × 28."""
+
+
 def mlp(
     hidden_layers: int,
     width: int,
@@ -35,7 +39,7 @@ def mlp(
 
     return keras.Sequential(
         [
-            keras.Input((784,)),
+            keras.Input((PIXELS,)),
             dense(width, None, "linear"),
             *[dense(width, activation, f"hidden_{k}") for k in range(1, hidden_layers + 1)],
             dense(10, "softmax", "softmax"),

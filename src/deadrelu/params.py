@@ -294,12 +294,17 @@ class TrainedGrid(Group):
         return sizes
 
 
+class BesideParams(Group):
+    initializer: Annotated[Settings | Rai, Field(discriminator="name")]
+
+
 class SafeRegionParams(Group):
     initializer: Initializer
     depth: Span
     width: Span
     networks: int = Field(ge=1, le=10_000_000)
     trained: TrainedGrid
+    beside: dict[CaseKey, BesideParams] = {}
 
     @field_validator("width")
     @classmethod

@@ -4,9 +4,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from deadrelu import collapse, printed, targets, theory
+from deadrelu import collapse, initializers, printed, targets, theory
 from deadrelu.intervals import p_of_bounds, wilson
-from deadrelu.params import FanScaled, Normal, Params, Rai, Settings, Uniform, VarianceScaling
+from deadrelu.params import Params, Settings
 
 TOLERANCES = np.logspace(-8, 0, 81)
 CRITERIA = {"interval": "range", "negative": "range_low", "positive": "range_high", "probes": "probe_range"}
@@ -61,7 +61,7 @@ def _counted(happened: npt.NDArray[np.bool_]) -> dict[str, float]:
 def born_dead_bounds(params: Params, key: str) -> theory.Bounds | None:
     """What theory says of a case, where its assumptions hold: ReLU, zero biases, weights symmetric and continuous."""
     case, target = params.collapse.cases[key], params.target_of(key)
-    if case.activation != "relu" or not is_symmetric(case.initializer):
+    if case.activation != "relu" or not initializers.is_symmetric(case.initializer):
         return None
     x, _ = _points(params, key)
     if targets.FUNCTIONS[target.function].inputs > 1:
@@ -75,15 +75,6 @@ def born_dead_bounds(params: Params, key: str) -> theory.Bounds | None:
 def _points(params: Params, key: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     target = params.target_of(key)
     return targets.sample(target.function, target.low, target.high, target.points, seed=params.seed)
-
-
-def is_symmetric(initializer: Settings | Rai) -> bool:
-    """Whether weights are symmetric about 0, continuous, and independent; biases are then zero."""
-    return (
-        isinstance(initializer, FanScaled | VarianceScaling)
-        or (isinstance(initializer, Normal) and initializer.mean == 0)
-        or (isinstance(initializer, Uniform) and initializer.minval == -initializer.maxval)
-    )
 
 
 def rate_by_tolerance(trials: Trials) -> pd.DataFrame:
@@ -206,7 +197,7 @@ def born_dead_grid(counts: pd.DataFrame, initializer: Settings) -> pd.DataFrame:
             "count": dead,
             **wilson(dead, networks)._asdict(),
         }
-        if is_symmetric(initializer):
+        if initializers.is_symmetric(initializer):
             widths = [row["width"]] * row["depth"]
             exact, bounds = theory.born_dead_on_half_line(widths), theory.born_dead_on_interval(widths)
             found |= {"positive_theory": exact, "theory_low": bounds.low, "theory_high": bounds.high}

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
-from deadrelu import mnist, rates, summaries, tables
+from deadrelu import explorer, fates, initializers, mnist, rates, summaries, tables, targets
 from deadrelu.errors import InputError
 from deadrelu.params import Params
 
@@ -32,7 +32,7 @@ class Results(NamedTuple):
     fits: dict[str, pd.DataFrame]
     """Of each continued one, a row per trial and fit."""
     trained_grid: pd.DataFrame
-    """Of `safe_region`, a row per trial."""
+    """Of `safe_region`, a row per trial of the diagram's initializer."""
 
 
 def read(params: Params) -> Results:
@@ -42,23 +42,25 @@ def read(params: Params) -> Results:
         InputError: one is missing, cut, or made by other params.
     """
     source = _mnist_source()
-    images = len(mnist.read_test_set(MNIST)[0])
-    summary = _signals(params)
+    images = mnist.flat(mnist.read_test_set(MNIST)[0])
+    summary = summaries.beside_theory(_signals(params), params.activations, (images.astype(float) ** 2).sum(axis=1))
     batches, epochs = _training(params)
     trials = _trials(params)
     fits = {key: _fits(params, key) for key in params.collapse.continued}
-    counts, trained = _safe_region(params)
+    counts, beside, trained = _safe_region(params)
+    own = trained[trained["initializer"] == initializers.label(params.safe_region.initializer)]
     small = {
-        "data": pd.DataFrame({"mnist_source": [source], "test_images": [images]}),
+        "data": pd.DataFrame({"mnist_source": [source], "test_images": [len(images)]}),
         "signals": summary,
         "signal_ratios": summaries.signal_ratios(summary),
         "loss_curves": summaries.loss_curves(batches),
         "epochs": summaries.epochs_over_trials(epochs),
         **_collapse(params, trials, fits),
         "born_dead": rates.born_dead_grid(counts, params.safe_region.initializer),
-        "trained_grid": rates.trained_grid(trained, params.collapse.tolerance),
+        "trained_grid": rates.trained_grid(own, params.collapse.tolerance),
     }
-    return Results(source, images, small, trials, fits, trained)
+    small["explorer"] = explorer.cells(small["born_dead"], beside, trained, params)
+    return Results(source, len(images), small, trials, fits, own)
 
 
 def points(params: Params) -> pd.DataFrame:
@@ -128,7 +130,28 @@ def _collapse(
         "half_lines": rates.half_lines(main, tolerance),
         "loop_numbers": rates.loop_numbers(fits, tolerance),
         "collapse_values": rates.collapse_values(trials, params),
+        **fates.tables(trials, _functions(params), params),
     }
+
+
+def _functions(params: Params) -> dict[str, pd.DataFrame]:
+    """Of each case of independent trials with one input and one output."""
+    found = {}
+    for key in (*params.collapse.main, *params.collapse.own_target):
+        path = COLLAPSE / key / "functions.parquet"
+        function = targets.FUNCTIONS[params.target_of(key).function]
+        if function.inputs == function.outputs == 1:
+            found[key] = tables.read(path, tables.FUNCTIONS)
+            tables.check_made_by(path, params.of_collapse(key))
+    return found
+
+
+def region_functions(params: Params) -> pd.DataFrame:
+    """What a few networks of each cell of `safe_region` compute."""
+    path = SAFE_REGION / "functions.parquet"
+    found = tables.read(path, tables.REGION_FUNCTIONS)
+    tables.check_made_by(path, params.of_safe_region())
+    return found
 
 
 def _fits(params: Params, key: str) -> pd.DataFrame:
@@ -138,13 +161,16 @@ def _fits(params: Params, key: str) -> pd.DataFrame:
     return fits
 
 
-def _safe_region(params: Params) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Counts of the untrained grid, and the trials of the trained one."""
-    paths = (SAFE_REGION / "born_dead.parquet", SAFE_REGION / "trained.parquet")
-    counts, trained = tables.read(paths[0], tables.BORN_DEAD), tables.read(paths[1], tables.TRAINED_GRID)
-    for path in paths:
+def _safe_region(params: Params) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Counts of the untrained grid, those of the initializers beside it, and the trials of the trained one."""
+    schemas = {"born_dead": tables.BORN_DEAD, "beside": tables.BESIDE, "trained": tables.TRAINED_GRID}
+    found = []
+    for name, schema in schemas.items():
+        path = SAFE_REGION / f"{name}.parquet"
+        found.append(tables.read(path, schema))
         tables.check_made_by(path, params.of_safe_region())
-    return counts, trained
+    counts, beside, trained = found
+    return counts, beside, trained
 
 
 def _trials(params: Params) -> dict[str, pd.DataFrame]:

@@ -1,10 +1,10 @@
 """How wide must a deep ReLU network be? Dead before training, for every depth of a width in one pass.
 
 Without biases f(c x) = c f(x) for c > 0, so a one-dimensional input has two signals, from x = -1 and from x = 1, and
-what becomes of them tells what becomes of every x.
+what becomes of them tells what becomes of every x. With biases, which RAI draws, networks are looked at on many x.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from deadrelu.streams import SAFE_REGION, stream
 
 Initialize = Callable[[np.random.Generator, int, int, int], npt.NDArray[np.float32]]
 Counts = npt.NDArray[np.int64]
+Array = npt.NDArray[np.float64]
 
 BLOCK = 1000
 """Networks drawn at a time."""
@@ -64,3 +65,61 @@ def _dead(initialize: Initialize, rng: np.random.Generator, width: int, max_dept
             size > 0, size, 1
         )  # the size says nothing, and thousands of layers would take it to 0
     return dead
+
+
+def born_constant(
+    initialize: Initialize, x: Array, width: int, max_depth: int, networks: int, *, seed: int
+) -> Counts:
+    """Count the networks that are constant on `x` before training; entry d - 1 is for depth d, shape (max_depth,).
+
+    For initializers that draw biases: with them, no two points stand for all. The networks of `born_dead`.
+
+    Args:
+        initialize: draws kernels and biases, one more row, as `initializers.sampler` does for RAI.
+        x: where they are compared, shape (n_points,).
+        width, max_depth, networks, seed: as in `born_dead`.
+    """
+    counts = np.zeros(max_depth, np.int64)
+    for block, at in enumerate(range(0, networks, BLOCK)):
+        constant = np.zeros(BLOCK, bool)
+        layers = _signals(initialize, stream(seed, SAFE_REGION, width, block), x, width, max_depth, BLOCK)
+        for layer, signals in enumerate(layers):
+            # Once constant, always: rounding may differ between rows of one matrix product.
+            constant |= (signals == signals[:, :1]).all(axis=(1, 2))
+            counts[layer] += constant[: networks - at].sum()
+    return counts
+
+
+def functions(initialize: Initialize, x: Array, width: int, max_depth: int, networks: int, *, seed: int) -> Array:
+    """What the first of these networks compute before training, shape (max_depth, networks, n_points).
+
+    A network of depth d has the hidden layers of `born_dead` (or `born_constant`), and a linear output of its own.
+
+    Args:
+        networks: how many, at most `BLOCK`.
+        initialize, x, width, max_depth, seed: as in `born_constant`; biases are drawn or zero.
+    """
+    outputs = []
+    layers = _signals(initialize, stream(seed, SAFE_REGION, width, 0), x, width, max_depth, networks)
+    for layer, signals in enumerate(layers):
+        kernels, biases = _split(initialize(stream(seed, SAFE_REGION, width, 0, layer), networks, width, 1), width)
+        outputs.append((signals @ kernels + biases)[:, :, 0])
+    return np.stack(outputs)
+
+
+def _signals(
+    initialize: Initialize, rng: np.random.Generator, x: Array, width: int, max_depth: int, networks: int
+) -> Iterator[Array]:
+    """Outputs of each hidden layer for the first networks of a block, shape (networks, n_points, width)."""
+    signals = np.broadcast_to(np.asarray(x, float)[:, None], (networks, len(x), 1))
+    for _ in range(max_depth):
+        fan_in = signals.shape[2]
+        kernels, biases = _split(initialize(rng, BLOCK, fan_in, width)[:networks], fan_in)
+        signals = np.maximum(signals @ kernels + biases, 0)
+        yield signals
+
+
+def _split(drawn: npt.NDArray[np.float32], fan_in: int) -> tuple[npt.NDArray[np.float32], Array]:
+    """Kernels, and the biases below them, which are zero where none were drawn."""
+    biases = drawn[:, fan_in:] if drawn.shape[1] > fan_in else np.zeros((len(drawn), 1, drawn.shape[2]))
+    return drawn[:, :fan_in], biases

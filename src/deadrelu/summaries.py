@@ -1,9 +1,44 @@
 """From the tables of `activations` and `training` to the report's small tables: one row per number that it shows."""
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from deadrelu import initializers, mean_field, networks
 from deadrelu.layer_stats import factor, verdict
+from deadrelu.params import ActivationsParams
+
+Array = npt.NDArray[np.float64]
+
+
+def beside_theory(summary: pd.DataFrame, settings: ActivationsParams, squared_norms: Array) -> pd.DataFrame:
+    """What theory says of each layer, as two more columns: rms_theory and zero_theory (NaN where it says nothing).
+
+    Args:
+        summary: columns case, layer.
+        settings: of the networks.
+        squared_norms: of the images, shape (n_images,): their quantiles stand for them.
+    """
+    norms = np.quantile(squared_norms, (np.arange(QUANTILES) + 0.5) / QUANTILES)
+    width, layers = settings.network.width, settings.network.hidden_layers
+    fans = [networks.PIXELS, *[width] * layers]
+    rows = []
+    for key, case in settings.cases.items():
+        independent = settings.layer_seeds == "independent" and initializers.is_symmetric(case.initializer)
+        if not independent or case.activation not in mean_field.ZEROS:
+            continue
+        variances = [initializers.variance(case.initializer, fan_in, width) for fan_in in fans]
+        rms = mean_field.rms_by_layer(case.activation, norms, fans, variances)
+        zeros = mean_field.ZEROS[case.activation]
+        rows.append(
+            pd.DataFrame({"case": key, "layer": range(1, layers + 1), "rms_theory": rms, "zero_theory": zeros})
+        )
+    theory = pd.concat(rows) if rows else pd.DataFrame(columns=["case", "layer", "rms_theory", "zero_theory"])
+    return summary.merge(theory, on=["case", "layer"], how="left")
+
+
+QUANTILES = 64
+"""Of the images' norms, for theory."""
 
 
 def signal_ratios(summary: pd.DataFrame) -> pd.DataFrame:

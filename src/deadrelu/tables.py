@@ -74,12 +74,29 @@ COLLAPSE = pa.schema(  # half-lines and probes are null where there is more than
 FITS = pa.schema([*_columns("trial fit", pa.int64()), *_columns("range probe_range", pa.float32())])
 """Of a continued trial, after each fit: the range over the training inputs, and over the probes."""
 
+FUNCTIONS = pa.schema([*_columns("trial", pa.int64()), *_columns("x untrained trained", pa.float32())])
+"""What the first trials of a case compute, on points over the interval."""
+
 BORN_DEAD = pa.schema(
     [*_columns("depth width", pa.int32()), *_columns("networks born_dead_low born_dead_high born_dead", pa.int64())]
 )
+_CELL = [*_columns("initializer", pa.string()), *_columns("depth width", pa.int32())]
+BESIDE = pa.schema([*_CELL, *_columns("networks born_dead", pa.int64())])
+"""Of the initializers beside the diagram's: constant before training."""
+
+REGION_FUNCTIONS = pa.schema(
+    [
+        *_CELL,
+        *_columns("trained", pa.bool_()),
+        *_columns("network", pa.int32()),
+        *_columns("x value", pa.float32()),
+    ]
+)
+"""What a few networks of each cell compute."""
+
 TRAINED_GRID = pa.schema(
     [
-        *_columns("depth width", pa.int32()),
+        *_CELL,
         *_columns("trial", pa.int64()),
         *_columns("born_dead", pa.bool_()),
         *_columns("range", pa.float32()),

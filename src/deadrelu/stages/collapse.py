@@ -14,12 +14,21 @@ TARGET = Path("data/target/points.parquet")
 PART = 1024
 """Rows of one file, at most: predictions of so many networks are held in memory."""
 
+EXAMPLES = 200
+"""Of the first so many trials it is kept what they compute, for pictures."""
+
+DRAWN = 61
+"""Points over the interval at which it is kept."""
+
 Points = tuple[trials.Float, trials.Float]
 Columns = dict[str, object]
 
 
 def main(params: Params, key: str) -> None:
-    """Write `data/collapse/<key>/part-*.parquet`, one row per trial; `fits.parquet`, too, of continued trials."""
+    """Write `data/collapse/<key>/part-*.parquet`, one row per trial.
+
+    Beside them `fits.parquet` of continued trials, and `functions.parquet` of networks with one input and one output.
+    """
     settings = params.collapse
     if key not in settings.cases:
         raise InputError(f"params.yaml:collapse.cases: received {key!r}; allowed: {', '.join(settings.cases)}")
@@ -44,6 +53,7 @@ def main(params: Params, key: str) -> None:
     )
     made_by = tables.provenance(params.of_collapse(key), xla_flags=start.XLA_FLAGS)
     numbers = range(settings.trials_of(key))
+    grid = np.linspace(params.target_of(key).low, params.target_of(key).high, DRAWN, dtype=np.float32)
     with files.new_folder(Path("data/collapse") / key) as folder, progress.rate_and_time_left() as bar:
         if case.fits:
             loop = trials.run_continued(network, training, *points, trials=numbers, seed=params.seed, fits=case.fits)
@@ -54,8 +64,10 @@ def main(params: Params, key: str) -> None:
             chunks = trials.run(network, training, *points, trials=numbers, seed=params.seed)
         task = bar.add_task(f"collapse {key}", total=len(numbers), visible=not case.fits)
         for number, part in enumerate(piece for chunk in chunks for piece in chunk.pieces(PART)):
-            table = _measure(network, training, part, points)
+            table, curves = _measure(network, training, part, points, grid)
             tables.write(folder / f"part-{number:06d}.parquet", table, tables.COLLAPSE, made_by)
+            if number == 0 and curves:
+                tables.write(folder / "functions.parquet", curves, tables.FUNCTIONS, made_by)
             bar.advance(task, len(part.trial))
 
 
@@ -68,9 +80,12 @@ def _points(params: Params, key: str) -> Points:
     return points[["x"]].to_numpy(), points[["y"]].to_numpy()
 
 
-def _measure(network: trials.Network, training: trials.Training, chunk: trials.Trained, points: Points) -> Columns:
+def _measure(
+    network: trials.Network, training: trials.Training, chunk: trials.Trained, points: Points, grid: trials.Float
+) -> tuple[Columns, Columns]:
+    """The columns of trials, and those of their functions: none where networks have several inputs or outputs."""
     x, y = points
-    inputs, n = _with_probes(x), len(x)  # one program for both
+    inputs, n = _with_probes(x, grid), len(x)  # one program for all
     before, after = (trials.predict(network, weights, inputs) for weights in (chunk.initial, chunk.final))
     initial, final = (collapse.spread(outputs[:, :n], x) for outputs in (before, after))
     columns: Columns = {
@@ -83,18 +98,26 @@ def _measure(network: trials.Network, training: trials.Training, chunk: trials.T
         "loss": list(chunk.loss),
     }
     if initial.range_low is None or initial.range_high is None:
-        return columns
-    probes = after[:, n:, 0]
-    return columns | {
+        return columns, {}
+    probes = after[:, n : n + len(collapse.PROBES), 0]
+    columns |= {
         "born_dead_low": initial.range_low == 0,
         "born_dead_high": initial.range_high == 0,
         **{f"probe_{k}": probes[:, k - 1] for k in range(1, len(collapse.PROBES) + 1)},
         "probes_equal": collapse.probes_equal(probes),
     }
+    if y.shape[1] > 1:
+        return columns, {}
+    some = slice(0, EXAMPLES)
+    untrained, trained = (outputs[some, -len(grid) :, 0].ravel() for outputs in (before, after))
+    numbers = chunk.trial[some]
+    curves: Columns = {"trial": np.repeat(numbers, len(grid)), "x": np.tile(grid, len(numbers))}
+    return columns, curves | {"untrained": untrained, "trained": trained}
 
 
-def _with_probes(x: trials.Float) -> trials.Float:
-    return np.concatenate([x, collapse.PROBES[:, None]]) if x.shape[1] == 1 else x
+def _with_probes(x: trials.Float, *more: trials.Float) -> trials.Float:
+    """Inputs, followed by the probes and others, where those are inputs, too."""
+    return np.concatenate([x, *(values[:, None] for values in (collapse.PROBES, *more))]) if x.shape[1] == 1 else x
 
 
 def _follow(
