@@ -7,43 +7,122 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
-from deadrelu.style import INK, MUTED, PALETTE, STYLE
+from deadrelu.style import ACCENT, INK, MUTED, PALETTE, PAPER, STYLE, empty, legend_below, says, wrapped
 
-BLUE, ORANGE = PALETTE[:2]
+UP = 0.3
+"""How far above its row a number in print stands: it would hide the measured one."""
 
 
-def collapse_rates(rates: pd.DataFrame, rows: list[str], in_print: str, source: str) -> Figure:
-    """Draw a row for each rate with its interval, beside the number in print and theory's.
+def collapse_rates(rates: pd.DataFrame, cases: Mapping[str, str], events: Mapping[str, str]) -> Figure:
+    """Draw the share of trials in which each event happened, a panel for each case.
 
     Args:
-        rates: columns rate, low, high, theory_low, theory_high, and `in_print` (NaN where there is none).
-        rows: what each row is called.
-        in_print: name of that column.
-        source: of the numbers in print.
+        rates: columns case, event, rate, low, high, theory_low, theory_high, notebook (NaN: none).
+        cases: name of each case.
+        events: name of each event: the rows.
     """
+    if rates.empty:
+        return says("No independent trials on the common target: there are no rates to draw.")
+    columns = min(2, len(cases))
+    rows = -(-len(cases) // columns)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9, 1.1 + 0.42 * len(rates)), layout="constrained")
-        ax = figure.subplots()
-        at = np.arange(len(rates))
-        known = rates["theory_low"].notna()
-        exact = known & (rates["theory_low"] == rates["theory_high"])
-        apart = known & ~exact
-        bounds: dict[str, Any] = {"color": MUTED, "alpha": 0.35, "linewidth": 11, "label": "theory, bounds"}
-        if apart.any():
-            ax.hlines(at[apart], rates["theory_low"][apart], rates["theory_high"][apart], **bounds)
-        ax.hlines(at, rates["low"], rates["high"], color=BLUE, linewidth=3)
-        ax.plot(rates["rate"], at, "o", color=BLUE, label="measured, 95 % Wilson interval")
-        if exact.any():
-            theory: dict[str, Any] = {"color": INK, "markersize": 18, "markeredgewidth": 2, "label": "theory, exact"}
-            ax.plot(rates["theory_low"][exact], at[exact], "|", **theory)
-        open_diamond: dict[str, Any] = {"color": ORANGE, "markerfacecolor": "none", "markersize": 9}
-        ax.plot(rates[in_print], at, "D", **open_diamond, label=source)
-        ax.set_yticks(at, rows)
-        ax.set(xlim=(-0.02, 1.02), ylim=(len(rates) - 0.5, -0.5), xlabel="share of trials")
-        figure.legend(loc="outside upper right", ncols=4, frameon=False, fontsize=9)
+        figure = Figure(figsize=(9, (0.5 + 0.45 * len(events)) * rows + 0.6), layout="constrained")
+        grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+        for ax, case in itertools.zip_longest(grid.flat, cases):
+            if case is None:
+                ax.set_visible(False)
+                continue
+            of_case = rates[rates["case"] == case].set_index("event").reindex(list(events))
+            at = np.arange(len(of_case), dtype=float)
+            _theory(ax, of_case, at)
+            _measured(ax, of_case, at, filled=True)
+            _in_print(ax, of_case["notebook"], at)
+            ax.set_title(wrapped(cases[case], 40))
+        _shares(grid, [wrapped(name, 28) for name in events.values()])
+        legend_below(figure, _key(rates, "2019 notebook"), 4)
     return figure
+
+
+def paper_rates(rates: pd.DataFrame, cases: Mapping[str, str]) -> Figure:
+    """Draw a row for each case: constant after training (filled) and before (hollow), beside the paper and theory.
+
+    Args:
+        rates: columns case, event (constant, born_dead), rate, low, high, theory_low, theory_high, lu (NaN: none),
+            lu_above (a bound: "more than").
+        cases: name of each case.
+    """
+    if rates.empty:
+        return says("No case with a target of its own: there are no rates to draw.")
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(9, 0.9 + 0.52 * len(cases)), layout="constrained")
+        grid = figure.subplots(1, 1, squeeze=False)
+        ax, at = grid[0, 0], np.arange(len(cases), dtype=float)
+        of_event = {event: rows.set_index("case").reindex(list(cases)) for event, rows in rates.groupby("event")}
+        if "born_dead" in of_event:
+            _theory(ax, of_event["born_dead"], at)
+            _measured(ax, of_event["born_dead"], at, filled=False)
+        if "constant" in of_event:
+            _measured(ax, of_event["constant"], at, filled=True)
+            _in_print(ax, of_event["constant"]["lu"], at)
+            bound = of_event["constant"]["lu_above"]
+            for row, value in zip(at, bound, strict=True):
+                if pd.notna(value):
+                    arrow: dict[str, Any] = {"arrowstyle": "->", "color": ACCENT, "linewidth": 1.5}
+                    ax.annotate("", (1.0, row - UP), (value, row - UP), arrowprops=arrow)
+                    ax.plot([value], [row - UP], "|", color=ACCENT, markersize=9, markeredgewidth=1.5)
+        _shares(grid, [wrapped(name, 34) for name in cases.values()])
+        hollow = Line2D([], [], color=INK, marker="o", markerfacecolor=PAPER, linestyle="", label="untrained")
+        legend_below(figure, [*_key(rates, "Lu et al."), hollow], 5)
+    return figure
+
+
+def _measured(ax: Axes, rows: pd.DataFrame, at: np.ndarray, *, filled: bool) -> None:
+    ax.hlines(at, rows["low"], rows["high"], color=INK, linewidth=2.2, zorder=3)
+    ax.plot(rows["rate"], at, "o", color=INK, markerfacecolor=INK if filled else PAPER, markersize=7, zorder=4)
+    if filled:
+        for row, rate in zip(at, rows["rate"], strict=True):
+            if pd.notna(rate):
+                place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 10}
+                ax.annotate(f"{rate:.3f}", (1, row), (4, 0), textcoords="offset points", **place)
+
+
+def _theory(ax: Axes, rows: pd.DataFrame, at: np.ndarray) -> None:
+    exact = (rows["theory_low"] == rows["theory_high"]).to_numpy()
+    apart = rows["theory_low"].notna().to_numpy() & ~exact
+    ax.hlines(at[apart], rows["theory_low"][apart], rows["theory_high"][apart], color=MUTED, alpha=0.45, linewidth=13)
+    ax.plot(rows["theory_low"][exact], at[exact], "|", color=MUTED, markersize=22, markeredgewidth=2.5)
+
+
+def _in_print(ax: Axes, numbers: pd.Series, at: np.ndarray) -> None:
+    ax.plot(numbers, at - UP, "D", color=ACCENT, markersize=6, zorder=5)
+
+
+def _shares(grid: np.ndarray, names: list[str]) -> None:
+    for ax in grid.flat:
+        ax.set_yticks(range(len(names)), names)
+        ax.set(xlim=(-0.03, 1.03), ylim=(len(names) - 0.4, -0.75))
+        ax.grid(visible=False, axis="y")
+    for ax in grid[-1]:
+        ax.set_xlabel("share of trials")
+
+
+def _key(rates: pd.DataFrame, source: str) -> list[Any]:
+    handles: list[Any] = [
+        Line2D([], [], color=INK, marker="o", markersize=7, linewidth=2.2, label="measured, 95 % interval"),
+        Line2D([], [], color=ACCENT, marker="D", markersize=6, linestyle="", label=source),
+    ]
+    exact = rates["theory_low"] == rates["theory_high"]
+    if exact.any():
+        tick = {"marker": "|", "markersize": 14, "markeredgewidth": 2.5}
+        handles.append(Line2D([], [], color=MUTED, linestyle="", label="theory, exact", **tick))
+    if (rates["theory_low"].notna() & ~exact).any():
+        handles.append(Patch(color=MUTED, alpha=0.45, label="theory, bounds"))
+    return handles
 
 
 def rate_by_tolerance(
@@ -51,6 +130,7 @@ def rate_by_tolerance(
     labels: Mapping[str, str],
     criteria: Mapping[str, str],
     notebook: Mapping[str, float],
+    agreeing: Mapping[str, list[float]],
     tolerance: float,
 ) -> Figure:
     """Draw the collapse rate against the tolerance, a panel for each place where predictions are compared.
@@ -60,30 +140,41 @@ def rate_by_tolerance(
         labels: name of each case.
         criteria: name of each place.
         notebook: the rate the notebook printed, for the cases that are the notebook's.
+        agreeing: for each place, the tolerances under which all of the notebook's numbers come out: shaded.
         tolerance: the one used elsewhere in the report; a vertical line.
     """
+    if curve.empty:
+        return says("No independent trials on the common target: there is no rate to draw against the tolerance.")
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9, 5.6), layout="constrained")
-        axes = figure.subplots(2, -(-len(criteria) // 2), sharex=True, sharey=True)
-        colours = dict(zip(labels, itertools.cycle(PALETTE[1::-1] + PALETTE[2:]), strict=False))
+        figure = Figure(figsize=(9, 5.4), layout="constrained")
+        axes = figure.subplots(2, -(-len(criteria) // 2), sharex=True, sharey=True, squeeze=False)
+        colours = dict(zip(labels, itertools.cycle((INK, ACCENT, *PALETTE)), strict=False))
         for ax, (criterion, place) in zip(axes.flat, criteria.items(), strict=False):
+            ax.set(title=f"on {place}", xscale="log", ylim=(-0.02, 1.08))
             of_criterion = curve[curve["criterion"] == criterion]
-            for case, label in labels.items():
-                rows = of_criterion[of_criterion["case"] == case]
-                ax.fill_between(
-                    rows["tolerance"], rows["low"], rows["high"], color=colours[case], alpha=0.25, linewidth=0
-                )
-                ax.plot(rows["tolerance"], rows["rate"], color=colours[case], label=label)
+            if of_criterion.empty:
+                empty(ax, "not compared here")
+                continue
+            if spans := agreeing.get(criterion):
+                ax.axvspan(spans[0], spans[-1], color=PALETTE[2], alpha=0.22, linewidth=0)
+            for case in labels:
+                rows, of = of_criterion[of_criterion["case"] == case], {"color": colours[case]}
+                ax.fill_between(rows["tolerance"], rows["low"], rows["high"], alpha=0.22, linewidth=0, **of)
+                ax.plot(rows["tolerance"], rows["rate"], linewidth=1.8, **of)
                 if case in notebook:
-                    ax.axhline(notebook[case], color=colours[case], linestyle=":", linewidth=1.5)
-                    at, room = (curve["tolerance"].min(), notebook[case]), (2, 4 if notebook[case] < 0.5 else -12)
-                    ax.annotate(f"notebook: {notebook[case]:g}", at, room, textcoords="offset points", fontsize=9)
+                    ax.axhline(notebook[case], linestyle=":", linewidth=1.5, **of)
             if tolerance > 0:
                 ax.axvline(tolerance, color=MUTED, linewidth=1)
-            ax.set(title=f"on {place}", xscale="log", ylim=(-0.02, 1.05))
-        figure.supxlabel("tolerance: largest difference between predictions", fontsize=11)
+        for ax in axes[-1]:
+            ax.set_xlabel("tolerance: largest difference between predictions")
         figure.supylabel("share of trials that are constant", fontsize=11)
-        axes.flat[0].legend(loc="center left", frameon=False, fontsize=9)
+        handles: list[Any] = [Line2D([], [], color=colours[c], label=wrapped(n, 40)) for c, n in labels.items()]
+        if notebook:
+            numbers = ", ".join(f"{rate:g}" for rate in notebook.values())
+            handles.append(Line2D([], [], color=INK, linestyle=":", label=f"2019 notebook: {numbers}"))
+        if any(agreeing.values()):
+            handles.append(Patch(color=PALETTE[2], alpha=0.22, label="all of its numbers come out"))
+        legend_below(figure, handles, 2)
     return figure
 
 
@@ -95,46 +186,73 @@ def loop_numbers(numbers: pd.DataFrame, labels: Mapping[str, str], notebook: Map
         labels: name of each case.
         notebook: the number that the notebook has for a case, which is one between.
     """
+    if numbers.empty:
+        return says("No loop as printed was run: there is nothing to draw.")
+    columns = min(2, len(labels))
+    rows = -(-len(labels) // columns)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9, 3.4), layout="constrained")
-        axes = np.atleast_1d(figure.subplots(1, len(labels)))
+        figure = Figure(figsize=(9, 2.7 * rows + 0.3), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False)
         names = {"probes_equal": "equal at the 5 probes, as printed", "constant": "constant within the tolerance"}
-        for ax, (case, label) in zip(axes, labels.items(), strict=True):
+        looks = dict(zip(names, ((-0.2, INK), (0.2, MUTED)), strict=True))
+        for ax, case in itertools.zip_longest(axes.flat, labels):
+            if case is None:
+                ax.set_visible(False)
+                continue
             between = f"between\n(notebook: {notebook[case]:g})" if case in notebook else "between"
-            for shift, (criterion, name) in zip((-0.2, 0.2), names.items(), strict=True):
-                rows = numbers[(numbers["case"] == case) & (numbers["criterion"] == criterion)]
-                at_ends = [int(rows["loops"][rows["number"] == end].sum()) for end in (0, 1)]
-                loops = [at_ends[0], int(rows["loops"].sum()) - sum(at_ends), at_ends[1]]
-                bars = ax.bar(np.arange(3) + shift, loops, 0.38, color=ORANGE if shift < 0 else BLUE, label=name)
-                ax.bar_label(bars, fmt="{:,.0f}", fontsize=9, padding=2)
+            for criterion, name in names.items():
+                found = numbers[(numbers["case"] == case) & (numbers["criterion"] == criterion)]
+                at_ends = [int(found["loops"][found["number"] == end].sum()) for end in (0, 1)]
+                loops = [at_ends[0], int(found["loops"].sum()) - sum(at_ends), at_ends[1]]
+                shift, colour = looks[criterion]
+                bars = ax.bar(np.arange(3) + shift, loops, 0.38, color=colour, label=name)
+                ax.bar_label(bars, fmt="{:,.0f}", fontsize=10, padding=2)
             ax.set_xticks(range(3), ["exactly 0", between, "exactly 1"])
-            ax.margins(y=0.12)
-            ax.set_title(label, wrap=True)
-        figure.supxlabel("number that one loop prints: share of its fits that end constant", fontsize=11)
-        axes[0].set_ylabel("loops")
-        handles, _ = axes[0].get_legend_handles_labels()
-        figure.legend(handles, names.values(), loc="outside upper right", ncols=2, frameon=False, fontsize=9)
+            ax.grid(visible=False, axis="x")
+            ax.margins(y=0.14)
+            ax.set_title(wrapped(labels[case], 40))
+        for ax in axes[-1]:
+            ax.set_xlabel("number that a loop prints")
+        for ax in axes[:, 0]:
+            ax.set_ylabel("loops")
+        legend_below(figure, [Patch(color=looks[key][1], label=name) for key, name in names.items()], 2)
     return figure
 
 
 def collapse_values(values: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
-    """Draw what collapsed networks predict, beside the mean and the median of their targets.
+    """Draw what collapsed networks predict, on a scale on which the targets' mean is 0 and their median is 1.
 
     Args:
-        values: columns case, mean, median, q05, q25, q50, q75, q95.
+        values: columns case, collapsed, mean, median, q05, q25, q50, q75, q95.
         labels: name of each case.
     """
+    quantiles = ["q05", "q25", "q50", "q75", "q95"]
+    shown = values[values["case"].isin(labels)] if len(values) else values
+    if shown.empty:
+        return says("No case whose dead networks can learn a constant: there is nothing to draw.")
+    length = (shown["median"] - shown["mean"]).astype(float)
+    scaled = shown[quantiles].sub(shown["mean"], axis=0).div(length.where(length != 0), axis=0).astype(float)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9, 1.1 + 0.42 * len(values)), layout="constrained")
+        figure = Figure(figsize=(9, 1.0 + 0.45 * len(shown)), layout="constrained")
         ax = figure.subplots()
-        at = np.arange(len(values))
-        ax.hlines(at, values["q05"], values["q95"], color=MUTED, linewidth=1.5, label="constants: 5 to 95 %")
-        ax.hlines(at, values["q25"], values["q75"], color=MUTED, linewidth=6, label="25 to 75 %")
-        ax.plot(values["q50"], at, "o", color=INK, label="their median")
-        marker: dict[str, Any] = {"markersize": 18, "markeredgewidth": 2}
-        ax.plot(values["mean"], at, "|", color=BLUE, label="mean of the targets", **marker)
-        ax.plot(values["median"], at, "|", color=ORANGE, label="median of the targets", **marker)
-        ax.set_yticks(at, [labels[case] for case in values["case"]])
-        ax.set(ylim=(len(values) - 0.5, -0.5), xlabel="prediction of a collapsed network")
-        figure.legend(loc="outside upper right", ncols=5, frameon=False, fontsize=9)
+        at = np.arange(len(shown))
+        for place, name in ((0, "mean of the targets"), (1, "median of the targets")):
+            ax.axvline(place, color=ACCENT, linewidth=1.5, linestyle="-" if place == 0 else "--", label=name)
+        ax.hlines(at, scaled["q05"], scaled["q95"], color=INK, linewidth=1.5)
+        ax.hlines(at, scaled["q25"], scaled["q75"], color=INK, linewidth=7)
+        ax.plot(scaled["q50"], at, "o", color=INK, markerfacecolor=PAPER, markersize=6)
+        for row, known in zip(at, scaled["q50"].notna(), strict=True):
+            if not known:
+                ax.annotate("no scale, or no collapsed network", (0.5, row), ha="center", va="center", fontsize=10)
+        ax.set_yticks(at, [wrapped(labels[case], 34) for case in shown["case"]])
+        ax.set(ylim=(len(shown) - 0.5, -0.5), xlabel="prediction of a collapsed network, beside its targets")
+        ax.set_xticks([0, 1], ["mean", "median"])
+        low, high = np.nanmin([0, *scaled.min()]), np.nanmax([1, *scaled.max()])
+        ax.set_xlim(low - 0.1, high + 0.1)
+        handles = [
+            Line2D([], [], color=INK, linewidth=1.5, label="5 to 95 % of them"),
+            Line2D([], [], color=INK, linewidth=7, label="25 to 75 %"),
+            Line2D([], [], color=INK, marker="o", markerfacecolor=PAPER, linestyle="", label="their median"),
+        ]
+        legend_below(figure, handles, 3)
     return figure

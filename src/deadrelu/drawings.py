@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from deadrelu import rates
+from deadrelu import fates, rates
 from deadrelu.params import Params
 
 FIGURES = (
-    *("activations", "gradients", "signals", "loss_curves"),
-    *("collapse_rates", "rate_by_tolerance", "loop_numbers"),
+    *("activations", "beside_theory", "gradients", "signals", "loss_curves"),
+    *("collapse_rates", "functions", "deaths", "rate_by_tolerance", "loop_numbers"),
     *("paper_rates", "collapse_values", "safe_region", "born_dead"),
 )
 PROCESSES = 2
@@ -67,7 +67,10 @@ def _ctrl_c_afterwards() -> Iterator[None]:
 
 def drawn(params: Params) -> list[str]:
     """Which of `FIGURES` these settings have: without a case there is nothing to draw."""
+    independent = [*params.collapse.main, *params.collapse.own_target]
     has = {
+        "deaths": independent,
+        "functions": [key for key in independent if fates.has_functions(params, key)],
         "collapse_rates": params.collapse.main,
         "rate_by_tolerance": params.collapse.main,
         "loop_numbers": params.collapse.continued,
@@ -78,10 +81,10 @@ def drawn(params: Params) -> list[str]:
 
 
 def _start() -> None:
-    from deadrelu import figures, page  # noqa: F401  what takes a second
+    from deadrelu import figures, pictures  # noqa: F401  what takes a second
 
 
 def _draw(name: str, params: Params, numbers: dict[str, pd.DataFrame], activations: Path, folder: Path) -> None:
-    from deadrelu import figures, page
+    from deadrelu import figures, pictures
 
-    page.save(figures.figure(name, params, numbers, activations), folder / f"{name}.png")
+    pictures.save(figures.figure(name, params, numbers, activations), folder / f"{name}.png")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from deadrelu import collapse, initializers, theory
+from deadrelu import collapse, initializers, targets, theory
 from deadrelu.intervals import wilson
 from deadrelu.params import Params
 
@@ -52,3 +52,101 @@ def cells(born_dead: pd.DataFrame, beside: pd.DataFrame, trained: pd.DataFrame, 
         rows, columns=[*CELL, *(f"trained{name}" for name in ("", "_count", "_rate", "_low", "_high"))]
     )
     return pd.concat(parts, ignore_index=True)[["initializer", *names]].merge(learned, on=CELL, how="left")
+
+
+def html_of(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> str:
+    """The explorer as HTML, hidden until its script, `report_template/explorer.js`, shows it.
+
+    Args:
+        cells: of the function above.
+        functions: columns initializer, depth, width, trained, network, x, value.
+        params: the settings that made them.
+    """
+    region = params.safe_region
+    depths, widths = cells["depth"], cells["width"]
+    start = {"depth": min(10, depths.max()), "width": min(2, widths.max())}
+    names = list(dict.fromkeys(cells["initializer"]))
+
+    def slider(name: str, what: str, sizes: pd.Series) -> str:
+        ends = f'min="{sizes.min()}" max="{sizes.max()}" value="{max(start[name], sizes.min())}"'
+        return (
+            f'<div><label for="explorer-{name}">{what}: <output>{start[name]}</output></label>'
+            f'<input type="range" id="explorer-{name}" name="{name}" {ends} step="1"></div>'
+        )
+
+    options = "".join(f'<option value="{at}">{html.escape(name)}</option>' for at, name in enumerate(names))
+    data = json.dumps(_data(cells, functions, params), separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    return (
+        '<section id="explorer" aria-labelledby="explorer-title" hidden><h3 id="explorer-title">Explore it</h3>'
+        f'<div class="choices">{slider("depth", "Hidden layers", depths)}{slider("width", "Units in each", widths)}'
+        '<div><label for="explorer-initializer">Initializer</label>'
+        f'<select id="explorer-initializer" name="initializer">{options}</select></div></div>'
+        '<div class="panels" aria-live="polite"><div><h4>Before training</h4><p data-says="untrained"></p>'
+        '<svg viewBox="0 0 360 60" data-draws="untrained" role="img" aria-label="The share, its interval and theory"></svg>'
+        '<p data-says="functions"></p>'
+        '<svg viewBox="0 0 360 210" data-draws="functions" role="img" aria-label="Functions of untrained networks"></svg>'
+        f'</div><div class="trained"><h4>After {region.trained.epochs} epochs</h4><p data-says="trained"></p>'
+        '<svg viewBox="0 0 360 60" data-draws="trained" role="img" aria-label="The share and its interval"></svg>'
+        '<p data-says="learned"></p>'
+        '<svg viewBox="0 0 360 210" data-draws="learned" role="img" aria-label="Functions of trained networks"></svg>'
+        f'</div></div></section><script type="application/json" id="explorer-data">{data}</script>'
+        "<noscript><p>With JavaScript, an explorer here shows each cell of the diagram by itself: the numbers are "
+        "those of <code>reports/tables/explorer.csv</code>.</p></noscript>"
+    )
+
+
+def _data(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> dict[str, Any]:
+    """What the script reads: of each initializer and cell the counts, theory, and functions as lists of values."""
+    grid, target = params.safe_region.trained, params.data.target
+    in_order = functions.sort_values([*CELL, "trained", "network", "x"])
+    by_cell = dict(iter(in_order.groupby([*CELL, "trained"], sort=False)))
+    found = []
+    for name, of_name in cells.groupby("initializer", sort=False):
+        x = sorted(set(functions["x"][(functions["initializer"] == name) & ~functions["trained"]]))
+        own = {}
+        for row in of_name.to_dict("records"):
+            key = (name, row["depth"], row["width"])
+            cell: dict[str, Any] = {"untrained": _counts(row, ("networks", "count", "low", "high"))}
+            if pd.notna(row["theory_low"]):
+                cell["theory"] = [_short(row["theory_low"]), _short(row["theory_high"])]
+            cell["functions"] = _drawn(by_cell.get((*key, False)), 0.0)
+            if pd.notna(row["trained"]):
+                cell["trained"] = _counts(row, ("trained", "trained_count", "trained_low", "trained_high"))
+                cell["learned"] = _drawn(by_cell.get((*key, True)), params.collapse.tolerance)
+            own[f"{row['depth']},{row['width']}"] = cell
+        trained = bool(of_name["trained"].notna().any())
+        found.append({"name": name, "x": [_short(value) for value in x], "trained": trained, "cells": own})
+    at = np.linspace(target.low, target.high, 61)
+    y = targets.FUNCTIONS[target.function].of(at) if targets.FUNCTIONS[target.function].inputs == 1 else at * 0
+    after = functions[functions["trained"]]
+    return {
+        "initializers": found,
+        "x": [_short(value) for value in sorted(set(after["x"]))],
+        "target": [[_short(value) for value in values] for values in (at, y)],
+        "tolerance": params.collapse.tolerance,
+        "trained": f"{_or(grid.depths)} layers of {_or(grid.widths)} units",
+    }
+
+
+def _counts(row: Mapping[Any, Any], names: tuple[str, str, str, str]) -> list[float]:
+    networks, count, low, high = (row[name] for name in names)
+    return [int(networks), int(count), _short(low), _short(high)]
+
+
+def _drawn(rows: pd.DataFrame | None, tolerance: float) -> dict[str, list[Any]]:
+    """Of each network its values in the order of x, and whether they are constant; none that is not finite."""
+    if rows is None:
+        return {"constant": [], "values": []}
+    values = rows["value"].to_numpy(float).reshape(rows["network"].nunique(), -1)
+    values = values[np.isfinite(values).all(axis=1)]
+    constant = np.ptp(values, axis=1) <= tolerance
+    return {"constant": constant.tolist(), "values": [[_short(value) for value in of] for of in values]}
+
+
+def _short(value: float) -> float:
+    """Three digits say all that a picture shows; no -0."""
+    return float(f"{value:.3g}") + 0.0
+
+
+def _or(sizes: list[int]) -> str:
+    return f"{', '.join(map(str, sizes[:-1]))} or {sizes[-1]}" if len(sizes) > 1 else str(sizes[0])

@@ -98,3 +98,9 @@ def _first(functions: pd.DataFrame, fate_of: dict[int, str]) -> pd.DataFrame:
 
 def _concat(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
+
+
+def has_functions(params: Params, key: str) -> bool:
+    """Whether the networks of a case are functions of one number, which can be drawn."""
+    function = targets.FUNCTIONS[params.target_of(key).function]
+    return function.inputs == function.outputs == 1

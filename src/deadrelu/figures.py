@@ -1,13 +1,28 @@
 """The report's figures by name: which shows which table."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from deadrelu import collapse_figures, labels, printed, region_figures, signal_figures, tables, training_figures
+from deadrelu import (
+    collapse_figures,
+    fate_figures,
+    fates,
+    initializers,
+    labels,
+    printed,
+    rate_findings,
+    region_figures,
+    signal_figures,
+    style,
+    tables,
+    targets,
+    training_figures,
+)
 from deadrelu.params import Params
 
 Numbers = Mapping[str, pd.DataFrame]
@@ -19,56 +34,85 @@ def figure(name: str, params: Params, numbers: Numbers, activations: Path) -> Fi
     return DRAWN_BY[name](params, numbers, activations)
 
 
+def _colours(params: Params) -> dict[str, str]:
+    """Of every initializer of this run, whichever figure it is in."""
+    cases = (params.activations.cases, params.training.cases, params.collapse.cases)
+    return style.colours(initializers.label(case.initializer) for group in cases for case in group.values())
+
+
+def _panels(params: Params) -> dict[str, labels.Panel]:
+    return {key: labels.panel(case) for key, case in params.activations.cases.items()}
+
+
 def _violins(name: str, params: Params, numbers: Numbers, activations: Path) -> Figure:
-    panels = {key: labels.panel(case) for key, case in params.activations.cases.items()}
-    paths = [activations / f"{key}.parquet" for key in panels]
+    paths = [activations / f"{key}.parquet" for key in params.activations.cases]
     sample = pd.concat(
         [signal_figures.some(tables.read(path, tables.ACTIVATIONS)) for path in paths], ignore_index=True
     )
     violins = {"activations": signal_figures.activation_violins, "gradients": signal_figures.gradient_violins}
-    return violins[name](sample, numbers["signals"], panels)
+    return violins[name](sample, numbers["signals"], _panels(params), _colours(params))
 
 
 def _signals(params: Params, numbers: Numbers, _: Path) -> Figure:
-    panels = {key: labels.panel(case) for key, case in params.activations.cases.items()}
-    return signal_figures.signal_strength(numbers["signals"], panels)
+    return signal_figures.signal_strength(numbers["signals"], _panels(params), _colours(params))
+
+
+def _beside_theory(params: Params, numbers: Numbers, _: Path) -> Figure:
+    return signal_figures.beside_theory(numbers["signals"], _panels(params), _colours(params))
 
 
 def _loss_curves(params: Params, numbers: Numbers, _: Path) -> Figure:
     trained = labels.trained(params.training.cases)
-    return training_figures.loss_curves(numbers["loss_curves"], numbers["epochs"], trained)
+    return training_figures.loss_curves(numbers["loss_curves"], numbers["epochs"], trained, _colours(params))
 
 
-def _collapse_rates(params: Params, numbers: Numbers, _: Path) -> Figure:
-    rates = numbers["collapse_rates"]
-    rows = rates[rates["case"].isin(params.collapse.main)]
-    names = _names(params, rows, labels.events(params.collapse.tolerance))
-    return collapse_figures.collapse_rates(rows, names, "notebook", "2019 notebook")
-
-
-def _paper_rates(params: Params, numbers: Numbers, _: Path) -> Figure:
-    rates = numbers["collapse_rates"]
-    rows = rates[rates["case"].isin(params.collapse.own_target) & rates["event"].isin(["constant", "born_dead"])]
-    names = _names(params, rows, {"constant": "trained", "born_dead": "untrained"})
-    return collapse_figures.collapse_rates(rows, names, "lu", "Lu et al.")
-
-
-def _names(params: Params, rates: pd.DataFrame, events: Mapping[str, str]) -> list[str]:
-    networks = labels.narrow_networks(params.collapse.cases)
-    return [f"{networks[case]}: {events[event]}" for case, event in zip(rates["case"], rates["event"], strict=True)]
-
-
-def _of_cases(params: Params, keys: list[str]) -> dict[str, str]:
+def _of_cases(params: Params, keys: Iterable[str]) -> dict[str, str]:
     networks = labels.narrow_networks(params.collapse.cases)
     return {key: networks[key] for key in keys}
 
 
+def _collapse_rates(params: Params, numbers: Numbers, _: Path) -> Figure:
+    rates = numbers["collapse_rates"]
+    cases = _of_cases(params, params.collapse.main)
+    rows = rates[rates["case"].isin(cases)]
+    return collapse_figures.collapse_rates(rows, cases, labels.events(params.collapse.tolerance))
+
+
+def _paper_rates(params: Params, numbers: Numbers, _: Path) -> Figure:
+    rates = numbers["collapse_rates"]
+    cases = _of_cases(params, params.collapse.own_target)
+    rows = rates[rates["case"].isin(cases) & rates["event"].isin(["constant", "born_dead"])]
+    above = [printed.LU_AT_LEAST if printed.is_lu_abs(params, case) else float("nan") for case in rows["case"]]
+    return collapse_figures.paper_rates(rows.assign(lu_above=above), cases)
+
+
+def _functions(params: Params, numbers: Numbers, _: Path) -> Figure:
+    drawn = numbers["functions"]
+    cases = _of_cases(params, dict.fromkeys(drawn["case"]))
+    over = {key: _target(params, key) for key in cases}
+    return fate_figures.functions(drawn, numbers["fates"], over, cases, fates.FATES)
+
+
+def _target(params: Params, key: str) -> tuple[np.ndarray, np.ndarray]:
+    of = params.target_of(key)
+    x = np.linspace(of.low, of.high, 301)
+    return x, targets.FUNCTIONS[of.function].of(x)
+
+
+def _deaths(params: Params, numbers: Numbers, _: Path) -> Figure:
+    table = numbers["losses"]
+    cases = _of_cases(params, dict.fromkeys(table["case"]))
+    return fate_figures.losses(table, numbers["fates"], cases, fates.FATES)
+
+
 def _rate_by_tolerance(params: Params, numbers: Numbers, _: Path) -> Figure:
+    curve, notebook = numbers["rate_by_tolerance"], printed.notebook_rates(params)
     return collapse_figures.rate_by_tolerance(
-        numbers["rate_by_tolerance"],
+        curve,
         _of_cases(params, params.collapse.main),
         labels.CRITERIA,
-        printed.notebook_rates(params),
+        notebook,
+        rate_findings.agreeing(curve, notebook),
         params.collapse.tolerance,
     )
 
@@ -79,7 +123,7 @@ def _loop_numbers(params: Params, numbers: Numbers, _: Path) -> Figure:
 
 
 def _collapse_values(params: Params, numbers: Numbers, _: Path) -> Figure:
-    return collapse_figures.collapse_values(numbers["collapse_values"], _of_cases(params, list(params.collapse.cases)))
+    return collapse_figures.collapse_values(numbers["collapse_values"], _of_cases(params, params.collapse.cases))
 
 
 def _born_dead(params: Params, numbers: Numbers, _: Path) -> Figure:
@@ -92,14 +136,17 @@ def _safe_region(params: Params, numbers: Numbers, _: Path) -> Figure:
 
 DRAWN_BY: dict[str, Callable[[Params, Numbers, Path], Figure]] = {
     "activations": partial(_violins, "activations"),
+    "beside_theory": _beside_theory,
     "gradients": partial(_violins, "gradients"),
     "signals": _signals,
     "loss_curves": _loss_curves,
     "collapse_rates": _collapse_rates,
+    "functions": _functions,
+    "deaths": _deaths,
     "rate_by_tolerance": _rate_by_tolerance,
     "loop_numbers": _loop_numbers,
     "paper_rates": _paper_rates,
     "collapse_values": _collapse_values,
-    "born_dead": _born_dead,
     "safe_region": _safe_region,
+    "born_dead": _born_dead,
 }

@@ -41,16 +41,24 @@ def healthy_panels(ratios: pd.DataFrame, panels: Mapping[str, Panel], activation
     found = [row for _, row in ratios[holds].iterrows() if panels[row["case"]].activation == activation]
     return sentence_list(
         [
-            f"{panels[row['case']].initializer} (signal {_factor(row, 'forward')}; gradient {_factor(row, 'backward')})"
+            f"{panels[row['case']].initializer} (signal ×{row['forward']:.2f} a layer, gradient ×{row['backward']:.2f})"
             for row in found
         ]
     )
 
 
-def _factor(ratio: pd.Series, direction: str) -> str:
-    text = f"×{ratio[direction]:.3g} a layer"
+def factor(ratio: pd.Series, direction: str) -> str:
+    """What a layer multiplies by, '×0.66 (0.64 to 0.69)', or '' where one hidden layer has no factor.
+
+    Args:
+        ratio: a row of `summaries.signal_ratios`.
+        direction: forward or backward.
+    """
+    if pd.isna(ratio[direction]):
+        return ""
+    text = f"×{ratio[direction]:.3g}"
     if pd.notna(ratio[f"{direction}_low"]):
-        text += f", 95 % interval {ratio[f'{direction}_low']:.3g} to {ratio[f'{direction}_high']:.3g}"
+        text += f" ({ratio[f'{direction}_low']:.3g} to {ratio[f'{direction}_high']:.3g})"
     return text
 
 
@@ -78,16 +86,3 @@ def learned(last: pd.Series) -> str:
     if last["validation_accuracy_low"] > LEARNS:
         return "yes"
     return "no" if last["validation_accuracy_high"] <= LEARNS else "in some trials"
-
-
-def panel(ratio: pd.Series, label: str) -> str:
-    """What becomes of signal and gradient in one panel."""
-    text = f"{label}: with one hidden layer there is no factor per layer"
-    if pd.notna(ratio["forward"]):
-        text = (
-            f"{label}: the signal {ratio['forward_verdict']} ({_factor(ratio, 'forward')}), "
-            f"the gradient {ratio['backward_verdict']} ({_factor(ratio, 'backward')})"
-        )
-    if ratio["saturated_largest"] >= 0.01:
-        text += f"; {interval(ratio['saturated_least'], ratio['saturated_largest'])} of the outputs are saturated"
-    return text + "."

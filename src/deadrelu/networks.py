@@ -6,7 +6,6 @@ from deadrelu.initializers import keras_initializer
 from deadrelu.params import Settings
 from deadrelu.streams import DROPOUT, LAYERS, stream
 
-
 PIXELS = 784
 """Of a digit, 28 × 28."""
 

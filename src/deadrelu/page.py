@@ -1,134 +1,132 @@
-"""Pieces of the report as HTML, and the notebook as one self-contained page."""
+"""Pieces of a page as HTML, and a page that stands alone: its images, styles and scripts are in it."""
 
 import base64
 import html
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import jinja2
 import pandas as pd
-
-from deadrelu.errors import InputError
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure  # a quarter of a second
 
 TEMPLATES = Path(__file__).parent
 """Holds `report_template/`."""
 
 
-def save(drawn: "Figure", path: Path) -> None:
-    """Save a figure as PNG; its bytes depend on the figure alone."""
-    drawn.savefig(path, format="png", metadata={"Software": None})  # no matplotlib version in the file
-
-
-def figure(name: str, *, alt: str, caption: str) -> str:
+def figure(name: str, *, alt: str, caption: str, folder: str = "") -> str:
     """A saved figure as HTML, until `with_images` puts the image itself there.
 
     Args:
         name: of the file, without its ending.
         alt: what the figure shows, for those who cannot see it.
         caption: text below; stands alone.
+        folder: of the file, with a slash, where the page is shown before that.
     """
-    image = f'<img src="{name}.png" alt="{html.escape(alt, quote=True)}">'
-    return f"<figure>{image}<figcaption>{html.escape(caption)}</figcaption></figure>"
-
-
-def with_images(page: str, folder: Path) -> str:
-    """Put the PNG files that a page names into it, so that it stands alone."""
-
-    def embedded(match: re.Match[str]) -> str:
-        content = base64.b64encode((folder / match[1]).read_bytes()).decode()
-        return f'src="data:image/png;base64,{content}"'
-
-    return re.sub(r'\bsrc="(\w+\.png)"', embedded, page)  # nbconvert sorts the attributes
-
-
-def table(frame: pd.DataFrame, *, caption: str) -> str:
-    """A table of ready-made strings as HTML."""
-    body = frame.to_html(index=False, border=0)
+    image = f'<img src="{folder}{name}.png" alt="{html.escape(alt, quote=True)}">'
     return (
-        f'<div class="scroll">{body.replace("<thead>", f"<caption>{html.escape(caption)}</caption><thead>", 1)}</div>'
+        f'<figure id="figure-{name}"><div class="scroll" tabindex="0" role="group" aria-label="Figure">{image}</div>'
+        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
     )
 
 
-def document(title: str, parts: Sequence[str], sentences: Sequence[str]) -> str:
-    """A page that stands alone, in the style of the report.
+def with_images(page: str, folder: Path) -> str:
+    """Put the images that a page names into it, as SVG, so that it stands alone."""
+
+    def embedded(match: re.Match[str]) -> str:
+        content = base64.b64encode((folder / f"{match[1]}.svg").read_bytes()).decode()
+        return f'src="data:image/svg+xml;base64,{content}"'
+
+    return re.sub(r'\bsrc="(?:\w+/)*(\w+)\.png"', embedded, page)
+
+
+def table(frame: pd.DataFrame, *, caption: str, words: Sequence[str] = ()) -> str:
+    """A table of ready-made strings as HTML; the page's script lets readers sort it.
 
     Args:
-        title: shown on top; any text.
-        parts: HTML from `figure` and `table`.
-        sentences: any text; a list above the parts.
+        frame: of strings; the first column names the row.
+        caption: text above; stands alone.
+        words: columns of words, which stand left and may take several lines; the others are numbers.
     """
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES / "report_template"), autoescape=True)
-    return environment.get_template("document.html.j2").render(title=title, parts=parts, sentences=sentences)
+    left = [name in words or at == 0 for at, name in enumerate(frame.columns)]
+
+    def row(cells: Sequence[str], tag: str, scope: str) -> str:
+        kinds = (' class="words"' if is_left else "" for is_left in left)
+        return "".join(
+            f"<{tag}{scope}{kind}>{html.escape(cell)}</{tag}>" for cell, kind in zip(cells, kinds, strict=True)
+        )
+
+    head = row([str(name) for name in frame.columns], "th", ' scope="col"')
+    body = "".join(f"<tr>{row(list(cells), 'td', '')}</tr>" for cells in frame.itertuples(index=False))
+    name = html.escape(caption)
+    label = html.escape(" ".join(caption.split()[:6]), quote=True)
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="Table: {label}"><table class="sortable">'
+        f"<caption>{name}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
 
 
-def bullets(sentences: list[str]) -> str:
+def cards(answers: Sequence[tuple[str, str, str]]) -> str:
+    """Answers side by side.
+
+    Args:
+        answers: of each the question, the number or the word that answers it, and what stands behind it.
+    """
+    parts = (
+        f'<div class="card"><h3>{html.escape(question)}</h3><p class="number">{html.escape(answer)}</p>'
+        f"<p>{html.escape(more)}</p></div>"
+        for question, answer, more in answers
+    )
+    return f'<div class="cards">{"".join(parts)}</div>'
+
+
+def formula(latex: str, *, block: bool = False) -> str:
+    """A formula as MathML, which browsers draw themselves."""
+    from latex2mathml.converter import convert
+
+    drawn: str = convert(latex, display="block" if block else "inline")
+    return drawn
+
+
+def bullets(sentences: Sequence[str]) -> str:
     """Sentences as a Markdown list."""
     return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
-def check_notebook(path: Path) -> None:
-    """Refuse a file that is no notebook.
-
-    Raises:
-        InputError: missing, or not in the notebook format.
-    """
-    import nbformat
-
-    try:
-        nbformat.validate(nbformat.reads(path.read_text(encoding="utf-8"), as_version=4))
-    except FileNotFoundError:
-        raise InputError(f"{path}: missing; run deadrelu in the project's root folder") from None
-    except (nbformat.ValidationError, ValueError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise InputError(f"{path}: not a notebook: {reason}; `git checkout {path}` restores it") from None
+def unordered(sentences: Sequence[str]) -> str:
+    """Sentences, which may hold any sign, as a list in HTML."""
+    return f"<ul>{''.join(f'<li>{html.escape(sentence)}</li>' for sentence in sentences)}</ul>"
 
 
-def run_notebook(notebook: Path, parameters: dict[str, Path], scratch: Path) -> str:
-    """Run a notebook and return it as one HTML page: no input cells, no request to any host, no dates.
+def document(title: str, content: str, *, scripts: Sequence[str] = ()) -> str:
+    """A page that stands alone; headings of the second level, where there are several, become its table of contents.
 
     Args:
-        notebook: with a cell tagged `parameters`.
-        parameters: paths for that cell.
-        scratch: a folder for the executed copy.
+        title: of the window; any text.
+        content: HTML; its first element is the heading of the page.
+        scripts: names of scripts in `report_template/`, beside the one for tables.
     """
-    import papermill
-    from nbconvert import HTMLExporter
-    from traitlets.config import Config
-
-    executed = papermill.execute_notebook(
-        notebook,
-        scratch / notebook.name,
-        {name: str(path) for name, path in parameters.items()},
-        kernel_name="python3",
-        progress_bar=sys.stderr.isatty(),
-        record_timing=False,
-        extra_arguments=["--log-level=CRITICAL"],
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES / "report_template"),
+        autoescape=True,
+        trim_blocks=True,
+        keep_trailing_newline=True,
     )
-    exporter = HTMLExporter(
-        template_name="report_template",
-        extra_template_basedirs=[str(TEMPLATES)],
-        exclude_input=True,
-        exclude_input_prompt=True,
-        exclude_output_prompt=True,
-        exclude_anchor_links=True,
-        config=Config(),
+    content, contents = _with_contents(content)
+    names = ["tables.js", *scripts]
+    return environment.get_template("document.html.j2").render(
+        title=title, content=content, contents=contents, scripts=names
     )
-    text, _ = exporter.from_notebook_node(_cleaned(executed))
-    return str(text)
 
 
-def _cleaned(notebook: Any) -> Any:
-    """Drop what papermill adds at random: cell ids and run metadata."""
-    notebook.metadata.pop("papermill", None)
-    notebook.metadata.get("language_info", {}).pop("version", None)
-    for number, cell in enumerate(notebook.cells):
-        cell.id = f"cell-{number}"
-        for key in ("papermill", "execution"):
-            cell.metadata.pop(key, None)
-    return notebook
+def _with_contents(content: str) -> tuple[str, list[tuple[str, str]]]:
+    """The same, where each heading of the second level has a name to go to; and names and texts of these."""
+    contents: list[tuple[str, str]] = []
+
+    def named(match: re.Match[str]) -> str:
+        text = html.unescape(re.sub("<[^>]+>", "", match[1])).strip()
+        name = re.sub(r"\W+", "-", text.lower()).strip("-")
+        contents.append((name, text))
+        return f'<h2 id="{name}">{match[1]}</h2>'
+
+    content = re.sub(r"<h2\b[^>]*>(.*?)</h2>", named, content, flags=re.DOTALL)
+    return content, contents if len(contents) > 1 else []

@@ -49,10 +49,11 @@ def collapse_answer(rate: pd.Series, tolerance: float) -> str:
 def against_lu(rate: pd.Series) -> str:
     """Is it close to the 90 % and more that Lu et al. report?"""
     bound = printed.LU_AT_LEAST
-    return f"Lu et al. report more than {percent(bound)} (for |x|). {_above(rate, bound)}."
+    return f"Lu et al. report more than {percent(bound)} (for |x|). {above(rate, bound)}."
 
 
-def _above(rate: pd.Series, bound: float) -> str:
+def above(rate: pd.Series, bound: float) -> str:
+    """Whether a rate lies above a bound: 'Yes: …', 'No: …' or 'Undecided: …'."""
     if rate["low"] > bound:
         return f"Yes: the whole interval lies above {percent(bound)}"
     if rate["high"] < bound:
@@ -70,6 +71,25 @@ def born_dead(rate: pd.Series) -> str:
     return f"{text}; {exact} (exact test of the two: p = {rate['theory_p']:.2g})."
 
 
+def agreeing(curve: pd.DataFrame, notebook: Mapping[str, float]) -> dict[str, list[float]]:
+    """For each place where predictions can be compared, the tolerances under which all of the notebook's numbers come out.
+
+    Args:
+        curve: `rates.rate_by_tolerance`.
+        notebook: the notebook's rate of each case that has one.
+    """
+    if not notebook:
+        return {}
+    return {
+        str(criterion): [
+            float(str(tolerance))
+            for tolerance, rows in of_criterion.groupby("tolerance")
+            if _all_agree(rows.set_index("case"), notebook)
+        ]
+        for criterion, of_criterion in curve.groupby("criterion", sort=False)
+    }
+
+
 def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> list[str]:
     """Is there one criterion under which all of the notebook's numbers come out?
 
@@ -84,16 +104,11 @@ def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> list
         return ["No case of this run has the notebook's settings, so its numbers are not compared."]
     numbers = " and ".join(f"{rate:g}" for rate in notebook.values())
     texts, found = [], []
-    for criterion, of_criterion in curve.groupby("criterion", sort=False):
-        place = labels.CRITERIA[str(criterion)]
-        agreeing = [
-            float(str(tolerance))
-            for tolerance, rows in of_criterion.groupby("tolerance")
-            if _all_agree(rows.set_index("case"), notebook)
-        ]
-        if agreeing:
+    for criterion, tolerances in agreeing(curve, notebook).items():
+        place = labels.CRITERIA[criterion]
+        if tolerances:
             found.append(place)
-            span = f"from {agreeing[0]:.3g} to {agreeing[-1]:.3g}"
+            span = f"from {tolerances[0]:.3g} to {tolerances[-1]:.3g}"
             texts.append(f"Compared on {place}, {numbers} come out with one tolerance {span}.")
         else:
             texts.append(f"Compared on {place}, no tolerance gives {numbers}.")

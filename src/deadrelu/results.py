@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
-from deadrelu import explorer, fates, initializers, mnist, rates, summaries, tables, targets
+from deadrelu import explorer, fates, initializers, mnist, rates, summaries, tables
 from deadrelu.errors import InputError
 from deadrelu.params import Params
 
@@ -139,8 +139,7 @@ def _functions(params: Params) -> dict[str, pd.DataFrame]:
     found = {}
     for key in (*params.collapse.main, *params.collapse.own_target):
         path = COLLAPSE / key / "functions.parquet"
-        function = targets.FUNCTIONS[params.target_of(key).function]
-        if function.inputs == function.outputs == 1:
+        if fates.has_functions(params, key):
             found[key] = tables.read(path, tables.FUNCTIONS)
             tables.check_made_by(path, params.of_collapse(key))
     return found

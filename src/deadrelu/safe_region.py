@@ -67,9 +67,7 @@ def _dead(initialize: Initialize, rng: np.random.Generator, width: int, max_dept
     return dead
 
 
-def born_constant(
-    initialize: Initialize, x: Array, width: int, max_depth: int, networks: int, *, seed: int
-) -> Counts:
+def born_constant(initialize: Initialize, x: Array, width: int, max_depth: int, networks: int, *, seed: int) -> Counts:
     """Count the networks that are constant on `x` before training; entry d - 1 is for depth d, shape (max_depth,).
 
     For initializers that draw biases: with them, no two points stand for all. The networks of `born_dead`.

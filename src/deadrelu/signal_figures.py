@@ -1,6 +1,5 @@
 """Figures of signals by layer: a table in, a matplotlib figure out."""
 
-import itertools
 from collections.abc import Mapping
 
 import matplotlib as mpl
@@ -12,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from deadrelu.labels import Panel
-from deadrelu.style import INK, MARKERS, MUTED, PALETTE, STYLE, by_activation, colours_of
+from deadrelu.style import GRID, INK, MUTED, STYLE, by_activation, empty, legend_below, markers, says, wrapped
 
 ENOUGH = 3000
 """Values in a violin, on average over layers: with more, the eye sees no difference, but the clock does."""
@@ -21,22 +20,31 @@ TAIL = 0.05
 WIDEST = 4
 """Panels side by side: more would be too small to read."""
 
+SEEN = 0.005
+"""A share of zeros that is worth a bar."""
 
-def activation_violins(sample: pd.DataFrame, summary: pd.DataFrame, panels: Mapping[str, Panel]) -> Figure:
+
+def activation_violins(
+    sample: pd.DataFrame, summary: pd.DataFrame, panels: Mapping[str, Panel], colours: Mapping[str, str]
+) -> Figure:
     """Draw one violin per hidden layer, one panel per case, one row of panels per activation function.
 
     A violin is a smooth density and would hide that half of a ReLU layer is exactly 0: violins show the other
-    values, and the share of exact zeros (of the whole layer, not of the sample) stands below.
+    values, and bars below them the share of exact zeros (of the whole layer, not of the sample).
 
     Args:
         sample: of each layer; columns case, layer, activation.
         summary: columns case, layer, zero_fraction.
         panels: names of each case.
+        colours: of each initializer.
     """
-    return _violins(sample.rename(columns={"activation": "value"}), summary, panels, zeros="zero_fraction")
+    values = sample.rename(columns={"activation": "value"})
+    return _violins(values, summary, panels, colours, zeros="zero_fraction")
 
 
-def gradient_violins(sample: pd.DataFrame, summary: pd.DataFrame, panels: Mapping[str, Panel]) -> Figure:
+def gradient_violins(
+    sample: pd.DataFrame, summary: pd.DataFrame, panels: Mapping[str, Panel], colours: Mapping[str, str]
+) -> Figure:
     """Draw the same of gradients: violins of the exponent of their size, log10 |g|, since they span many.
 
     The smallest `TAIL` of each layer are left out: single gradients that cancel to next to nothing.
@@ -45,12 +53,13 @@ def gradient_violins(sample: pd.DataFrame, summary: pd.DataFrame, panels: Mappin
         sample: of each layer; columns case, layer, gradient.
         summary: columns case, layer, gradient_zero_fraction.
         panels: names of each case.
+        colours: of each initializer.
     """
     size = sample["gradient"].abs().astype(float)
-    value = pd.Series(np.log10(size.where(size > 0)))  # NaN for a gradient of 0
+    value = pd.Series(np.log10(size.where(size > 0)), dtype=float)  # NaN for a gradient of 0
     by_layer = value.groupby([sample["case"], sample["layer"]])
     value = value.where(value >= by_layer.transform("quantile", TAIL))
-    return _violins(sample.assign(value=value), summary, panels, zeros="gradient_zero_fraction")
+    return _violins(sample.assign(value=value), summary, panels, colours, zeros="gradient_zero_fraction")
 
 
 def some(sample: pd.DataFrame) -> pd.DataFrame:
@@ -59,53 +68,86 @@ def some(sample: pd.DataFrame) -> pd.DataFrame:
     return sample.sample(min(len(sample), 2 * ENOUGH * sample["layer"].nunique()), random_state=0)
 
 
-def _violins(sample: pd.DataFrame, summary: pd.DataFrame, panels: Mapping[str, Panel], *, zeros: str) -> Figure:
+def _violins(
+    sample: pd.DataFrame,
+    summary: pd.DataFrame,
+    panels: Mapping[str, Panel],
+    colours: Mapping[str, str],
+    *,
+    zeros: str,
+) -> Figure:
+    if summary.empty:
+        return says("No layer was measured: there is nothing to draw.")
     rows = [
         (activation, cases[at : at + WIDEST])
         for activation, cases in by_activation(panels).items()
         for at in range(0, len(cases), WIDEST)
     ]
-    columns = max(len(cases) for _, cases in rows)
-    colours = colours_of(panels)
+    columns = max(*(len(cases) for _, cases in rows), 2)
     by_case = dict(iter(sample.groupby("case")))
+    shares = {case: summary[summary["case"] == case].set_index("layer")[zeros] for case in panels}
+    below = [any(shares[case].max() >= SEEN for case in cases) for _, cases in rows]
+    heights = [height for bars in below for height in ((3.0, 1.0) if bars else (3.0,))]
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(3.2 * max(columns, 2), 2.7 * len(rows)), layout="constrained")
-        grid = figure.subplots(len(rows), columns, squeeze=False)
-        for axes, (activation, cases) in zip(grid, rows, strict=True):
-            for ax, case in itertools.zip_longest(axes, cases):
-                if case is None:
-                    ax.set_visible(False)
-                    continue
-                shares = summary[summary["case"] == case].set_index("layer")[zeros]
+        figure = Figure(figsize=(2.5 * columns, 0.72 * sum(heights) + 0.55 * len(rows)), layout="constrained")
+        grid = figure.add_gridspec(len(heights), columns, height_ratios=heights)
+        at = 0
+        for (activation, cases), bars in zip(rows, below, strict=True):
+            for column, case in enumerate(cases):
+                has_zeros = shares[case].max() >= SEEN
+                ax = figure.add_subplot(grid[at : at + 1 + (bars and not has_zeros), column])
                 initializer = panels[case].initializer
-                _panel(ax, by_case[case], shares, colours[initializer])
-                ax.set_title(f"{activation}\n{initializer}", linespacing=1.3)
+                _density(ax, by_case.get(case), shares[case].index, colours[initializer])
+                ax.set_title(f"{activation}\n{wrapped(initializer, 26)}", linespacing=1.3, fontsize=10)
+                if has_zeros:
+                    ax.tick_params(labelbottom=False)
+                    ax = figure.add_subplot(grid[at + 1, column])
+                    _zeros(ax, shares[case])
+                ax.set_xlabel("hidden layer")
+            at += 1 + bars
     return figure
 
 
-def _panel(ax: Axes, sample: pd.DataFrame, zeros: pd.Series, colour: str) -> None:
-    drawn = sample[(sample["value"] != 0) & np.isfinite(sample["value"])]
-    drawn = drawn[: ENOUGH * len(zeros)]
-    sns.violinplot(
-        drawn,
-        x="layer",
-        y="value",
-        order=list(zeros.index),
-        density_norm="width",
-        cut=0,
-        inner=None,
-        gridsize=50,  # the eye sees no difference to 100, the clock does
-        linewidth=0.8,
-        color=colour,
-        ax=ax,
-    )
-    ax.set(xlabel="hidden layer", ylabel="")
-    if zeros.max() >= 0.005:
-        ax.set_xticks(range(len(zeros)), [f"{layer}\n{100 * share:.0f} %" for layer, share in zeros.items()])
-        ax.set_xlabel("hidden layer, share exactly 0")
+def _density(ax: Axes, sample: pd.DataFrame | None, layers: pd.Index, colour: str) -> None:
+    """Violins of the values other than 0; where a panel has none, it says so."""
+    ax.set(xlim=(-0.6, len(layers) - 0.4))
+    drawn = None if sample is None else sample[(sample["value"] != 0) & np.isfinite(sample["value"])]
+    if drawn is None or drawn.empty:
+        empty(ax, "no value other than 0")
+    else:
+        sns.violinplot(
+            drawn[: ENOUGH * len(layers)],
+            x="layer",
+            y="value",
+            order=list(layers),
+            density_norm="width",
+            cut=0,
+            inner=None,
+            gridsize=50,  # the eye sees no difference to 100, the clock does
+            linewidth=0.6,
+            linecolor=INK,
+            color=colour,
+            saturation=1,
+            ax=ax,
+        )
+    ax.set_xticks(range(len(layers)), [str(layer) for layer in layers])
+    ax.set(xlabel="", ylabel="")
 
 
-def signal_strength(summary: pd.DataFrame, panels: Mapping[str, Panel]) -> Figure:
+def _zeros(ax: Axes, shares: pd.Series) -> None:
+    """Bars on a scale from none to all, and their numbers."""
+    ax.bar(range(len(shares)), 1, 0.62, color=GRID)
+    bars = ax.bar(range(len(shares)), shares, 0.62, color=MUTED)
+    numbers = [f"{100 * share:.0f} %" if share >= SEEN else "" for share in shares]
+    ax.bar_label(bars, numbers, fontsize=8.5, padding=1)
+    ax.set(xlim=(-0.6, len(shares) - 0.4), ylim=(0, 1), yticks=[], ylabel="zeros")
+    ax.set_xticks(range(len(shares)), [str(layer) for layer in shares.index])
+    ax.grid(visible=False)
+    for side in ("left", "top", "right"):
+        ax.spines[side].set_visible(False)
+
+
+def signal_strength(summary: pd.DataFrame, panels: Mapping[str, Panel], colours: Mapping[str, str]) -> Figure:
     """Draw the strength of the signal (above) and of its gradient (below) by layer, a column per activation function.
 
     The axes are logarithmic, so that a constant factor per layer is a straight line. Values of 0 are left out.
@@ -113,97 +155,69 @@ def signal_strength(summary: pd.DataFrame, panels: Mapping[str, Panel]) -> Figur
     Args:
         summary: columns case, layer, input_std, gradient_rms.
         panels: names of each case.
+        colours: of each initializer.
     """
-    groups, colours = by_activation(panels), colours_of(panels)
-    markers = dict(zip(colours, itertools.cycle(MARKERS), strict=False))
+    measured = {
+        "input_std": "activations: standard\ndeviation over inputs",
+        "gradient_rms": "rms of the gradient\nwith respect to them",
+    }
+    return _by_layer(summary, panels, colours, measured, {})
+
+
+def beside_theory(summary: pd.DataFrame, panels: Mapping[str, Panel], colours: Mapping[str, str]) -> Figure:
+    """Draw the rms of activations (above) and their share of zeros (below): marks measured, lines theory.
+
+    Args:
+        summary: columns case, layer, rms, zero_fraction, rms_theory, zero_theory (NaN: no theory).
+        panels: names of each case.
+        colours: of each initializer.
+    """
+    measured = {"rms": "rms of activations", "zero_fraction": "share exactly 0"}
+    return _by_layer(summary, panels, colours, measured, {"rms": "rms_theory", "zero_fraction": "zero_theory"})
+
+
+def _by_layer(
+    summary: pd.DataFrame,
+    panels: Mapping[str, Panel],
+    colours: Mapping[str, str],
+    measured: Mapping[str, str],
+    theory: Mapping[str, str],
+) -> Figure:
+    """Two rows of panels, a column per activation function; without theory, lines join what is measured."""
+    if summary.empty:
+        return says("No layer was measured: there is nothing to draw.")
+    groups = by_activation(panels)
+    used = dict.fromkeys(panel.initializer for panel in panels.values())
+    marks = markers(colours)
+    sizes = {name: 9 - 4 * at / max(1, len(used) - 1) for at, name in enumerate(used)}  # where two meet, both are seen
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(max(3.4 * len(groups), 7), 6.2), layout="constrained")
+        figure = Figure(figsize=(max(3 * len(groups), 7), 5.6), layout="constrained")
         grid = figure.subplots(2, len(groups), sharex=True, sharey="row", squeeze=False)
         for axes, (activation, cases) in zip(grid.T, groups.items(), strict=True):
             for case in cases:
-                rows = summary[summary["case"] == case].sort_values("layer")
-                name = panels[case].initializer
-                for ax, column in zip(axes, ("input_std", "gradient_rms"), strict=True):
-                    drawn = rows[rows[column] > 0]
-                    ax.plot(drawn["layer"], drawn[column], color=colours[name], marker=markers[name], markersize=5)
-            axes[0].set_title(activation)
+                rows, name = summary[summary["case"] == case].sort_values("layer"), panels[case].initializer
+                for ax, column in zip(axes, measured, strict=True):
+                    of = {"color": colours[name], "linewidth": 1.4}
+                    drawn = rows[rows[column] > 0] if column != "zero_fraction" else rows
+                    line = "none" if theory else "-"
+                    mark = {"marker": marks[name], "markersize": sizes[name], "linestyle": line}
+                    ax.plot(drawn["layer"], drawn[column], **mark, **of)
+                    if column in theory:
+                        ax.plot(rows["layer"], rows[theory[column]], **of)
+            axes[0].set_title(wrapped(activation, 30))
             axes[1].set_xlabel("hidden layer")
-        grid[0, 0].set(ylabel="activations: standard\ndeviation over inputs", yscale="log")
-        grid[1, 0].set(ylabel="rms of the gradient\nwith respect to them", yscale="log")
-        grid[0, 0].set_xticks(sorted(summary["layer"].unique()))
-        handles = [Line2D([], [], color=colours[n], marker=markers[n], markersize=5, label=n) for n in colours]
-        figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=10)
-    return figure
-
-
-KIND_COLOURS = dict(zip(("weights", "normalization", "activation", "merge", "output"), PALETTE, strict=False))
-NAMED = 70
-"""Layers whose names fit below the axis; of more, every so many is named."""
-
-
-def layer_by_layer(table: pd.DataFrame) -> Figure:
-    """Draw a model's signals from its first layer to its last.
-
-    Above, each layer's activations: the middle half of them (thick), 98 % (thin) and the median. Then the standard
-    deviation over inputs and the rms of the gradient, on logarithmic axes, where a line joins the layers of a kind
-    that every path goes through; open marks are layers in branches. Below, of activation layers and outputs, the
-    shares of zeros, of dead units and of saturated outputs.
-
-    Args:
-        table: of `inspection.inspect`.
-    """
-    x = np.arange(len(table))
-    colours = table["kind"].map(KIND_COLOURS)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(11, 11), layout="constrained")
-        axes = figure.subplots(4, 1, sharex=True)
-        bar = min(4.0, 350 / len(table))
-        spread, *strengths, shares = axes
-        spread.vlines(x, table["q01"], table["q99"], color=colours, linewidth=bar / 4)
-        spread.vlines(x, table["q25"], table["q75"], color=colours, linewidth=bar)
-        spread.plot(x, table["q50"], "_", color=INK, markersize=1.5 * bar)
-        widest = np.abs(table[["q01", "q99"]].to_numpy()).max(axis=1)
-        if np.all(np.isfinite(widest)) and widest.max() > 100 * np.median(widest):
-            spread.set_yscale("symlog", linthresh=max(float(np.median(widest)), 1e-30))
-        spread.set_ylabel("activations")
-        for ax, column in zip(strengths, ("input_std", "gradient_rms"), strict=True):
-            _by_kind(ax, x, table, column)
-        strengths[0].set_ylabel("standard deviation\nover inputs")
-        strengths[1].set_ylabel("rms of the\ngradient")
-        at = np.flatnonzero(table["kind"].isin(["activation", "output"]))
-        for share, colour, name in (
-            (table["zero_fraction"], MUTED, "exactly 0"),
-            (table["saturated_fraction"], PALETTE[5], "saturated"),
-            (table["dead_units"] / table["units"], PALETTE[1], "dead units"),
-        ):
-            shares.plot(x[at], share.iloc[at], "o-", markersize=3, linewidth=1, color=colour, label=name)
-        shares.set(ylim=(-0.03, 1.03), ylabel="share of an\nactivation layer")
-        shares.legend(loc="upper left", ncols=3, fontsize=9)
-        step = -(-len(x) // NAMED)
-        shares.set_xticks(x[::step], table["layer"][::step], rotation=90, fontsize=8, parse_math=False)
-        shares.set_xlim(-0.5, len(x) - 0.5)
+        for ax, (column, label) in zip(grid[:, 0], measured.items(), strict=True):
+            ax.set_ylabel(label)
+            if column == "zero_fraction":
+                ax.set_ylim(-0.04, 1.04)
+            elif (summary[column] > 0).any():
+                ax.set_yscale("log")
+        layers = sorted(summary["layer"].unique())
+        grid[0, 0].set_xticks(layers[:: -(-len(layers) // 12)])
         handles = [
-            Line2D([], [], color=colour, marker="o", markersize=5, label=kind)
-            for kind, colour in KIND_COLOURS.items()
-            if (table["kind"] == kind).any()
+            Line2D([], [], color=colours[n], marker=marks[n], markersize=6, linestyle="" if theory else "-", label=n)
+            for n in used
         ]
-        figure.legend(handles=handles, loc="outside upper right", ncols=5, frameon=False, fontsize=10)
+        handles += [Line2D([], [], color=MUTED, label="theory")] * bool(theory)
+        legend_below(figure, handles, 3)
     return figure
-
-
-def _by_kind(ax: Axes, x: np.ndarray, table: pd.DataFrame, column: str) -> None:
-    """One mark for each layer but the outputs, which may be probabilities; a line along the trunk for each kind.
-
-    Zeros have no logarithm and are left out.
-    """
-    size = 5 if len(table) <= 60 else 3
-    drawn = (table[column] > 0) & np.isfinite(table[column])
-    for kind, colour in KIND_COLOURS.items():
-        if kind == "output":
-            continue
-        for on_trunk, filled in ((True, colour), (False, "white")):
-            at = (drawn & (table["kind"] == kind) & (table["on_trunk"] == on_trunk)).to_numpy()
-            line = "o-" if on_trunk else "o"
-            ax.plot(x[at], table[column][at], line, color=colour, markerfacecolor=filled, markersize=size, linewidth=1)
-    if drawn.any():
-        ax.set_yscale("log")

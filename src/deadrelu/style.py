@@ -1,34 +1,79 @@
-"""How the figures look: the same colours, letters and bytes everywhere."""
+"""How the figures look: the same colours, letters and bytes everywhere, on a light page and on a dark one."""
 
 import itertools
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import matplotlib as mpl
 import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from deadrelu.labels import Panel
 
+PAPER = "#ffffff"
 INK = "#1f2933"
 MUTED = "#7b8794"
-PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#6b4c9a", "#8c6d31")
-"""The first six are Okabe and Ito's, which colour-blind readers can tell apart."""
+GRID = "#e4e7eb"
+ACCENT = "#b3123f"
+"""What is beside the measured: numbers in print, the second of two networks."""
 
-MARKERS = "osD^vPX*"
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#6b4c9a", "#8c6d31", "#5c6670")
+"""Of initializers. The first six are Okabe and Ito's, which colour-blind readers can tell apart; marks differ, too."""
+
+MARKERS = "osD^vPX*p"
+
+FATE_COLOURS = {"born_dead": "#3b4754", "dies": "#b0304f", "half_dead": "#b7791f", "alive": "#0f7f78"}
+FATE_LINES = {"born_dead": "-", "dies": "--", "half_dead": "-.", "alive": "-"}
+
+DARK = {
+    PAPER: "#14191f",
+    INK: "#e6eaf0",
+    MUTED: "#93a0ad",
+    GRID: "#2c343d",
+    ACCENT: "#ff7a99",
+    **dict(
+        zip(
+            PALETTE,
+            ("#3ea1e0", "#f0833a", "#2cc49b", "#dc9cc0", "#7cc7f2", "#f2b632", "#a487d6", "#c19f5c", "#a3adb8"),
+            strict=True,
+        )
+    ),
+    **dict(zip(FATE_COLOURS.values(), ("#b9c3cd", "#f0708f", "#e0aa52", "#3fbfb4"), strict=True)),
+}
+"""What each colour is on a dark page."""
+
 STYLE: dict[Any, Any] = {
     **sns.axes_style("whitegrid"),
     **sns.plotting_context("notebook"),
     "axes.edgecolor": MUTED,
+    "axes.facecolor": PAPER,
     "axes.labelcolor": INK,
-    "axes.titlesize": 11,
+    "axes.labelsize": 11,
+    "axes.linewidth": 0.8,
+    "axes.titlecolor": INK,
+    "axes.titlesize": 11.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "figure.dpi": 144,
+    "figure.facecolor": PAPER,
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same bytes on every machine
-    "grid.color": "#e4e7eb",
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "legend.fontsize": 10,
+    "legend.frameon": False,
+    "savefig.facecolor": PAPER,
+    "svg.hashsalt": "deadrelu",  # names of clip paths, random otherwise
     "text.color": INK,
     "xtick.color": INK,
     "ytick.color": INK,
+    "xtick.labelsize": 10,
+    "ytick.labelsize": 10,
 }
+
+LONGEST = 4
+"""Lines of a name; the rest of a very long one is left out."""
 
 
 def by_activation(panels: Mapping[str, Panel]) -> dict[str, list[str]]:
@@ -39,7 +84,38 @@ def by_activation(panels: Mapping[str, Panel]) -> dict[str, list[str]]:
     return groups
 
 
-def colours_of(panels: Mapping[str, Panel]) -> dict[str, str]:
-    """One colour per initializer, the same in every figure."""
-    initializers = dict.fromkeys(panel.initializer for panel in panels.values())
-    return dict(zip(initializers, itertools.cycle(PALETTE), strict=False))
+def colours(names: Iterable[str]) -> dict[str, str]:
+    """A colour for each name: give all initializers of a run, and they are the same in every figure."""
+    return dict(zip(dict.fromkeys(names), itertools.cycle(PALETTE), strict=False))
+
+
+def markers(colours: Mapping[str, str]) -> dict[str, str]:
+    """A mark for each name that has a colour."""
+    return dict(zip(colours, itertools.cycle(MARKERS), strict=False))
+
+
+def wrapped(name: str, width: int) -> str:
+    """A name in lines of so many letters, and not more than `LONGEST` of them."""
+    return "\n".join(textwrap.wrap(name, width, max_lines=LONGEST, placeholder=" …"))
+
+
+def legend_below(figure: Figure, handles: list[Any], columns: int) -> None:
+    """One legend for all panels, in room of its own, however many names it has."""
+    rows = -(-len(handles) // columns)
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + 0.24 * rows)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+
+
+def says(text: str) -> Figure:
+    """A figure in words: where there is nothing to draw, what is missing."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(9, 1.4))
+        figure.text(0.5, 0.5, wrapped(text, 90), ha="center", va="center", fontsize=11)
+    return figure
+
+
+def empty(ax: Axes, text: str) -> None:
+    """The same in one panel of a figure."""
+    ax.set(xticks=[], yticks=[])
+    ax.text(0.5, 0.5, wrapped(text, 24), transform=ax.transAxes, ha="center", va="center", fontsize=10)

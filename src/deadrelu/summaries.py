@@ -30,9 +30,7 @@ def beside_theory(summary: pd.DataFrame, settings: ActivationsParams, squared_no
         variances = [initializers.variance(case.initializer, fan_in, width) for fan_in in fans]
         rms = mean_field.rms_by_layer(case.activation, norms, fans, variances)
         zeros = mean_field.ZEROS[case.activation]
-        rows.append(
-            pd.DataFrame({"case": key, "layer": range(1, layers + 1), "rms_theory": rms, "zero_theory": zeros})
-        )
+        rows.append(pd.DataFrame({"case": key, "layer": range(1, layers + 1), "rms_theory": rms, "zero_theory": zeros}))
     theory = pd.concat(rows) if rows else pd.DataFrame(columns=["case", "layer", "rms_theory", "zero_theory"])
     return summary.merge(theory, on=["case", "layer"], how="left")
 

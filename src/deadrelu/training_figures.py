@@ -4,19 +4,22 @@ import itertools
 from collections.abc import Mapping
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from deadrelu.labels import Panel
-from deadrelu.style import INK, STYLE, by_activation, colours_of
+from deadrelu.style import INK, STYLE, by_activation, legend_below, markers, says, wrapped
 
 WIDEST = 2
 """Panels side by side."""
 
 
-def loss_curves(curves: pd.DataFrame, epochs: pd.DataFrame, cases: Mapping[str, Panel]) -> Figure:
-    """Draw the loss of a batch by step, with its band over trials; diamonds are the loss on the validation images.
+def loss_curves(
+    curves: pd.DataFrame, epochs: pd.DataFrame, cases: Mapping[str, Panel], colours: Mapping[str, str]
+) -> Figure:
+    """Draw the loss of a batch by step, with its band over trials; marks are the loss on the validation images.
 
     One panel per network and activation, one colour per initializer; logarithmic, since a loss may be in the
     thousands or in the hundredths.
@@ -25,32 +28,40 @@ def loss_curves(curves: pd.DataFrame, epochs: pd.DataFrame, cases: Mapping[str, 
         curves: `summaries.loss_curves`.
         epochs: `summaries.epochs_over_trials`.
         cases: name of each case.
+        colours: of each initializer.
     """
-    groups, colours = by_activation(cases), colours_of(cases)
+    if curves.empty:
+        return says("No network was trained: there is no loss to draw.")
+    groups, marks = by_activation(cases), markers(colours)
     rows = -(-len(groups) // WIDEST)
     per_epoch = curves["step"].max() / max(1, epochs["epoch"].max())
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(11, 3.4 * rows + 0.8), layout="constrained")
+        figure = Figure(figsize=(9, 2.7 * rows + 0.5), layout="constrained")
         grid = figure.subplots(rows, WIDEST, sharex=True, sharey=True, squeeze=False)
         for ax, group in itertools.zip_longest(grid.flat, groups.items()):
             if group is None:
                 ax.set_visible(False)
                 continue
             for case in group[1]:
-                colour = colours[cases[case].initializer]
-                curve, checks = (frame[frame["case"] == case] for frame in (curves, epochs))
-                ax.fill_between(
-                    curve["step"], curve["loss_low"], curve["loss_high"], color=colour, alpha=0.2, linewidth=0
-                )
-                ax.plot(curve["step"], curve["loss"], color=colour, linewidth=1.5)
-                ax.plot(checks["epoch"] * per_epoch, checks["validation_loss"], "D", color=colour, markersize=5)
-            ax.set_title(group[0])
+                name = cases[case].initializer
+                curve, checks = (_finite(frame[frame["case"] == case]) for frame in (curves, epochs))
+                of = {"color": colours[name]}
+                ax.fill_between(curve["step"], curve["loss_low"], curve["loss_high"], alpha=0.2, linewidth=0, **of)
+                ax.plot(curve["step"], curve["loss"], linewidth=1.5, **of)
+                ax.plot(checks["epoch"] * per_epoch, checks["validation_loss"], marks[name], markersize=6, **of)
+            ax.set_title(wrapped(group[0], 40))
             ax.set_yscale("log")
         for ax in grid[:, 0]:
             ax.set_ylabel("cross-entropy")
         for ax in grid[-1]:
             ax.set_xlabel("step")
-        handles = [Line2D([], [], color=colour, label=name) for name, colour in colours.items()]
-        handles.append(Line2D([], [], color=INK, marker="D", linestyle="", markersize=5, label="validation"))
-        figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=10)
+        used = dict.fromkeys(panel.initializer for panel in cases.values())
+        handles = [Line2D([], [], color=colours[n], marker=marks[n], markersize=6, label=n) for n in used]
+        handles.append(Line2D([], [], color=INK, marker="o", linestyle="", markersize=6, label="marks: validation"))
+        legend_below(figure, handles, 3)
     return figure
+
+
+def _finite(frame: pd.DataFrame) -> pd.DataFrame:
+    """Infinities, of trainings that diverged, as what a figure leaves out."""
+    return frame.replace([np.inf, -np.inf], np.nan)

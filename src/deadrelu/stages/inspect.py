@@ -4,6 +4,7 @@ import hashlib
 import math
 import sys
 from collections.abc import Iterable, Iterator
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from deadrelu import arrays, files, inspection, keras_files, page, progress, signal_figures, signals, start, tables
+from deadrelu import (
+    arrays,
+    files,
+    inspection,
+    keras_files,
+    model_figures,
+    page,
+    pictures,
+    progress,
+    signals,
+    start,
+    tables,
+)
 from deadrelu.errors import InputError
 from deadrelu.labels import count_of
 from deadrelu.layer_stats import EXPLODES, VANISHES
@@ -70,7 +83,7 @@ def main(
         hashes = {f"{name}_sha256": _sha256(path) for name, path in hashed.items() if path}
         made_by = tables.provenance({"first": first, **options, **hashes})
         tables.write(scratch / MADE[0], found.table, tables.LAYERS, made_by)
-        page.save(signal_figures.layer_by_layer(found.table), scratch / MADE[1])
+        pictures.save(model_figures.layer_by_layer(found.table), scratch / MADE[1])
         figure = page.figure(
             "layers",
             alt="Four charts by layer: quantiles of activations, standard deviation over inputs, rms of the gradient, "
@@ -78,10 +91,14 @@ def main(
             caption="From the first layer to the last. Activations: the middle half (thick), 98 % (thin), median. "
             "Filled marks, joined by kind: layers that every path goes through; open marks: layers in branches.",
         )
-        table = page.table(shown, caption="Each layer over all inputs; layers.parquet has every column.")
+        table = page.table(
+            shown, caption="Each layer over all inputs; layers.parquet has every column.", words=("kind", "verdict")
+        )
         about = f"{_about(found, training)} {READING}"
-        html = page.document(f"Signals of {model.name}", [figure, table], [*found.sentences, about])
-        (scratch / MADE[2]).write_text(page.with_images(html, scratch), encoding="utf-8")
+        title = f"Signals of {model.name}"
+        content = f"<h1>{escape(title)}</h1>{page.unordered([*found.sentences, about])}{figure}{table}"
+        html = page.with_images(page.document(title, content), scratch)
+        (scratch / MADE[2]).write_text(html, encoding="utf-8")
         for name in MADE:
             files.put(scratch / name, folder / name, scratch)
     _print(shown, found, training)

@@ -2,17 +2,19 @@
 
 from pathlib import Path
 
-from deadrelu import drawings, files, metrics, page, results
+from deadrelu import drawings, files, metrics, notebook, page, results
 from deadrelu.params import Params
 
 FOLDER = Path("reports")
 NOTEBOOK = FOLDER / "report.ipynb"
+PATHS = {"params_file": Path("params.yaml"), "data_folder": Path("data")}
+TITLE = "Initialization, signals and dead ReLU networks"
 MADE = ("figures", "tables", "metrics.json", "report.html")
 
 
 def main(params: Params) -> None:
     """Write everything in `MADE`; what was there before stays until all of it is ready."""
-    page.check_notebook(NOTEBOOK)
+    notebook.check(NOTEBOOK)
     for name in MADE:
         files.check_place(FOLDER / name, folder="." not in name)
     with drawings.side_by_side() as draw, files.scratch_folder(FOLDER) as scratch:
@@ -20,11 +22,13 @@ def main(params: Params) -> None:
         (scratch / "figures").mkdir()
         drawn = draw(params, found.small, results.ACTIVATIONS, scratch / "figures")
         write_numbers(found, scratch)
-        html = page.run_notebook(NOTEBOOK, {"tables_folder": scratch / "tables"}, scratch)
+        content = notebook.run(NOTEBOOK, {**PATHS, "tables_folder": scratch / "tables"}, scratch)
         for figure in drawn:
             figure.result()
-        html = page.with_images(html, scratch / "figures")
+        html = page.with_images(page.document(TITLE, content, scripts=["explorer.js"]), scratch / "figures")
         (scratch / "report.html").write_text(html, encoding="utf-8")
+        for vector in (scratch / "figures").glob("*.svg"):
+            vector.unlink()  # they are in the page; in a folder beside it, DVC would show each figure twice
         for name in MADE:
             files.put(scratch / name, FOLDER / name, scratch)
 
