@@ -20,20 +20,20 @@ def sentences(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
 
 
 def _by_activation(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
-    ratios = numbers["signal_ratios"].set_index("case")
+    ratio = {str(row["case"]): row for row in numbers["signal_ratios"].to_dict("records")}
     texts = []
     for activation in dict.fromkeys(case.activation for case in params.activations.cases.values()):
         keys = [key for key, case in params.activations.cases.items() if case.activation == activation]
         good = [
             initializers.label(params.activations.cases[key].initializer)
             for key in keys
-            if ratios.loc[key, "forward_verdict"] == ratios.loc[key, "backward_verdict"] == "holds"
+            if ratio[key]["forward_verdict"] == ratio[key]["backward_verdict"] == "holds"
         ]
         name = labels.ACTIVATIONS[activation]
         if good:
-            texts.append(f"{name}: {sentence_list(good)} kept signal and gradient; of {len(keys)} measured.")
+            texts.append(f"{name}: of the {len(keys)} measured, {sentence_list(good)} kept signal and gradient.")
         else:
-            texts.append(f"{name}: none of the {len(keys)} measured kept both.")
+            texts.append(f"{name}: of the {len(keys)} measured, none kept both signal and gradient.")
     return texts
 
 
@@ -63,7 +63,8 @@ def _narrow(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
         )
     leaky = [key for key in params.collapse.main if params.collapse.cases[key].activation == "leaky_relu"]
     for key in leaky:
-        constant = numbers["collapse_rates"].set_index(["case", "event"]).loc[(key, "constant"), "rate"]
+        rates = numbers["collapse_rates"]
+        constant = float(rates["rate"][(rates["case"] == key) & (rates["event"] == "constant")].iloc[0])
         half = fates[(fates["case"] == key) & (fates["fate"] == "half_dead")].iloc[0]
         texts.append(
             f"{labels.narrow_network(params.collapse.cases[key])}: {percent(constant)} still end constant, and "

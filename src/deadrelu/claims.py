@@ -10,7 +10,7 @@ from deadrelu.params import Params
 
 
 class Claim(NamedTuple):
-    """A row: what is claimed, what was measured, and 'yes', 'no' or 'only in part'."""
+    """A row: what is claimed, what was measured, and 'yes', 'no', 'only in part' and the like."""
 
     claim: str
     measured: str
@@ -31,12 +31,13 @@ def table(params: Params, numbers: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def _rates(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
     rates, networks = numbers["collapse_rates"], labels.narrow_networks(params.collapse.cases)
     rate = {(row["case"], row["event"]): row for row in rates.to_dict("records")}
-    halves = numbers["half_lines"].set_index("case")
+    halves = {row["case"]: row for row in numbers["half_lines"].to_dict("records")}
     claims = []
     for key, in_print in printed.notebook_rates(params).items():
         row, equal = rate[key, "constant"], rate[key, "probes_equal"]
         agree, p = rate_findings.agrees(row["count"], row["trials"], in_print)
-        found = f"{row['rate']:.3f} ({row['low']:.3f} to {row['high']:.3f}) within {params.collapse.tolerance:g}, p = {p:.2g}"
+        interval = f"{row['low']:.3f} to {row['high']:.3f}"
+        found = f"{row['rate']:.3f} ({interval}) within {params.collapse.tolerance:g}, p = {p:.2g}"
         claims.append(Claim(f"{networks[key]}: {in_print:g} collapse", found, _word(agree)))
         agree, p = rate_findings.agrees(equal["count"], equal["trials"], in_print)
         claims.append(
@@ -49,7 +50,7 @@ def _rates(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
         if params.collapse.cases[key].activation == "relu":
             above = rate_findings.above(pd.Series(row), printed.LU_AT_LEAST)
             claims.append(Claim("It is close to the 90 % and more of Lu et al.", above, above.split(":")[0].lower()))
-        probes_only, trials = halves.loc[key, "probes_only"], halves.loc[key, "trials"]
+        probes_only, trials = halves[key]["probes_only"], halves[key]["trials"]
         claims.append(
             Claim(
                 f"{networks[key]}: equal at five positive probes is constant",
@@ -72,11 +73,12 @@ def _loop(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
 
 
 def _signals(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
-    ratios, cases = numbers["signal_ratios"].set_index("case"), params.activations.cases
+    cases = params.activations.cases
+    ratio = {str(row["case"]): row for row in numbers["signal_ratios"].to_dict("records")}
     claims = []
     helped = {
         activation: [
-            ratios.loc[key, "forward_verdict"] == ratios.loc[key, "backward_verdict"] == "holds"
+            ratio[key]["forward_verdict"] == ratio[key]["backward_verdict"] == "holds"
             for key, case in cases.items()
             if case.activation == activation and case.initializer.name in names
         ]
@@ -92,7 +94,7 @@ def _signals(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]
             word = "yes" if all(held) else "no" if not any(held) else "only in part"
             claims.append(Claim(f"{who} is right for {labels.ACTIVATIONS[activation]}", text, word))
     normal = sorted(
-        (case.initializer.stddev, ratios.loc[key, "forward"])
+        (case.initializer.stddev, float(ratio[key]["forward"]))
         for key, case in cases.items()
         if case.activation == "relu" and case.initializer.name == "random_normal"
     )
@@ -102,7 +104,7 @@ def _signals(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]
         claims.append(Claim("Small variance explodes, large variance vanishes", found, _word(as_told)))
     network = params.activations.network
     units = findings.units_sampled(network.width, params.activations.every)
-    claims.append(Claim("Every so many values stand for all", units, _word("only" not in units)))
+    claims.append(Claim("Its violins show whole layers", units, _word("only" not in units)))
     return claims
 
 
@@ -116,10 +118,12 @@ def _told() -> list[Claim]:
         ),
         Claim(
             "Titles name what was run",
-            "a uniform initializer was called normal, and σ = 0.1 was called 0.07; here titles are made from the settings",
+            "a uniform initializer was called normal, and σ = 0.1 was called 0.07; here settings make titles",
             "no",
         ),
-        Claim("It speaks of gradients", "it measures none; here they are measured above", "no"),
+        Claim(
+            "Gradients behave as it tells", "it measures none; the factors above are of gradients, too", "not measured"
+        ),
     ]
 
 

@@ -118,7 +118,7 @@ def _key(rates: pd.DataFrame, source: str) -> list[Any]:
     ]
     exact = rates["theory_low"] == rates["theory_high"]
     if exact.any():
-        tick = {"marker": "|", "markersize": 14, "markeredgewidth": 2.5}
+        tick: dict[str, Any] = {"marker": "|", "markersize": 14, "markeredgewidth": 2.5}
         handles.append(Line2D([], [], color=MUTED, linestyle="", label="theory, exact", **tick))
     if (rates["theory_low"].notna() & ~exact).any():
         handles.append(Patch(color=MUTED, alpha=0.45, label="theory, bounds"))

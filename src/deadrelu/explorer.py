@@ -1,14 +1,12 @@
 """The explorer in the page: choose depth, width and initializer; see how many die, and what a few networks compute."""
 
-import html
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from deadrelu import collapse, initializers, targets, theory
+from deadrelu import collapse, initializers, labels, page, targets, theory
 from deadrelu.intervals import wilson
 from deadrelu.params import Params
 
@@ -62,36 +60,18 @@ def html_of(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> str
         functions: columns initializer, depth, width, trained, network, x, value.
         params: the settings that made them.
     """
-    region = params.safe_region
-    depths, widths = cells["depth"], cells["width"]
-    start = {"depth": min(10, depths.max()), "width": min(2, widths.max())}
-    names = list(dict.fromkeys(cells["initializer"]))
-
-    def slider(name: str, what: str, sizes: pd.Series) -> str:
-        ends = f'min="{sizes.min()}" max="{sizes.max()}" value="{max(start[name], sizes.min())}"'
-        return (
-            f'<div><label for="explorer-{name}">{what}: <output>{start[name]}</output></label>'
-            f'<input type="range" id="explorer-{name}" name="{name}" {ends} step="1"></div>'
-        )
-
-    options = "".join(f'<option value="{at}">{html.escape(name)}</option>' for at, name in enumerate(names))
-    data = json.dumps(_data(cells, functions, params), separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    return (
-        '<section id="explorer" aria-labelledby="explorer-title" hidden><h3 id="explorer-title">Explore it</h3>'
-        f'<div class="choices">{slider("depth", "Hidden layers", depths)}{slider("width", "Units in each", widths)}'
-        '<div><label for="explorer-initializer">Initializer</label>'
-        f'<select id="explorer-initializer" name="initializer">{options}</select></div></div>'
-        '<div class="panels" aria-live="polite"><div><h4>Before training</h4><p data-says="untrained"></p>'
-        '<svg viewBox="0 0 360 60" data-draws="untrained" role="img" aria-label="The share, its interval and theory"></svg>'
-        '<p data-says="functions"></p>'
-        '<svg viewBox="0 0 360 210" data-draws="functions" role="img" aria-label="Functions of untrained networks"></svg>'
-        f'</div><div class="trained"><h4>After {region.trained.epochs} epochs</h4><p data-says="trained"></p>'
-        '<svg viewBox="0 0 360 60" data-draws="trained" role="img" aria-label="The share and its interval"></svg>'
-        '<p data-says="learned"></p>'
-        '<svg viewBox="0 0 360 210" data-draws="learned" role="img" aria-label="Functions of trained networks"></svg>'
-        f'</div></div></section><script type="application/json" id="explorer-data">{data}</script>'
-        "<noscript><p>With JavaScript, an explorer here shows each cell of the diagram by itself: the numbers are "
-        "those of <code>reports/tables/explorer.csv</code>.</p></noscript>"
+    known = cells[cells["trained"].notna()] if cells["trained"].notna().any() else cells
+    start = known.iloc[len(known) // 4]
+    sliders = [
+        (name, what, cells[name].min(), cells[name].max(), start[name])
+        for name, what in (("depth", "Hidden layers"), ("width", "Units in each"))
+    ]
+    return page.rendered(
+        "explorer.html.j2",
+        sliders=sliders,
+        initializers=list(dict.fromkeys(cells["initializer"])),
+        after=f"After {labels.count_of(params.safe_region.trained.epochs, 'epoch')}",
+        data=_data(cells, functions, params),
     )
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from deadrelu.style import FATE_COLOURS, FATE_LINES, MUTED, PAPER, STYLE, empty, legend_below, says, wrapped
@@ -41,8 +43,7 @@ def functions(
             x, y = targets[case]
             ax.plot(x, y, color=MUTED, linewidth=5, alpha=0.45)
             for (fate, _), rows in drawn[drawn["case"] == case].groupby(["fate", "trial"], sort=False):
-                line = {"color": FATE_COLOURS[fate], "linestyle": FATE_LINES[fate]}
-                ax.plot(rows["x"], rows["trained"], linewidth=1.6, **line)
+                ax.plot(rows["x"], rows["trained"], linewidth=1.6, **_line(fate))
             room = 0.35 * (y.max() - y.min()) or 1.0
             ax.set_ylim(y.min() - room, y.max() + room)
             _title(ax, cases[case], fates[fates["case"] == case])
@@ -67,10 +68,9 @@ def losses(table: pd.DataFrame, fates: pd.DataFrame, cases: Mapping[str, str], n
         for ax, case in _panels(figure, cases):
             rows = table[table["case"] == case].replace([np.inf, -np.inf], np.nan)
             for fate, of_fate in rows.groupby("fate", sort=False):
-                line = {"color": FATE_COLOURS[fate], "linestyle": FATE_LINES[fate]}
-                band = {"color": FATE_COLOURS[fate], "alpha": 0.18, "linewidth": 0}
+                band: dict[str, Any] = {"color": FATE_COLOURS[str(fate)], "alpha": 0.18, "linewidth": 0}
                 ax.fill_between(of_fate["epoch"], of_fate["low"], of_fate["high"], **band)
-                ax.plot(of_fate["epoch"], of_fate["median"], linewidth=1.8, **line)
+                ax.plot(of_fate["epoch"], of_fate["median"], linewidth=1.8, **_line(fate))
             if rows["median"].notna().any():
                 ax.axhline(rows["best_constant"].iloc[0], color=MUTED, linestyle=":", linewidth=1.5)
                 if (rows["low"] > 0).all() and rows["high"].max() > 20 * rows["low"].min():
@@ -86,6 +86,10 @@ def losses(table: pd.DataFrame, fates: pd.DataFrame, cases: Mapping[str, str], n
     return figure
 
 
+def _line(fate: object) -> dict[str, Any]:
+    return {"color": FATE_COLOURS[str(fate)], "linestyle": FATE_LINES[str(fate)]}
+
+
 def _panels(figure: Figure, cases: Mapping[str, str]) -> Iterator[tuple[Axes, str]]:
     columns = min(WIDEST, len(cases))
     grid = figure.subplots(-(-len(cases) // columns), columns, squeeze=False)
@@ -99,21 +103,17 @@ def _panels(figure: Figure, cases: Mapping[str, str]) -> Iterator[tuple[Axes, st
 def _title(ax: Axes, name: str, fates: pd.DataFrame) -> None:
     """The name of a case, and below it a bar of its trials: how many met which fate."""
     ax.set_title(wrapped(name, 28), fontsize=10.5, pad=17)
-    bar = ax.inset_axes((0, 1.02, 1, 0.09))
-    bar.set_axis_off()
-    bar.set(xlim=(0, fates["trials"].max()), ylim=(-0.5, 0.5))
-    ends = fates["count"].cumsum()
-    for fate, count, end in zip(fates["fate"], fates["count"], ends, strict=True):
-        bar.barh(0, count, 1, left=end - count, color=FATE_COLOURS[fate])
-        if count > 0.12 * fates["trials"].max():
-            text = {"ha": "center", "va": "center", "fontsize": 8.5, "color": PAPER}
-            bar.text(end - count / 2, -0.03, f"{count:,}", **text)
+    for fate, count, end in zip(fates["fate"], fates["count"], fates["count"].cumsum(), strict=True):
+        left, width = (end - count) / fates["trials"].max(), count / fates["trials"].max()
+        place: dict[str, Any] = {"transform": ax.transAxes, "clip_on": False}
+        ax.add_patch(Rectangle((left, 1.02), width, 0.09, facecolor=FATE_COLOURS[fate], edgecolor=PAPER, **place))
+        if width > 0.12:
+            text: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": 8.5, "color": PAPER}
+            ax.text(left + width / 2, 1.06, f"{count:,}", **text, **place)
 
 
 def _key(fates: pd.DataFrame, names: Mapping[str, str]) -> list[Line2D]:
     happened = set(fates["fate"][fates["count"] > 0])
     return [
-        Line2D([], [], color=FATE_COLOURS[fate], linestyle=FATE_LINES[fate], linewidth=1.8, label=name)
-        for fate, name in names.items()
-        if fate in happened
+        Line2D([], [], linewidth=1.8, label=name, **_line(fate)) for fate, name in names.items() if fate in happened
     ]

@@ -68,7 +68,7 @@ def tables(trials: Trials, functions: Trials, params: Params) -> dict[str, pd.Da
 
 
 def _losses(frame: pd.DataFrame, of: npt.NDArray[np.str_], best_constant: float) -> pd.DataFrame:
-    losses = np.column_stack([frame["loss_initial"], np.stack(frame["loss"])]).astype(float)
+    losses = np.column_stack([frame["loss_initial"], np.stack(frame["loss"].to_list())]).astype(float)
     losses = np.where(np.isnan(losses), np.inf, losses)  # a diverged trial has the largest loss, not a missing one
     rows = []
     for fate in FATES:

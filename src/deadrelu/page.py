@@ -5,6 +5,7 @@ import html
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import pandas as pd
@@ -105,17 +106,22 @@ def document(title: str, content: str, *, scripts: Sequence[str] = ()) -> str:
         content: HTML; its first element is the heading of the page.
         scripts: names of scripts in `report_template/`, beside the one for tables.
     """
+    content = re.sub(r"(\d) %", "\\1\u00a0%", content)  # a number and its sign stay on one line
+    content, contents = _with_contents(content)
+    names = ["tables.js", *scripts]
+    return rendered("document.html.j2", title=title, content=content, contents=contents, scripts=names)
+
+
+def rendered(template: str, **values: Any) -> str:
+    """One of the templates in `report_template/`, filled; values are escaped."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES / "report_template"),
         autoescape=True,
         trim_blocks=True,
         keep_trailing_newline=True,
     )
-    content, contents = _with_contents(content)
-    names = ["tables.js", *scripts]
-    return environment.get_template("document.html.j2").render(
-        title=title, content=content, contents=contents, scripts=names
-    )
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
+    return environment.get_template(template).render(**values)
 
 
 def _with_contents(content: str) -> tuple[str, list[tuple[str, str]]]:

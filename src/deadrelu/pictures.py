@@ -10,14 +10,19 @@ if TYPE_CHECKING:
 def save(drawn: "Figure", path: Path) -> None:
     """Write a figure to `path`, a PNG, and beside it as SVG, which follows the colour scheme of the page it is in."""
     import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     from deadrelu.style import STYLE
 
+    vector = path.with_suffix(".svg")
+    undated = {"Date": None, "Creator": None}
+    # No dates, and no version of matplotlib in the files. Not `savefig`, which would draw everything once more to lay
+    # it out, and layout is most of the time.
     with mpl.rc_context(STYLE):
-        drawn.savefig(path, format="png", metadata={"Software": None})  # no matplotlib version in the file
+        FigureCanvasAgg(drawn).print_png(path, metadata={"Software": None})  # type: ignore[no-untyped-call]
         drawn.set_layout_engine("none")  # as laid out for the PNG
-        vector = path.with_suffix(".svg")
-        drawn.savefig(vector, format="svg", metadata={"Date": None, "Creator": None})
+        FigureCanvasSVG(drawn).print_svg(vector, metadata=undated)  # type: ignore[no-untyped-call]
     vector.write_text(_both_schemes(vector.read_text(encoding="utf-8")), encoding="utf-8")
 
 

@@ -1,6 +1,7 @@
 """Sentences of the report on dead networks, derived from its tables: none is typed that could be false."""
 
 from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -18,10 +19,13 @@ def agrees(count: int, trials: int, in_print: float) -> tuple[bool, float]:
     Returns:
         Whether the two are consistent at `ALPHA`, and the p value.
     """
-    theirs = round(in_print * printed.TRIALS)
-    table = np.array([[count, trials - count], [theirs, printed.TRIALS - theirs]])
-    p = float(fisher_exact(table)[1])
+    p = _fisher(int(count), int(trials), round(in_print * printed.TRIALS))
     return p >= ALPHA, p
+
+
+@cache  # along a curve, many tolerances have one count
+def _fisher(count: int, trials: int, theirs: int) -> float:
+    return float(fisher_exact(np.array([[count, trials - count], [theirs, printed.TRIALS - theirs]]))[1])
 
 
 def collapse_answer(rate: pd.Series, tolerance: float) -> str:
@@ -72,7 +76,7 @@ def born_dead(rate: pd.Series) -> str:
 
 
 def agreeing(curve: pd.DataFrame, notebook: Mapping[str, float]) -> dict[str, list[float]]:
-    """For each place where predictions can be compared, the tolerances under which all of the notebook's numbers come out.
+    """For each place where predictions can be compared, the tolerances that give all of the notebook's numbers.
 
     Args:
         curve: `rates.rate_by_tolerance`.

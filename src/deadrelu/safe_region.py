@@ -117,7 +117,7 @@ def _signals(
         yield signals
 
 
-def _split(drawn: npt.NDArray[np.float32], fan_in: int) -> tuple[npt.NDArray[np.float32], Array]:
+def _split(drawn: npt.NDArray[np.float32], fan_in: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Kernels, and the biases below them, which are zero where none were drawn."""
-    biases = drawn[:, fan_in:] if drawn.shape[1] > fan_in else np.zeros((len(drawn), 1, drawn.shape[2]))
+    biases = drawn[:, fan_in:] if drawn.shape[1] > fan_in else np.zeros((len(drawn), 1, drawn.shape[2]), np.float32)
     return drawn[:, :fan_in], biases

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from deadrelu.labels import Panel
 from deadrelu.style import GRID, INK, MUTED, STYLE, by_activation, empty, legend_below, markers, says, wrapped
 
-ENOUGH = 3000
+ENOUGH = 1500
 """Values in a violin, on average over layers: with more, the eye sees no difference, but the clock does."""
 
 TAIL = 0.05
