@@ -151,6 +151,7 @@ def rate_by_tolerance(
         colours = dict(zip(labels, itertools.cycle((INK, ACCENT, *PALETTE)), strict=False))
         for ax, (criterion, place) in zip(axes.flat, criteria.items(), strict=False):
             ax.set(title=f"on {place}", xscale="log", ylim=(-0.02, 1.08))
+            ax.minorticks_off()
             of_criterion = curve[curve["criterion"] == criterion]
             if of_criterion.empty:
                 empty(ax, "not compared here")

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from deadrelu.style import FATE_COLOURS, FATE_LINES, MUTED, PAPER, STYLE, empty, legend_below, says, wrapped
 
@@ -46,6 +46,7 @@ def functions(
                 ax.plot(rows["x"], rows["trained"], linewidth=1.6, **_line(fate))
             room = 0.35 * (y.max() - y.min()) or 1.0
             ax.set_ylim(y.min() - room, y.max() + room)
+            ax.yaxis.set_major_locator(MaxNLocator(4))
             _title(ax, cases[case], fates[fates["case"] == case])
         handles = [Line2D([], [], color=MUTED, linewidth=5, alpha=0.45, label="target"), *_key(fates, names)]
         legend_below(figure, handles, 3)
@@ -75,8 +76,8 @@ def losses(table: pd.DataFrame, fates: pd.DataFrame, cases: Mapping[str, str], n
                 ax.axhline(rows["best_constant"].iloc[0], color=MUTED, linestyle=":", linewidth=1.5)
                 if (rows["low"] > 0).all() and rows["high"].max() > 20 * rows["low"].min():
                     ax.set_yscale("log")
-                    ax.yaxis.set_minor_formatter(NullFormatter())
-                ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+                    ax.minorticks_off()
+                ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
             else:
                 empty(ax, "every training diverged")
             _title(ax, cases[case], fates[fates["case"] == case])

@@ -5,10 +5,9 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib import patheffects
 from matplotlib.axes import Axes
-from matplotlib.colors import BoundaryNorm
+from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -46,7 +45,7 @@ def born_dead(cells: pd.DataFrame) -> Figure:
         widths = widths[:: -(-len(widths) // MOST)]
         right = widths[:: -(-len(widths) // 4)]  # the bands of many would lie over each other
         known = bool(cells["theory_low"].notna().all())
-        for width, colour in zip(widths, sns.color_palette("viridis", len(widths)), strict=True):
+        for width, colour in zip(widths, mpl.colormaps["viridis"](np.linspace(0, 0.92, len(widths))), strict=True):
             rows = cells[cells["width"] == width]
             _points(axes[0], rows, ("positive", "positive_low", "positive_high"), colour)
             axes[0].plot(rows["depth"], rows["positive_theory"], color=colour, linewidth=1.2)
@@ -62,6 +61,7 @@ def born_dead(cells: pd.DataFrame) -> Figure:
                 xlim=(first - 0.6, last + 0.12 * (last - first) + 0.6), xlabel="hidden layers, and width at the right"
             )
             ax.set(yscale="log", ylim=(0.5 / cells["networks"].max(), 4))
+            ax.minorticks_off()
             ticks = MaxNLocator(integer=True).tick_values(first, last)
             ax.set_xticks([tick for tick in ticks if first <= tick <= last])
             _widths_apart(ax)
@@ -102,7 +102,7 @@ def safe_region(cells: pd.DataFrame, trained: pd.DataFrame) -> Figure:
         ax = figure.subplots()
         table = cells.pivot_table(index="width", columns="depth", values="rate")
         shades = BoundaryNorm(SHADES, 256, clip=True)
-        look: dict[str, Any] = {"cmap": sns.color_palette("rocket_r", as_cmap=True), "norm": shades}
+        look: dict[str, Any] = {"cmap": _map(), "norm": shades}
         sizes = (table.columns.to_numpy(float), table.index.to_numpy(float))
         edges = [np.append(size - 0.5, size.max() + 0.5) for size in sizes]
         mesh = ax.pcolormesh(*edges, table, linewidth=0.3, edgecolors="face", **look)
@@ -125,6 +125,11 @@ def safe_region(cells: pd.DataFrame, trained: pd.DataFrame) -> Figure:
         circles_too = " Circles: after training." * bool(len(trained))
         ax.set_title(f"Colour: untrained.{circles_too}{lines}")
     return figure
+
+
+def _map() -> ListedColormap:
+    """Light for safe, dark for dead; without the yellow end, which glares."""
+    return ListedColormap(mpl.colormaps["magma_r"](np.linspace(0.07, 1, 256)))
 
 
 def _contours(ax: Axes, depths: np.ndarray, widest: int) -> None:

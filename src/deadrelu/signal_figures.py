@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -115,6 +114,8 @@ def _density(ax: Axes, sample: pd.DataFrame | None, layers: pd.Index, colour: st
     if drawn is None or drawn.empty:
         empty(ax, "no value other than 0")
     else:
+        import seaborn as sns  # half a second, which only some figures need
+
         sns.violinplot(
             drawn[: ENOUGH * len(layers)],
             x="layer",
@@ -212,6 +213,7 @@ def _by_layer(
                 ax.set_ylim(-0.04, 1.04)
             elif (summary[column] > 0).any():
                 ax.set_yscale("log")
+                ax.minorticks_off()
         layers = sorted(summary["layer"].unique())
         grid[0, 0].set_xticks(layers[:: -(-len(layers) // 12)])
         handles = [

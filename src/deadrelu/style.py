@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import matplotlib as mpl
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -45,10 +44,10 @@ DARK = {
 """What each colour is on a dark page."""
 
 STYLE: dict[Any, Any] = {
-    **sns.axes_style("whitegrid"),
-    **sns.plotting_context("notebook"),
+    "axes.axisbelow": True,
     "axes.edgecolor": MUTED,
     "axes.facecolor": PAPER,
+    "axes.grid": True,
     "axes.labelcolor": INK,
     "axes.labelsize": 11,
     "axes.linewidth": 0.8,
@@ -58,6 +57,7 @@ STYLE: dict[Any, Any] = {
     "axes.titlelocation": "left",
     "figure.dpi": 144,
     "figure.facecolor": PAPER,
+    "font.size": 11,
     "font.family": "DejaVu Sans",  # comes with matplotlib: the same bytes on every machine
     "grid.color": GRID,
     "grid.linewidth": 0.8,
@@ -66,8 +66,14 @@ STYLE: dict[Any, Any] = {
     "savefig.facecolor": PAPER,
     "svg.hashsalt": "deadrelu",  # names of clip paths, random otherwise
     "text.color": INK,
+    "lines.solid_capstyle": "round",
+    "patch.edgecolor": PAPER,
+    "patch.force_edgecolor": True,
+    **{f"{axis}tick.{kind}.size": 0 for axis in "xy" for kind in ("major", "minor")},
     "xtick.color": INK,
+    "xtick.major.pad": 6,
     "ytick.color": INK,
+    "ytick.major.pad": 6,
     "xtick.labelsize": 10,
     "ytick.labelsize": 10,
 }

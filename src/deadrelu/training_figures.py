@@ -51,6 +51,7 @@ def loss_curves(
                 ax.plot(checks["epoch"] * per_epoch, checks["validation_loss"], marks[name], markersize=6, **of)
             ax.set_title(wrapped(group[0], 40))
             ax.set_yscale("log")
+            ax.minorticks_off()
         for ax in grid[:, 0]:
             ax.set_ylabel("cross-entropy")
         for ax in grid[-1]:
