@@ -17,6 +17,7 @@ FIGURES = (
     *("collapse_rates", "functions", "deaths", "rate_by_tolerance", "loop_numbers"),
     *("paper_rates", "collapse_values", "safe_region", "born_dead"),
 )
+VIOLINS = ("activations", "gradients")
 PROCESSES = 2
 """Drawing takes six seconds of one core, and a start of a process more than one."""
 
@@ -28,7 +29,7 @@ def side_by_side() -> Iterator[Draw]:
     """Start the processes; yields `draw(params, numbers, activations, folder)`, which lets them draw `FIGURES`.
 
     `numbers` are the report's small tables by name, `activations` is the folder with the samples of `activations`,
-    and each figure becomes a PNG in `folder`: wait for the futures.
+    and each figure becomes a PNG and an SVG in `folder`: wait for the futures.
     """
     # Not forked: pyarrow has threads by now.
     pool = ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn"))
@@ -36,7 +37,7 @@ def side_by_side() -> Iterator[Draw]:
     def draw(
         params: Params, numbers: Mapping[str, pd.DataFrame], activations: Path, folder: Path
     ) -> list[Future[None]]:
-        return [pool.submit(_draw, name, params, dict(numbers), activations, folder) for name in drawn(params)]
+        return [pool.submit(_draw, names, params, dict(numbers), activations, folder) for names in _jobs(drawn(params))]
 
     # Ctrl-C is the parent's to handle; processes inherit the mask.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -80,11 +81,18 @@ def drawn(params: Params) -> list[str]:
     return [name for name in FIGURES if has.get(name, True)]
 
 
+def _jobs(names: list[str]) -> list[list[str]]:
+    """What one process draws at a time: figures of the same samples together, and those first, as they take longest."""
+    violins = [name for name in names if name in VIOLINS]
+    return [violins, *([name] for name in names if name not in VIOLINS)]
+
+
 def _start() -> None:
     from deadrelu import figures, pictures  # noqa: F401  what takes a second
 
 
-def _draw(name: str, params: Params, numbers: dict[str, pd.DataFrame], activations: Path, folder: Path) -> None:
+def _draw(names: list[str], params: Params, numbers: dict[str, pd.DataFrame], activations: Path, folder: Path) -> None:
     from deadrelu import figures, pictures
 
-    pictures.save(figures.figure(name, params, numbers, activations), folder / f"{name}.png")
+    for name in names:
+        pictures.save(figures.figure(name, params, numbers, activations), folder / f"{name}.png")

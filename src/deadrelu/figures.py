@@ -1,7 +1,7 @@
 """The report's figures by name: which shows which table."""
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -45,12 +45,15 @@ def _panels(params: Params) -> dict[str, labels.Panel]:
 
 
 def _violins(name: str, params: Params, numbers: Numbers, activations: Path) -> Figure:
-    paths = [activations / f"{key}.parquet" for key in params.activations.cases]
-    sample = pd.concat(
-        [signal_figures.some(tables.read(path, tables.ACTIVATIONS)) for path in paths], ignore_index=True
-    )
+    sample = _samples(activations.resolve(), tuple(params.activations.cases))
     violins = {"activations": signal_figures.activation_violins, "gradients": signal_figures.gradient_violins}
     return violins[name](sample, numbers["signals"], _panels(params), _colours(params))
+
+
+@cache  # for the figures of one run
+def _samples(activations: Path, cases: tuple[str, ...]) -> pd.DataFrame:
+    paths = [activations / f"{key}.parquet" for key in cases]
+    return pd.concat([signal_figures.some(tables.read(path, tables.ACTIVATIONS)) for path in paths], ignore_index=True)
 
 
 def _signals(params: Params, numbers: Numbers, _: Path) -> Figure:

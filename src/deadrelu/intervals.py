@@ -2,7 +2,9 @@
 
 from typing import NamedTuple
 
-from scipy.special import bdtr, bdtrc, ndtri  # not scipy.stats, which takes half a second to import
+import numpy as np
+import numpy.typing as npt
+from scipy.special import bdtr, bdtrc, gammaln, ndtri  # not scipy.stats, which takes half a second to import
 
 
 class Rate(NamedTuple):
@@ -36,3 +38,18 @@ def p_of_bounds(count: int, trials: int, low: float, high: float) -> float:
     at_most = bdtr(count, trials, low)
     at_least = bdtrc(count - 1, trials, high) if count else 1.0
     return float(min(1.0, 2 * at_most, 2 * at_least))
+
+
+def p_of_equal(count: int, trials: int, other_count: int, other_trials: int) -> float:
+    """Two-sided p of Fisher's exact test that two samples come from one rate, as `scipy.stats.fisher_exact` has it."""
+    happened, of = count + other_count, trials + other_trials
+    possible = np.arange(max(0, happened - other_trials), min(happened, trials) + 1)
+    log_p = _log_choose(trials, possible) + _log_choose(other_trials, happened - possible) - _log_choose(of, happened)
+    as_unlikely = log_p <= log_p[possible == count] + 1e-7
+    return float(min(1.0, np.exp(log_p[as_unlikely]).sum()))
+
+
+def _log_choose(n: int, k: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    k = np.asarray(k)
+    found: npt.NDArray[np.float64] = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+    return found

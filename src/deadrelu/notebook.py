@@ -1,11 +1,11 @@
 """The report's notebook, run, as HTML."""
 
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from deadrelu.errors import InputError
-from deadrelu.page import TEMPLATES
 
 
 def check(path: Path) -> None:
@@ -34,8 +34,6 @@ def run(notebook: Path, parameters: dict[str, Path], scratch: Path) -> str:
         scratch: a folder for the executed copy.
     """
     import papermill
-    from nbconvert import HTMLExporter
-    from traitlets.config import Config
 
     executed = papermill.execute_notebook(
         notebook,
@@ -46,23 +44,20 @@ def run(notebook: Path, parameters: dict[str, Path], scratch: Path) -> str:
         record_timing=False,
         extra_arguments=["--log-level=CRITICAL"],
     )
-    exporter = HTMLExporter(
-        template_name="report_template",
-        extra_template_basedirs=[str(TEMPLATES)],
-        exclude_input=True,
-        exclude_anchor_links=True,
-        config=Config(),
-    )
-    text, _ = exporter.from_notebook_node(_cleaned(executed))
-    return str(text)
+    return "\n".join(_said(executed.cells))
 
 
-def _cleaned(notebook: Any) -> Any:
-    """Drop what papermill adds at random: cell ids and run metadata."""
-    notebook.metadata.pop("papermill", None)
-    notebook.metadata.get("language_info", {}).pop("version", None)
-    for number, cell in enumerate(notebook.cells):
-        cell.id = f"cell-{number}"
-        for key in ("papermill", "execution"):
-            cell.metadata.pop(key, None)
-    return notebook
+def _said(cells: Iterable[Any]) -> Iterator[str]:
+    """Texts and outputs as HTML; what papermill adds at random, such as the names of cells, is not among them."""
+    from markdown_it import MarkdownIt
+
+    markdown = MarkdownIt("commonmark")
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            yield markdown.render(cell.source)
+        for output in cell.get("outputs", []):
+            shown = output.get("data", {})
+            if "text/html" in shown:
+                yield shown["text/html"]
+            elif "text/markdown" in shown:
+                yield markdown.render(shown["text/markdown"])

@@ -1,14 +1,13 @@
 """Sentences of the report on dead networks, derived from its tables: none is typed that could be false."""
 
 from collections.abc import Mapping
-from functools import cache
 
 import numpy as np
 import pandas as pd
-from scipy.stats import fisher_exact
 
 from deadrelu import labels, printed
 from deadrelu.findings import interval, percent, sentence_list
+from deadrelu.intervals import p_of_equal
 
 ALPHA = 0.05
 
@@ -19,13 +18,8 @@ def agrees(count: int, trials: int, in_print: float) -> tuple[bool, float]:
     Returns:
         Whether the two are consistent at `ALPHA`, and the p value.
     """
-    p = _fisher(int(count), int(trials), round(in_print * printed.TRIALS))
+    p = p_of_equal(int(count), int(trials), round(in_print * printed.TRIALS), printed.TRIALS)
     return p >= ALPHA, p
-
-
-@cache  # along a curve, many tolerances have one count
-def _fisher(count: int, trials: int, theirs: int) -> float:
-    return float(fisher_exact(np.array([[count, trials - count], [theirs, printed.TRIALS - theirs]]))[1])
 
 
 def collapse_answer(rate: pd.Series, tolerance: float) -> str:
