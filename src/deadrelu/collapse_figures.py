@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from deadrelu.style import ACCENT, INK, MUTED, PALETTE, PAPER, STYLE, empty, legend_below, says, wrapped
+from deadrelu.style import ACCENT, INK, MUTED, PALETTE, PAPER, STYLE, empty, legend_below, most_lines, says, wrapped
 
 UP = 0.3
 """How far above its row a number in print stands: it would hide the measured one."""
@@ -30,8 +30,10 @@ def collapse_rates(rates: pd.DataFrame, cases: Mapping[str, str], events: Mappin
         return says("No independent trials on the common target: there are no rates to draw.")
     columns = min(2, len(cases))
     rows = -(-len(cases) // columns)
+    titles = {case: wrapped(name, 36) for case, name in cases.items()}
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9, (0.5 + 0.45 * len(events)) * rows + 0.6), layout="constrained")
+        height = (0.4 + 0.17 * most_lines(titles.values()) + 0.45 * len(events)) * rows + 0.5
+        figure = Figure(figsize=(9, height), layout="constrained")
         grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for ax, case in itertools.zip_longest(grid.flat, cases):
             if case is None:
@@ -42,7 +44,7 @@ def collapse_rates(rates: pd.DataFrame, cases: Mapping[str, str], events: Mappin
             _theory(ax, of_case, at)
             _measured(ax, of_case, at, filled=True)
             _in_print(ax, of_case["notebook"], at)
-            ax.set_title(wrapped(cases[case], 40))
+            ax.set_title(titles[case])
         _shares(grid, [wrapped(name, 28) for name in events.values()])
         legend_below(figure, _key(rates, "2019 notebook"), 4)
     return figure
@@ -58,8 +60,10 @@ def paper_rates(rates: pd.DataFrame, cases: Mapping[str, str]) -> Figure:
     """
     if rates.empty:
         return says("No case with a target of its own: there are no rates to draw.")
+    names = [wrapped(name, 34) for name in cases.values()]
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9, 0.9 + 0.52 * len(cases)), layout="constrained")
+        row = max(0.52, 0.1 + 0.18 * most_lines(names))
+        figure = Figure(figsize=(9, 0.9 + row * len(cases)), layout="constrained")
         grid = figure.subplots(1, 1, squeeze=False)
         ax, at = grid[0, 0], np.arange(len(cases), dtype=float)
         of_event = {event: rows.set_index("case").reindex(list(cases)) for event, rows in rates.groupby("event")}
@@ -75,7 +79,7 @@ def paper_rates(rates: pd.DataFrame, cases: Mapping[str, str]) -> Figure:
                     arrow: dict[str, Any] = {"arrowstyle": "->", "color": ACCENT, "linewidth": 1.5}
                     ax.annotate("", (1.0, row - UP), (value, row - UP), arrowprops=arrow)
                     ax.plot([value], [row - UP], "|", color=ACCENT, markersize=9, markeredgewidth=1.5)
-        _shares(grid, [wrapped(name, 34) for name in cases.values()])
+        _shares(grid, names)
         hollow = Line2D([], [], color=INK, marker="o", markerfacecolor=PAPER, linestyle="", label="untrained")
         legend_below(figure, [*_key(rates, "Lu et al."), hollow], 5)
     return figure
@@ -169,7 +173,7 @@ def rate_by_tolerance(
         for ax in axes[-1]:
             ax.set_xlabel("tolerance: largest difference between predictions")
         figure.supylabel("share of trials that are constant", fontsize=11)
-        handles: list[Any] = [Line2D([], [], color=colours[c], label=wrapped(n, 40)) for c, n in labels.items()]
+        handles: list[Any] = [Line2D([], [], color=colours[c], label=n) for c, n in labels.items()]
         if notebook:
             numbers = ", ".join(f"{rate:g}" for rate in notebook.values())
             handles.append(Line2D([], [], color=INK, linestyle=":", label=f"2019 notebook: {numbers}"))
@@ -192,7 +196,9 @@ def loop_numbers(numbers: pd.DataFrame, labels: Mapping[str, str], notebook: Map
     columns = min(2, len(labels))
     rows = -(-len(labels) // columns)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9, 2.7 * rows + 0.3), layout="constrained")
+        titles = {case: wrapped(name, 36) for case, name in labels.items()}
+        height = (2.4 + 0.2 * most_lines(titles.values())) * rows + 0.3
+        figure = Figure(figsize=(9, height), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False)
         names = {"probes_equal": "equal at the 5 probes, as printed", "constant": "constant within the tolerance"}
         looks = dict(zip(names, ((-0.2, INK), (0.2, MUTED)), strict=True))
@@ -211,7 +217,7 @@ def loop_numbers(numbers: pd.DataFrame, labels: Mapping[str, str], notebook: Map
             ax.set_xticks(range(3), ["exactly 0", between, "exactly 1"])
             ax.grid(visible=False, axis="x")
             ax.margins(y=0.14)
-            ax.set_title(wrapped(labels[case], 40))
+            ax.set_title(titles[case])
         for ax in axes[-1]:
             ax.set_xlabel("number that a loop prints")
         for ax in axes[:, 0]:
@@ -234,7 +240,9 @@ def collapse_values(values: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     length = (shown["median"] - shown["mean"]).astype(float)
     scaled = shown[quantiles].sub(shown["mean"], axis=0).div(length.where(length != 0), axis=0).astype(float)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9, 1.0 + 0.45 * len(shown)), layout="constrained")
+        names = [wrapped(labels[case], 34) for case in shown["case"]]
+        height = max(0.45, 0.1 + 0.18 * most_lines(names)) * len(shown)
+        figure = Figure(figsize=(9, 1.0 + height), layout="constrained")
         ax = figure.subplots()
         at = np.arange(len(shown))
         for place, name in ((0, "mean of the targets"), (1, "median of the targets")):
@@ -245,7 +253,7 @@ def collapse_values(values: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
         for row, known in zip(at, scaled["q50"].notna(), strict=True):
             if not known:
                 ax.annotate("no scale, or no collapsed network", (0.5, row), ha="center", va="center", fontsize=10)
-        ax.set_yticks(at, [wrapped(labels[case], 34) for case in shown["case"]])
+        ax.set_yticks(at, names)
         ax.set(ylim=(len(shown) - 0.5, -0.5), xlabel="prediction of a collapsed network, beside its targets")
         ax.set_xticks([0, 1], ["mean", "median"])
         low, high = np.nanmin([0, *scaled.min()]), np.nanmax([1, *scaled.max()])

@@ -10,7 +10,7 @@ from deadrelu.params import Params
 FATES = {
     "born_dead": "dead untrained",
     "dies": "dies in training",
-    "half_dead": "half dead: constant on one side of 0",
+    "half_dead": "half dead: on one side of 0",
     "alive": "alive",
 }
 """By their names in tables, what they are called; in the order of rows and legends."""

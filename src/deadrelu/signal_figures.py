@@ -10,7 +10,19 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from deadrelu.labels import Panel
-from deadrelu.style import GRID, INK, MUTED, STYLE, by_activation, empty, legend_below, markers, says, wrapped
+from deadrelu.style import (
+    GRID,
+    INK,
+    MUTED,
+    STYLE,
+    by_activation,
+    empty,
+    legend_below,
+    markers,
+    most_lines,
+    says,
+    wrapped,
+)
 
 ENOUGH = 1500
 """Values in a violin, on average over layers: with more, the eye sees no difference, but the clock does."""
@@ -87,17 +99,18 @@ def _violins(
     shares = {case: summary[summary["case"] == case].set_index("layer")[zeros] for case in panels}
     below = [any(shares[case].max() >= SEEN for case in cases) for _, cases in rows]
     heights = [height for bars in below for height in ((3.0, 1.0) if bars else (3.0,))]
+    titles = {case: f"{wrapped(of.activation, 24)}\n{wrapped(of.initializer, 24)}" for case, of in panels.items()}
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(2.5 * columns, 0.72 * sum(heights) + 0.55 * len(rows)), layout="constrained")
+        height = 0.72 * sum(heights) + (0.2 + 0.17 * most_lines(titles.values())) * len(rows)
+        figure = Figure(figsize=(2.5 * columns, height), layout="constrained")
         grid = figure.add_gridspec(len(heights), columns, height_ratios=heights)
         at = 0
-        for (activation, cases), bars in zip(rows, below, strict=True):
+        for (_, cases), bars in zip(rows, below, strict=True):
             for column, case in enumerate(cases):
                 has_zeros = shares[case].max() >= SEEN
                 ax = figure.add_subplot(grid[at : at + 1 + (bars and not has_zeros), column])
-                initializer = panels[case].initializer
-                _density(ax, by_case.get(case), shares[case].index, colours[initializer])
-                ax.set_title(f"{activation}\n{wrapped(initializer, 26)}", linespacing=1.3, fontsize=10)
+                _density(ax, by_case.get(case), shares[case].index, colours[panels[case].initializer])
+                ax.set_title(titles[case], linespacing=1.3, fontsize=9.5)
                 if has_zeros:
                     ax.tick_params(labelbottom=False)
                     ax = figure.add_subplot(grid[at + 1, column])

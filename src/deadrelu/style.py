@@ -78,7 +78,7 @@ STYLE: dict[Any, Any] = {
     "ytick.labelsize": 10,
 }
 
-LONGEST = 4
+LONGEST = 3
 """Lines of a name; the rest of a very long one is left out."""
 
 
@@ -105,11 +105,27 @@ def wrapped(name: str, width: int) -> str:
     return "\n".join(textwrap.wrap(name, width, max_lines=LONGEST, placeholder=" …"))
 
 
+def most_lines(names: Iterable[str]) -> int:
+    """Lines of the longest of some wrapped names: figures grow with it."""
+    return max((name.count("\n") + 1 for name in names), default=1)
+
+
 def legend_below(figure: Figure, handles: list[Any], columns: int) -> None:
-    """One legend for all panels, in room of its own, however many names it has."""
-    rows = -(-len(handles) // columns)
+    """One legend for all panels, in room of its own, however many names it has and however long they are.
+
+    Args:
+        figure: as yet without that room.
+        handles: with labels.
+        columns: at most; as many as the names leave room for.
+    """
+    for handle in handles:
+        handle.set_label(wrapped(handle.get_label(), 60))
+    names = [handle.get_label() for handle in handles]
     width, height = figure.get_size_inches()
-    figure.set_size_inches(width, height + 0.24 * rows)
+    letters = max((len(line) for name in names for line in name.split("\n")), default=0)
+    columns = max(1, min(columns, int(width / (0.7 + 0.088 * letters))))
+    rows = -(-len(handles) // columns)
+    figure.set_size_inches(width, height + rows * (0.06 + 0.18 * most_lines(names)))
     figure.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 
