@@ -8,7 +8,7 @@ import pytest
 
 from deadrelu import labels, metrics, params, rates, targets, theory
 from deadrelu.collapse import PROBES
-from deadrelu.intervals import p_of_bounds
+from deadrelu.intervals import p_of_bounds, p_of_equal
 
 Case = dict[str, pd.DataFrame]
 
@@ -224,3 +224,14 @@ def test_metrics_are_finite_numbers_of_six_digits(
     assert loops == [0.75, 0]
     assert tree["safe_region"] == {"width_3": {"depth_2": {"born_dead_rate": 0.5, "rate": 0.666667}}}
     assert json.loads(metrics.to_json({"a": float("nan"), "b": {"c": float("inf"), "d": 1}})) == {"b": {"d": 1}}
+
+
+def test_fishers_test_is_scipys() -> None:
+    from scipy.stats import fisher_exact
+
+    rng = np.random.default_rng(2)
+    for _ in range(300):
+        n, m = rng.integers(1, 1200, 2)
+        a, b = rng.integers(0, n + 1), rng.integers(0, m + 1)
+        expected = fisher_exact([[a, n - a], [b, m - b]])[1]
+        assert p_of_equal(a, n, b, m) == pytest.approx(expected, rel=1e-9)

@@ -87,3 +87,62 @@ def test_every_width_and_block_has_its_stream() -> None:
             rng = stream(3, SAFE_REGION, width, block)
             np.testing.assert_array_equal(kernels, HE(rng, safe_region.BLOCK, 1, width))
         assert len(drawn) == 2
+
+
+RAI = initializers.sampler(params.Rai(name="rai"))
+
+
+def test_constant_with_biases_network_by_network() -> None:
+    """The same draws, multiplied out by hand: a network is constant from the layer on in which every unit is."""
+    x, drawn = np.linspace(-2, 2, 9), []
+
+    def remember(rng: np.random.Generator, n: int, fan_in: int, fan_out: int) -> np.ndarray:
+        drawn.append(RAI(rng, n, fan_in, fan_out))
+        return drawn[-1]
+
+    found = safe_region.born_constant(remember, x, 2, 4, 300, seed=3)
+    constant = np.zeros((300, 4), bool)
+    for network in range(300):
+        signal = x[:, None]
+        for layer, kernels in enumerate(drawn):
+            signal = np.maximum(0, signal @ kernels[network, :-1] + kernels[network, -1])
+            constant[network, layer:] |= (signal.max(axis=0) == signal.min(axis=0)).all()
+    assert found.tolist() == constant.sum(axis=0).tolist()
+    assert 0 < found[-1] < 300
+
+
+def test_without_biases_both_ways_count_the_same() -> None:
+    """Two points, one of each sign, say what many do: the fast way and the general one see the same networks die."""
+    fast = safe_region.born_dead(HE, 3, 6, 2000, seed=3).both
+    general = safe_region.born_constant(HE, np.linspace(-1, 1, 7), 3, 6, 2000, seed=3)
+    assert fast.tolist() == general.tolist()
+
+
+def test_rai_dies_as_often_as_in_the_engine(settings: params.Params) -> None:
+    """The paper's network, as `collapse` counts it on 3,000 points: a false alarm once in 10,000 seeds."""
+    import pandas as pd
+    from conftest import ROOT
+
+    from deadrelu.intervals import p_of_equal
+
+    rates = pd.read_csv(ROOT / "reports" / "tables" / "collapse_rates.csv")
+    engine = rates[(rates["case"] == "x_sin_5x-rai") & (rates["event"] == "born_dead")].iloc[0]
+    target = settings.target_of("x_sin_5x-rai")
+    ours = safe_region.born_constant(RAI, np.linspace(target.low, target.high, 25), 2, 9, 4000, seed=5)
+    assert p_of_equal(int(ours[-1]), 4000, int(engine["count"]), int(engine["trials"])) > 1e-4
+
+
+@pytest.mark.parametrize("initialize", [HE, RAI])
+def test_functions_are_those_of_the_counted_networks(initialize: safe_region.Initialize) -> None:
+    """Constant where they are counted as constant; without biases homogeneous on each side of 0."""
+    x = np.linspace(-2, 2, 9)
+    drawn = safe_region.functions(initialize, x, 2, 5, 100, seed=3)
+    assert drawn.shape == (5, 100, 9)
+    counted = safe_region.born_constant(initialize, x, 2, 5, 100, seed=3)
+    constant = np.ptp(drawn, axis=2) < 1e-12
+    assert constant.sum(axis=1).tolist() == counted.tolist()
+    if initialize is HE:
+        np.testing.assert_allclose(drawn[:, :, 8], 2 * drawn[:, :, 6], atol=1e-12)
+        np.testing.assert_allclose(drawn[:, :, 0], 4 * drawn[:, :, 3], atol=1e-12)
+    few = safe_region.functions(initialize, x, 2, 3, 8, seed=3)
+    np.testing.assert_array_equal(few, drawn[:3, :8])  # more layers and networks change none

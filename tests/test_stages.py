@@ -178,17 +178,69 @@ def test_safe_region_holds_both_grids(run: params.Params) -> None:
     assert cells[cells["width"] == 2]["born_dead"].tolist() == expected.both[1:].tolist()
     assert expected.low.tolist() != expected.high.tolist() != expected.both.tolist()
     trained = tables.read(Path("data/safe_region/trained.parquet"), tables.TRAINED_GRID)
-    cells_trained = [[depth, 2, trial] for depth in (1, 3) for trial in range(6)]
-    assert trained[["depth", "width", "trial"]].to_numpy().tolist() == cells_trained
+    names = ("He normal", "Glorot uniform")  # RAI has biases, and is not trained here
+    cells_trained = [[name, depth, 2, trial] for depth in (1, 3) for name in names for trial in range(6)]
+    assert trained[["initializer", "depth", "width", "trial"]].to_numpy().tolist() == cells_trained
+    beside = tables.read(Path("data/safe_region/beside.parquet"), tables.BESIDE).set_index(["initializer", "width"])
+    rai = initializers.sampler(params.Rai(name="rai"))
+    x = np.linspace(run.data.target.low, run.data.target.high, safe_region_stage.POINTS)
+    constant = safe_region.born_constant(rai, x, 2, 3, 100, seed=run.seed)
+    assert beside.loc[("RAI", 2), "born_dead"].tolist() == constant[1:].tolist()
+    glorot = initializers.sampler(params.FanScaled(name="glorot_uniform"))
+    expected = safe_region.born_dead(glorot, 2, 3, 100, seed=run.seed)
+    assert beside.loc[("Glorot uniform", 2), "born_dead"].tolist() == expected.both[1:].tolist()
     for depth in (1, 3):  # with the settings of the grid, not of collapse
         same = {"activation": "relu", "widths": [2] * depth, "initializer": {"name": "he_normal"}}
         alone = with_case(run, "same", same | {"trials": 6, "epochs": 2})
         batches = alone.collapse.model_copy(update={"batch_size": 32})
         collapse_stage.main(alone.model_copy(update={"collapse": batches}), "same")
         table = tables.read_parts(Path("data/collapse/same"), tables.COLLAPSE)
-        cell = trained[trained["depth"] == depth]
+        cell = trained[(trained["depth"] == depth) & (trained["initializer"] == "He normal")]
         np.testing.assert_array_equal(cell["range"], table["range"])
         np.testing.assert_array_equal(cell["born_dead"], table["born_dead"])
+
+
+def test_functions_are_those_of_the_networks(run: params.Params) -> None:
+    """Of the grid, untrained as drawn and trained as the engine leaves them; of a case, of its first trials."""
+    data_target.main(run)
+    safe_region_stage.main(run)
+    drawn = tables.read(Path("data/safe_region/functions.parquet"), tables.REGION_FUNCTIONS)
+    rai = drawn[(drawn["initializer"] == "RAI") & (drawn["depth"] == 3) & (drawn["width"] == 2)]
+    x = np.linspace(run.data.target.low, run.data.target.high, safe_region_stage.POINTS)
+    expected = safe_region.functions(initializers.sampler(params.Rai(name="rai")), x, 2, 3, 8, seed=run.seed)[2]
+    np.testing.assert_allclose(rai["value"].to_numpy().reshape(8, -1), expected, rtol=1e-6)
+    assert not rai["trained"].any()
+    same = {"activation": "relu", "widths": [2, 2, 2], "initializer": {"name": "he_normal"}, "trials": 6, "epochs": 2}
+    alone = with_case(run, "same", same)
+    batches = alone.collapse.model_copy(update={"batch_size": 32})
+    collapse_stage.main(alone.model_copy(update={"collapse": batches}), "same")
+    kept = tables.read(Path("data/collapse/same/functions.parquet"), tables.FUNCTIONS)
+    assert kept["trial"].unique().tolist() == list(range(6))
+    grid = kept["x"].unique()
+    assert len(grid) == collapse_stage.DRAWN
+    network = trials.Network(
+        widths=(2, 2, 2), activation="relu", initialize=initializers.sampler(params.FanScaled(name="he_normal"))
+    )
+    points = tables.read(Path("data/target/points.parquet"), tables.TARGET)
+    x, y = points["x"].to_numpy(), points["y"].to_numpy()
+    training = trials.Training(epochs=2, batch_size=32)
+    (trained,) = trials.run(network, training, x, y, trials=range(6), seed=run.seed)
+    for name, weights in (("untrained", trained.initial), ("trained", trained.final)):
+        outputs = trials.predict(network, weights, grid)[:, :, 0]
+        np.testing.assert_allclose(kept[name].to_numpy().reshape(6, -1), outputs, rtol=1e-5, atol=1e-7)
+    assert (kept["untrained"] != kept["trained"]).any()
+    he = drawn[(drawn["initializer"] == "He normal") & (drawn["depth"] == 3) & drawn["trained"]]
+    at = he["x"].unique()
+    np.testing.assert_allclose(
+        he["value"].to_numpy().reshape(6, -1), trials.predict(network, trained.final, at)[:, :, 0], rtol=1e-5, atol=1e-7
+    )
+
+
+def test_two_inputs_or_outputs_have_no_functions_to_draw(run: params.Params) -> None:
+    target = {"function": "abs_sum_abs_difference", "low": -1.0, "high": 1.0, "points": 50}
+    case = {"activation": "relu", "widths": [2], "biases": True, "target": target, "trials": 4, "epochs": 1}
+    collapse_stage.main(with_case(run, "plane", case), "plane")
+    assert sorted(path.name for path in Path("data/collapse/plane").iterdir()) == ["part-000000.parquet"]
 
 
 def test_safe_region_tells_the_dying_from_the_born_dead(run: params.Params) -> None:
@@ -197,6 +249,7 @@ def test_safe_region_tells_the_dying_from_the_born_dead(run: params.Params) -> N
     tree["safe_region"]["trained"] |= {"depths": [6], "trials": 128, "epochs": 30, "batch_size": 8}
     safe_region_stage.main(params.Params.model_validate(tree))
     trained = tables.read(Path("data/safe_region/trained.parquet"), tables.TRAINED_GRID)
+    trained = trained[trained["initializer"] == "He normal"]
     assert 0 < trained["born_dead"].sum() < (trained["range"] == 0).sum()
 
 

@@ -30,7 +30,7 @@ def collapse_answer(rate: pd.Series, tolerance: float) -> str:
         tolerance: what "constant" means.
     """
     text = (
-        f"Of {rate['trials']:,} independent trainings, {rate['count']:,} collapse to a constant: "
+        f"{rate['count']:,} of {labels.count_of(rate['trials'], 'independent training')} end as a constant: "
         f"{percent(rate['rate'])} (95 % interval {interval(rate['low'], rate['high'])}), where constant means that "
         f"predictions differ by at most {tolerance:g} over the training inputs."
     )
@@ -47,7 +47,10 @@ def collapse_answer(rate: pd.Series, tolerance: float) -> str:
 def against_lu(rate: pd.Series) -> str:
     """Is it close to the 90 % and more that Lu et al. report?"""
     bound = printed.LU_AT_LEAST
-    return f"Lu et al. report more than {percent(bound)} (for |x|). {above(rate, bound)}."
+    return (
+        f"Lu et al. report more than {percent(bound)}, for |x|, with biases and from He's initialization. "
+        f"{above(rate, bound)}."
+    )
 
 
 def above(rate: pd.Series, bound: float) -> str:
@@ -220,5 +223,5 @@ def training_kills(trained: pd.DataFrame) -> str:
         f"Training adds deaths in {(more > 0).sum()} of {labels.count_of(len(trained), 'cell')}, most at width "
         f"{most['width']:.0f} and depth {most['depth']:.0f}: {percent(most['born_dead'])} dead before, "
         f"{percent(most['rate'])} constant after it (interval {interval(most['low'], most['high'])}, "
-        f"{most['trials']:.0f} trainings)."
+        f"{labels.count_of(int(most['trials']), 'training')})."
     )

@@ -100,7 +100,9 @@ def functions(initialize: Initialize, x: Array, width: int, max_depth: int, netw
     outputs = []
     layers = _signals(initialize, stream(seed, SAFE_REGION, width, 0), x, width, max_depth, networks)
     for layer, signals in enumerate(layers):
-        kernels, biases = _split(initialize(stream(seed, SAFE_REGION, width, 0, layer), networks, width, 1), width)
+        kernels, biases = _split(
+            initialize(stream(seed, SAFE_REGION, width, 0, layer), BLOCK, width, 1)[:networks], width
+        )
         outputs.append((signals @ kernels + biases)[:, :, 0])
     return np.stack(outputs)
 

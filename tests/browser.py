@@ -1,0 +1,53 @@
+"""Debian's chromium, driven with Playwright: tests open pages in it as a reader does."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if program is None:
+        text = "no chromium on this machine: `apt-get install chromium` for the tests of pages"
+        pytest.fail(text) if os.environ.get("CI") else pytest.skip(text)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@contextmanager
+def opened(
+    browser: Browser, page: Path, *, width: int = 1440, scheme: str = "light", script: bool = True
+) -> Iterator[Page]:
+    """A page as it opens from a file. It may write nothing to the console, and ask nobody for anything."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme=scheme,
+        java_script_enabled=script,
+        offline=True,
+        reduced_motion="reduce",
+    )
+    tab = context.new_page()
+    trouble: list[str] = []
+    tab.on("console", lambda message: trouble.append(f"console: {message.text}"))
+    tab.on("pageerror", lambda error: trouble.append(f"error: {error}"))
+    tab.on("requestfailed", lambda request: trouble.append(f"failed: {request.url[:100]}"))
+    tab.on("request", lambda request: None if allowed(request.url) else trouble.append(f"asked: {request.url[:100]}"))
+    tab.goto(page.as_uri())
+    tab.wait_for_load_state("networkidle")
+    yield tab
+    context.close()
+    assert trouble == [], "; ".join(trouble)
+
+
+def allowed(url: str) -> bool:
+    return url.startswith(("file:", "data:"))
