@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from deadrelu import collapse, targets
+from deadrelu import collapse, initializers, targets
 from deadrelu.params import Params
 from deadrelu.results import Results
 
@@ -125,8 +125,25 @@ def _safe_region(params: Params, results: Results) -> Observed:
         constant = collapse.collapsed(cell_trials["range"].to_numpy(), params.collapse.tolerance)
         counts[f"{cell}.constant"] = _count(constant)
         counts[f"{cell}.born_dead"] = _count(cell_trials["born_dead"].to_numpy(bool))
+    counts |= _beside(results.small["explorer"], initializers.label(params.safe_region.initializer))
     own = setting(params.of_safe_region()) | {"collapse.tolerance": params.collapse.tolerance}
     return Observed(own, counts=counts, exact=_finite(exact))
+
+
+def _beside(cells: pd.DataFrame, diagram: str) -> dict[str, Count]:
+    """Of the initializers beside the diagram's: the deepest networks of each width, and the trained ones.
+
+    What dies in fewer layers is among what is dead in the deepest: more counts of the same networks would say little.
+    """
+    counts: dict[str, Count] = {}
+    others = cells[cells["initializer"] != diagram]
+    for row in others.to_dict("records"):
+        cell = f"{row['initializer']}.width_{row['width']}.depth_{row['depth']}"
+        if row["depth"] == others["depth"].max():
+            counts[f"{cell}.born_dead"] = Count(int(row["count"]), int(row["networks"]))
+        if pd.notna(row["trained"]):
+            counts[f"{cell}.constant"] = Count(int(row["trained_count"]), int(row["trained"]))
+    return counts
 
 
 def _count(outcomes: Outcomes) -> Count:
