@@ -324,3 +324,18 @@ def test_notebook_says_nothing_by_heart() -> None:
     cells = json.loads((ROOT / "reports" / "report.ipynb").read_text())["cells"]
     assert all(not cell.get("outputs") for cell in cells)
     assert [cell["metadata"].get("tags") for cell in cells].count(["parameters"]) == 1
+
+
+def test_notebook_opens_in_jupyter(small: Path) -> None:
+    """Run where it lies, with its own parameters: what a reader does who opens it, figures beside it."""
+    import papermill
+
+    folder = small.parent
+    executed = papermill.execute_notebook(
+        folder / "report.ipynb", folder / "executed.ipynb", kernel_name="python3", cwd=folder, progress_bar=False
+    )
+    shown = [output["data"].get("text/html", "") for cell in executed.cells for output in cell.get("outputs", [])]
+    images = [part.split('"')[0] for html in shown for part in html.split('<img src="')[1:]]
+    (folder / "executed.ipynb").unlink()
+    assert len(images) > 10
+    assert all((folder / image).is_file() for image in images)
