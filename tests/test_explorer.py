@@ -56,6 +56,15 @@ def test_data_hold_what_is_drawn(one_cell: tuple[pd.DataFrame, pd.DataFrame], se
     assert he["x"] == [-1, 0, 1]
 
 
+def test_a_grid_too_large_for_a_page_is_told(
+    one_cell: tuple[pd.DataFrame, pd.DataFrame], settings: params.Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(explorer, "MOST", 2)
+    text = explorer.html_of(*one_cell, settings)
+    assert "3 cells, more than the 2" in text
+    assert "<section" not in text
+
+
 def test_initializer_without_theory_or_company(settings: params.Params) -> None:
     alone = settings.safe_region.model_copy(update={"beside": {}, "initializer": params.Orthogonal(name="orthogonal")})
     changed = settings.model_copy(update={"safe_region": alone})

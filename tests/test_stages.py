@@ -236,6 +236,15 @@ def test_functions_are_those_of_the_networks(run: params.Params) -> None:
     )
 
 
+def test_large_grids_keep_counts_and_no_functions(run: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    data_target.main(run)
+    monkeypatch.setattr(safe_region_stage, "DRAWN_CELLS", 3)
+    safe_region_stage.main(run)
+    drawn = tables.read(Path("data/safe_region/functions.parquet"), tables.REGION_FUNCTIONS)
+    assert drawn["trained"].all()
+    assert len(tables.read(Path("data/safe_region/beside.parquet"), tables.BESIDE)) == 8
+
+
 def test_two_inputs_or_outputs_have_no_functions_to_draw(run: params.Params) -> None:
     target = {"function": "abs_sum_abs_difference", "low": -1.0, "high": 1.0, "points": 50}
     case = {"activation": "relu", "widths": [2], "biases": True, "target": target, "trials": 4, "epochs": 1}

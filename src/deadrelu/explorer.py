@@ -12,6 +12,9 @@ from deadrelu.params import Params
 
 CELL = ["initializer", "depth", "width"]
 
+MOST = 5000
+"""Cells that go into a page; more would make it slow to open."""
+
 
 def cells(born_dead: pd.DataFrame, beside: pd.DataFrame, trained: pd.DataFrame, params: Params) -> pd.DataFrame:
     """How many networks are constant, for each initializer, depth and width.
@@ -60,6 +63,11 @@ def html_of(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> str
         functions: columns initializer, depth, width, trained, network, x, value.
         params: the settings that made them.
     """
+    if len(cells) > MOST:
+        return (
+            f"<p>An explorer would have {len(cells):,} cells, more than the {MOST:,} that go into a page: "
+            "their numbers are in <code>reports/tables/explorer.csv</code>.</p>"
+        )
     known = cells[cells["trained"].notna()] if cells["trained"].notna().any() else cells
     start = known.iloc[len(known) // 4]
     sliders = [
@@ -88,7 +96,7 @@ def _data(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> dict[
             key = (name, row["depth"], row["width"])
             cell: dict[str, Any] = {"untrained": _counts(row, ("networks", "count", "low", "high"))}
             if pd.notna(row["theory_low"]):
-                cell["theory"] = [_short(row["theory_low"]), _short(row["theory_high"])]
+                cell["theory"] = [_short(row["theory_low"], 5), _short(row["theory_high"], 5)]
             cell["functions"] = _drawn(by_cell.get((*key, False)), 0.0)
             if pd.notna(row["trained"]):
                 cell["trained"] = _counts(row, ("trained", "trained_count", "trained_low", "trained_high"))
@@ -110,7 +118,7 @@ def _data(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> dict[
 
 def _counts(row: Mapping[Any, Any], names: tuple[str, str, str, str]) -> list[float]:
     networks, count, low, high = (row[name] for name in names)
-    return [int(networks), int(count), _short(low), _short(high)]
+    return [int(networks), int(count), _short(low, 5), _short(high, 5)]
 
 
 def _drawn(rows: pd.DataFrame | None, tolerance: float) -> dict[str, list[Any]]:
@@ -123,9 +131,9 @@ def _drawn(rows: pd.DataFrame | None, tolerance: float) -> dict[str, list[Any]]:
     return {"constant": constant.tolist(), "values": [[_short(value) for value in of] for of in values]}
 
 
-def _short(value: float) -> float:
+def _short(value: float, digits: int = 3) -> float:
     """Three digits say all that a picture shows; no -0."""
-    return float(f"{value:.3g}") + 0.0
+    return float(f"{value:.{digits}g}") + 0.0
 
 
 def _or(sizes: list[int]) -> str:

@@ -103,7 +103,7 @@ def _panels(figure: Figure, cases: Mapping[str, str]) -> Iterator[tuple[Axes, st
 
 def _title(ax: Axes, name: str, fates: pd.DataFrame) -> None:
     """The name of a case, and below it a bar of its trials: how many met which fate."""
-    ax.set_title(wrapped(name, 28), fontsize=10.5, pad=17)
+    ax.set_title(wrapped(name, 28), fontsize=10.5, pad=19)
     for fate, count, end in zip(fates["fate"], fates["count"], fates["count"].cumsum(), strict=True):
         left, width = (end - count) / fates["trials"].max(), count / fates["trials"].max()
         place: dict[str, Any] = {"transform": ax.transAxes, "clip_on": False}

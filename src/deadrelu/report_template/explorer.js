@@ -34,6 +34,7 @@
   // Functions over the interval; those that are constant are dashed. `target` is drawn behind trained ones.
   function curves(picture, xs, { constant, values: networks }, target) {
     picture.replaceChildren();
+    if (!networks.length) return "not kept for grids this large";
     const [left, right, top, bottom] = [52, 352, 12, 186];
     const all = networks.flat().concat(target ? target[1] : []);
     let [least, most] = [Math.min(0, ...all), Math.max(0, ...all)];
@@ -51,8 +52,7 @@
     networks.forEach((values, at) =>
       picture.append(svg("path", { class: constant[at] ? "network dead" : "network", d: path(xs, values) })),
     );
-    const dead = constant.filter(Boolean).length;
-    return `${networks.length} such networks, ${dead} of them constant (dashed)`;
+    return `${networks.length} such networks, ${constant.filter(Boolean).length} of them constant (dashed)`;
   }
 
   function show() {

@@ -19,6 +19,9 @@ TARGET = Path("data/target/points.parquet")
 NETWORKS = 8
 """Of each cell, so many are drawn as functions."""
 
+DRAWN_CELLS = 1000
+"""Of a grid with more cells, none is drawn: tables of their functions would dwarf all others."""
+
 POINTS = 25
 """Where networks with biases are looked at. Without, two half-lines say everything: three points draw them."""
 
@@ -34,7 +37,7 @@ def main(params: Params) -> None:
         start.tensorflow(keras=False, xla_flags=start.QUICK_XLA_FLAGS)
         grid, trained = _trained(params, points, bar)
         tables.write(folder / "trained.parquet", grid, tables.TRAINED_GRID, made_by)
-        functions = pd.concat([untrained, trained])
+        functions = pd.concat([*untrained, trained])
         tables.write(folder / "functions.parquet", functions, tables.REGION_FUNCTIONS, made_by)
 
 
@@ -44,19 +47,21 @@ def _named(settings: SafeRegionParams) -> dict[str, Settings | Rai]:
     return {initializers.label(initializer): initializer for initializer in chosen}
 
 
-def _untrained(params: Params, bar: Progress) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+def _untrained(params: Params, bar: Progress) -> tuple[pd.DataFrame, pd.DataFrame, list[pd.DataFrame]]:
     """Counts of the diagram, those of the initializers beside it, and functions of all."""
     settings, depths = params.safe_region, np.array(params.safe_region.depth.values)
     named = _named(settings)
     own = initializers.label(settings.initializer)
     max_depth, networks, seed = settings.depth.high, settings.networks, params.seed
 
-    def cells(of: tuple[str, int]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    def cells(of: tuple[str, int]) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
         name, width = of
         initialize = initializers.sampler(named[name])
         x = _where(params, biases=isinstance(named[name], Rai))
-        values = safe_region.functions(initialize, x, width, max_depth, NETWORKS, seed=seed)[depths - 1]
-        drawn = _long(values, x, depth=depths).assign(initializer=name, width=width, trained=False)
+        drawn = []
+        if len(depths) * len(settings.width.values) <= DRAWN_CELLS:
+            values = safe_region.functions(initialize, x, width, max_depth, NETWORKS, seed=seed)[depths - 1]
+            drawn = [_long(values, x, depth=depths).assign(initializer=name, width=width, trained=False)]
         counts = {"initializer": name, "depth": depths, "width": width, "networks": networks}
         if isinstance(named[name], Rai):
             constant = safe_region.born_constant(initialize, x, width, max_depth, networks, seed=seed)
@@ -72,7 +77,7 @@ def _untrained(params: Params, bar: Progress) -> tuple[pd.DataFrame, pd.DataFram
         found = list(bar.track(pool.map(cells, todo), total=len(todo), description="widths, untrained"))
     counted = pd.concat([counts for counts, _ in found], ignore_index=True)
     is_own = counted["initializer"] == own
-    return counted[is_own], counted[~is_own], pd.concat([functions for _, functions in found])
+    return counted[is_own], counted[~is_own], [functions for _, of_cells in found for functions in of_cells]
 
 
 def _where(params: Params, *, biases: bool) -> np.ndarray:
@@ -111,7 +116,7 @@ def _trained(params: Params, points: pd.DataFrame, bar: Progress) -> tuple[pd.Da
             numbers = range(grid.trials)
             chunks = trials.run(network, training, x, y, trials=numbers, seed=params.seed, threads=1, stop=stop)
             for chunk in chunks:
-                before, after = (trials.predict(network, of, inputs) for of in (chunk.initial, chunk.final))
+                before, after = (trials.predict(network, weights, inputs) for weights in (chunk.initial, chunk.final))
                 ranges = [collapse.spread(outputs[:, :n], x).range for outputs in (before, after)]
                 found.append(
                     pd.DataFrame(
