@@ -102,6 +102,14 @@ def test_tables_are_of_strings_and_of_every_case(settings: params.Params, number
     assert ten["2"] == f"{100 * cell:.2f} %"
 
 
+def test_rows_stay_with_their_case(settings: params.Params, numbers: dict[str, pd.DataFrame]) -> None:
+    """Whatever the order of the tables' rows."""
+    shuffled = {name: table.sample(frac=1, random_state=1) for name, table in numbers.items()}
+    of = {(row[0], row[1], row[2]): row for row in written.papers(settings, numbers).itertuples(index=False)}
+    for row in written.papers(settings, shuffled).itertuples(index=False):
+        assert row == of[row[0], row[1], row[2]]
+
+
 def test_a_diverged_training_is_told(settings: params.Params, numbers: dict[str, pd.DataFrame]) -> None:
     epochs = numbers["epochs"]
     broken = changed(epochs, epochs["case"] == "mlp-he_normal", loss=float("inf"))

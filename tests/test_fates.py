@@ -62,6 +62,13 @@ def test_tables_count_fates_and_follow_losses(only_relu: params.Params) -> None:
     assert found["functions"].set_index(["fate", "x"]).loc[("alive", 1.0), "trained"] == 9
 
 
+def test_band_holds_the_middle_80_percent(only_relu: params.Params) -> None:
+    """Of 21 living networks, the third and the nineteenth."""
+    alive = pd.concat([trials()[4:]] * 21, ignore_index=True).assign(loss_initial=range(21))
+    losses = fates.tables({"relu": alive}, {}, only_relu)["losses"].set_index("epoch")
+    assert losses.loc[0, ["low", "median", "high"]].tolist() == [2, 10, 18]
+
+
 def test_few_functions_of_each_fate(only_relu: params.Params) -> None:
     many = pd.concat([trials(trial=range(5 * k, 5 * k + 5)) for k in range(6)])
     drawn = pd.DataFrame({"trial": range(20), "x": 0.0, "untrained": 0.0, "trained": 0.0})

@@ -20,6 +20,15 @@ def test_mean_square_is_the_integral(activation: str, variance: float) -> None:
     assert mean_field.mean_square(activation, variance) == pytest.approx(expected, rel=1e-4)
 
 
+def test_activations_are_keras() -> None:
+    import keras
+
+    z = np.linspace(-50, 50, 101)
+    for name, phi in mean_field.ACTIVATIONS.items():
+        expected = np.asarray(keras.activations.get(name)(keras.ops.convert_to_tensor(z, "float64")))
+        np.testing.assert_allclose(phi(z), expected, rtol=1e-9, atol=1e-20)
+
+
 def test_relu_halves() -> None:
     np.testing.assert_allclose(mean_field.mean_square("relu", [0.1, 4.0]), [0.05, 2.0], rtol=1e-6)
 

@@ -144,5 +144,15 @@ def test_functions_are_those_of_the_counted_networks(initialize: safe_region.Ini
     if initialize is HE:
         np.testing.assert_allclose(drawn[:, :, 8], 2 * drawn[:, :, 6], atol=1e-12)
         np.testing.assert_allclose(drawn[:, :, 0], 4 * drawn[:, :, 3], atol=1e-12)
+    outputs: list[np.ndarray] = []
+
+    def remember(rng: np.random.Generator, n: int, fan_in: int, fan_out: int) -> np.ndarray:
+        drawn_now = initialize(rng, n, fan_in, fan_out)
+        if fan_out == 1:
+            outputs.append(drawn_now)
+        return drawn_now
+
+    safe_region.functions(remember, x, 2, 3, 8, seed=3)
+    assert len({kernels.tobytes() for kernels in outputs}) == 3  # each depth has an output of its own
     few = safe_region.functions(initialize, x, 2, 3, 8, seed=3)
     np.testing.assert_array_equal(few, drawn[:3, :8])  # more layers and networks change none

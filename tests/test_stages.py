@@ -203,6 +203,9 @@ def test_safe_region_holds_both_grids(run: params.Params) -> None:
 def test_functions_are_those_of_the_networks(run: params.Params) -> None:
     """Of the grid, untrained as drawn and trained as the engine leaves them; of a case, of its first trials."""
     data_target.main(run)
+    tree = run.model_dump()
+    tree["safe_region"]["trained"]["trials"] = 10  # more than are drawn
+    run = params.Params.model_validate(tree)
     safe_region_stage.main(run)
     drawn = tables.read(Path("data/safe_region/functions.parquet"), tables.REGION_FUNCTIONS)
     rai = drawn[(drawn["initializer"] == "RAI") & (drawn["depth"] == 3) & (drawn["width"] == 2)]
@@ -210,12 +213,12 @@ def test_functions_are_those_of_the_networks(run: params.Params) -> None:
     expected = safe_region.functions(initializers.sampler(params.Rai(name="rai")), x, 2, 3, 8, seed=run.seed)[2]
     np.testing.assert_allclose(rai["value"].to_numpy().reshape(8, -1), expected, rtol=1e-6)
     assert not rai["trained"].any()
-    same = {"activation": "relu", "widths": [2, 2, 2], "initializer": {"name": "he_normal"}, "trials": 6, "epochs": 2}
+    same = {"activation": "relu", "widths": [2, 2, 2], "initializer": {"name": "he_normal"}, "trials": 8, "epochs": 2}
     alone = with_case(run, "same", same)
     batches = alone.collapse.model_copy(update={"batch_size": 32})
     collapse_stage.main(alone.model_copy(update={"collapse": batches}), "same")
     kept = tables.read(Path("data/collapse/same/functions.parquet"), tables.FUNCTIONS)
-    assert kept["trial"].unique().tolist() == list(range(6))
+    assert kept["trial"].unique().tolist() == list(range(8))
     grid = kept["x"].unique()
     assert len(grid) == collapse_stage.DRAWN
     network = trials.Network(
@@ -224,15 +227,15 @@ def test_functions_are_those_of_the_networks(run: params.Params) -> None:
     points = tables.read(Path("data/target/points.parquet"), tables.TARGET)
     x, y = points["x"].to_numpy(), points["y"].to_numpy()
     training = trials.Training(epochs=2, batch_size=32)
-    (trained,) = trials.run(network, training, x, y, trials=range(6), seed=run.seed)
+    (trained,) = trials.run(network, training, x, y, trials=range(8), seed=run.seed)
     for name, weights in (("untrained", trained.initial), ("trained", trained.final)):
         outputs = trials.predict(network, weights, grid)[:, :, 0]
-        np.testing.assert_allclose(kept[name].to_numpy().reshape(6, -1), outputs, rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(kept[name].to_numpy().reshape(8, -1), outputs, rtol=1e-5, atol=1e-7)
     assert (kept["untrained"] != kept["trained"]).any()
     he = drawn[(drawn["initializer"] == "He normal") & (drawn["depth"] == 3) & drawn["trained"]]
     at = he["x"].unique()
     np.testing.assert_allclose(
-        he["value"].to_numpy().reshape(6, -1), trials.predict(network, trained.final, at)[:, :, 0], rtol=1e-5, atol=1e-7
+        he["value"].to_numpy().reshape(8, -1), trials.predict(network, trained.final, at)[:, :, 0], rtol=1e-5, atol=1e-7
     )
 
 

@@ -10,13 +10,14 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 Array = npt.NDArray[np.float64]
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": lambda z: np.maximum(z, 0),
     "tanh": np.tanh,
-    "sigmoid": lambda z: 0.5 * (1 + np.tanh(z / 2)),  # no overflow
+    "sigmoid": expit,
 }
 """Those of the MLP; by Keras's names."""
 
