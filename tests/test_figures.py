@@ -248,6 +248,8 @@ def test_papers_row_has_trained_untrained_and_the_number_in_print() -> None:
     assert (trained.get_xdata().tolist(), trained.get_markerfacecolor()) == ([0.9, 0.7], style.INK)
     assert in_print.get_xdata()[0] == 0.956
     assert (bound.get_xdata()[0], bound.get_ydata()[0]) == (0.9, 1 - collapse_figures.UP)
+    arrows = [(text.xy, text.get_position()) for text in ax.texts if not text.get_text()]
+    assert arrows == [((1.0, row - collapse_figures.UP), (0.9, row - collapse_figures.UP)) for row in (0, 1)]
 
 
 @pytest.mark.parametrize("tolerance", [0.0, 1e-3])
@@ -401,6 +403,8 @@ def test_safe_region_shows_cells_contours_and_trained(grid: tuple[pd.DataFrame, 
     ax = figure.axes[0]
     mesh, circles = ax.collections
     assert mesh.get_array().tolist() == [[0.3] * 3] * 2
+    assert mesh.norm.boundaries.tolist() == list(region_figures.SHADES)
+    assert (region_figures.SHADES[0], region_figures.SHADES[-1]) == (0, 1)
     assert circles.get_offsets().tolist() == [[5, 4]]
     assert circles.get_array().tolist() == [0]
     for line, level in zip(ax.get_lines(), region_figures.LEVELS, strict=True):
