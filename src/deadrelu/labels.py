@@ -114,4 +114,4 @@ def interval(of: TargetParams) -> str:
 
 def count_of(number: int, thing: str) -> str:
     """'1 hidden layer', '5 hidden layers'."""
-    return f"{number:,} {thing}{'s' * (number != 1)}"
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
