@@ -1,18 +1,22 @@
 """Debian's chromium, driven with Playwright: tests open pages in it as a reader does."""
 
+import io
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # closed before others run: Playwright keeps an event loop in this thread
 def browser() -> Iterator[Browser]:
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
@@ -51,3 +55,17 @@ def opened(
 
 def allowed(url: str) -> bool:
     return url.startswith(("file:", "data:"))
+
+
+def is_drawn(screenshot: bytes, scheme: str) -> bool:
+    """Whether an image has paper of its scheme, and something on it."""
+    pixels = np.asarray(Image.open(io.BytesIO(screenshot)).convert("L"), float)
+    paper = np.median(pixels)
+    as_the_page = paper > 200 if scheme == "light" else paper < 60
+    return bool(as_the_page or len(np.unique(pixels)) > 100) and bool((np.abs(pixels - paper) > 60).mean() > 0.002)
+
+
+def serious(tab: Page) -> list[str]:
+    """What axe-core finds that keeps readers out."""
+    found = Axe().run(tab).response["violations"]
+    return [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in found if v["impact"] in ("serious", "critical")]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import browser  # noqa: F401  a fixture
 
 from deadrelu import initializers, params, start, targets, trials
 

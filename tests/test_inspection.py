@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from browser import is_drawn, opened, serious
+from playwright.sync_api import Browser
 
 from deadrelu import cli, diagnosis, inspection, tables
 from deadrelu.errors import InputError
@@ -283,6 +285,17 @@ def test_architectures_of_keras_applications(name: str) -> None:
     normalized = table[table["layer"].str.contains("bn")]
     assert len(normalized) > 30
     assert (normalized["rms"] < 1.001).all()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light")])
+def test_page_of_a_model_in_a_browser(width: int, scheme: str, folder: Path, browser: Browser) -> None:
+    run(folder, "model.keras", "--inputs", "x.npy", "--labels", "y.npz", "--out", "in-a-browser")
+    with opened(browser, folder / "in-a-browser" / "signals.html", width=width, scheme=scheme) as tab:
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        assert is_drawn(tab.locator("img").screenshot(), scheme)
+        assert tab.locator("th button").count() > 5
+        assert tab.locator("nav").count() == 0
+        assert serious(tab) == []
 
 
 COMMAND = [sys.executable, "-m", "deadrelu", "inspect"]

@@ -7,11 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from browser import browser, opened  # noqa: F401  a fixture
+from browser import is_drawn, opened, serious
 from conftest import ROOT, write_small_params
 from PIL import Image
 from playwright.sync_api import Browser, Page
@@ -92,7 +90,7 @@ def report_page(request: pytest.FixtureRequest) -> Path:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1440])
-def test_page_opens_without_trouble(width: int, scheme: str, report_page: Path, browser: Browser) -> None:  # noqa: F811
+def test_page_opens_without_trouble(width: int, scheme: str, report_page: Path, browser: Browser) -> None:
     """No message, no request, no page wider than the window, every image drawn, no serious finding of axe."""
     assert report_page.stat().st_size < 6 * MEGABYTE
     with opened(browser, report_page, width=width, scheme=scheme) as tab:
@@ -105,21 +103,7 @@ def test_page_opens_without_trouble(width: int, scheme: str, report_page: Path, 
         assert serious(tab) == []
 
 
-def is_drawn(screenshot: bytes, scheme: str) -> bool:
-    """Whether an image has paper of its scheme, and something on it."""
-    pixels = np.asarray(Image.open(io.BytesIO(screenshot)).convert("L"), float)
-    paper = np.median(pixels)
-    as_the_page = paper > 200 if scheme == "light" else paper < 60
-    return bool(as_the_page or len(np.unique(pixels)) > 100) and bool((np.abs(pixels - paper) > 60).mean() > 0.002)
-
-
-def serious(tab: Page) -> list[str]:
-    """What axe-core finds that keeps readers out."""
-    found = Axe().run(tab).response["violations"]
-    return [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in found if v["impact"] in ("serious", "critical")]
-
-
-def test_a_page_with_faults_is_noticed(tmp_path: Path, browser: Browser) -> None:  # noqa: F811
+def test_a_page_with_faults_is_noticed(tmp_path: Path, browser: Browser) -> None:
     """Each check fails where it should: an image without words, faint letters, a blank image, a request, an error."""
     bad = tmp_path / "bad.html"
     faint, image = '<p style="color:#ddd">faint</p>', '<img src="data:image/gif;base64,R0lGODlhAQABAAAAACw=">'
@@ -139,7 +123,7 @@ def test_a_page_with_faults_is_noticed(tmp_path: Path, browser: Browser) -> None
             pass
 
 
-def test_contents_lead_to_every_section(whole: Path, browser: Browser) -> None:  # noqa: F811
+def test_contents_lead_to_every_section(whole: Path, browser: Browser) -> None:
     with opened(browser, whole) as tab:
         links = [link.get_attribute("href") for link in tab.locator("nav a").all()]
         assert links == [f"#{h.get_attribute('id')}" for h in tab.locator("main h2").all()]
@@ -153,7 +137,7 @@ def test_contents_lead_to_every_section(whole: Path, browser: Browser) -> None: 
         assert tab.locator("nav li").first.is_visible()
 
 
-def test_keyboard_reaches_what_there_is(whole: Path, browser: Browser) -> None:  # noqa: F811
+def test_keyboard_reaches_what_there_is(whole: Path, browser: Browser) -> None:
     """The first stop skips the contents; tables sort and sliders move without a mouse; what scrolls can be reached."""
     with opened(browser, whole) as tab:
         tab.keyboard.press("Tab")
@@ -175,7 +159,7 @@ def test_keyboard_reaches_what_there_is(whole: Path, browser: Browser) -> None: 
 NUMBERS = ["1,000", "", "> 90.0 %", "×0.66 (0.5 to 0.7)", "−3", "12 layers", "b", "1e-3"]
 
 
-def test_tables_sort_by_size_and_back(tmp_path: Path, browser: Browser) -> None:  # noqa: F811
+def test_tables_sort_by_size_and_back(tmp_path: Path, browser: Browser) -> None:
     frame = pd.DataFrame({"name": list("hgfedcba"), "number": NUMBERS})
     path = tmp_path / "page.html"
     path.write_text(page.document("x", f"<h1>x</h1>{page.table(frame, caption='c')}"))
@@ -206,7 +190,7 @@ def explored(tab: Page, **chosen: object) -> dict[str, str]:
     return {str(part.get_attribute("data-says")): part.inner_text() for part in says}
 
 
-def test_explorer_shows_the_numbers_of_its_cell(whole: Path, browser: Browser) -> None:  # noqa: F811
+def test_explorer_shows_the_numbers_of_its_cell(whole: Path, browser: Browser) -> None:
     cells = pd.read_csv(ROOT / "reports" / "tables" / "explorer.csv").set_index(["initializer", "depth", "width"])
     with opened(browser, whole) as tab:
         assert tab.locator("#explorer").is_visible()
@@ -236,7 +220,7 @@ def test_explorer_shows_the_numbers_of_its_cell(whole: Path, browser: Browser) -
             assert f"{dead} of them constant" in said["functions"]
 
 
-def test_page_tells_its_story_without_javascript(whole: Path, browser: Browser) -> None:  # noqa: F811
+def test_page_tells_its_story_without_javascript(whole: Path, browser: Browser) -> None:
     with opened(browser, whole, script=False) as tab:
         assert not tab.locator("#explorer").is_visible()
         assert "explorer.csv" in tab.locator("noscript").first.inner_text()
@@ -245,7 +229,7 @@ def test_page_tells_its_story_without_javascript(whole: Path, browser: Browser) 
         assert tab.locator("table").count() > 5
 
 
-def test_formulas_are_drawn_by_the_browser(whole: Path, browser: Browser) -> None:  # noqa: F811
+def test_formulas_are_drawn_by_the_browser(whole: Path, browser: Browser) -> None:
     with opened(browser, whole) as tab:
         formulas = tab.locator("math")
         assert formulas.count() > 5
@@ -256,7 +240,7 @@ def test_formulas_are_drawn_by_the_browser(whole: Path, browser: Browser) -> Non
         assert "$" not in tab.locator("main").inner_text()
 
 
-def test_odd_settings_are_told_in_words(odd: Path, browser: Browser) -> None:  # noqa: F811
+def test_odd_settings_are_told_in_words(odd: Path, browser: Browser) -> None:
     with opened(browser, odd, width=390) as tab:
         text = tab.locator("main").inner_text()
         assert "nan" not in text.lower().split()
