@@ -17,6 +17,7 @@ from deadrelu import (
     labels,
     model_figures,
     params,
+    rate_figures,
     rates,
     region_figures,
     signal_figures,
@@ -222,7 +223,7 @@ def test_rates_show_numbers_in_print_and_theory() -> None:
     """An exact value is a tick, bounds are a bar, and what theory does not know is neither."""
     rows = rate_rows().rename(columns={"in_print": "notebook"})
     events = {"constant": "constant", "born_dead": "untrained"}
-    figure = collapse_figures.collapse_rates(rows, {"a": "A", "b": "B"}, events)
+    figure = rate_figures.collapse_rates(rows, {"a": "A", "b": "B"}, events)
     assert drawn_axes(figure) == ["A", "B"]
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["constant", "untrained"]
     ticks, measured, in_print = figure.axes[0].get_lines()
@@ -235,21 +236,21 @@ def test_rates_show_numbers_in_print_and_theory() -> None:
     assert [text.get_text() for text in figure.axes[0].texts] == ["0.900", "0.800"]
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert names == ["measured, 95 % interval", "2019 notebook", "theory, exact", "theory, bounds"]
-    alone = collapse_figures.collapse_rates(rows[rows["case"] == "a"], {"a": "A"}, events)
+    alone = rate_figures.collapse_rates(rows[rows["case"] == "a"], {"a": "A"}, events)
     assert "theory, bounds" not in [text.get_text() for text in alone.legends[0].get_texts()]
 
 
 def test_papers_row_has_trained_untrained_and_the_number_in_print() -> None:
     above = [np.nan, np.nan, 0.9, 0.9]
     rows = rate_rows().rename(columns={"in_print": "lu"}).assign(lu_above=above)
-    (ax,) = collapse_figures.paper_rates(rows, {"a": "A", "b": "B"}).axes
+    (ax,) = rate_figures.paper_rates(rows, {"a": "A", "b": "B"}).axes
     _, untrained, trained, in_print, bound = ax.get_lines()
     assert (untrained.get_xdata().tolist(), untrained.get_markerfacecolor()) == ([0.8, 0.5], style.PAPER)
     assert (trained.get_xdata().tolist(), trained.get_markerfacecolor()) == ([0.9, 0.7], style.INK)
     assert in_print.get_xdata()[0] == 0.956
-    assert (bound.get_xdata()[0], bound.get_ydata()[0]) == (0.9, 1 - collapse_figures.UP)
+    assert (bound.get_xdata()[0], bound.get_ydata()[0]) == (0.9, 1 - rate_figures.UP)
     (arrow,) = [text for text in ax.texts if not text.get_text()]
-    assert (arrow.xy, arrow.get_position()) == ((1, 1 - collapse_figures.UP), (0.9, 1 - collapse_figures.UP))
+    assert (arrow.xy, arrow.get_position()) == ((1, 1 - rate_figures.UP), (0.9, 1 - rate_figures.UP))
 
 
 @pytest.mark.parametrize("tolerance", [0.0, 1e-3])
@@ -258,7 +259,7 @@ def test_rate_by_tolerance_has_a_panel_for_each_criterion(tolerance: float) -> N
     curve = pd.concat([curve.assign(criterion="interval"), curve.assign(criterion="probes", rate=0.5)])
     names = {"interval": "the interval", "probes": "the 5 probes"}
     agreeing = {"interval": [1e-3, 1e-2], "probes": []}
-    figure = collapse_figures.rate_by_tolerance(curve, {"relu": "ReLU"}, names, {"relu": 0.956}, agreeing, tolerance)
+    figure = rate_figures.rate_by_tolerance(curve, {"relu": "ReLU"}, names, {"relu": 0.956}, agreeing, tolerance)
     assert drawn_axes(figure) == ["on the interval", "on the 5 probes"]
     for ax, rate in zip(figure.axes, ([0.1, 0.2], [0.5, 0.5]), strict=True):
         line, notebook = ax.get_lines()[:2]

@@ -18,6 +18,7 @@ from deadrelu import (
     figures,
     labels,
     params,
+    rate_figures,
     region_figures,
     signal_figures,
     style,
@@ -100,18 +101,18 @@ def violins(draw: Callable[..., Figure]) -> Figure:
 
 def of_rates(tables: dict[str, pd.DataFrame]) -> Figure:
     events = labels.events(1e-3)
-    return collapse_figures.collapse_rates(crowd(tables["collapse_rates"], "relu", 40), MANY, events)
+    return rate_figures.collapse_rates(crowd(tables["collapse_rates"], "relu", 40), MANY, events)
 
 
 def of_papers(tables: dict[str, pd.DataFrame]) -> Figure:
     rates = crowd(tables["collapse_rates"], "x_sin_5x-he", 40)
-    return collapse_figures.paper_rates(rates.assign(lu_above=np.nan), MANY)
+    return rate_figures.paper_rates(rates.assign(lu_above=np.nan), MANY)
 
 
 def of_tolerances(tables: dict[str, pd.DataFrame]) -> Figure:
     curve = crowd(tables["rate_by_tolerance"], "relu", 40)
     notebook = dict.fromkeys(MANY, 0.9)
-    return collapse_figures.rate_by_tolerance(curve, MANY, labels.CRITERIA, notebook, {}, 1e-3)
+    return rate_figures.rate_by_tolerance(curve, MANY, labels.CRITERIA, notebook, {}, 1e-3)
 
 
 def of_functions(tables: dict[str, pd.DataFrame]) -> Figure:
@@ -181,7 +182,7 @@ def test_one_trial_and_zeros_alone() -> None:
         assert [text.get_text() for text in figure.axes[0].texts] == ["1"]
     one = pd.DataFrame({"case": "a", "event": ["constant"], "rate": 1.0, "low": 0.2, "high": 1.0, "notebook": np.nan})
     rates = one.assign(theory_low=np.nan, theory_high=np.nan)
-    read(collapse_figures.collapse_rates(rates, names, {"constant": "constant"}))
+    read(rate_figures.collapse_rates(rates, names, {"constant": "constant"}))
 
 
 def test_diverged_trainings_are_told_in_words() -> None:

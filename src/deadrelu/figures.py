@@ -15,6 +15,7 @@ from deadrelu import (
     initializers,
     labels,
     printed,
+    rate_figures,
     rate_findings,
     region_figures,
     signal_figures,
@@ -78,7 +79,7 @@ def _collapse_rates(params: Params, numbers: Numbers, _: Path) -> Figure:
     rates = numbers["collapse_rates"]
     cases = _of_cases(params, params.collapse.main)
     rows = rates[rates["case"].isin(cases)]
-    return collapse_figures.collapse_rates(rows, cases, labels.events(params.collapse.tolerance))
+    return rate_figures.collapse_rates(rows, cases, labels.events(params.collapse.tolerance))
 
 
 def _paper_rates(params: Params, numbers: Numbers, _: Path) -> Figure:
@@ -86,7 +87,7 @@ def _paper_rates(params: Params, numbers: Numbers, _: Path) -> Figure:
     cases = _of_cases(params, params.collapse.own_target)
     rows = rates[rates["case"].isin(cases) & rates["event"].isin(["constant", "born_dead"])]
     above = [printed.LU_AT_LEAST if printed.is_lu_abs(params, case) else float("nan") for case in rows["case"]]
-    return collapse_figures.paper_rates(rows.assign(lu_above=above), cases)
+    return rate_figures.paper_rates(rows.assign(lu_above=above), cases)
 
 
 def _functions(params: Params, numbers: Numbers, _: Path) -> Figure:
@@ -110,7 +111,7 @@ def _deaths(params: Params, numbers: Numbers, _: Path) -> Figure:
 
 def _rate_by_tolerance(params: Params, numbers: Numbers, _: Path) -> Figure:
     curve, notebook = numbers["rate_by_tolerance"], printed.notebook_rates(params)
-    return collapse_figures.rate_by_tolerance(
+    return rate_figures.rate_by_tolerance(
         curve,
         _of_cases(params, params.collapse.main),
         labels.CRITERIA,
