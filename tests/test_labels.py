@@ -20,7 +20,7 @@ def test_names_say_what_is_particular(settings: params.Params) -> None:
 def test_architecture_and_target(settings: params.Params) -> None:
     case = settings.collapse.cases["x_sin_5x-rai"]
     assert labels.architecture(case) == (
-        "9 hidden layers of width 9 × 2; RAI, biases, too; Adam (0.001), mean squared error"
+        "9 hidden layers of width 9 × 2; RAI, random biases; Adam (0.001), mean squared error"
     )
     assert labels.widths([1, 2, 2, 3, 1, 1]) == "1, 2 × 2, 3, 2 × 1"
     assert case.target is not None

@@ -141,3 +141,11 @@ def test_training_kills_most_where_it_adds_most() -> None:
     )
     none = rate_findings.training_kills(trained.assign(rate=[0.1, 0.1, 0.9]))
     assert none == "Training adds no deaths in any of 3 cells."
+
+
+def test_dying_counts_those_that_start_alive() -> None:
+    rows = pd.DataFrame({"fate": ["born_dead", "dies", "half_dead", "alive"], "count": [900, 25, 50, 25]})
+    assert rate_findings.dying(rows) == "of 100 that start alive, 25 (25.0 %) end constant, 50 on one side of 0 only."
+    none_half = rows.assign(count=[900, 50, 0, 50])
+    assert rate_findings.dying(none_half) == "of 100 that start alive, 50 (50.0 %) end constant."
+    assert rate_findings.dying(rows.assign(count=[5, 0, 0, 0])) == "none starts alive."

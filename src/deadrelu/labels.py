@@ -88,7 +88,7 @@ def events(tolerance: float) -> dict[str, str]:
 
 def architecture(case: CollapseCase) -> str:
     """'10 hidden layers of width 1, 9 × 2; Glorot uniform, no biases; Adam (0.001), mean squared error'."""
-    biases = "no biases" if not case.biases else "biases, too" if case.initializer.name == "rai" else "zero biases"
+    biases = "no biases" if not case.biases else "random biases" if case.initializer.name == "rai" else "zero biases"
     return (
         f"{count_of(len(case.widths), 'hidden layer')} of width {widths(case.widths)}; "
         f"{initializer_label(case.initializer)}, {biases}; {OPTIMIZERS[case.optimizer.name]} "

@@ -72,6 +72,16 @@ def born_dead(rate: pd.Series) -> str:
     return f"{text}; {exact} (exact test of the two: p = {rate['theory_p']:.2g})."
 
 
+def dying(fates: pd.DataFrame) -> str:
+    """How many of those that start alive die in training. Rows of `fates.tables` of one case."""
+    count = dict(zip(fates["fate"], fates["count"], strict=True))
+    started = int(fates["count"].sum()) - int(count["born_dead"])
+    if not started:
+        return "none starts alive."
+    text = f"of {started:,} that start alive, {count['dies']:,} ({percent(count['dies'] / started)}) end constant"
+    return text + (f", {count['half_dead']:,} on one side of 0 only." if count["half_dead"] else ".")
+
+
 def agreeing(curve: pd.DataFrame, notebook: Mapping[str, float]) -> dict[str, list[float]]:
     """For each place where predictions can be compared, the tolerances that give all of the notebook's numbers.
 

@@ -48,7 +48,7 @@ def settings(params: Params, source: str, images: int) -> pd.DataFrame:
             f"{region.depth.low} to {region.depth.high} layers of {region.width.low} to {region.width.high}, ReLU, "
             f"{initializers.label(region.initializer)}",
             "untrained; some trained on " + labels.target(params.data.target),
-            f"{region.networks:,} of each; {labels.count_of(region.trained.trials, 'training')}",
+            f"{region.networks:,} of each width; {labels.count_of(region.trained.trials, 'training')} of a cell",
         )
     )
     return pd.DataFrame(rows, columns=["part", "networks", "data", "how often"])
