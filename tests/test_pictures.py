@@ -1,10 +1,13 @@
 """Figures as files: bytes that depend on the figure alone, and an SVG for light and dark pages."""
 
 import re
+import shutil
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib import font_manager
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -12,8 +15,6 @@ from deadrelu import pictures, style
 
 
 def drawn() -> Figure:
-    import matplotlib as mpl
-
     with mpl.rc_context(style.STYLE):
         figure = Figure(figsize=(3, 2), layout="constrained")
         ax = figure.subplots()
@@ -56,6 +57,23 @@ def test_png_has_all_its_resolution(tmp_path: Path) -> None:
     image = Image.open(tmp_path / "a.png")
     assert image.size == (3 * 144, 2 * 144)
     assert np.asarray(image.convert("L")).std() > 10
+
+
+def test_fonts_of_the_system_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another DejaVu is the only one that is known, as where matplotlib kept the list of another environment."""
+    bundled = Path(mpl.get_data_path(), "fonts", "ttf")
+    manager = font_manager.FontManager()
+    monkeypatch.setattr(font_manager, "fontManager", manager)
+    manager.ttflist = []
+    for name in ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf"):
+        shutil.copy(bundled / name, tmp_path)
+        manager.addfont(tmp_path / name)
+    font = font_manager.FontProperties(family="DejaVu Sans")
+    assert Path(manager.findfont(font)).parent == tmp_path
+    style.bundled_font_first()
+    for weight in ("normal", "bold"):
+        font = font_manager.FontProperties(family="DejaVu Sans", weight=weight)
+        assert Path(manager.findfont(font)).parent == bundled
 
 
 @pytest.mark.parametrize("name", ["A" * 500, "word " * 200])

@@ -3,9 +3,11 @@
 import itertools
 import textwrap
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -58,7 +60,7 @@ STYLE: dict[Any, Any] = {
     "figure.dpi": 144,
     "figure.facecolor": PAPER,
     "font.size": 11,
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same bytes on every machine
+    "font.family": "DejaVu Sans",  # see `bundled_font_first`
     "grid.color": GRID,
     "grid.linewidth": 0.8,
     "legend.fontsize": 10,
@@ -80,6 +82,23 @@ STYLE: dict[Any, Any] = {
 
 LONGEST = 3
 """Lines of a name; the rest of a very long one is left out."""
+
+
+def bundled_font_first() -> None:
+    """Prefer the fonts that come with matplotlib to those of the system, which may be another version of them.
+
+    Then figures have the same bytes on every machine. Called when this module is imported.
+    """
+    manager, bundled = font_manager.fontManager, str(mpl.get_data_path())
+    others = [font for font in manager.ttflist if not font.fname.startswith(bundled)]
+    # The first of equals wins. Added anew: the list that matplotlib keeps in a file may be another environment's.
+    manager.ttflist = []
+    for path in sorted(Path(bundled, "fonts", "ttf").glob("DejaVuSans*.ttf")):
+        manager.addfont(path)
+    manager.ttflist += others
+
+
+bundled_font_first()
 
 
 def by_activation(panels: Mapping[str, Panel]) -> dict[str, list[str]]:
