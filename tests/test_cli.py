@@ -156,7 +156,7 @@ def test_interrupt_leaves_nothing_behind(words: list[str], section: str, short: 
     before = tree(project)
     running = subprocess.Popen([*COMMAND, *words], stderr=subprocess.PIPE, text=True, env=os.environ)
     deadline = time.monotonic() + 60
-    while not list((project / "data").glob("**/.new-*")):  # it has begun to work
+    while not (project / "data" / ".work").exists():  # it has begun to work
         assert running.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -165,7 +165,11 @@ def test_interrupt_leaves_nothing_behind(words: list[str], section: str, short: 
     _, told = running.communicate(timeout=30)
     assert running.returncode == 130
     assert "Traceback" not in told
-    assert tree(project) == before
+    after = tree(project)
+    kept = {name for name in after if name.startswith("data/.work/")}
+    assert {name: after[name] for name in set(after) - kept} == before
+    assert (f"what is finished is kept in {project}/data/.work/" in told) == bool(kept)
+    assert bool(kept) == (words == ["safe-region"])  # what it had counted
 
 
 def test_version(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

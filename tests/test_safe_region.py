@@ -17,7 +17,7 @@ def test_counts_match_theory_at_every_depth(width: int) -> None:
 
     Power: a depth off by one moves every exact probability here that is below 0.99 by 9 standard errors or more.
     """
-    found = safe_region.born_dead(HE, width, 12, N, seed=3)
+    found = safe_region.born_dead(HE, width, 12, range(N), seed=3)
     for depth in range(1, 13):
         widths = [width] * depth
         for signs in (found.low, found.high):
@@ -39,7 +39,7 @@ def test_one_pass_is_every_depth_by_itself() -> None:
         kernels.append(HE(rng, n, fan_in, fan_out))
         return kernels[-1]
 
-    found = safe_region.born_dead(remember, 2, 4, 300, seed=3)
+    found = safe_region.born_dead(remember, 2, 4, range(300), seed=3)
     for depth in range(1, 5):
         dead = np.zeros((300, 2), bool)
         for network in range(300):
@@ -53,23 +53,23 @@ def test_one_pass_is_every_depth_by_itself() -> None:
 
 
 def test_deeper_and_more_networks_change_none() -> None:
-    few = safe_region.born_dead(HE, 3, 5, 1000, seed=3)
-    deeper = safe_region.born_dead(HE, 3, 9, 1000, seed=3)
+    few = safe_region.born_dead(HE, 3, 5, range(1000), seed=3)
+    deeper = safe_region.born_dead(HE, 3, 9, range(1000), seed=3)
     for counts, more in zip(few, deeper, strict=True):
         assert counts.tolist() == more[:5].tolist()
-    doubled, rest = safe_region.born_dead(HE, 3, 5, 2000, seed=3), []
+    doubled, rest = safe_region.born_dead(HE, 3, 5, range(2000), seed=3), []
     for counts, more in zip(few, doubled, strict=True):
         rest += (more - counts).tolist()
     assert min(rest) >= 0
     assert max(rest) <= 1000
-    assert safe_region.born_dead(HE, 3, 5, 1000, seed=4).both.tolist() != few.both.tolist()
+    assert safe_region.born_dead(HE, 3, 5, range(1000), seed=4).both.tolist() != few.both.tolist()
 
 
 def test_small_weights_do_not_underflow() -> None:
     """Weights of 1e-6 in 100 layers: 1e-600 is no float, and not dead."""
     small = initializers.sampler(params.Normal(name="random_normal", stddev=1e-6))
     large = initializers.sampler(params.Normal(name="random_normal", stddev=1.0))
-    found = [safe_region.born_dead(draw, 8, 100, 1000, seed=3).both.tolist() for draw in (small, large)]
+    found = [safe_region.born_dead(draw, 8, 100, range(1000), seed=3).both.tolist() for draw in (small, large)]
     assert found[0] == found[1]
     assert 0 < found[0][-1] < 1000
 
@@ -82,7 +82,7 @@ def test_every_width_and_block_has_its_stream() -> None:
             drawn.append(HE(rng, n, fan_in, fan_out))  # noqa: B023
             return drawn[-1]  # noqa: B023
 
-        safe_region.born_dead(remember, width, 1, 1500, seed=3)
+        safe_region.born_dead(remember, width, 1, range(1500), seed=3)
         for block, kernels in enumerate(drawn):
             rng = stream(3, SAFE_REGION, width, block)
             np.testing.assert_array_equal(kernels, HE(rng, safe_region.BLOCK, 1, width))
@@ -100,7 +100,7 @@ def test_constant_with_biases_network_by_network() -> None:
         drawn.append(RAI(rng, n, fan_in, fan_out))
         return drawn[-1]
 
-    found = safe_region.born_constant(remember, x, 2, 4, 300, seed=3)
+    found = safe_region.born_constant(remember, x, 2, 4, range(300), seed=3)
     constant = np.zeros((300, 4), bool)
     for network in range(300):
         signal = x[:, None]
@@ -113,8 +113,8 @@ def test_constant_with_biases_network_by_network() -> None:
 
 def test_without_biases_both_ways_count_the_same() -> None:
     """Two points, one of each sign, say what many do: the fast way and the general one see the same networks die."""
-    fast = safe_region.born_dead(HE, 3, 6, 2000, seed=3).both
-    general = safe_region.born_constant(HE, np.linspace(-1, 1, 7), 3, 6, 2000, seed=3)
+    fast = safe_region.born_dead(HE, 3, 6, range(2000), seed=3).both
+    general = safe_region.born_constant(HE, np.linspace(-1, 1, 7), 3, 6, range(2000), seed=3)
     assert fast.tolist() == general.tolist()
 
 
@@ -128,7 +128,7 @@ def test_rai_dies_as_often_as_in_the_engine(settings: params.Params) -> None:
     rates = pd.read_csv(ROOT / "reports" / "tables" / "collapse_rates.csv")
     engine = rates[(rates["case"] == "x_sin_5x-rai") & (rates["event"] == "born_dead")].iloc[0]
     target = settings.target_of("x_sin_5x-rai")
-    ours = safe_region.born_constant(RAI, np.linspace(target.low, target.high, 25), 2, 9, 4000, seed=5)
+    ours = safe_region.born_constant(RAI, np.linspace(target.low, target.high, 25), 2, 9, range(4000), seed=5)
     assert p_of_equal(int(ours[-1]), 4000, int(engine["count"]), int(engine["trials"])) > 1e-4
 
 
@@ -138,7 +138,7 @@ def test_functions_are_those_of_the_counted_networks(initialize: safe_region.Ini
     x = np.linspace(-2, 2, 9)
     drawn = safe_region.functions(initialize, x, 2, 5, 100, seed=3)
     assert drawn.shape == (5, 100, 9)
-    counted = safe_region.born_constant(initialize, x, 2, 5, 100, seed=3)
+    counted = safe_region.born_constant(initialize, x, 2, 5, range(100), seed=3)
     constant = np.ptp(drawn, axis=2) < 1e-12
     assert constant.sum(axis=1).tolist() == counted.tolist()
     if initialize is HE:

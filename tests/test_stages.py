@@ -6,7 +6,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deadrelu import collapse, initializers, inspection, mnist, networks, params, safe_region, tables, targets, trials
+from deadrelu import (
+    cases,
+    collapse,
+    initializers,
+    inspection,
+    mnist,
+    networks,
+    params,
+    safe_region,
+    tables,
+    targets,
+    trials,
+)
+from deadrelu.cells import POINTS
 from deadrelu.stages import activations, data_mnist, data_target, training
 from deadrelu.stages import collapse as collapse_stage
 from deadrelu.stages import safe_region as safe_region_stage
@@ -172,7 +185,7 @@ def test_safe_region_holds_both_grids(run: params.Params) -> None:
     cells = tables.read(Path("data/safe_region/born_dead.parquet"), tables.BORN_DEAD)
     assert cells[["width", "depth"]].to_numpy().tolist() == [[1, 2], [1, 3], [2, 2], [2, 3]]
     draw = initializers.sampler(run.safe_region.initializer)
-    expected = safe_region.born_dead(draw, 2, 3, 100, seed=run.seed)
+    expected = safe_region.born_dead(draw, 2, 3, range(100), seed=run.seed)
     for name, counts in (("low", expected.low), ("high", expected.high)):
         assert cells[cells["width"] == 2][f"born_dead_{name}"].tolist() == counts[1:].tolist()
     assert cells[cells["width"] == 2]["born_dead"].tolist() == expected.both[1:].tolist()
@@ -183,11 +196,11 @@ def test_safe_region_holds_both_grids(run: params.Params) -> None:
     assert trained[["initializer", "depth", "width", "trial"]].to_numpy().tolist() == cells_trained
     beside = tables.read(Path("data/safe_region/beside.parquet"), tables.BESIDE).set_index(["initializer", "width"])
     rai = initializers.sampler(params.Rai(name="rai"))
-    x = np.linspace(run.data.target.low, run.data.target.high, safe_region_stage.POINTS)
-    constant = safe_region.born_constant(rai, x, 2, 3, 100, seed=run.seed)
+    x = np.linspace(run.data.target.low, run.data.target.high, POINTS)
+    constant = safe_region.born_constant(rai, x, 2, 3, range(100), seed=run.seed)
     assert beside.loc[("RAI", 2), "born_dead"].tolist() == constant[1:].tolist()
     glorot = initializers.sampler(params.FanScaled(name="glorot_uniform"))
-    expected = safe_region.born_dead(glorot, 2, 3, 100, seed=run.seed)
+    expected = safe_region.born_dead(glorot, 2, 3, range(100), seed=run.seed)
     assert beside.loc[("Glorot uniform", 2), "born_dead"].tolist() == expected.both[1:].tolist()
     for depth in (1, 3):  # with the settings of the grid, not of collapse
         same = {"activation": "relu", "widths": [2] * depth, "initializer": {"name": "he_normal"}}
@@ -209,7 +222,7 @@ def test_functions_are_those_of_the_networks(run: params.Params) -> None:
     safe_region_stage.main(run)
     drawn = tables.read(Path("data/safe_region/functions.parquet"), tables.REGION_FUNCTIONS)
     rai = drawn[(drawn["initializer"] == "RAI") & (drawn["depth"] == 3) & (drawn["width"] == 2)]
-    x = np.linspace(run.data.target.low, run.data.target.high, safe_region_stage.POINTS)
+    x = np.linspace(run.data.target.low, run.data.target.high, POINTS)
     expected = safe_region.functions(initializers.sampler(params.Rai(name="rai")), x, 2, 3, 8, seed=run.seed)[2]
     np.testing.assert_allclose(rai["value"].to_numpy().reshape(8, -1), expected, rtol=1e-6)
     assert not rai["trained"].any()
@@ -220,7 +233,7 @@ def test_functions_are_those_of_the_networks(run: params.Params) -> None:
     kept = tables.read(Path("data/collapse/same/functions.parquet"), tables.FUNCTIONS)
     assert kept["trial"].unique().tolist() == list(range(8))
     grid = kept["x"].unique()
-    assert len(grid) == collapse_stage.DRAWN
+    assert len(grid) == cases.DRAWN
     network = trials.Network(
         widths=(2, 2, 2), activation="relu", initialize=initializers.sampler(params.FanScaled(name="he_normal"))
     )
@@ -241,7 +254,7 @@ def test_functions_are_those_of_the_networks(run: params.Params) -> None:
 
 def test_large_grids_keep_counts_and_no_functions(run: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
     data_target.main(run)
-    monkeypatch.setattr(safe_region_stage, "DRAWN_CELLS", 3)
+    monkeypatch.setattr("deadrelu.cells.DRAWN_CELLS", 3)
     safe_region_stage.main(run)
     drawn = tables.read(Path("data/safe_region/functions.parquet"), tables.REGION_FUNCTIONS)
     assert drawn["trained"].all()

@@ -74,15 +74,22 @@ def training() -> None:
 
 
 @app.command()
-def collapse(case: Annotated[str, typer.Argument(help="A key of collapse.cases in params.yaml.")]) -> None:
+def collapse(
+    case: Annotated[
+        str, typer.Argument(help="A key of collapse.cases in params.yaml, or collapse@KEY, as DVC has it.")
+    ],
+) -> None:
     """Train the narrow networks of one case.
 
     Reads data/target/, if the case has no target of its own; writes data/collapse/CASE/: one row per trial, and with
     protocol: continued one row per fit. Example: deadrelu collapse leaky_relu
+
+    Runs on all cores, or on the Dask cluster at DASK_SCHEDULER_ADDRESS. Stopped or killed, the same command goes on
+    where it was.
     """
     from deadrelu.stages import collapse
 
-    collapse.main(params.load(), case)
+    collapse.main(params.load(), case.removeprefix("collapse@"))
 
 
 @app.command()
@@ -91,6 +98,9 @@ def safe_region() -> None:
 
     Reads data/target/; writes data/safe_region/: counts of networks that are dead untrained, for every cell of the
     grid, and trained networks of some. Deeper: dvc exp run -S safe_region.depth.high=50
+
+    Runs on all cores, or on the Dask cluster at DASK_SCHEDULER_ADDRESS. Stopped or killed, the same command goes on
+    where it was.
     """
     from deadrelu.stages import safe_region
 

@@ -1,7 +1,9 @@
-"""Files and folders that appear whole or not at all."""
+"""Files and folders that appear whole or not at all, and that two processes do not write at once."""
 
+import fcntl
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,19 +16,23 @@ from deadrelu.errors import InputError
 def scratch_folder(parent: Path) -> Iterator[Path]:
     """Make a hidden folder in `parent` that vanishes at the end, whatever happens; so does `parent`, if left empty.
 
+    What a killed process left of the kind vanishes, too.
+
     Raises:
         InputError: nothing can be written there.
     """
     new = [folder for folder in (parent, *parent.parents) if not folder.exists()]
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=parent))
+        _remove_the_dead(parent)
+        scratch, lock = _locked_folder(parent)
     except OSError as error:
         raise InputError(f"{parent}: cannot be written: {error}; allowed: a folder you can write to") from None
     try:
         yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+        os.close(lock)
         with suppress(OSError):  # not empty
             for folder in new:
                 folder.rmdir()
@@ -67,3 +73,66 @@ def check_place(path: Path, *, folder: bool) -> None:
     if path.exists() and path.is_dir() != folder:
         kinds = ("a file", "a folder")
         raise InputError(f"{path}: received {kinds[not folder]}; allowed: {kinds[folder]}, or nothing yet")
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Make a folder, unless it is there, and keep other processes from holding it; wait, if one does.
+
+    When that one is done with the folder, it may have removed it: then it is made again.
+    """
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(folder, os.O_RDONLY)
+        try:
+            with suppress(OSError):  # of a file system without locks, where two processes are the user's to avoid
+                if not _try(lock):
+                    print(f"deadrelu: another process is at work in {folder}; waiting until it ends", file=sys.stderr)
+                    fcntl.flock(lock, fcntl.LOCK_EX)
+            if _is_open_as(folder, lock):
+                yield
+                return
+        finally:
+            os.close(lock)
+
+
+def _try(lock: int) -> bool:
+    """Lock, unless another process has; the kernel unlocks what a process has when it ends, killed or not."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_open_as(folder: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(folder), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def _locked_folder(parent: Path) -> tuple[Path, int]:
+    """A new folder, locked: what is locked is in use."""
+    while True:
+        scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=parent))
+        try:
+            lock = os.open(scratch, os.O_RDONLY)
+        except FileNotFoundError:  # taken for a dead process's, before it was locked
+            continue
+        with suppress(OSError):  # of a file system without locks
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        if _is_open_as(scratch, lock):
+            return scratch, lock
+        os.close(lock)
+
+
+def _remove_the_dead(parent: Path) -> None:
+    for left in parent.glob(".new-*"):
+        with suppress(OSError):  # gone meanwhile, or not ours
+            lock = os.open(left, os.O_RDONLY)
+            try:
+                if _try(lock):
+                    shutil.rmtree(left, ignore_errors=True)
+            finally:
+                os.close(lock)

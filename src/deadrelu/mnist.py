@@ -14,6 +14,7 @@ import sys
 import time
 import zlib
 from pathlib import Path
+from threading import Thread
 from typing import Any, Literal
 
 import numpy as np
@@ -40,7 +41,10 @@ TIMEOUT = (5, 20)
 """Seconds after which a mirror is given up: to connect, and between two pieces of an answer."""
 
 LONGEST = 300
-"""Seconds after which a download is given up, however steadily it drips."""
+"""Seconds after which a download is given up, whatever it waits for and however steadily it drips."""
+
+UNPACKED = 16 + 60_000 * 28 * 28
+"""Bytes of the largest file when unpacked."""
 
 BUNDLED_SHA256 = (
     "2913c6b6527114b7307e1086335a7665e3f94c74aba3d67525e6f116bf5ae20f",
@@ -113,7 +117,10 @@ def _read_set(folder: Path, prefix: str) -> tuple[Images, Images]:
 
 def _read_idx(path: Path, dimensions: int) -> Images:
     try:
-        content = gzip.decompress(path.read_bytes())
+        with gzip.open(path) as file:
+            content = file.read(UNPACKED + 1)
+        if len(content) > UNPACKED:
+            raise ValueError(f"more than {UNPACKED} bytes")
         magic, *shape = struct.unpack_from(f">{1 + dimensions}I", content)
         if magic != 0x0800 + dimensions:
             raise ValueError(f"magic number {magic:#06x}; allowed: {0x0800 + dimensions:#06x}")
@@ -147,6 +154,8 @@ def _copy(source: Path, folder: Path) -> str | None:
     """Copy one of the official files into a folder; None, or why it is none."""
     if not source.is_file():
         return f"{source}: no such file"
+    if (size := source.stat().st_size) > LARGEST:
+        return f"{source}: {size} bytes, allowed: {LARGEST} at most"
     digest = hashlib.sha256(source.read_bytes()).hexdigest()
     if digest != SHA256[source.name]:
         return f"{source}: SHA-256 is {digest[:8]}…, allowed: {SHA256[source.name][:8]}…"
@@ -155,18 +164,36 @@ def _copy(source: Path, folder: Path) -> str | None:
 
 
 def _download(mirror: str, name: str, cache: Path) -> str | None:
-    """Download into the cache: temporary name, SHA-256, one retry, rename (pooch does these).
+    """Download into the cache, within `LONGEST` seconds.
 
     Returns:
         None, or why it failed.
     """
+    end = time.monotonic() + LONGEST
+    begun: list[Path] = []
+    outcome: list[str | None] = []
+    # In a thread: servers can keep a client waiting where no timeout of a socket ends it, such as in the headers.
+    attempt = Thread(target=lambda: outcome.append(_fetch(mirror, name, cache, end, begun)), daemon=True)
+    try:
+        attempt.start()
+        attempt.join(LONGEST)
+        return outcome[0] if outcome else f"{mirror}/{name}: not complete after {LONGEST} s"
+    finally:
+        if not outcome:
+            for path in begun:
+                path.unlink(missing_ok=True)
+
+
+def _fetch(mirror: str, name: str, cache: Path, end: float, begun: list[Path]) -> str | None:
+    """Temporary name, SHA-256, one retry, rename: pooch does these."""
     import pooch
 
     pooch.get_logger().setLevel("ERROR")
     to_terminal = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)
 
     def download(address: str, path: str, registry: Any) -> None:
-        with _Capped(path) as file:
+        begun.append(Path(path))
+        with _Capped(path, end) as file:
             to_terminal(address, file, registry)
 
     registry = pooch.create(path=cache, base_url=f"{mirror}/", registry={name: SHA256[name]}, retry_if_failed=1)
@@ -181,11 +208,11 @@ def _download(mirror: str, name: str, cache: Path) -> str | None:
 
 
 class _Capped(io.FileIO):
-    """A file that refuses to grow beyond `LARGEST` or for longer than `LONGEST`, whatever the server announces."""
+    """A file that refuses to grow beyond `LARGEST` or after `end`, whatever the server announces."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, end: float) -> None:
         super().__init__(path, "w")
-        self.end = time.monotonic() + LONGEST
+        self.end = end
 
     def write(self, content: Any) -> int:
         """Write, or raise ValueError."""

@@ -6,12 +6,16 @@ order of Keras's `get_weights`.
 """
 
 from collections.abc import Callable
-from functools import lru_cache, reduce
+from functools import lru_cache, reduce, wraps
 from operator import add
-from typing import Any
+from threading import Lock
+from typing import Any, ParamSpec, TypeVar
 
 from deadrelu.experiment import Adam, Architecture, Training
 from deadrelu.shuffles import LANES
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 WRITTEN_OUT = 100
 """Up to this many weights the units are written out one by one; above, layers are batched matrix products.
@@ -19,6 +23,19 @@ WRITTEN_OUT = 100
 Written out, the first call of a program takes 1.4 s for the notebook's 37 weights, 2.6 s for 87, 5 s for 152 and 16 s
 for 312, nearly all of it to compile. As matrix products it takes 1 to 2 s, and a trial costs 3 times as much (2 cores).
 """
+
+
+def _traced_once(program: Callable[P, T]) -> Callable[P, T]:
+    """Keep the programs made last; threads that ask for the same one at the same time get one."""
+    kept: Callable[..., T] = lru_cache(maxsize=8)(program)
+    tracing = Lock()
+
+    @wraps(program)
+    def one_at_a_time(*args: P.args, **kwargs: P.kwargs) -> T:
+        with tracing:
+            return kept(*args, **kwargs)
+
+    return one_at_a_time
 
 
 def _activate(architecture: Architecture, z: Any) -> Any:
@@ -132,7 +149,7 @@ def _summed_gradient_matrices(
     return tape.gradient(total, weights), total
 
 
-@lru_cache(maxsize=8)
+@_traced_once
 def train_epoch(architecture: Architecture, training: Training, n_points: int) -> Callable[..., Any]:
     """Compile an epoch of training.
 
@@ -193,7 +210,7 @@ def _forward(architecture: Architecture, weights: Any, x: Any) -> tuple[list[Any
     return tf.unstack(tf.transpose(outputs)), tf.unstack(tf.transpose(hidden))
 
 
-@lru_cache(maxsize=8)
+@_traced_once
 def predictions(architecture: Architecture, n_points: int) -> Callable[..., Any]:
     """Compile predictions.
 
@@ -210,7 +227,7 @@ def predictions(architecture: Architecture, n_points: int) -> Callable[..., Any]
     return outputs.get_concrete_function(*_at_points(architecture, n_points))  # type: ignore[no-any-return]
 
 
-@lru_cache(maxsize=8)
+@_traced_once
 def awake(architecture: Architecture, n_points: int) -> Callable[..., Any]:
     """Compile the question whether any unit of the last hidden layer is other than 0 at any point.
 

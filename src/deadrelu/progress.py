@@ -1,5 +1,8 @@
 """A progress bar with rate and time left, on stderr, for work of seconds to hours."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
@@ -12,7 +15,15 @@ class _Rate(ProgressColumn):
         return Text(f"{speed:,.0f}/s" if speed else "", style="progress.data.speed")
 
 
-def rate_and_time_left() -> Progress:
-    """Make a bar; without a terminal it prints its last state only."""
+@contextmanager
+def rate_and_time_left() -> Iterator[Progress]:
+    """Show a bar; without a terminal it prints its last state only, and nothing where work fails."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True))
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        try:
+            yield bar
+        except BaseException:
+            if not bar.console.is_terminal:
+                for task in bar.task_ids:
+                    bar.remove_task(task)
+            raise

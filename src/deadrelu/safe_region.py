@@ -31,7 +31,7 @@ class BornDead(NamedTuple):
     both: Counts
 
 
-def born_dead(initialize: Initialize, width: int, max_depth: int, networks: int, *, seed: int) -> BornDead:
+def born_dead(initialize: Initialize, width: int, max_depth: int, networks: range, *, seed: int) -> BornDead:
     """Draw networks of one input, zero biases, and `width` units in each of `max_depth` hidden layers.
 
     A network of depth d is the first d layers of a deeper one: a layer in which both signals end is where it dies, and
@@ -41,15 +41,23 @@ def born_dead(initialize: Initialize, width: int, max_depth: int, networks: int,
         initialize: draws kernels, as `initializers.sampler` does.
         width: units of a hidden layer.
         max_depth: hidden layers.
-        networks: how many; a multiple of `BLOCK` draws no network in vain.
+        networks: which, as consecutive numbers from a multiple of `BLOCK` on; to another one, none is drawn in vain.
         seed: of all draws, with the width. More networks or layers change none of the others.
     """
     counts = np.zeros((3, max_depth), np.int64)
-    for block, at in enumerate(range(0, networks, BLOCK)):
+    for block, n in _blocks(networks):
         rng = stream(seed, SAFE_REGION, width, block)
-        dead = _dead(initialize, rng, width, max_depth)[: networks - at]
+        dead = _dead(initialize, rng, width, max_depth)[:n]
         counts += np.stack([dead[:, :, 0], dead[:, :, 1], dead.all(axis=2)]).sum(axis=1)
     return BornDead(*counts)
+
+
+def _blocks(networks: range) -> Iterator[tuple[int, int]]:
+    """Numbers of blocks, and how many networks of each."""
+    if networks.start % BLOCK:
+        raise ValueError(f"networks must start at a multiple of {BLOCK}, got {networks.start}")
+    for at in range(networks.start, networks.stop, BLOCK):
+        yield at // BLOCK, min(BLOCK, networks.stop - at)
 
 
 def _dead(initialize: Initialize, rng: np.random.Generator, width: int, max_depth: int) -> npt.NDArray[np.bool_]:
@@ -67,7 +75,9 @@ def _dead(initialize: Initialize, rng: np.random.Generator, width: int, max_dept
     return dead
 
 
-def born_constant(initialize: Initialize, x: Array, width: int, max_depth: int, networks: int, *, seed: int) -> Counts:
+def born_constant(
+    initialize: Initialize, x: Array, width: int, max_depth: int, networks: range, *, seed: int
+) -> Counts:
     """Count the networks that are constant on `x` before training; entry d - 1 is for depth d, shape (max_depth,).
 
     For initializers that draw biases: with them, no two points stand for all. The networks of `born_dead`.
@@ -78,13 +88,13 @@ def born_constant(initialize: Initialize, x: Array, width: int, max_depth: int, 
         width, max_depth, networks, seed: as in `born_dead`.
     """
     counts = np.zeros(max_depth, np.int64)
-    for block, at in enumerate(range(0, networks, BLOCK)):
+    for block, n in _blocks(networks):
         constant = np.zeros(BLOCK, bool)
         layers = _signals(initialize, stream(seed, SAFE_REGION, width, block), x, width, max_depth, BLOCK)
         for layer, signals in enumerate(layers):
             # Once constant, always: rounding may differ between rows of one matrix product.
             constant |= (signals == signals[:, :1]).all(axis=(1, 2))
-            counts[layer] += constant[: networks - at].sum()
+            counts[layer] += constant[:n].sum()
     return counts
 
 

@@ -3,6 +3,7 @@
 import os
 import sys
 import tempfile
+from threading import Lock
 
 QUICK_XLA_FLAGS = (
     "--xla_cpu_prefer_vector_width=512 "  # 16 trials in one instruction where the processor can
@@ -17,6 +18,9 @@ XLA_FLAGS = (
 """None of them relaxes arithmetic: NaN and infinity mean what they mean."""
 
 
+_STARTING = Lock()
+
+
 def tensorflow(*, keras: bool = True, xla_flags: str = XLA_FLAGS) -> None:
     """Import TensorFlow and run a first operation; show what it writes to stderr only if that fails.
 
@@ -25,11 +29,17 @@ def tensorflow(*, keras: bool = True, xla_flags: str = XLA_FLAGS) -> None:
         xla_flags: read once, when TensorFlow is imported; added to what the environment has.
 
     Its log level does not silence the notes on oneDNN and on absent GPU drivers, and turning oneDNN off would
-    change the arithmetic: so the file descriptor is redirected for this moment.
+    change the arithmetic: so the file descriptor is redirected for this moment. A second call does nothing.
     """
+    with _STARTING:
+        if "tensorflow" not in sys.modules:
+            _start(keras=keras, xla_flags=xla_flags)
+
+
+def _start(*, keras: bool, xla_flags: str) -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"  # a user's ~/.keras/keras.json may name another
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if "tensorflow" not in sys.modules and xla_flags not in os.environ.get("XLA_FLAGS", ""):
+    if xla_flags not in os.environ.get("XLA_FLAGS", ""):
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {xla_flags}".strip()
     legacy = os.environ.get("TF_USE_LEGACY_KERAS")
     if not keras:  # asked for its old Keras, which is not installed, TensorFlow goes on without any

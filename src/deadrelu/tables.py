@@ -1,7 +1,10 @@
 """Parquet tables: schemas, provenance, writes, checked reads."""
 
 import hashlib
+import io
 import json
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     import pandas as pd  # a quarter of a second; stages that write only do without
 
 PACKAGES = ("deadrelu", "tensorflow", "keras", "numpy", "pandas", "pyarrow")
+
+ROW_GROUP = 2**20
+"""Rows that Parquet files keep together: pyarrow's default."""
 
 
 def _columns(names: str, kind: pa.DataType, *, nullable: bool = False) -> list[pa.Field]:
@@ -125,17 +131,49 @@ def check_made_by(path: Path, params: dict[str, object]) -> None:
 
 
 def write(
-    path: Path, columns: "pd.DataFrame | dict[str, object]", schema: pa.Schema, made_by: dict[str, object]
+    path: Path, columns: "pd.DataFrame | Mapping[str, object]", schema: pa.Schema, made_by: dict[str, object]
 ) -> None:
     """Write a table into a folder that is being filled (`files.new_folder` makes it appear whole or not at all).
 
     A column that is absent, or None, is null throughout.
     """
+    path.write_bytes(to_bytes(columns, schema, made_by))
+
+
+def to_bytes(columns: "pd.DataFrame | Mapping[str, object]", schema: pa.Schema, made_by: dict[str, object]) -> bytes:
+    """What `write` writes."""
     schema = schema.with_metadata({"deadrelu": json.dumps(made_by, sort_keys=True)})
     # Not Table.from_pandas: it would take NaN for a missing value.
     rows = len(columns[schema.names[0]])  # type: ignore[arg-type]
     arrays = [_array(columns.get(field.name), field, rows) for field in schema]
-    pq.write_table(pa.table(arrays, schema=schema), path, compression="zstd")
+    sink = io.BytesIO()
+    pq.write_table(pa.table(arrays, schema=schema), sink, compression="zstd")
+    return sink.getvalue()
+
+
+def from_bytes(content: bytes, schema: pa.Schema) -> "pd.DataFrame":
+    """A table made by `to_bytes`."""
+    frame: pd.DataFrame = pq.read_table(io.BytesIO(content), schema=schema).to_pandas()
+    return frame
+
+
+def write_joined(path: Path, contents: Iterable[bytes]) -> None:
+    """Write tables made by `to_bytes` as one: the bytes that `write` would write, and few of them in memory."""
+    with path.open("wb") as file, ExitStack() as stack:
+        writer: pq.ParquetWriter | None = None
+        waiting: list[pa.Table] = []
+        for content in contents:
+            table = pq.read_table(io.BytesIO(content))
+            if writer is None:
+                writer = stack.enter_context(pq.ParquetWriter(file, table.schema, compression="zstd"))
+            waiting.append(table)
+            while sum(map(len, waiting)) > ROW_GROUP:  # not at equality: what ends the file has a row, if it can
+                whole = pa.concat_tables(waiting)
+                writer.write_table(whole[:ROW_GROUP].combine_chunks())
+                waiting = [whole[ROW_GROUP:]]
+        if writer is None:
+            raise ValueError("there must be a table")
+        writer.write_table(pa.concat_tables(waiting).combine_chunks())
 
 
 def _array(column: Any, field: pa.Field, rows: int) -> pa.Array:
@@ -143,7 +181,7 @@ def _array(column: Any, field: pa.Field, rows: int) -> pa.Array:
         if not field.nullable:
             raise ValueError(f"column {field.name} must be given")
         return pa.nulls(rows, field.type)
-    return pa.array(column if pa.types.is_list(field.type) else np.asarray(column), field.type)
+    return pa.array(list(column) if pa.types.is_list(field.type) else np.asarray(column), field.type)
 
 
 def read(path: Path, schema: pa.Schema) -> "pd.DataFrame":

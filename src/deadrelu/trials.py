@@ -77,7 +77,7 @@ def run(
     threads = threads or cores()
     pending: deque[Future[Trained]] = deque()
     with _pool(threads) as (pool, ended):
-        stops = [ended] if stop is None else [ended, stop]
+        stops = _stops(ended, stop)
         for part in spans:
             numbers = np.arange(part.start, part.stop)
             pending.append(pool.submit(_train, network, training, x, y, numbers, seed, stops))
@@ -97,6 +97,7 @@ def run_continued(
     seed: int,
     fits: int,
     threads: int | None = None,
+    stop: Event | None = None,
 ) -> Iterator[Trained]:
     """Fit each network again and again, as Keras's `fit` called in a loop: weights and optimizer go on, no new start.
 
@@ -104,7 +105,7 @@ def run_continued(
 
     Args:
         fits: how often `training.epochs` epochs are trained.
-        network, training, x, y, trials, seed, threads: as in `run`.
+        network, training, x, y, trials, seed, threads, stop: as in `run`.
 
     Yields:
         After each fit, all trials: `initial` from before the first fit, `final` and `loss` of this one.
@@ -116,8 +117,9 @@ def run_continued(
     lanes = [Lanes(network, training, x, y, initial[some], numbers[some], seed) for some in parts]
     final, loss = initial.copy(), _losses_of_zero(training, y, len(numbers))
     with _pool(threads or cores()) as (pool, ended):
+        stops = _stops(ended, stop)
         for _ in range(fits):
-            losses = pool.map(lambda some: some.train([ended]), lanes)
+            losses = pool.map(lambda some: some.train(stops), lanes)
             for some, lane, of_lane in zip(parts, lanes, losses, strict=True):
                 loss[some], final[some] = of_lane, lane.weights
             yield Trained(numbers, initial, final.copy(), loss.copy())
@@ -129,7 +131,6 @@ def _checked(network: Network, training: Training, x: Float, y: Float) -> tuple[
         expected = f"(n >= 1, {network.inputs}) and (n, {network.outputs})"
         raise ValueError(f"x and y must have shapes {expected}, got {x.shape} and {y.shape}")
     training = replace(training, batch_size=min(training.batch_size, len(x)))
-    programs.train_epoch(network.architecture, training, len(x))  # traced once, before threads would each begin to
     return training, x, y
 
 
@@ -143,6 +144,10 @@ def _pool(threads: int) -> Iterator[tuple[ThreadPoolExecutor, Event]]:
         finally:  # also when the caller has had enough, or Ctrl-C: no thread works on
             ended.set()
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _stops(ended: Event, stop: Event | None) -> list[Event]:
+    return [ended] if stop is None else [ended, stop]
 
 
 def cores() -> int:

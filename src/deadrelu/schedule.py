@@ -1,0 +1,153 @@
+"""Shards, computed wherever there is room: some of them fail, and the others go on."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from threading import Event, Thread
+from uuid import uuid4
+
+import dask
+from rich.progress import Progress, TaskID
+
+from deadrelu import places, progress
+from deadrelu.errors import InputError
+from deadrelu.shards import TOGETHER, Shard, Store, Watch, Work, code
+
+GLANCE = 0.25
+"""Seconds between two looks at which shards are there, for the progress bar."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A shard that failed, where, and of what."""
+
+    shard: Shard
+    worker: str
+    told: str
+
+
+def run(work: Work, shards: Sequence[Shard], store: Store, description: str) -> None:
+    """Compute the shards that the store does not have.
+
+    Raises:
+        InputError: some failed on every worker. The others are in the store.
+        OSError: they cannot be stored.
+    """
+    failures: list[Failure] = []
+    unfit: set[str] = set()
+    with places.chosen() as place, progress.rate_and_time_left() as bar:
+        line = bar.add_task(description, total=sum(map(len, shards)))
+        for at in range(0, len(shards), TOGETHER):
+            block = shards[at : at + TOGETHER]
+            store.make(block)
+            done = store.whole(block)
+            bar.advance(line, sum(map(len, done)))
+            todo = [shard for shard in block if shard not in done]
+            with _watched(bar, line, todo, store) as watch:
+                failures += _block(work, todo, store, place, watch, unfit)
+    if failures:
+        first, more = failures[0], f", and {len(failures) - 1} more shards," if failures[1:] else ""
+        raise InputError(
+            f"{first.shard}{more} failed on every worker, last on {first.worker}: {first.told}; all others are kept: "
+            "the same command computes what is missing"
+        )
+
+
+def _block(
+    work: Work, todo: list[Shard], store: Store, place: places.Place, watch: Watch, unfit: set[str]
+) -> list[Failure]:
+    """Compute some shards, those that fail on other workers, too; `unfit` gets the workers that were to blame."""
+    blamed: dict[Shard, set[str]] = defaultdict(set)
+    last: dict[Shard, Failure] = {}
+    while todo:
+        refused = unfit.union(*blamed.values())
+        fit = {worker: threads for worker, threads in place.threads.items() if worker not in refused}
+        if not fit:
+            break
+        failed = {failure.shard: failure for failure in _attempt(work, todo, store, place, watch, fit)}
+        for shard in set(todo) - set(failed):
+            unfit |= blamed.pop(shard, set())  # it was not the shard
+            last.pop(shard, None)
+        last |= failed
+        for shard, failure in failed.items():
+            blamed[shard] |= {failure.worker} & set(fit)
+        todo = [shard for shard, failure in failed.items() if failure.worker in fit]
+    return list(last.values())
+
+
+def _attempt(
+    work: Work, todo: list[Shard], store: Store, place: places.Place, watch: Watch, threads: dict[str, int]
+) -> list[Failure]:
+    """Compute each of some shards once. Fewer than there are threads share them."""
+    shared = dask.delayed(work, traverse=False)
+    each = max(1, sum(threads.values()) // len(todo))
+    run, failures, suspects = uuid4().hex, [], []
+    keys = {f"{shard.index:09d}: {shard}, {run}": shard for shard in todo}  # Dask goes by their order
+
+    def compute(keys: dict[str, Shard]) -> list[Failure]:
+        tasks = [
+            dask.delayed(_measure)(shared, shard, store.address, each, code(), watch, dask_key_name=key)
+            for key, shard in keys.items()
+        ]
+        return [failure for failure in place.compute(tasks, list(threads)) if failure]
+
+    while keys:
+        try:
+            failures += compute(keys)
+            break
+        except places.LostTaskError as lost:  # it, or one beside it, kills workers; all the others are called off
+            suspects.append((lost.key, keys.pop(lost.key)))
+            done = store.listed(keys.values())
+            keys = {key: shard for key, shard in keys.items() if shard not in done}
+    for key, shard in suspects:
+        try:
+            failures += compute({key: shard})
+        except places.LostTaskError as lost:
+            failures.append(Failure(shard, "those that it ran on", str(lost)))
+    return failures
+
+
+def _measure(work: Work, shard: Shard, address: str, threads: int, expected: str, watch: Watch) -> Failure | None:
+    """Compute and keep a shard, in whatever process."""
+    worker = places.this_worker()
+    try:
+        if code() != expected:
+            raise RuntimeError(
+                "its Python, deadrelu or packages are not those of the client; make it equal, restart it"
+            )
+        Store(address).put(shard, work.measure(shard, threads, watch))
+    except CancelledError:
+        raise
+    except Exception as error:
+        if worker == places.HERE and isinstance(error, OSError):  # no shard will be stored
+            raise
+        return Failure(shard, worker, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
+    return None
+
+
+@contextmanager
+def _watched(bar: Progress, line: TaskID, todo: list[Shard], store: Store) -> Iterator[Watch]:
+    """Let the progress bar show what is there, and how far shards are that this process computes."""
+    watch, ended, before = Watch(), Event(), bar.tasks[line].completed
+
+    def show() -> None:
+        there = store.listed(todo)
+        under_way = sum(trials for shard, trials in list(watch.so_far.items()) if shard not in there)
+        bar.update(line, completed=before + sum(map(len, there)) + under_way)
+
+    def look() -> None:
+        while not ended.wait(GLANCE):
+            with suppress(OSError):
+                show()
+
+    watcher = Thread(target=look, daemon=True)
+    watcher.start()
+    try:
+        yield watch
+    finally:
+        watch.set()  # on Ctrl-C, no thread works on
+        ended.set()
+        watcher.join()
+    show()
