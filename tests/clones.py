@@ -46,10 +46,14 @@ def run(folder: Path, *command: str) -> str:
 
 def attempt(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     """Run a command with dvc and deadrelu of this environment, the folder's code and the bundled digits."""
+    env = environment(folder)
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+
+
+def environment(folder: Path) -> dict[str, str]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     env = {key: value for key, value in os.environ.items() if key != "MNIST_DIR" and not key.startswith("GITHUB_")}
-    env |= {"PATH": path, "PYTHONPATH": str(folder / "src"), "DVC_NO_ANALYTICS": "1"}
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    return env | {"PATH": path, "PYTHONPATH": str(folder / "src"), "DVC_NO_ANALYTICS": "1"}
 
 
 def stages_run(output: str) -> list[str]:

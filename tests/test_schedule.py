@@ -49,13 +49,12 @@ class Workers:
 
         monkeypatch.setattr(places, "chosen", chosen)
 
-    def compute(self, tasks: list[Any], workers: list[str]) -> list[Any]:
-        results = {}
+    def compute(self, tasks: list[Any], refused: set[str]) -> list[Any]:
+        results: dict[str, Any] = {}
         for task in self.rng.sample(tasks, len(tasks)):
-            self.now = self.rng.choice(sorted(workers))
-            if self.deadly is not None and str(CUT[self.deadly]) in task.key:
-                raise places.LostTaskError(task.key, "its workers die")
-            results[task.key] = task.compute(scheduler="synchronous")
+            self.now = self.rng.choice(sorted(set(self.threads) - refused))
+            deadly = self.deadly is not None and str(CUT[self.deadly]) in task.key
+            results[task.key] = places.Deadly("its workers die") if deadly else task.compute(scheduler="synchronous")
         return [results[task.key] for task in tasks]
 
 

@@ -6,8 +6,10 @@ to compute is no param: it changes no result.
 
 import logging
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator, Mapping, Set
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import dask
@@ -18,7 +20,12 @@ from deadrelu.errors import InputError
 PATIENCE = 60
 """Seconds in which a first worker must have come."""
 
+LOOK = 1
+"""Seconds between two looks at which workers there are."""
+
 HERE = "this process"
+
+KEPT = "what is finished is kept: the same command goes on from there"
 
 
 class Place(Protocol):
@@ -28,12 +35,18 @@ class Place(Protocol):
     def threads(self) -> Mapping[str, int]:
         """Of each worker there is now."""
 
-    def compute(self, tasks: list[Any], workers: list[str]) -> list[Any]:
-        """Results of Dask's delayed tasks, computed on some of the workers.
+    def compute(self, tasks: list[Any], refused: Set[str]) -> list[Any]:
+        """Results of Dask's delayed tasks, computed on any worker that is not refused.
 
-        Raises:
-            LostTaskError: a worker died of one, again and again.
+        In the place of a result stands `Deadly` where workers died of the task, or of one beside it.
         """
+
+
+@dataclass(frozen=True)
+class Deadly:
+    """A task that workers died of, perhaps, and what is known of it."""
+
+    told: str
 
 
 def this_worker() -> str:
@@ -45,14 +58,6 @@ def this_worker() -> str:
         return HERE
 
 
-class LostTaskError(Exception):
-    """The key of a task that workers die of, and what Dask says."""
-
-    def __init__(self, key: str, told: str) -> None:
-        super().__init__(told)
-        self.key = key
-
-
 @contextmanager
 def chosen() -> Iterator[Place]:
     """The place that the environment names."""
@@ -60,31 +65,41 @@ def chosen() -> Iterator[Place]:
     if address is None:
         yield Here()
         return
+    client = _client(address)
+    try:
+        yield Cluster(client, address)
+    finally:
+        with suppress(Exception):  # there may be none any more to take leave of
+            client.close()
+
+
+def _client(address: str) -> Any:
+    """Connected with a cluster that has a worker."""
+    received = f"DASK_SCHEDULER_ADDRESS: received {address}"
     try:
         from distributed import Client
     except ImportError:
-        raise InputError(
-            f"DASK_SCHEDULER_ADDRESS: received {address}; allowed: with dask.distributed, of pip install "
-            "'deadrelu[cluster]'"
-        ) from None
+        needed = "pip install 'deadrelu[cluster]', which has dask.distributed"
+        raise InputError(f"{received}; allowed: after {needed}") from None
     for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what it has to say comes as an exception, too
+    client = None
     try:
         client = Client(address)
-    except (OSError, ValueError, TypeError) as error:
-        told = " ".join(str(error).split())[:160]
-        raise InputError(
-            f"DASK_SCHEDULER_ADDRESS: received {address}, where no scheduler answers ({told}); allowed: the address "
-            "that `dask scheduler` prints, or nothing, to compute here"
-        ) from None
-    with client:
-        try:
-            client.wait_for_workers(1, timeout=PATIENCE)
-        except TimeoutError:
-            raise InputError(
-                f"DASK_SCHEDULER_ADDRESS: {address} has no worker after {PATIENCE} s; start some: dask worker {address}"
-            ) from None
-        yield Cluster(client, address)
+        client.wait_for_workers(1, timeout=PATIENCE)
+    except Exception as error:  # see `Cluster._lost`
+        if client is not None and isinstance(error, TimeoutError):
+            told = f", which has no worker after {PATIENCE} s; start some: dask worker {address}"
+        else:
+            what = " ".join(str(error).split())[:160]
+            told = (
+                f", where no scheduler answers ({what}); allowed: what `dask scheduler` prints, or nothing: then here"
+            )
+        if client is not None:
+            with suppress(Exception):
+                client.close()
+        raise InputError(f"{received}{told}") from None
+    return client
 
 
 class Here:
@@ -95,7 +110,7 @@ class Here:
         """Of this process."""
         return {HERE: dask.config.get("num_workers", None) or CPU_COUNT}
 
-    def compute(self, tasks: list[Any], workers: list[str]) -> list[Any]:
+    def compute(self, tasks: list[Any], refused: Set[str]) -> list[Any]:
         """Results of Dask's delayed tasks."""
         return list(dask.compute(*tasks))
 
@@ -109,21 +124,48 @@ class Cluster:
     @property
     def threads(self) -> Mapping[str, int]:
         """Of each worker there is now."""
-        found: dict[str, int] = self.client.nthreads()
-        return found
+        with self._lost():
+            found: dict[str, int] = self.client.nthreads()
+            return found
 
-    def compute(self, tasks: list[Any], workers: list[str]) -> list[Any]:
+    def compute(self, tasks: list[Any], refused: Set[str]) -> list[Any]:
         """Results of Dask's delayed tasks."""
-        from distributed import KilledWorker
-        from distributed.client import FutureCancelledError
+        allowed = set(self.threads) - refused if refused else None
+        with self._lost():
+            futures = self.client.compute(tasks, workers=allowed and list(allowed))
+            self._wait(futures, allowed)
+            return [self._result(future) for future in futures]
 
+    def _wait(self, futures: list[Any], allowed: set[str] | None) -> None:
+        """Wait until all are done, or no worker is left: Dask would wait for ever."""
+        from distributed import wait
+
+        since = time.monotonic()
+        while any(not future.done() for future in futures):
+            with suppress(TimeoutError):
+                wait(futures, timeout=LOOK)
+            there = set(self.threads)
+            if there & (there if allowed is None else allowed):
+                since = time.monotonic()
+            elif time.monotonic() > since + PATIENCE:
+                raise InputError(f"{self.address}: no worker is left; {KEPT}")
+
+    def _result(self, future: Any) -> Any:
+        from distributed import KilledWorker
+
+        error = future.exception()
+        if isinstance(error, KilledWorker):
+            return Deadly(f"its workers die, the last was {error.last_worker.address}")
+        return future.result()
+
+    @contextmanager
+    def _lost(self) -> Iterator[None]:
         try:
-            return list(dask.compute(*tasks, workers=workers))
-        except KilledWorker as error:
-            raise LostTaskError(str(error.task), f"its workers die, the last was {error.last_worker.address}") from None
-        except (FutureCancelledError, OSError, TimeoutError, RuntimeError) as error:
-            told = " ".join(str(error).split())[:200]
+            yield
+        except InputError:
+            raise
+        except Exception as error:  # Dask's, the network's and those of unpickling share no base class
+            told = " ".join(str(error).split())[:160]
             raise InputError(
-                f"{self.address}: the cluster was lost ({type(error).__name__}: {told}); what is finished is kept: the "
-                "same command goes on from there, on a cluster that answers"
+                f"{self.address}: the cluster was lost ({type(error).__name__}: {told}); {KEPT}, on one that answers"
             ) from None

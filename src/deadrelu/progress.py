@@ -23,7 +23,5 @@ def rate_and_time_left() -> Iterator[Progress]:
         try:
             yield bar
         except BaseException:
-            if not bar.console.is_terminal:
-                for task in bar.task_ids:
-                    bar.remove_task(task)
+            bar.console.quiet = not bar.console.is_terminal
             raise

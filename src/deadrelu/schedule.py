@@ -66,7 +66,7 @@ def _block(
         fit = {worker: threads for worker, threads in place.threads.items() if worker not in refused}
         if not fit:
             break
-        failed = {failure.shard: failure for failure in _attempt(work, todo, store, place, watch, fit)}
+        failed = {failure.shard: failure for failure in _attempt(work, todo, store, place, watch, fit, refused)}
         for shard in set(todo) - set(failed):
             unfit |= blamed.pop(shard, set())  # it was not the shard
             last.pop(shard, None)
@@ -78,34 +78,35 @@ def _block(
 
 
 def _attempt(
-    work: Work, todo: list[Shard], store: Store, place: places.Place, watch: Watch, threads: dict[str, int]
+    work: Work,
+    todo: list[Shard],
+    store: Store,
+    place: places.Place,
+    watch: Watch,
+    fit: dict[str, int],
+    refused: set[str],
 ) -> list[Failure]:
-    """Compute each of some shards once. Fewer than there are threads share them."""
+    """Compute each of some shards once; the deadly ones again, each alone."""
     shared = dask.delayed(work, traverse=False)
-    each = max(1, sum(threads.values()) // len(todo))
-    run, failures, suspects = uuid4().hex, [], []
-    keys = {f"{shard.index:09d}: {shard}, {run}": shard for shard in todo}  # Dask goes by their order
+    each = max(1, sum(fit.values()) // len(todo))  # where there are fewer shards than threads, they share them
 
-    def compute(keys: dict[str, Shard]) -> list[Failure]:
+    def compute(some: list[Shard]) -> list[Failure | places.Deadly | None]:
+        run = uuid4().hex
+        keys = [f"{shard.index:09d}: {shard}, {run}" for shard in some]  # Dask goes by their order
         tasks = [
             dask.delayed(_measure)(shared, shard, store.address, each, code(), watch, dask_key_name=key)
-            for key, shard in keys.items()
+            for shard, key in zip(some, keys, strict=True)
         ]
-        return [failure for failure in place.compute(tasks, list(threads)) if failure]
+        return place.compute(tasks, refused)
 
-    while keys:
-        try:
-            failures += compute(keys)
-            break
-        except places.LostTaskError as lost:  # it, or one beside it, kills workers; all the others are called off
-            suspects.append((lost.key, keys.pop(lost.key)))
-            done = store.listed(keys.values())
-            keys = {key: shard for key, shard in keys.items() if shard not in done}
-    for key, shard in suspects:
-        try:
-            failures += compute({key: shard})
-        except places.LostTaskError as lost:
-            failures.append(Failure(shard, "those that it ran on", str(lost)))
+    failures: list[Failure] = []
+    for shard, result in zip(todo, compute(todo), strict=True):
+        if isinstance(result, places.Deadly):  # or one beside it was
+            (result,) = compute([shard])
+        if isinstance(result, places.Deadly):
+            result = Failure(shard, "those that it ran on", result.told)
+        if result:
+            failures.append(result)
     return failures
 
 

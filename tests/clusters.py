@@ -1,0 +1,91 @@
+"""A Dask cluster of processes on this machine, each of which can be killed; and work for it that fails."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from deadrelu.shards import Shard, Watch
+
+
+class Cluster:
+    """A scheduler, and workers of one thread, each with a nanny that starts it again."""
+
+    def __init__(self, folder: Path, workers: int = 2) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.folder, self.address = folder, f"tcp://127.0.0.1:{self.port}"
+        self.scheduler = self.start_scheduler()
+        self.nannies = [self.start_worker() for _ in range(workers)]
+
+    def start_scheduler(self) -> "subprocess.Popen[bytes]":
+        self.scheduler = self._start("scheduler", "--host", "127.0.0.1", "--port", str(self.port))
+        return self.scheduler
+
+    def start_worker(self, source: Path | None = None) -> "subprocess.Popen[bytes]":
+        """A worker with this code, or that of another folder."""
+        return self._start("worker", self.address, "--nthreads", "1", source=source)
+
+    def workers(self) -> list[psutil.Process]:
+        """The processes that compute."""
+        found = []
+        for nanny in self.nannies:
+            try:
+                children = psutil.Process(nanny.pid).children()
+                found += [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+            except psutil.Error:
+                continue
+        return found
+
+    def mend(self) -> None:
+        """Start again what was killed."""
+        if self.scheduler.poll() is not None:
+            self.start_scheduler()
+        self.nannies = [nanny if nanny.poll() is None else self.start_worker() for nanny in self.nannies]
+
+    def close(self) -> None:
+        for process in (*self.nannies, self.scheduler):
+            kill_group(process)
+
+    def _start(self, *words: str, source: Path | None = None) -> "subprocess.Popen[bytes]":
+        path = os.pathsep.join([str(source)] * (source is not None) + [str(Path(__file__).parent)])
+        env = os.environ | {"PYTHONPATH": path, "DASK_TEMPORARY_DIRECTORY": str(self.folder)}
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "dask", *words, "--no-dashboard"],
+                env=env,
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+
+def kill_group(process: "subprocess.Popen[bytes] | subprocess.Popen[str]") -> None:
+    """Kill -9 of a process and all that it started."""
+    with process:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class Toy:
+    """Shards that take a moment; some fail, and of some the worker dies."""
+
+    fails: tuple[int, ...] = ()
+    kills: tuple[int, ...] = ()
+
+    def measure(self, shard: Shard, threads: int, watch: Watch) -> dict[str, bytes]:
+        if shard.index in self.kills:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if shard.index in self.fails:
+            raise ValueError("no luck")
+        time.sleep(0.05)
+        return {"name": str(shard).encode()}

@@ -1,0 +1,151 @@
+"""Kill -9 at random moments, then the same command again: the same bits, nothing computed twice, nothing left over."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import clones
+import pytest
+from clusters import Cluster, kill_group
+from conftest import write_small_params
+
+KILLS = 24
+WORDS = [sys.executable, "-m", "deadrelu", "collapse", "leaky_relu"]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project, and the tables of a run that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("crashes")
+    write_small_params(folder / "params.yaml")
+    text = (folder / "params.yaml").read_text()
+    head, leaky, rest = text.partition("    leaky_relu:")
+    assert leaky
+    (folder / "params.yaml").write_text(head + leaky + rest.replace("{", "{trials: 50000, ", 1))
+    run(folder, "data", "target")
+    run(folder, *WORDS[3:])
+    (folder / "data/collapse").rename(folder / "expected")
+    return folder
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    running = Cluster(tmp_path)
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+def run(folder: Path, *words: str) -> None:
+    subprocess.run([*WORDS[:3], *words], cwd=folder, check=True, capture_output=True)
+
+
+def bits(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def lists(folder: Path) -> dict[str, int]:
+    """Lists of files of finished shards, and when they were written."""
+    found = {}
+    for path in (folder / "data/.work").rglob("*.json"):
+        try:
+            found[path.name] = path.stat().st_mtime_ns
+        except FileNotFoundError:  # when the run ends
+            continue
+    return found
+
+
+def begin(folder: Path, **more: str) -> "subprocess.Popen[str]":
+    env = os.environ | {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "10s"} | more
+    return subprocess.Popen(WORDS, cwd=folder, env=env, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def finished_properly(folder: Path) -> None:
+    """The same bits as if nothing had happened, and nothing left over."""
+    assert bits(folder / "data/collapse/leaky_relu") == bits(folder / "expected/leaky_relu")
+    assert sorted(path.name for path in (folder / "data").iterdir()) == ["collapse", "target"]
+    assert [path.name for path in (folder / "data/collapse").iterdir()] == ["leaky_relu"]
+
+
+def test_kills_on_a_cluster_change_no_bit(undisturbed: Path, cluster: Cluster) -> None:
+    rng = random.Random(8)
+    kills = {"stage": 0, "worker": 0, "nanny": 0, "scheduler": 0}
+    before: dict[str, int] = {}
+    resumed = 0
+    stage = begin(undisturbed, DASK_SCHEDULER_ADDRESS=cluster.address)
+    deadline = time.monotonic() + 400
+    while True:
+        assert time.monotonic() < deadline
+        time.sleep(rng.uniform(0.2, 5))
+        cluster.mend()  # workers whose scheduler died end, too, after a while
+        if stage.poll() is not None:
+            _, told = stage.communicate()
+            assert stage.returncode in (0, 2, -signal.SIGKILL), told
+            if stage.returncode == 2:
+                assert told.count("\n") == 1, told
+                assert "finished is kept" in told or "no scheduler answers" in told
+            now = lists(undisturbed)
+            if stage.returncode == 0:
+                finished_properly(undisturbed)
+            else:
+                assert {name: now.get(name) for name in before} == before  # finished is finished
+                resumed += bool(now)
+            if sum(kills.values()) >= KILLS and stage.returncode == 0:
+                break
+            before, stage = now, begin(undisturbed, DASK_SCHEDULER_ADDRESS=cluster.address)
+        victim = rng.choice(list(kills)) if sum(kills.values()) < KILLS else None
+        if victim == "stage" and stage.poll() is None:
+            stage.kill()
+            stage.wait()
+        elif victim == "worker" and (workers := cluster.workers()):
+            rng.choice(workers).kill()
+        elif victim == "nanny":
+            kill_group(rng.choice(cluster.nannies))
+        elif victim == "scheduler":
+            kill_group(cluster.scheduler)
+        else:
+            continue
+        kills[victim] += 1
+    assert min(kills.values()) > 0
+    assert resumed > 0
+
+
+def test_kills_here_change_no_bit(undisturbed: Path) -> None:
+    """The process itself, at any moment from the first import to the last rename."""
+    rng = random.Random(9)
+    for _ in range(6):
+        stage = begin(undisturbed)
+        time.sleep(rng.uniform(2, 8))
+        kill_group(stage)
+        if stage.returncode == 0:
+            finished_properly(undisturbed)
+    run(undisturbed, *WORDS[3:])
+    finished_properly(undisturbed)
+
+
+def test_dvc_killed_and_started_again_meets_its_orphan(undisturbed: Path, tmp_path: Path) -> None:
+    """Kill -9 of dvc leaves the stage at work; the next one waits for it, and both do not write at once."""
+    folder = tmp_path / "clone"
+    clones.make(folder)
+    (folder / "params.yaml").write_bytes((undisturbed / "params.yaml").read_bytes())
+    clones.run(folder, "dvc", "repro", "data@target")
+    command = ["dvc", "repro", "--single-item", "collapse@leaky_relu"]
+    for _ in range(2):
+        dvc = subprocess.Popen(command, cwd=folder, env=clones.environment(folder), stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        while not lists(folder):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        dvc.kill()
+        dvc.wait()
+    done = clones.attempt(folder, *command)
+    assert done.returncode == 0, done.stderr
+    assert "another process is at work in data/.work/collapse-leaky_relu; waiting until it ends" in done.stderr
+    (folder / "expected").symlink_to(undisturbed / "expected")
+    finished_properly(folder)
