@@ -13,9 +13,9 @@ import pytest
 from clusters import Cluster, Toy
 from conftest import ROOT, write_small_params
 
-from deadrelu import params, places, schedule, shards
+from deadrelu import params, places, progress, schedule, shards
 from deadrelu.errors import InputError
-from deadrelu.shards import Store
+from deadrelu.shards import Shard, Store
 from deadrelu.stages import collapse, data_target, safe_region
 
 CUT = shards.cut(("toy",), 200, 10)
@@ -33,6 +33,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(str(tmp_path / "work/toy/abc"))
+
+
+def run(work: Toy, cut: list[Shard], store: Store) -> None:
+    with progress.rate_and_time_left() as bar:
+        schedule.run(work, cut, store, bar, "toy")
 
 
 def larger() -> params.Params:
@@ -80,7 +85,7 @@ def test_a_shard_that_workers_die_of(cluster: Cluster, store: Store) -> None:
         dask.config.set({"scheduler-address": cluster.address}),
         pytest.raises(InputError, match=r"trials 70 to 79 of toy failed .*its workers die"),
     ):
-        schedule.run(Toy(kills=(7,)), CUT, store, "toy")
+        run(Toy(kills=(7,)), CUT, store)
     assert store.whole(CUT) == set(CUT) - {CUT[7]}
 
 
@@ -89,10 +94,10 @@ def test_a_shard_that_fails_on_every_worker(cluster: Cluster, store: Store) -> N
         dask.config.set({"scheduler-address": cluster.address}),
         pytest.raises(InputError, match=r"trials 30 to 39 of toy failed on every worker, last on tcp://.*no luck"),
     ):
-        schedule.run(Toy(fails=(3,)), CUT, store, "toy")
+        run(Toy(fails=(3,)), CUT, store)
     assert store.whole(CUT) == set(CUT) - {CUT[3]}
     with dask.config.set({"scheduler-address": cluster.address}):
-        schedule.run(Toy(), CUT, store, "toy")
+        run(Toy(), CUT, store)
     assert store.whole(CUT) == set(CUT)
 
 
@@ -107,13 +112,13 @@ def test_a_worker_with_other_code_computes_nothing(cluster: Cluster, store: Stor
             dask.config.set({"scheduler-address": alone.address}),
             pytest.raises(InputError, match="its Python, deadrelu or packages are not those of the client"),
         ):
-            schedule.run(Toy(), CUT, store, "toy")
+            run(Toy(), CUT, store)
         assert store.whole(CUT) == set()
         alone.nannies.append(alone.start_worker())
         with dask.config.set({"scheduler-address": alone.address}), places.chosen() as place:
             while len(place.threads) < 2:
                 pass
-            schedule.run(Toy(), CUT, store, "toy")
+            run(Toy(), CUT, store)
     finally:
         alone.close()
     assert store.whole(CUT) == set(CUT)
@@ -148,7 +153,7 @@ def test_no_worker_is_told(store: Store, tmp_path: Path, monkeypatch: pytest.Mon
             dask.config.set({"scheduler-address": empty.address}),
             pytest.raises(InputError, match=f"{empty.address}, which has no worker after 1 s; start some: dask worker"),
         ):
-            schedule.run(Toy(), CUT, store, "toy")
+            run(Toy(), CUT, store)
     finally:
         empty.close()
 
@@ -159,4 +164,4 @@ def test_without_distributed_it_says_what_to_install(store: Store, monkeypatch: 
         dask.config.set({"scheduler-address": "tcp://127.0.0.1:1"}),
         pytest.raises(InputError, match=r"pip install 'deadrelu\[cluster\]'"),
     ):
-        schedule.run(Toy(), CUT, store, "toy")
+        run(Toy(), CUT, store)

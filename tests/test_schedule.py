@@ -3,7 +3,6 @@
 import os
 import random
 import signal
-import threading
 import time
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from typing import Any
 import dask
 import pytest
 
-from deadrelu import places, schedule, shards
+from deadrelu import places, progress, schedule, shards
 from deadrelu.errors import InputError
 from deadrelu.shards import Shard, Store, Watch
 
@@ -63,6 +62,11 @@ def store(tmp_path: Path) -> Store:
     return Store(str(tmp_path / "work/toy/abc"))
 
 
+def run(work: Any, cut: list[Shard], store: Store) -> None:
+    with progress.rate_and_time_left() as bar:
+        schedule.run(work, cut, store, bar, "toy")
+
+
 def indices(found: set[Shard]) -> set[int]:
     return {shard.index for shard in found}
 
@@ -71,7 +75,7 @@ def test_what_is_there_is_not_computed_again(store: Store) -> None:
     store.make(CUT)
     store.put(CUT[3], {"name": b"from before"})
     toy = Toy()
-    schedule.run(toy, CUT, store, "toy")
+    run(toy, CUT, store)
     assert sorted(index for index, *_ in toy.measured) == [0, 1, 2, 4, 5, 6, 7, 8, 9]
     assert store.whole(CUT) == set(CUT)
     assert store.get(CUT[3], "name") == b"from before"
@@ -83,7 +87,7 @@ def test_a_damaged_shard_is_computed_again(store: Store) -> None:
         store.put(shard, {"name": b"right"})
     store.fs.pipe_file(store._path(CUT[2], "name"), b"wrong")
     toy = Toy()
-    schedule.run(toy, CUT, store, "toy")
+    run(toy, CUT, store)
     assert [index for index, *_ in toy.measured] == [2]
 
 
@@ -91,19 +95,19 @@ def test_a_damaged_shard_is_computed_again(store: Store) -> None:
 def test_here_a_failure_names_its_trials_and_the_rest_is_kept(store: Store, scheduler: str) -> None:
     toy = Toy({4: {places.HERE}, 7: {places.HERE}})
     with dask.config.set(scheduler=scheduler), pytest.raises(InputError) as caught:
-        schedule.run(toy, CUT, store, "toy")
+        run(toy, CUT, store)
     told = str(caught.value)
     assert told.startswith("trials 40 to 49 of toy, and 1 more shards, failed on every worker, last on this process: ")
     assert "ValueError: no such luck 4; all others are kept" in told
     assert indices(store.whole(CUT)) == {0, 1, 2, 3, 5, 6, 8, 9}
-    schedule.run(Toy(), CUT, store, "toy")
+    run(Toy(), CUT, store)
     assert store.whole(CUT) == set(CUT)
 
 
 def test_what_fails_on_one_worker_succeeds_on_another(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     Workers(monkeypatch, {"a": 1, "b": 1, "c": 1})
     toy = Toy({index: {"a"} for index in range(10)})
-    schedule.run(toy, CUT, store, "toy")
+    run(toy, CUT, store)
     assert store.whole(CUT) == set(CUT)
     assert {worker for _, worker, _ in toy.measured} == {"a", "b", "c"}
 
@@ -112,7 +116,7 @@ def test_a_worker_to_blame_gets_no_more(store: Store, monkeypatch: pytest.Monkey
     monkeypatch.setattr(schedule, "TOGETHER", 5)
     Workers(monkeypatch, {"a": 1, "b": 1})
     toy = Toy({index: {"a"} for index in range(10)})
-    schedule.run(toy, CUT, store, "toy")
+    run(toy, CUT, store)
     assert store.whole(CUT) == set(CUT)
     assert {index for index, worker, _ in toy.measured if worker == "a"} <= {0, 1, 2, 3, 4}
 
@@ -121,7 +125,7 @@ def test_a_shard_to_blame_fails_on_each_worker_once(store: Store, monkeypatch: p
     Workers(monkeypatch, {"a": 1, "b": 1, "c": 1})
     toy = Toy({6: {"a", "b", "c"}})
     with pytest.raises(InputError, match="trials 60 to 69 of toy failed on every worker"):
-        schedule.run(toy, CUT, store, "toy")
+        run(toy, CUT, store)
     assert sorted(worker for index, worker, _ in toy.measured if index == 6) == ["a", "b", "c"]
     assert indices(store.whole(CUT)) == set(range(10)) - {6}
 
@@ -131,7 +135,7 @@ def test_a_shard_that_workers_die_of_is_told_and_the_rest_is_kept(
 ) -> None:
     Workers(monkeypatch, {"a": 1, "b": 1}, deadly=6)
     with pytest.raises(InputError, match=r"trials 60 to 69 of toy failed .*: its workers die; all others are kept"):
-        schedule.run(Toy(), CUT, store, "toy")
+        run(Toy(), CUT, store)
     assert indices(store.whole(CUT)) == set(range(10)) - {6}
 
 
@@ -140,7 +144,7 @@ def test_a_worker_with_other_code_is_refused(store: Store, monkeypatch: pytest.M
     digests = iter(["ours", *["theirs"] * 100])
     monkeypatch.setattr(schedule, "code", lambda: next(digests))
     with pytest.raises(InputError, match="its Python, deadrelu or packages are not those of the client"):
-        schedule.run(Toy(), CUT[:1], store, "toy")
+        run(Toy(), CUT[:1], store)
     assert store.whole(CUT) == set()
 
 
@@ -148,7 +152,7 @@ def test_a_worker_with_other_code_is_refused(store: Store, monkeypatch: pytest.M
 def test_few_shards_share_the_threads(store: Store, n: int, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     Workers(monkeypatch, {"a": 4, "b": 4})
     toy = Toy()
-    schedule.run(toy, CUT[:n], store, "toy")
+    run(toy, CUT[:n], store)
     assert {given for *_, given in toy.measured} == {threads}
 
 
@@ -161,28 +165,30 @@ def test_a_store_that_fails_ends_all_at_once(store: Store, monkeypatch: pytest.M
 
     monkeypatch.setattr(Store, "put", full)
     with dask.config.set(num_workers=1), pytest.raises(OSError, match="No space left"):
-        schedule.run(toy, CUT, store, "toy")
+        run(toy, CUT, store)
     assert len(toy.measured) < len(CUT)
 
 
 def test_threads_end_with_the_run(store: Store) -> None:
     """On Ctrl-C, or an error: shards under way are told."""
     seen: list[Watch] = []
+    ended: list[Watch] = []
 
     class Endless(Toy):
         def measure(self, shard: Shard, threads: int, watch: Watch) -> dict[str, bytes]:
             seen.append(watch)
             if len(seen) == 2:
                 os.kill(os.getpid(), signal.SIGINT)
-            while not watch.is_set():
-                time.sleep(0.01)
+            watch.wait()
+            ended.append(watch)
             return {}
 
-    before = threading.active_count()
     with dask.config.set(num_workers=2), pytest.raises(KeyboardInterrupt):
-        schedule.run(Endless(), CUT, store, "toy")
-    assert all(watch.is_set() for watch in seen)
-    assert threading.active_count() <= before + 2  # the pool that Dask keeps
+        run(Endless(), CUT, store)
+    deadline = time.monotonic() + 10
+    while len(ended) < len(seen):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_the_bar_shows_shards_and_what_is_under_way(
@@ -194,21 +200,11 @@ def test_the_bar_shows_shards_and_what_is_under_way(
         def measure(self, shard: Shard, threads: int, watch: Watch) -> dict[str, bytes]:
             watch.at(shard, 5)
             time.sleep(0.1)
-            shown.extend(task.completed for task in bars[0].tasks)
+            shown.extend(task.completed for task in bar.tasks)
             return super().measure(shard, threads, watch)
 
-    bars: list[Any] = []
     monkeypatch.setattr(schedule, "GLANCE", 0.01)
-    made = schedule.progress.rate_and_time_left
-
-    @contextmanager
-    def remembered() -> Any:
-        with made() as bar:
-            bars.append(bar)
-            yield bar
-
-    monkeypatch.setattr(schedule.progress, "rate_and_time_left", remembered)
-    with dask.config.set(scheduler="synchronous"):
-        schedule.run(Slow(), CUT[:3], store, "toy")
+    with dask.config.set(scheduler="synchronous"), progress.rate_and_time_left() as bar:
+        schedule.run(Slow(), CUT[:3], store, bar, "toy")
     assert shown == [5, 15, 25]
     assert "30/30" in capsys.readouterr().err

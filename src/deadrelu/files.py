@@ -42,7 +42,7 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
 def new_folder(path: Path) -> Iterator[Path]:
     """Fill a folder that takes the place of `path` when all went well, and vanishes otherwise."""
     check_place(path, folder=True)
-    with scratch_folder(path.parent) as scratch:
+    with named(path), scratch_folder(path.parent) as scratch:
         new = scratch / "new"
         new.mkdir()
         yield new
@@ -73,6 +73,17 @@ def check_place(path: Path, *, folder: bool) -> None:
     if path.exists() and path.is_dir() != folder:
         kinds = ("a file", "a folder")
         raise InputError(f"{path}: received {kinds[not folder]}; allowed: {kinds[folder]}, or nothing yet")
+
+
+@contextmanager
+def named(path: Path | str) -> Iterator[None]:
+    """Let errors of the operating system say where, which those of writing to a full disk do not."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            raise OSError(error.errno, error.strerror, str(path)) from None
+        raise
 
 
 @contextmanager

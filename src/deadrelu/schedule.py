@@ -11,7 +11,7 @@ from uuid import uuid4
 import dask
 from rich.progress import Progress, TaskID
 
-from deadrelu import places, progress
+from deadrelu import places
 from deadrelu.errors import InputError
 from deadrelu.shards import TOGETHER, Shard, Store, Watch, Work, code
 
@@ -28,8 +28,8 @@ class Failure:
     told: str
 
 
-def run(work: Work, shards: Sequence[Shard], store: Store, description: str) -> None:
-    """Compute the shards that the store does not have.
+def run(work: Work, shards: Sequence[Shard], store: Store, bar: Progress, description: str) -> None:
+    """Compute the shards that the store does not have, and let the bar show how far it is.
 
     Raises:
         InputError: some failed on every worker. The others are in the store.
@@ -37,8 +37,8 @@ def run(work: Work, shards: Sequence[Shard], store: Store, description: str) -> 
     """
     failures: list[Failure] = []
     unfit: set[str] = set()
-    with places.chosen() as place, progress.rate_and_time_left() as bar:
-        line = bar.add_task(description, total=sum(map(len, shards)))
+    line = bar.add_task(description, total=sum(map(len, shards)))
+    with places.chosen() as place:
         for at in range(0, len(shards), TOGETHER):
             block = shards[at : at + TOGETHER]
             store.make(block)

@@ -169,8 +169,9 @@ class Store:
     def _write(self, path: str, content: bytes) -> None:
         temporary = f"{path}.{uuid4().hex}"
         try:
-            self.fs.pipe_file(temporary, content)
-            self.fs.mv(temporary, path)
+            with files.named(path):
+                self.fs.pipe_file(temporary, content)
+                self.fs.mv(temporary, path)
         except BaseException:
             with suppress(Exception):
                 self.fs.rm_file(temporary)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from deadrelu import files, schedule, shards, tables, targets
+from deadrelu import files, progress, schedule, shards, tables, targets
 from deadrelu.cases import Case, Points
 from deadrelu.errors import InputError
 from deadrelu.params import Params
@@ -25,8 +25,8 @@ def main(params: Params, key: str) -> None:
     files.check_place(folder, folder=True)
     case = Case(params, key, *_points(params, key))
     cut = shards.cut((key,), settings.trials_of(key), case.together)
-    with shards.kept(f"collapse-{key}", case.fingerprint) as store:
-        schedule.run(case, cut, store, f"collapse {key}")
+    with shards.kept(f"collapse-{key}", case.fingerprint) as store, progress.rate_and_time_left() as bar:
+        schedule.run(case, cut, store, bar, f"collapse {key}")
         with files.new_folder(folder) as new:
             _publish(store, cut, new)
 

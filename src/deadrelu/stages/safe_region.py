@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from deadrelu import files, schedule, shards, tables
+from deadrelu import files, progress, schedule, shards, tables
 from deadrelu.cells import Cells
 from deadrelu.params import Params
 
@@ -19,9 +19,9 @@ def main(params: Params) -> None:
     cells = Cells(params, points[["x"]].to_numpy(), points[["y"]].to_numpy())
     cut = list(cells.cut())
     untrained, trained = ([shard for shard in cut if shard.of[0] == kind] for kind in ("untrained", "trained"))
-    with shards.kept("safe_region", cells.fingerprint) as store:
-        schedule.run(cells, untrained, store, "safe region, untrained")
-        schedule.run(cells, trained, store, "safe region, trained")
+    with shards.kept("safe_region", cells.fingerprint) as store, progress.rate_and_time_left() as bar:
+        schedule.run(cells, untrained, store, bar, "networks, untrained")
+        schedule.run(cells, trained, store, bar, "trials, in cells")
         with files.new_folder(FOLDER) as new:
             _publish(cells, store, untrained, trained, new)
 
