@@ -6,6 +6,9 @@ import http.server
 import os
 import struct
 import threading
+import time
+import tracemalloc
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -153,19 +156,117 @@ def test_mirror_that_fails_once_is_asked_again(
     assert len(asked) == 8
 
 
-def test_download_that_drips_for_ever_is_given_up(
-    folder: Path, files: Path, serve: Callable[[Handler], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def answer(request: http.server.BaseHTTPRequestHandler) -> None:
-        request.send_response(200)
-        request.end_headers()
-        with contextlib.suppress(ConnectionError):  # when the client has gone
-            while True:
-                request.wfile.write(bytes(1024))
+def redirect_to_itself(request: http.server.BaseHTTPRequestHandler) -> None:
+    request.send_response(302)
+    request.send_header("Location", request.path)
+    request.send_header("Content-Length", "0")
+    request.end_headers()
 
-    monkeypatch.setattr(mnist, "LONGEST", 0)
-    monkeypatch.setattr(mnist, "MIRRORS", (serve(answer),))
-    with pytest.raises(InputError, match="not complete after 0 s"):
+
+def endless_body(request: http.server.BaseHTTPRequestHandler) -> None:
+    request.send_response(200)
+    request.end_headers()
+    with contextlib.suppress(OSError):  # when the client has gone
+        while True:
+            request.wfile.write(b"x")
+            time.sleep(0.05)
+
+
+def endless_headers(request: http.server.BaseHTTPRequestHandler) -> None:
+    """Each piece comes before a socket's timeout, and there is no body whose bytes could be counted."""
+    with contextlib.suppress(OSError):
+        request.wfile.write(b"HTTP/1.0 200 OK\r\nX-Header: ")
+        while True:
+            request.wfile.write(b"x")
+            time.sleep(0.05)
+
+
+def silence(request: http.server.BaseHTTPRequestHandler) -> None:
+    with contextlib.suppress(OSError):
+        request.connection.recv(1)  # until the client has gone
+
+
+def bomb_in_transfer(request: http.server.BaseHTTPRequestHandler) -> None:
+    """Two gigabytes of zeros, compressed for the way."""
+    request.send_response(200)
+    request.send_header("Content-Encoding", "gzip")
+    request.end_headers()
+    packer = zlib.compressobj(9, wbits=31)
+    with contextlib.suppress(OSError):
+        for _ in range(2000):
+            request.wfile.write(packer.compress(bytes(10**6)))
+        request.wfile.write(packer.flush())
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (redirect_to_itself, "TooManyRedirects"),
+        (endless_body, "not complete after 2 s"),
+        (endless_headers, "not complete after 2 s"),
+        (silence, "(not complete after 2 s|timed out)"),
+        (bomb_in_transfer, "more than 16777216 bytes"),
+    ],
+)
+def test_hostile_mirror_is_given_up_in_time_and_the_next_is_asked(
+    answer: Handler,
+    told: str,
+    folder: Path,
+    files: Path,
+    serve: Callable[[Handler], str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(mnist, "LONGEST", 2)
+    hostile, worse = serve(answer), serve(answer_with(lambda _: b"", 503))
+    good = serve(answer_with(lambda name: (files / name).read_bytes()))
+    monkeypatch.setattr(mnist, "MIRRORS", (hostile, worse))
+    begin = time.monotonic()
+    with pytest.raises(
+        InputError, match=f"{hostile}/train-images-idx3-ubyte.gz: .*{told}.*; {worse}/.*: HTTPError: 503"
+    ):
+        mnist.fetch(folder, "official")
+    assert time.monotonic() - begin < 2 + 20  # of a machine that has other work
+    assert list(folder.iterdir()) == []
+    cache = Path(os.environ["XDG_CACHE_HOME"]) / "deadrelu" / "mnist"
+    assert not cache.exists() or list(cache.iterdir()) == []
+    monkeypatch.setattr(mnist, "MIRRORS", (hostile, good))
+    monkeypatch.setattr(mnist, "LONGEST", 1)
+    assert mnist.fetch(folder, "official") == "official"
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
+        path.name: path.read_bytes() for path in files.iterdir()
+    }
+
+
+def test_bomb_with_the_right_name_is_not_unpacked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither when it is offered, nor where it stands in the place of the real one."""
+    offered = folder.parent / "offered"
+    offered.mkdir()
+    packer = zlib.compressobj(9, wbits=31)
+    bomb = b"".join(packer.compress(bytes(10**6)) for _ in range(500)) + packer.flush()
+    assert len(bomb) < mnist.LARGEST
+    (offered / "train-images-idx3-ubyte.gz").write_bytes(bomb)
+    monkeypatch.setenv("MNIST_DIR", str(offered))
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=r"train-images-idx3-ubyte\.gz: SHA-256 is"):
+            mnist.fetch(folder, "official")
+        with pytest.raises(InputError, match=f"not an MNIST file: more than {mnist.UNPACKED} bytes"):
+            mnist.read_images(offered / "train-images-idx3-ubyte.gz")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * mnist.UNPACKED  # of 500 MB
+    assert list(folder.iterdir()) == []
+
+
+def test_huge_file_with_the_right_name_is_not_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    offered = folder.parent / "offered"
+    offered.mkdir()
+    with (offered / "train-images-idx3-ubyte.gz").open("wb") as file:
+        file.truncate(10**12)  # a hole
+    monkeypatch.setenv("MNIST_DIR", str(offered))
+    with pytest.raises(InputError, match="1000000000000 bytes, allowed: 16777216 at most"):
         mnist.fetch(folder, "official")
 
 
@@ -223,9 +324,10 @@ def test_official_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         gzip.compress(b""),
         gzip.compress(struct.pack(">4I", 0x0801, 1, 28, 28) + bytes(784)),
         gzip.compress(struct.pack(">4I", 0x0803, 2, 28, 28) + bytes(784)),
+        gzip.compress(struct.pack(">4I", 0x0803, 2**32 - 1, 2**32 - 1, 2**32 - 1) + bytes(784)),
         gzip.compress(struct.pack(">4I", 0x0803, 1, 28, 28) + bytes(784))[:-9],
     ],
-    ids=["empty", "not gzip", "no header", "labels", "header lies", "truncated"],
+    ids=["empty", "not gzip", "no header", "labels", "header lies", "header lies much", "truncated"],
 )
 def test_file_that_is_no_idx_is_named(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "t10k-images-idx3-ubyte.gz"
