@@ -11,6 +11,7 @@ import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def no_other_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mnist, "MIRRORS", ())
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("MNIST_DIR", raising=False)
-    monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)  # before it asks again
+    monkeypatch.setattr("pooch.core.time", SimpleNamespace(sleep=lambda _: None))  # before it asks again
 
 
 @pytest.fixture
@@ -229,7 +230,9 @@ def test_hostile_mirror_is_given_up_in_time_and_the_next_is_asked(
     assert time.monotonic() - begin < 2 + 20  # of a machine that has other work
     assert list(folder.iterdir()) == []
     cache = Path(os.environ["XDG_CACHE_HOME"]) / "deadrelu" / "mnist"
-    assert not cache.exists() or list(cache.iterdir()) == []
+    while cache.exists() and list(cache.iterdir()):  # what was given up may take a moment to notice
+        assert time.monotonic() - begin < 30
+        time.sleep(0.05)
     monkeypatch.setattr(mnist, "MIRRORS", (hostile, good))
     monkeypatch.setattr(mnist, "LONGEST", 1)
     assert mnist.fetch(folder, "official") == "official"

@@ -192,6 +192,8 @@ def _fetch(mirror: str, name: str, cache: Path, end: float, begun: list[Path]) -
     to_terminal = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)
 
     def download(address: str, path: str, registry: Any) -> None:
+        if time.monotonic() > end:  # nobody waits for this attempt any more
+            raise ValueError(f"not complete after {LONGEST} s")
         begun.append(Path(path))
         with _Capped(path, end) as file:
             to_terminal(address, file, registry)
