@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from deadrelu import params
-from deadrelu.errors import InputError
+from deadrelu.errors import InputError, printable
 
 app = typer.Typer(
     help="What initialization does to a network's signals, and how often a narrow ReLU network is dead. Each command "
@@ -184,17 +184,31 @@ def check(
 
 @app.command()
 def bench(
-    repeats: Annotated[int, typer.Option(min=1, help="Repetitions; the median counts.")] = 5,
+    what: Annotated[Literal["engine", "scale"], typer.Argument(help="Which measurement.")] = "engine",
+    repeats: Annotated[int, typer.Option(min=1, help="engine: repetitions; the median counts.")] = 5,
+    up_to: Annotated[int, typer.Option(min=1, max=10_000_000, help="scale: no more trials than these.")] = 1_000_000,
+    figure: Annotated[Path | None, typer.Option(help="scale: a .png file for the figure.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Measure the trial engine against Keras's fit in a loop, and against JAX if it is installed.
+    """Measure the trial engine against its peers, or how a run grows from a thousand trials to a million.
 
-    Milliseconds a trial of the notebook's experiment, everything included, and ratios; takes about a minute. For the
-    JAX column: pip install 'deadrelu[bench]'
+    `engine`, the default: against Keras's fit in a loop, and against JAX if it is installed, in milliseconds a trial of
+    the notebook's experiment, everything included, and as ratios; takes about a minute. For the JAX column: pip install
+    'deadrelu[bench]'
+
+    `scale`: trials a second and peak memory for 10^3, 10^4, 10^5 and 10^6 networks with a tiny budget, through shards
+    to tables as `deadrelu collapse` has them; takes a minute or two. Writes nothing but the figure.
     """
-    from deadrelu.stages import bench
+    if what == "scale":
+        from deadrelu.stages import scale
 
-    bench.main(repeats=repeats, as_json=as_json)
+        if figure and figure.suffix != ".png":
+            raise InputError(f"--figure: received {figure}; allowed: a file whose name ends with .png")
+        scale.main(params.load(), up_to=up_to, as_json=as_json, figure=figure)
+    else:
+        from deadrelu.stages import bench
+
+        bench.main(repeats=repeats, as_json=as_json)
 
 
 # What typer raises on a wrong command line; it exports this child of it only.
@@ -212,6 +226,5 @@ def run() -> None:
         message = f"{' '.join(error.format_message().split())} `{command} --help` lists what is allowed"
     except OSError as error:
         message = f"{error}; allowed: files and folders you can read and write, with space left"
-    # Names of files and layers are anyone's: no line breaks, no terminal codes.
-    print("deadrelu: " + "".join(c if c.isprintable() else "?" for c in message), file=sys.stderr)
+    print(f"deadrelu: {printable(message)}", file=sys.stderr)
     sys.exit(2)

@@ -2,16 +2,14 @@
 
 import importlib.util
 import json
-import platform
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from deadrelu import initializers, peers, start, targets, trials
+from deadrelu import initializers, machines, peers, start, targets, trials
 from deadrelu.params import FanScaled
 from deadrelu.printed import NOTEBOOK
 
@@ -53,7 +51,7 @@ def main(*, repeats: int, as_json: bool) -> None:
     ours = ms["engine_leaky_relu"]
     ratio = {f"{name}_to_engine_leaky_relu": ms[name] / ours for name in ("keras_loop", "jax_vmap") if name in ms}
     ratio["engine_leaky_relu_to_engine_relu"] = ours / ms["engine_relu"]
-    machine = f"{_processor()}, {trials.cores()} cores, Python {platform.python_version()}"
+    machine = machines.description()
     if as_json:
         print(json.dumps({"ms_per_trial": ms, "ratio": ratio, "first_call_s": first, "machine": machine}, indent=2))
     else:
@@ -64,14 +62,6 @@ def _seconds(run: Callable[[int], None], n: int) -> float:
     begin = time.perf_counter()
     run(n)
     return time.perf_counter() - begin
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def _print(ms: dict[str, float], first: dict[str, float], ratio: dict[str, float], machine: str, repeats: int) -> None:

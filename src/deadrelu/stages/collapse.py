@@ -28,7 +28,7 @@ def main(params: Params, key: str) -> None:
     with shards.kept(f"collapse-{key}", case.fingerprint) as store, progress.rate_and_time_left() as bar:
         schedule.run(case, cut, store, bar, f"collapse {key}")
         with files.new_folder(folder) as new:
-            _publish(store, cut, new)
+            publish(store, cut, new)
 
 
 def _points(params: Params, key: str) -> Points:
@@ -40,7 +40,7 @@ def _points(params: Params, key: str) -> Points:
     return points[["x"]].to_numpy(), points[["y"]].to_numpy()
 
 
-def _publish(store: shards.Store, cut: list[shards.Shard], folder: Path) -> None:
+def publish(store: shards.Store, cut: list[shards.Shard], folder: Path) -> None:
     """Make the tables of a case from its shards."""
     names = store.names(cut[0])
     together = -(-PART // len(cut[0]))

@@ -1,0 +1,19 @@
+"""What a measurement was made on, in words."""
+
+import platform
+from pathlib import Path
+
+from deadrelu import trials
+
+
+def description() -> str:
+    """Processor, cores, Python."""
+    return f"{_processor()}, {trials.cores()} cores, Python {platform.python_version()}"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
