@@ -196,7 +196,7 @@ def test_no_key_reaches_a_shell(tmp_path: Path) -> None:
     clones.run(tmp_path, "dvc", "repro", "data@mnist", "data@target")  # or these would refuse the params first
     tree = YAML(typ="safe").load(tmp_path / "params.yaml")
     cases = tree["collapse"]["cases"]
-    tree["collapse"]["cases"] = {key: cases["relu"] for key in HOSTILE[:-2]}
+    tree["collapse"]["cases"] = dict.fromkeys(HOSTILE[:-2], cases["relu"])
     write(tree, tmp_path / "params.yaml")
     done = clones.attempt(tmp_path, "dvc", "repro", "--keep-going")
     assert done.returncode != 0

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from deadrelu import params, rate_findings
 
 README = (ROOT / "README.md").read_text()
-ELSEWHERE = ("make ", "source .venv/", "pip install", "deadrelu bench")
+ELSEWHERE = ("make ", "source .venv/", "pip install", "deadrelu bench", "dask ", "DASK_SCHEDULER_ADDRESS=")
 """Commands that are not run here: `.ci/run` and other tests do."""
 
 LONG = "training.examples=60000", "safe_region.depth.high=50", "fits=1000"

@@ -1,7 +1,7 @@
 """Shards, computed wherever there is room: some of them fail, and the others go on."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from threading import Event, Thread
 from uuid import uuid4
 
 import dask
-from rich.progress import Progress, TaskID
+from rich.progress import Progress
 
 from deadrelu import places
 from deadrelu.errors import InputError
@@ -43,9 +43,13 @@ def run(work: Work, shards: Sequence[Shard], store: Store, bar: Progress, descri
             block = shards[at : at + TOGETHER]
             store.make(block)
             done = store.whole(block)
-            bar.advance(line, sum(map(len, done)))
             todo = [shard for shard in block if shard not in done]
-            with _watched(bar, line, todo, store) as watch:
+            before = sum(map(len, shards[:at])) + sum(map(len, done))
+
+            def show(n: int, before: int = before) -> None:
+                bar.update(line, completed=before + n)
+
+            with _watched(show, todo, store) as watch:
                 failures += _block(work, todo, store, place, watch, unfit)
     if failures:
         first, more = failures[0], f", and {len(failures) - 1} more shards," if failures[1:] else ""
@@ -129,21 +133,21 @@ def _measure(work: Work, shard: Shard, address: str, threads: int, expected: str
 
 
 @contextmanager
-def _watched(bar: Progress, line: TaskID, todo: list[Shard], store: Store) -> Iterator[Watch]:
-    """Let the progress bar show what is there, and how far shards are that this process computes."""
-    watch, ended, before = Watch(), Event(), bar.tasks[line].completed
-
-    def show() -> None:
-        there = store.listed(todo)
-        under_way = sum(trials for shard, trials in list(watch.so_far.items()) if shard not in there)
-        bar.update(line, completed=before + sum(map(len, there)) + under_way)
+def _watched(show: Callable[[int], None], todo: list[Shard], store: Store) -> Iterator[Watch]:
+    """Show how many trials are there, or under way in this process."""
+    watch, ended = Watch(), Event()
 
     def look() -> None:
+        there = store.listed(todo)
+        under_way = sum(trials for shard, trials in list(watch.so_far.items()) if shard not in there)
+        show(sum(map(len, there)) + under_way)
+
+    def keep_looking() -> None:
         while not ended.wait(GLANCE):
             with suppress(OSError):
-                show()
+                look()
 
-    watcher = Thread(target=look, daemon=True)
+    watcher = Thread(target=keep_looking, daemon=True)
     watcher.start()
     try:
         yield watch
@@ -151,4 +155,4 @@ def _watched(bar: Progress, line: TaskID, todo: list[Shard], store: Store) -> It
         watch.set()  # on Ctrl-C, no thread works on
         ended.set()
         watcher.join()
-    show()
+    look()
