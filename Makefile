@@ -1,5 +1,5 @@
 # make report   set up, reproduce everything that changed, and say where the report is
-# make test     set up and run every test
+# make test     set up and run every test, two files at a time
 # make check    say whether the results still hold: `deadrelu check --help`
 # make lint     format, lint, type and schema checks, those of pre-commit, on all files
 # make lock     pin the newest versions that pyproject.toml allows (needs a package index)
@@ -20,7 +20,7 @@ report: .venv/installed
 	@echo "The report is in $(CURDIR)/reports/report.html"
 
 test: .venv/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/installed
 	$(BIN)/deadrelu check

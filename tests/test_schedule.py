@@ -169,6 +169,12 @@ def test_a_store_that_fails_ends_all_at_once(store: Store, monkeypatch: pytest.M
     assert len(toy.measured) < len(CUT)
 
 
+def test_workers_that_see_another_place_are_noticed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Store, "put", lambda *_: None)
+    with pytest.raises(InputError, match="10 shards are done and not there; allowed: a place that all workers see"):
+        run(Toy(), CUT, store)
+
+
 def test_threads_end_with_the_run(store: Store) -> None:
     """On Ctrl-C, or an error: shards under way are told."""
     seen: list[Watch] = []

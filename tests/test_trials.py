@@ -1,5 +1,10 @@
 """The trial engine is right when it is Keras: same weights in, same order of the points, same weights out."""
 
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -188,6 +193,34 @@ def test_trial_depends_on_its_number_alone(key: str, settings: params.Params, po
             assert few.trial.tolist() == list(numbers)
             for name in ("initial", "final", "loss"):
                 assert getattr(few, name).tobytes() == getattr(many, name)[numbers.start : numbers.stop].tobytes()
+
+
+def test_options_of_the_compiler_change_no_bit(tmp_path: Path) -> None:
+    """A worker of a cluster may have started with those of another stage."""
+    code = """
+        import hashlib, sys
+        from deadrelu import initializers, params, start, targets, trials
+        start.tensorflow(keras=False, xla_flags=getattr(start, sys.argv[1]))
+        digest, points = hashlib.sha256(), targets.sample("x_sin_x", -2.6, 2.6, 500, seed=10)
+        draw = initializers.sampler(params.FanScaled(name="he_normal"))
+        for widths in ((2,) * 9, (4,) * 3):
+            for activation, slope in (("relu", 0.0), ("leaky_relu", 0.1)):
+                net = trials.Network(widths=widths, activation=activation, negative_slope=slope, initialize=draw)
+                training = trials.Training(epochs=3, batch_size=64)
+                for some in trials.run(net, training, *points, trials=range(100), seed=10):
+                    for values in (some.final, some.loss, trials.predict(net, some.final, points[0])):
+                        digest.update(values.tobytes())
+        print(digest.hexdigest())
+    """
+    env = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    digests = {
+        flags: subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(code), flags],
+            env=env, cwd=tmp_path, capture_output=True, text=True, check=True,
+        ).stdout
+        for flags in ("XLA_FLAGS", "QUICK_XLA_FLAGS")
+    }  # fmt: skip
+    assert digests["XLA_FLAGS"] == digests["QUICK_XLA_FLAGS"] != ""
 
 
 def test_wide_trial_depends_on_its_number_alone() -> None:

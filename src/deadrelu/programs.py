@@ -6,10 +6,10 @@ order of Keras's `get_weights`.
 """
 
 from collections.abc import Callable
-from functools import lru_cache, reduce, wraps
+from functools import lru_cache, reduce, update_wrapper
 from operator import add
 from threading import Lock
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from deadrelu.experiment import Adam, Architecture, Training
 from deadrelu.shuffles import LANES
@@ -25,17 +25,21 @@ for 312, nearly all of it to compile. As matrix products it takes 1 to 2 s, and 
 """
 
 
-def _traced_once(program: Callable[P, T]) -> Callable[P, T]:
-    """Keep the programs made last; threads that ask for the same one at the same time get one."""
-    kept: Callable[..., T] = lru_cache(maxsize=8)(program)
-    tracing = Lock()
+class _TracedOnce(Generic[P, T]):
+    """A function that keeps the programs it made last; threads that ask for the same one at a time get one."""
 
-    @wraps(program)
-    def one_at_a_time(*args: P.args, **kwargs: P.kwargs) -> T:
-        with tracing:
-            return kept(*args, **kwargs)
+    def __init__(self, program: Callable[P, T]) -> None:
+        self._kept, self._tracing = lru_cache(maxsize=8)(program), Lock()
+        update_wrapper(self, program)
 
-    return one_at_a_time
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        with self._tracing:
+            found: T = self._kept(*args, **kwargs)  # type: ignore[arg-type]
+            return found
+
+    def cache_clear(self) -> None:
+        """Forget them."""
+        self._kept.cache_clear()
 
 
 def _activate(architecture: Architecture, z: Any) -> Any:
@@ -149,7 +153,7 @@ def _summed_gradient_matrices(
     return tape.gradient(total, weights), total
 
 
-@_traced_once
+@_TracedOnce
 def train_epoch(architecture: Architecture, training: Training, n_points: int) -> Callable[..., Any]:
     """Compile an epoch of training.
 
@@ -210,7 +214,7 @@ def _forward(architecture: Architecture, weights: Any, x: Any) -> tuple[list[Any
     return tf.unstack(tf.transpose(outputs)), tf.unstack(tf.transpose(hidden))
 
 
-@_traced_once
+@_TracedOnce
 def predictions(architecture: Architecture, n_points: int) -> Callable[..., Any]:
     """Compile predictions.
 
@@ -227,7 +231,7 @@ def predictions(architecture: Architecture, n_points: int) -> Callable[..., Any]
     return outputs.get_concrete_function(*_at_points(architecture, n_points))  # type: ignore[no-any-return]
 
 
-@_traced_once
+@_TracedOnce
 def awake(architecture: Architecture, n_points: int) -> Callable[..., Any]:
     """Compile the question whether any unit of the last hidden layer is other than 0 at any point.
 

@@ -50,7 +50,12 @@ def run(work: Work, shards: Sequence[Shard], store: Store, bar: Progress, descri
                 bar.update(line, completed=before + n)
 
             with _watched(show, todo, store) as watch:
-                failures += _block(work, todo, store, place, watch, unfit)
+                failed = _block(work, todo, store, place, watch, unfit)
+            if lost := set(todo) - {failure.shard for failure in failed} - store.listed(todo):
+                raise InputError(
+                    f"{store.address}: {len(lost)} shards are done and not there; allowed: a place that all workers see"
+                )
+            failures += failed
     if failures:
         first, more = failures[0], f", and {len(failures) - 1} more shards," if failures[1:] else ""
         raise InputError(

@@ -3,6 +3,7 @@
 import json
 import resource
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -84,7 +85,12 @@ def _seconds(case: Case, folder: Path, bar: Progress) -> float:
 
 def _peak() -> int:
     """Bytes of memory that this process has had at most."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    try:  # getrusage counts what the parent had when it started this one
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+        return 1024 * int(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
+    except OSError:
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _print(rows: list[Row], machine: str) -> None:
