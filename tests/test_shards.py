@@ -82,14 +82,15 @@ def test_folders_that_vanish_are_not_made_again(tmp_path: Path) -> None:
         store.put(CUT[0], CONTENTS)
 
 
-def test_clearing_takes_what_others_left_beside(store: Store) -> None:
-    stale = Store(store.address.replace("abc", "old"))
-    stale.make(CUT)
-    stale.put(CUT[0], CONTENTS)
+def test_clearing_leaves_what_others_have_beside(store: Store) -> None:
+    other = Store(store.address.replace("abc", "other"))
+    other.make(CUT)
+    other.put(CUT[0], CONTENTS)
     assert store.whole(CUT) == set()  # another fingerprint
     store.clear()
-    assert not stale.fs.exists(stale.root)
     store.clear()  # nothing is there any more
+    assert not store.fs.exists(store.root)
+    assert other.whole(CUT) == {CUT[0]}
 
 
 def test_a_thousand_shards_share_a_folder(store: Store) -> None:
@@ -168,6 +169,16 @@ def test_work_is_kept_when_it_fails(
     assert f"kept in {tmp_path}/data/.work/collapse-relu" in capsys.readouterr().err
     with shards.kept("collapse-relu", "abc") as store:
         assert store.whole(CUT) == {CUT[0]}
+
+
+def test_stale_shards_vanish_with_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_after(CUT[:1])
+    with shards.kept("collapse-relu", "of other params") as store:
+        assert store.whole(CUT) == set()
+        assert list((tmp_path / "data/.work/collapse-relu/abc").rglob("*.json"))  # they may be asked for again
+    assert not (tmp_path / "data/.work").exists()
 
 
 def test_work_is_kept_where_the_environment_says(

@@ -7,6 +7,7 @@ finished is finished.
 import hashlib
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -148,9 +149,9 @@ class Store:
         return content
 
     def clear(self) -> None:
-        """Remove all, and what other params, code or inputs have left beside."""
+        """Remove all shards; beside them may be those of others."""
         with suppress(FileNotFoundError):
-            self.fs.rm(self.root.rpartition("/")[0], recursive=True)
+            self.fs.rm(self.root, recursive=True)
 
     def _is_whole(self, shard: Shard) -> bool:
         try:
@@ -196,6 +197,9 @@ def kept(name: str, of: str) -> Iterator[Store]:
         try:
             yield store
             store.clear()
+            shutil.rmtree(
+                here, ignore_errors=True
+            )  # also what other params, code or inputs have left: it is this folder's alone
         except KeyboardInterrupt:
             if store.fs.glob(f"{store.root}/*/*.json"):
                 print(
