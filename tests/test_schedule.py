@@ -139,6 +139,21 @@ def test_a_shard_that_workers_die_of_is_told_and_the_rest_is_kept(
     assert indices(store.whole(CUT)) == set(range(10)) - {6}
 
 
+def test_a_shard_beside_a_deadly_one_is_tried_alone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers died while it was there: which of their shards is to blame, Dask cannot know."""
+    place = Workers(monkeypatch, {"a": 1, "b": 1}, deadly=6)
+    alone = place.compute
+
+    def compute(tasks: list[Any], refused: set[str]) -> list[Any]:
+        if len(tasks) == 1:
+            place.deadly = None
+        return alone(tasks, refused)
+
+    monkeypatch.setattr(place, "compute", compute)
+    run(Toy(), CUT, store)
+    assert store.whole(CUT) == set(CUT)
+
+
 def test_a_worker_with_other_code_is_refused(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     Workers(monkeypatch, {"a": 1})
     digests = iter(["ours", *["theirs"] * 100])
@@ -210,7 +225,9 @@ def test_the_bar_shows_shards_and_what_is_under_way(
             return super().measure(shard, threads, watch)
 
     monkeypatch.setattr(schedule, "GLANCE", 0.01)
+    store.make(CUT)
+    store.put(CUT[3], {"name": b"from before"})
     with dask.config.set(scheduler="synchronous"), progress.rate_and_time_left() as bar:
-        schedule.run(Slow(), CUT[:3], store, bar, "toy")
-    assert shown == [5, 15, 25]
-    assert "30/30" in capsys.readouterr().err
+        schedule.run(Slow(), CUT[:4], store, bar, "toy")
+    assert shown == [15, 25, 35]
+    assert "40/40" in capsys.readouterr().err

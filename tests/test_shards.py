@@ -1,5 +1,6 @@
 """Work cut into shards: what is finished is known to the last bit, and what is stale is never used."""
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -215,6 +216,26 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
     for holder in holders:
         holder.join()
     assert (tmp_path / "told").read_text() == "in out " * 4
+
+
+def _enter(folder: Path, told: Path) -> None:
+    with files.held(folder):
+        told.write_text("in")
+
+
+def test_who_waited_for_a_folder_that_is_gone_waits_for_the_new_one(tmp_path: Path) -> None:
+    folder, told = tmp_path / "held", tmp_path / "told"
+    waiting = multiprocessing.get_context("spawn").Process(target=_enter, args=(folder, told))
+    with contextlib.ExitStack() as new:
+        with files.held(folder):
+            waiting.start()
+            time.sleep(2)  # it waits for this one, or will see the next one only
+            folder.rmdir()
+            new.enter_context(files.held(folder))
+        time.sleep(0.5)
+        assert not told.exists()
+    waiting.join()
+    assert told.read_text() == "in"
 
 
 def _linger(parent: Path) -> None:

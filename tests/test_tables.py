@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from deadrelu import files, tables
@@ -55,6 +56,26 @@ def test_damaged_missing_and_foreign_tables_are_named(tmp_path: Path) -> None:
         tables.read(path, tables.TARGET)
     with pytest.raises(InputError, match="no part-"):
         tables.read_parts(tmp_path, tables.TARGET)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "groups"), [((4, 6, 9), [19]), ((0, 0), [0]), ((50, 60), [100, 10]), ((70, 30), [100])]
+)
+def test_joined_tables_are_as_if_written_at_once(
+    lengths: tuple[int, ...], groups: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "ROW_GROUP", 100)
+    x = np.random.default_rng(0).normal(size=sum(lengths)).astype(np.float32)
+    parts = np.split(x, np.cumsum(lengths)[:-1])
+    contents = [tables.to_bytes({"x": part, "y": part}, tables.TARGET, MADE_BY) for part in parts]
+    tables.write_joined(tmp_path / "joined", iter(contents))
+    tables.write(tmp_path / "whole", {"x": x, "y": x}, tables.TARGET, MADE_BY)
+    file = pq.ParquetFile(tmp_path / "joined")
+    assert [file.metadata.row_group(k).num_rows for k in range(file.num_row_groups)] == groups
+    assert tables.read(tmp_path / "joined", tables.TARGET).equals(tables.read(tmp_path / "whole", tables.TARGET))
+    assert tables.made_by(tmp_path / "joined") == MADE_BY
+    if len(groups) == 1:
+        assert (tmp_path / "joined").read_bytes() == (tmp_path / "whole").read_bytes()
 
 
 def test_parts_are_read_in_order(tmp_path: Path) -> None:

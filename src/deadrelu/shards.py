@@ -197,9 +197,7 @@ def kept(name: str, of: str) -> Iterator[Store]:
         try:
             yield store
             store.clear()
-            shutil.rmtree(
-                here, ignore_errors=True
-            )  # also what other params, code or inputs have left: it is this folder's alone
+            shutil.rmtree(here, ignore_errors=True)  # with what other params, code or inputs have left
         except KeyboardInterrupt:
             if store.fs.glob(f"{store.root}/*/*.json"):
                 print(
