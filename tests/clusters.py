@@ -11,7 +11,8 @@ from pathlib import Path
 
 import psutil
 
-from deadrelu.shards import Shard, Watch
+from deadrelu import progress, schedule
+from deadrelu.shards import Shard, Store, Watch, Work
 
 
 class Cluster:
@@ -73,6 +74,12 @@ def kill_group(process: "subprocess.Popen[bytes] | subprocess.Popen[str]") -> No
     with process:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def run(work: Work, cut: list[Shard], store: Store) -> None:
+    """Compute shards as a stage does."""
+    with progress.rate_and_time_left() as bar:
+        schedule.run(work, cut, store, bar, "toy")
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,23 @@
 """One code path from one process to a cluster: the same bits, and each failure told in one line."""
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import dask
 import pytest
-from clusters import Cluster, Toy
+from clusters import Cluster, Toy, run
 from conftest import ROOT, write_small_params
 
-from deadrelu import params, places, progress, schedule, shards
+from deadrelu import params, places, shards
 from deadrelu.errors import InputError
-from deadrelu.shards import Shard, Store
+from deadrelu.shards import Store
 from deadrelu.stages import collapse, data_target, safe_region
 
 CUT = shards.cut(("toy",), 200, 10)
@@ -33,11 +35,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(str(tmp_path / "work/toy/abc"))
-
-
-def run(work: Toy, cut: list[Shard], store: Store) -> None:
-    with progress.rate_and_time_left() as bar:
-        schedule.run(work, cut, store, bar, "toy")
 
 
 def larger() -> params.Params:
@@ -101,7 +98,7 @@ def test_a_shard_that_fails_on_every_worker(cluster: Cluster, store: Store) -> N
     assert store.whole(CUT) == set(CUT)
 
 
-def test_a_worker_with_other_code_computes_nothing(cluster: Cluster, store: Store, tmp_path: Path) -> None:
+def test_a_worker_with_other_code_computes_nothing(store: Store, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
     experiment = tmp_path / "src/deadrelu/experiment.py"
     experiment.write_text(experiment.read_text().replace("1e-7", "1e-3"))
@@ -116,8 +113,10 @@ def test_a_worker_with_other_code_computes_nothing(cluster: Cluster, store: Stor
         assert store.whole(CUT) == set()
         alone.nannies.append(alone.start_worker())
         with dask.config.set({"scheduler-address": alone.address}), places.chosen() as place:
+            deadline = time.monotonic() + 60
             while len(place.threads) < 2:
-                pass
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
             run(Toy(), CUT, store)
     finally:
         alone.close()
@@ -125,8 +124,6 @@ def test_a_worker_with_other_code_computes_nothing(cluster: Cluster, store: Stor
 
 
 def test_no_scheduler_is_one_line(tmp_path: Path) -> None:
-    import os
-
     write_small_params(tmp_path / "params.yaml")
     words = [sys.executable, "-m", "deadrelu"]
     subprocess.run([*words, "data", "target"], cwd=tmp_path, check=True)

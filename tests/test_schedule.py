@@ -12,6 +12,7 @@ from typing import Any
 
 import dask
 import pytest
+from clusters import run
 
 from deadrelu import places, progress, schedule, shards
 from deadrelu.errors import InputError
@@ -60,11 +61,6 @@ class Workers:
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(str(tmp_path / "work/toy/abc"))
-
-
-def run(work: Any, cut: list[Shard], store: Store) -> None:
-    with progress.rate_and_time_left() as bar:
-        schedule.run(work, cut, store, bar, "toy")
 
 
 def indices(found: set[Shard]) -> set[int]:
