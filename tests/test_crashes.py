@@ -15,6 +15,7 @@ from clusters import Cluster, kill_group
 from conftest import write_small_params
 
 KILLS = 24
+VICTIMS = "stage", "worker", "nanny", "scheduler"
 WORDS = [sys.executable, "-m", "deadrelu", "collapse", "leaky_relu"]
 
 
@@ -75,14 +76,16 @@ def finished_properly(folder: Path) -> None:
 
 def test_kills_on_a_cluster_change_no_bit(undisturbed: Path, cluster: Cluster) -> None:
     rng = random.Random(8)
-    kills = {"stage": 0, "worker": 0, "nanny": 0, "scheduler": 0}
+    # Most strike at any moment; the late ones once this run of the stage has finished a shard.
+    kills = [(victim, late) for victim in VICTIMS for late in (False, False, True)] * (KILLS // 12)
+    rng.shuffle(kills)
     before: dict[str, int] = {}
     resumed = 0
     stage = begin(undisturbed, DASK_SCHEDULER_ADDRESS=cluster.address)
-    deadline = time.monotonic() + 400
+    deadline = time.monotonic() + 600
     while True:
         assert time.monotonic() < deadline
-        time.sleep(rng.uniform(0.2, 5))
+        time.sleep(rng.uniform(0.1, 3))
         cluster.mend()  # workers whose scheduler died end, too, after a while
         if stage.poll() is not None:
             _, told = stage.communicate()
@@ -96,24 +99,30 @@ def test_kills_on_a_cluster_change_no_bit(undisturbed: Path, cluster: Cluster) -
             else:
                 assert {name: now.get(name) for name in before} == before  # finished is finished
                 resumed += bool(now)
-            if sum(kills.values()) >= KILLS and stage.returncode == 0:
+            if not kills and stage.returncode == 0:
                 break
             before, stage = now, begin(undisturbed, DASK_SCHEDULER_ADDRESS=cluster.address)
-        victim = rng.choice(list(kills)) if sum(kills.values()) < KILLS else None
-        if victim == "stage" and stage.poll() is None:
-            stage.kill()
-            stage.wait()
-        elif victim == "worker" and (workers := cluster.workers()):
-            rng.choice(workers).kill()
-        elif victim == "nanny":
-            kill_group(rng.choice(cluster.nannies))
-        elif victim == "scheduler":
-            kill_group(cluster.scheduler)
-        else:
-            continue
-        kills[victim] += 1
-    assert min(kills.values()) > 0
+        elif kills:
+            victim, late = kills[0]
+            if (not late or set(lists(undisturbed)) - set(before)) and strike(victim, stage, cluster, rng):
+                del kills[0]
     assert resumed > 0
+
+
+def strike(victim: str, stage: "subprocess.Popen[str]", cluster: Cluster, rng: random.Random) -> bool:
+    """Kill one of them; False where there is none."""
+    if victim == "stage":
+        stage.kill()
+        stage.wait()
+    elif victim == "worker":
+        if not (workers := cluster.workers()):
+            return False
+        rng.choice(workers).kill()
+    elif victim == "nanny":
+        kill_group(rng.choice(cluster.nannies))
+    else:
+        kill_group(cluster.scheduler)
+    return True
 
 
 def test_kills_here_change_no_bit(undisturbed: Path) -> None:

@@ -57,6 +57,12 @@ def test_damaged_shards_are_not_finished(store: Store, name: str, damage: object
     assert store.whole(CUT) == {CUT[0]}
 
 
+def test_finished_shards_are_not_written_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.put(CUT[0], CONTENTS)
+    monkeypatch.setattr(store, "_write", lambda *_: pytest.fail("it is there"))
+    store.put(CUT[0], CONTENTS)
+
+
 def test_a_shard_without_its_list_is_not_finished(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The list is written last: what a killed process left does not count."""
     monkeypatch.setattr(json, "dumps", lambda *_: 1 / 0)

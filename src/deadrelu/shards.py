@@ -111,7 +111,9 @@ class Store:
             self.fs.makedirs(folder, exist_ok=True)
 
     def put(self, shard: Shard, contents: Mapping[str, bytes]) -> None:
-        """Keep a shard."""
+        """Keep a shard, unless it is there: one whose client was killed is computed once more, and may end twice."""
+        if self._is_whole(shard):
+            return
         for name, content in contents.items():
             self._write(self._path(shard, name), content)
         digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
