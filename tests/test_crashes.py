@@ -6,10 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import clones
+import psutil
 import pytest
 from clusters import Cluster, kill_group
 from conftest import write_small_params
@@ -144,17 +145,44 @@ def test_dvc_killed_and_started_again_meets_its_orphan(undisturbed: Path, tmp_pa
     clones.make(folder)
     (folder / "params.yaml").write_bytes((undisturbed / "params.yaml").read_bytes())
     clones.run(folder, "dvc", "repro", "data@target")
-    command = ["dvc", "repro", "--single-item", "collapse@leaky_relu"]
-    for _ in range(2):
-        dvc = subprocess.Popen(command, cwd=folder, env=clones.environment(folder), stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 60
-        while not lists(folder):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        dvc.kill()
-        dvc.wait()
-    done = clones.attempt(folder, *command)
-    assert done.returncode == 0, done.stderr
-    assert "another process is at work in data/.work/collapse-leaky_relu; waiting until it ends" in done.stderr
+
+    first = begin_dvc(folder, tmp_path / "first")
+    wait_until(lambda: bool(lists(folder)))
+    orphan = stage_of(first)
+    orphan.suspend()  # so that it does not end before the others have begun
+    kill(first)
+    waits = "another process is at work in data/.work/collapse-leaky_relu; waiting until it ends"
+    second = begin_dvc(folder, tmp_path / "second")
+    wait_until(lambda: waits in (tmp_path / "second").read_text())
+    waiting = stage_of(second)
+    kill(second)
+    third = begin_dvc(folder, tmp_path / "third")
+    wait_until(lambda: waits in (tmp_path / "third").read_text())
+    orphan.resume()
+    assert third.wait(timeout=120) == 0
+    psutil.wait_procs([orphan, waiting], timeout=60)
     (folder / "expected").symlink_to(undisturbed / "expected")
     finished_properly(folder)
+
+
+def begin_dvc(folder: Path, told: Path) -> "subprocess.Popen[bytes]":
+    command = ["dvc", "repro", "--single-item", "collapse@leaky_relu"]
+    with told.open("wb") as file:
+        return subprocess.Popen(command, cwd=folder, env=clones.environment(folder), stdout=file, stderr=file)
+
+
+def stage_of(dvc: "subprocess.Popen[bytes]") -> psutil.Process:
+    (stage,) = [child for child in psutil.Process(dvc.pid).children(recursive=True) if "collapse" in child.cmdline()]
+    return stage
+
+
+def kill(process: "subprocess.Popen[bytes]") -> None:
+    process.kill()
+    process.wait()
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -216,7 +216,7 @@ def test_the_bar_shows_shards_and_what_is_under_way(
     class Slow(Toy):
         def measure(self, shard: Shard, threads: int, watch: Watch) -> dict[str, bytes]:
             watch.at(shard, 5)
-            time.sleep(0.1)
+            time.sleep(0.5)  # the bar looks each hundredth of a second
             shown.extend(task.completed for task in bar.tasks)
             return super().measure(shard, threads, watch)
 

@@ -254,7 +254,9 @@ def test_what_a_killed_process_left_vanishes(tmp_path: Path) -> None:
     spawn = multiprocessing.get_context("spawn")
     victim = spawn.Process(target=_linger, args=(tmp_path,))
     victim.start()
+    deadline = time.monotonic() + 60
     while not list(tmp_path.glob(".new-*/part")):
+        assert time.monotonic() < deadline
         time.sleep(0.02)
     with files.scratch_folder(tmp_path) as mine:
         assert len(list(tmp_path.glob(".new-*"))) == 2  # that of a living one stays
