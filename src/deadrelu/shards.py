@@ -21,7 +21,7 @@ from uuid import uuid4
 
 import fsspec
 
-from deadrelu import files
+from deadrelu import files, start
 from deadrelu.errors import InputError
 from deadrelu.tables import PACKAGES
 
@@ -201,6 +201,7 @@ def kept(name: str, of: str) -> Iterator[Store]:
             store.clear()
             shutil.rmtree(here, ignore_errors=True)  # with what other params, code or inputs have left
         except KeyboardInterrupt:
+            start.stderr_is_back()
             if store.fs.glob(f"{store.root}/*/*.json"):
                 print(
                     f"deadrelu: what is finished is kept in {place}/{name}: the same command goes on", file=sys.stderr

@@ -17,7 +17,6 @@ XLA_FLAGS = (
 )
 """None of them relaxes arithmetic: NaN and infinity mean what they mean."""
 
-
 _STARTING = Lock()
 
 
@@ -34,6 +33,12 @@ def tensorflow(*, keras: bool = True, xla_flags: str = XLA_FLAGS) -> None:
     with _STARTING:
         if "tensorflow" not in sys.modules:
             _start(keras=keras, xla_flags=xla_flags)
+
+
+def stderr_is_back() -> None:
+    """Wait until what is written to stderr is seen: not while another thread starts TensorFlow."""
+    with _STARTING:
+        pass
 
 
 def _start(*, keras: bool, xla_flags: str) -> None:
