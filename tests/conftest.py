@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -77,3 +79,11 @@ def write_small_params(path: Path) -> None:
     tree["safe_region"] |= {"depth": {"low": 2, "high": 3}, "width": {"low": 1, "high": 2}, "networks": 100}
     tree["safe_region"]["trained"] |= {"depths": [1, 3], "widths": [2], "trials": 6, "epochs": 2, "batch_size": 32}
     yaml.dump(tree, path)
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
+    """Look again and again; fail where it does not become true."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

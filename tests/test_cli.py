@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from conftest import wait_until
 
 from deadrelu import cli
 
@@ -155,16 +156,12 @@ def test_interrupt_leaves_nothing_behind(words: list[str], section: str, short: 
     assert deadrelu("data", "target").returncode == 0
     before = tree(project)
     running = subprocess.Popen([*COMMAND, *words], stderr=subprocess.PIPE, text=True, env=os.environ)
-    deadline = time.monotonic() + 60
-    while not (project / "data" / ".work").exists():  # it has begun to work
-        assert running.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    work = project / "data" / ".work"
+    wait_until(work.exists)  # it has begun to work
     finishes = words == ["safe-region"]  # shards, those that only count the dead
-    while finishes and not list((project / "data" / ".work").rglob("*.json")):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: not finishes or bool(list(work.rglob("*.json"))))
     time.sleep(5)
+    assert running.poll() is None
     running.send_signal(signal.SIGINT)
     _, told = running.communicate(timeout=30)
     assert running.returncode == 130

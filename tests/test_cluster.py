@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import dask
 import pytest
 from clusters import Cluster, Toy, run
-from conftest import ROOT, write_small_params
+from conftest import ROOT, wait_until, write_small_params
 
 from deadrelu import params, places, shards
 from deadrelu.errors import InputError
@@ -113,10 +112,7 @@ def test_a_worker_with_other_code_computes_nothing(store: Store, tmp_path: Path)
         assert store.whole(CUT) == set()
         alone.nannies.append(alone.start_worker())
         with dask.config.set({"scheduler-address": alone.address}), places.chosen() as place:
-            deadline = time.monotonic() + 60
-            while len(place.threads) < 2:
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+            wait_until(lambda: len(place.threads) == 2)
             run(Toy(), CUT, store)
     finally:
         alone.close()

@@ -1,7 +1,10 @@
 """Figures as files: bytes that depend on the figure alone, and an SVG for light and dark pages."""
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import matplotlib as mpl
@@ -74,6 +77,15 @@ def test_fonts_of_the_system_change_nothing(tmp_path: Path, monkeypatch: pytest.
     for weight in ("normal", "bold"):
         font = font_manager.FontProperties(family="DejaVu Sans", weight=weight)
         assert Path(manager.findfont(font)).parent == bundled
+    assert {path.name for path in bundled.glob("*.ttf")} <= {Path(font.fname).name for font in manager.ttflist}
+
+
+def test_no_font_of_mathematical_text_is_missed(tmp_path: Path) -> None:
+    """Matplotlib warns of each that it does not find, be it needed or not."""
+    draw = "from deadrelu import style; from matplotlib.mathtext import MathTextParser as P; P('path').parse('$10^1$')"
+    env = os.environ | {"MPLCONFIGDIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", draw], env=env, capture_output=True, text=True, check=True)
+    assert "findfont" not in done.stderr
 
 
 @pytest.mark.parametrize("name", ["A" * 500, "word " * 200])

@@ -13,6 +13,7 @@ from typing import Any
 import dask
 import pytest
 from clusters import run
+from conftest import wait_until
 
 from deadrelu import places, progress, schedule, shards
 from deadrelu.errors import InputError
@@ -202,10 +203,7 @@ def test_threads_end_with_the_run(store: Store) -> None:
 
     with dask.config.set(num_workers=2), pytest.raises(KeyboardInterrupt):
         run(Endless(), CUT, store)
-    deadline = time.monotonic() + 10
-    while len(ended) < len(seen):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: len(ended) == len(seen), seconds=10)
 
 
 def test_the_bar_shows_shards_and_what_is_under_way(

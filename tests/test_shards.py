@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from conftest import wait_until
 
 from deadrelu import files, shards
 from deadrelu.errors import InputError
@@ -289,10 +290,7 @@ def test_what_a_killed_process_left_vanishes(tmp_path: Path) -> None:
     spawn = multiprocessing.get_context("spawn")
     victim = spawn.Process(target=_linger, args=(tmp_path,))
     victim.start()
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.glob(".new-*/part")):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: bool(list(tmp_path.glob(".new-*/part"))))
     with files.scratch_folder(tmp_path) as mine:
         assert len(list(tmp_path.glob(".new-*"))) == 2  # that of a living one stays
     assert victim.pid

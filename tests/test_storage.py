@@ -3,11 +3,10 @@
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from conftest import write_small_params
+from conftest import wait_until, write_small_params
 
 STAGE = f"{sys.executable} -m deadrelu"
 MOUNTS = ["unshare", "--map-root-user", "--mount", "bash", "-euc"]
@@ -97,10 +96,7 @@ def test_folder_that_vanishes(project: Path) -> None:
     params = project / "params.yaml"
     params.write_text(params.read_text().replace("\n  trials: 20000\n", "\n  trials: 2000000\n"))
     stage = subprocess.Popen([*STAGE.split(), "collapse", "leaky_relu"], cwd=project, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while not list((project / "data/.work").rglob("*.json")):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: bool(list((project / "data/.work").rglob("*.json"))))
     shutil.rmtree(project / "data", ignore_errors=True)
     shutil.rmtree(project / "data", ignore_errors=True)  # a shard may have come in between
     _, error = stage.communicate(timeout=60)

@@ -93,7 +93,7 @@ def bundled_font_first() -> None:
     others = [font for font in manager.ttflist if not font.fname.startswith(bundled)]
     # The first of equals wins. Added anew: the list that matplotlib keeps in a file may be another environment's.
     manager.ttflist = []
-    for path in sorted(Path(bundled, "fonts", "ttf").glob("DejaVuSans*.ttf")):
+    for path in sorted(Path(bundled, "fonts", "ttf").glob("*.ttf")):
         manager.addfont(path)
     manager.ttflist += others
 
