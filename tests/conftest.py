@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 from browser import browser  # noqa: F401  a fixture
 
-from deadrelu import initializers, params, start, targets, trials
+from deadrelu import engine, initializers, params, targets
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-os.environ["XLA_FLAGS"] = start.XLA_FLAGS
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,9 +30,9 @@ def points() -> tuple[np.ndarray, np.ndarray]:
     return targets.sample("x_sin_x", -(7**0.5), 7**0.5, 3000, seed=10)
 
 
-def network(case: params.CollapseCase) -> trials.Network:
+def network(case: params.CollapseCase) -> engine.Network:
     """The engine's description of a case of one input and output."""
-    return trials.Network(
+    return engine.Network(
         widths=tuple(case.widths),
         activation=case.activation,
         negative_slope=case.negative_slope,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from deadrelu import collapse, initializers, shards, start, tables, trials
+from deadrelu import collapse, engine, initializers, shards, tables
 from deadrelu.params import Params
 
 PIECE = 1024
@@ -18,7 +18,7 @@ EXAMPLES = 200
 DRAWN = 61
 """Points over the interval at which it is kept."""
 
-Points = tuple[trials.Float, trials.Float]
+Points = tuple[engine.Float, engine.Float]
 Columns = dict[str, np.ndarray]
 
 
@@ -28,14 +28,14 @@ class Case:
 
     params: Params
     key: str
-    x: trials.Float
-    y: trials.Float
+    x: engine.Float
+    y: engine.Float
 
     @property
-    def network(self) -> trials.Network:
+    def network(self) -> engine.Network:
         """What is trained."""
         case = self.params.collapse.cases[self.key]
-        return trials.Network(
+        return engine.Network(
             widths=tuple(case.widths),
             activation=case.activation,
             negative_slope=case.negative_slope,
@@ -46,11 +46,11 @@ class Case:
         )
 
     @property
-    def training(self) -> trials.Training:
+    def training(self) -> engine.Training:
         """And how."""
         settings, case = self.params.collapse, self.params.collapse.cases[self.key]
-        optimizer = trials.Adam if case.optimizer.name == "adam" else trials.SGD
-        return trials.Training(
+        optimizer = engine.Adam if case.optimizer.name == "adam" else engine.SGD
+        return engine.Training(
             epochs=settings.epochs_of(self.key),
             batch_size=settings.batch_size,
             optimizer=optimizer(learning_rate=case.optimizer.learning_rate),
@@ -59,13 +59,13 @@ class Case:
 
     @property
     def together(self) -> int:
-        """Trials of a shard: where most are born dead, so many that the living fill the engine's lanes."""
-        return trials.TOGETHER if self.network.can_be_born_dead else PIECE
+        """Trials of a shard: where most are dead at initialization, so many that training them takes a while."""
+        return 8 * PIECE if self.network.can_be_born_dead else PIECE
 
     @property
     def made_by(self) -> dict[str, object]:
         """What the tables say of themselves."""
-        return tables.provenance(self.params.of_collapse(self.key), xla_flags=start.XLA_FLAGS)
+        return tables.provenance(self.params.of_collapse(self.key), tables.ENGINE_PACKAGES)
 
     @property
     def fingerprint(self) -> str:
@@ -74,20 +74,19 @@ class Case:
 
     def measure(self, shard: shards.Shard, threads: int, watch: shards.Watch) -> dict[str, bytes]:
         """Train the trials of a shard, and make its tables."""
-        start.tensorflow(keras=False)
         numbers, seed = range(shard.low, shard.high), self.params.seed
         run: dict[str, Any] = {"trials": numbers, "seed": seed, "threads": threads, "stop": watch}
         made: dict[str, bytes] = {}
         if fits := self.params.collapse.cases[self.key].fits:
-            loop = trials.run_continued(self.network, self.training, self.x, self.y, fits=fits, **run)
+            loop = engine.run_continued(self.network, self.training, self.x, self.y, fits=fits, **run)
             last, columns = self._follow(loop, shard, watch)
             made["fits.parquet"] = tables.to_bytes(columns, tables.FITS, self.made_by)
             chunks = iter([last])
         else:
-            chunks = trials.run(self.network, self.training, self.x, self.y, **run)
+            chunks = engine.run(self.network, self.training, self.x, self.y, **run)
         rows, curves = [], []
         for part in (piece for chunk in chunks for piece in chunk.pieces(PIECE)):
-            columns, functions = self._columns(part)
+            columns, functions = self._columns(part, watch)
             rows.append(columns)
             curves.append(functions)
             watch.at(shard, part.trial[-1] + 1 - shard.low)
@@ -96,20 +95,20 @@ class Case:
             made["functions.parquet"] = tables.to_bytes(_joined(curves), tables.FUNCTIONS, self.made_by)
         return made
 
-    def _columns(self, part: trials.Trained) -> tuple[Columns, Columns]:
+    def _columns(self, part: engine.Trained, stop: engine.Stop) -> tuple[Columns, Columns]:
         """The columns of trials, and those of their functions: none where networks have several inputs or outputs."""
         n, target = len(self.x), self.params.target_of(self.key)
         grid = np.linspace(target.low, target.high, DRAWN, dtype=np.float32)
         inputs = _with_probes(self.x, grid)  # one program for all
-        before, after = (trials.predict(self.network, weights, inputs) for weights in (part.initial, part.final))
+        before, after = (engine.predict(self.network, weights, inputs, stop) for weights in (part.initial, part.final))
         initial, final = (collapse.spread(outputs[:, :n], self.x) for outputs in (before, after))
         columns: Columns = {
             "trial": part.trial,
             "born_dead": initial.range == 0,
             "dead": final.range == 0,
             **{name: values for name, values in final._asdict().items() if values is not None},
-            "loss_initial": trials.mean_loss(self.training, before[:, :n], self.y),
-            "loss_final": trials.mean_loss(self.training, after[:, :n], self.y),
+            "loss_initial": engine.mean_loss(self.training, before[:, :n], self.y),
+            "loss_final": engine.mean_loss(self.training, after[:, :n], self.y),
             "loss": part.loss,
         }
         if initial.range_low is None or initial.range_high is None:
@@ -130,14 +129,14 @@ class Case:
         return columns, curves | {"untrained": untrained, "trained": trained}
 
     def _follow(
-        self, loop: Iterator[trials.Trained], shard: shards.Shard, watch: shards.Watch
-    ) -> tuple[trials.Trained, Columns]:
+        self, loop: Iterator[engine.Trained], shard: shards.Shard, watch: shards.Watch
+    ) -> tuple[engine.Trained, Columns]:
         """Let the loop run; returns the trials after it, with the losses of all fits, and what each fit left."""
         inputs, n, fits = _with_probes(self.x), len(self.x), self.params.collapse.cases[self.key].fits or 0
-        ranges: list[trials.Float] = []
-        probe_ranges: list[trials.Float] = []
-        losses: list[trials.Float] = []
-        weights: trials.Float | None = None
+        ranges: list[engine.Float] = []
+        probe_ranges: list[engine.Float] = []
+        losses: list[engine.Float] = []
+        weights: engine.Float | None = None
         for fit, trained in enumerate(loop, start=1):
             # Most are dead and stay as they are: what has the same weights predicts what it did before.
             moved = np.ones(len(trained.trial), bool) if weights is None else (trained.final != weights).any(axis=1)
@@ -146,13 +145,13 @@ class Case:
                 (ranges[-1].copy(), probe_ranges[-1].copy()) if ranges else np.zeros((2, len(moved)), np.float32)
             )
             if moved.any():
-                outputs = trials.predict(self.network, weights[moved], inputs)[:, :, 0]
+                outputs = engine.predict(self.network, weights[moved], inputs, watch)[:, :, 0]
                 of_fit[moved], of_probes[moved] = np.ptp(outputs[:, :n], axis=1), np.ptp(outputs[:, n:], axis=1)
             ranges.append(of_fit)
             probe_ranges.append(of_probes)
             losses.append(trained.loss)
             watch.at(shard, len(shard) * fit / fits)
-        last = trials.Trained(trained.trial, trained.initial, trained.final, np.concatenate(losses, axis=1))
+        last = engine.Trained(trained.trial, trained.initial, trained.final, np.concatenate(losses, axis=1))
         return last, {
             "trial": np.tile(last.trial, fits),
             "fit": np.repeat(np.arange(1, fits + 1), len(last.trial)),
@@ -161,7 +160,7 @@ class Case:
         }
 
 
-def _with_probes(x: trials.Float, *more: trials.Float) -> trials.Float:
+def _with_probes(x: engine.Float, *more: engine.Float) -> engine.Float:
     """Inputs, followed by the probes and others, where those are inputs, too."""
     return np.concatenate([x, *(values[:, None] for values in (collapse.PROBES, *more))]) if x.shape[1] == 1 else x
 

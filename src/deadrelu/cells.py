@@ -7,7 +7,7 @@ from itertools import count
 import numpy as np
 import pandas as pd
 
-from deadrelu import collapse, initializers, safe_region, shards, start, tables, trials
+from deadrelu import collapse, engine, initializers, safe_region, shards, tables
 from deadrelu.params import Params, Rai, Settings
 
 NETWORKS = 8
@@ -22,8 +22,11 @@ POINTS = 25
 COUNTED = 100 * safe_region.BLOCK
 """Untrained networks of a shard."""
 
-MANY = 1024
-"""Trials of a cell for which it pays to compile longer."""
+PIECE = 1024
+"""Networks whose predictions are held in memory by a shard, at most."""
+
+TRAINED = 8 * PIECE
+"""Trials of a shard."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +34,8 @@ class Cells:
     """The grid that the params describe, and the training points, two-dimensional."""
 
     params: Params
-    x: trials.Float
-    y: trials.Float
+    x: engine.Float
+    y: engine.Float
 
     @property
     def named(self) -> dict[str, Settings | Rai]:
@@ -49,16 +52,12 @@ class Cells:
     @property
     def made_by(self) -> dict[str, object]:
         """What the tables say of themselves."""
-        return tables.provenance(self.params.of_safe_region(), xla_flags=self._xla_flags)
+        return tables.provenance(self.params.of_safe_region(), tables.ENGINE_PACKAGES)
 
     @property
     def fingerprint(self) -> str:
         """Of all that decides the bits."""
         return shards.fingerprint(self.made_by, self.x.tobytes(), self.y.tobytes())
-
-    @property
-    def _xla_flags(self) -> str:
-        return start.XLA_FLAGS if self.params.safe_region.trained.trials > MANY else start.QUICK_XLA_FLAGS
 
     def cut(self) -> Iterator[shards.Shard]:
         """First the untrained, an initializer and a width at a time, then the trained, cell by cell."""
@@ -69,7 +68,7 @@ class Cells:
                 ranges.append((("untrained", name, "width", width), settings.networks, COUNTED))
         for width in settings.trained.widths:
             for depth in settings.trained.depths:
-                ranges.append((("trained", "depth", depth, "width", width), settings.trained.trials, trials.TOGETHER))
+                ranges.append((("trained", "depth", depth, "width", width), settings.trained.trials, TRAINED))
         index = count()
         for of, n, size in ranges:
             for low in range(0, n, size):
@@ -112,22 +111,23 @@ class Cells:
         self, shard: shards.Shard, depth: int, width: int, threads: int, watch: shards.Watch
     ) -> dict[str, bytes]:
         """Trials of a cell, for the initializers without biases, which share a program."""
-        start.tensorflow(keras=False, xla_flags=self._xla_flags)
         grid, n = self.params.safe_region.trained, len(self.x)
-        training = trials.Training(epochs=grid.epochs, batch_size=grid.batch_size)
+        training = engine.Training(epochs=grid.epochs, batch_size=grid.batch_size)
         shown = self._where(biases=False)
         inputs = np.concatenate([self.x, shown[:, None].astype(np.float32)])
         without_biases = {name: of for name, of in self.named.items() if not isinstance(of, Rai)}
         found, functions = [], []
         for nth, (name, initializer) in enumerate(without_biases.items(), start=1):
             draw = initializers.sampler(initializer)
-            network = trials.Network(widths=(width,) * depth, activation="relu", initialize=draw)
+            network = engine.Network(widths=(width,) * depth, activation="relu", initialize=draw)
             span = range(shard.low, shard.high)
-            run = trials.run(
+            run = engine.run(
                 network, training, self.x, self.y, trials=span, seed=self.params.seed, threads=threads, stop=watch
             )
-            for part in (piece for chunk in run for piece in chunk.pieces(MANY)):
-                before, after = (trials.predict(network, weights, inputs) for weights in (part.initial, part.final))
+            for part in (piece for chunk in run for piece in chunk.pieces(PIECE)):
+                before, after = (
+                    engine.predict(network, weights, inputs, watch) for weights in (part.initial, part.final)
+                )
                 ranges = [collapse.spread(outputs[:, :n], self.x).range for outputs in (before, after)]
                 columns = {"trial": part.trial, "born_dead": ranges[0] == 0, "range": ranges[1]}
                 found.append(pd.DataFrame(columns).assign(initializer=name))

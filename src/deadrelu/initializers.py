@@ -55,11 +55,11 @@ def sampler(settings: Settings | Rai) -> Callable[[np.random.Generator, int, int
 def _draw(settings: Settings, rng: np.random.Generator, shape: tuple[int, int, int]) -> npt.NDArray[np.float64]:
     _, fan_in, fan_out = shape
     if isinstance(settings, Uniform):
-        return rng.uniform(settings.minval, settings.maxval, shape)
+        return _uniform(rng, settings.minval, settings.maxval, shape)
     if isinstance(settings, Normal):
         if settings.name == "truncated_normal":
             return settings.mean + settings.stddev * _cut_normal(rng, shape)
-        return rng.normal(settings.mean, settings.stddev, shape)
+        return settings.mean + settings.stddev * rng.standard_normal(shape)
     if isinstance(settings, Orthogonal):
         return settings.gain * _orthogonal(rng, shape)
     if isinstance(settings, Constant):
@@ -71,9 +71,9 @@ def _draw(settings: Settings, rng: np.random.Generator, shape: tuple[int, int, i
     scaling = settings if isinstance(settings, VarianceScaling) else _as_variance_scaling(settings)
     stddev = float(np.sqrt(scaling.scale / _fan(scaling, fan_in, fan_out)))
     if scaling.distribution == "uniform":
-        return rng.uniform(-stddev * np.sqrt(3), stddev * np.sqrt(3), shape)
+        return _uniform(rng, -stddev * np.sqrt(3), stddev * np.sqrt(3), shape)
     if scaling.distribution == "untruncated_normal":
-        return rng.normal(0, stddev, shape)
+        return stddev * rng.standard_normal(shape)
     return stddev / CUT_STD * _cut_normal(rng, shape)
 
 
@@ -118,27 +118,46 @@ def _as_variance_scaling(settings: FanScaled) -> VarianceScaling:
 
 def _cut_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
     # What is cut off is drawn again, as Keras does it: SciPy's inverse of the distribution takes ten times as long.
-    drawn = rng.normal(size=shape)
+    drawn = rng.standard_normal(shape)
     while len(cut := np.flatnonzero(np.abs(drawn) > 2)):
-        drawn.ravel()[cut] = rng.normal(size=len(cut))
+        drawn.ravel()[cut] = rng.standard_normal(len(cut))
     return drawn
 
 
+def _uniform(rng: np.random.Generator, low: float, high: float, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    # Not rng.uniform, nor rng.normal with a scale: on some processors they round a product and a sum at once.
+    return low + (high - low) * rng.random(shape)
+
+
 def _orthogonal(rng: np.random.Generator, shape: tuple[int, int, int]) -> npt.NDArray[np.float64]:
-    """Orthonormal rows or columns, whichever are fewer (Saxe et al., arXiv:1312.6120), uniform by the signs of R."""
+    """Orthonormal rows or columns, whichever are fewer (Saxe et al., arXiv:1312.6120), by Gram and Schmidt.
+
+    Not `numpy.linalg.qr`, whose last bits depend on the processor.
+    """
     n, fan_in, fan_out = shape
-    tall = rng.normal(size=(n, max(fan_in, fan_out), min(fan_in, fan_out)))
-    q, r = (np.asarray(part) for part in np.linalg.qr(tall))
-    q *= np.sign(np.diagonal(r, axis1=1, axis2=2))[:, None, :]
+    left = rng.standard_normal((n, max(fan_in, fan_out), min(fan_in, fan_out))).transpose(1, 2, 0).copy()
+    for k in range(left.shape[1]):
+        left[:, k] /= np.sqrt(_sum(left[:, k] * left[:, k]))
+        left[:, k + 1 :] -= left[:, k, None] * _sum(left[:, k, None] * left[:, k + 1 :])
+    q = left.transpose(2, 0, 1)
     return q if fan_in >= fan_out else q.transpose(0, 2, 1)
+
+
+def _sum(terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Over the first axis, one term after the other."""
+    total = terms[0].copy()
+    for term in terms[1:]:
+        total += term
+    return total
 
 
 def _rai(rng: np.random.Generator, shape: tuple[int, int, int]) -> npt.NDArray[np.float64]:
     """Each unit's weights and bias from N(0, 0.6007² / fan_in); then one of them, any, from Beta(2, 1), above 0."""
     n, fan_in, fan_out = shape
-    drawn = rng.normal(0, RAI_STD / np.sqrt(fan_in), (n, fan_in + 1, fan_out))
+    drawn = RAI_STD / np.sqrt(fan_in) * rng.standard_normal((n, fan_in + 1, fan_out))
     replaced = rng.integers(fan_in + 1, size=(n, 1, fan_out))
-    np.put_along_axis(drawn, replaced, rng.beta(2, 1, (n, 1, fan_out)), axis=1)
+    beta = np.sqrt(rng.random((n, 1, fan_out)))  # P(beta <= b) = b²; NumPy's way there takes logarithms
+    np.put_along_axis(drawn, replaced, beta, axis=1)
     return drawn
 
 

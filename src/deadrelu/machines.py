@@ -3,12 +3,12 @@
 import platform
 from pathlib import Path
 
-from deadrelu import trials
+from deadrelu import engine
 
 
 def description() -> str:
     """Processor, cores, Python."""
-    return f"{_processor()}, {trials.cores()} cores, Python {platform.python_version()}"
+    return f"{_processor()}, {engine.cores()} cores, Python {platform.python_version()}"
 
 
 def _processor() -> str:

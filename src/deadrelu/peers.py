@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from deadrelu.trials import Adam, Float, Network, Training, draw_weights
+from deadrelu.engine import Adam, Float, Network, Training, draw_weights
 
 Trainer = Callable[[int], None]
 """Trains so many networks."""

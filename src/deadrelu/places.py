@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import dask
+import dask.threaded
 from dask.system import CPU_COUNT
 
 from deadrelu.errors import InputError
@@ -112,7 +113,9 @@ class Here:
 
     def compute(self, tasks: list[Any], refused: Set[str]) -> list[Any]:
         """Results of Dask's delayed tasks."""
-        return list(dask.compute(*tasks))
+        # By the function: to find it by its name, Dask would import dask.distributed, which takes a second.
+        scheduler = None if dask.config.get("scheduler", None) else dask.threaded.get
+        return list(dask.compute(*tasks, scheduler=scheduler))
 
 
 class Cluster:

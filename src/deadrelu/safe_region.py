@@ -66,7 +66,7 @@ def _dead(initialize: Initialize, rng: np.random.Generator, width: int, max_dept
     dead = np.empty((BLOCK, max_depth, 2), bool)
     for layer in range(max_depth):
         kernels = initialize(rng, BLOCK, signals.shape[2], width)
-        signals = np.maximum(signals @ kernels, 0)
+        signals = np.maximum(_product(signals, kernels), 0)
         size = signals.max(axis=2, keepdims=True)
         dead[:, layer] = size[:, :, 0] == 0
         signals = signals / np.where(
@@ -89,12 +89,9 @@ def born_constant(
     """
     counts = np.zeros(max_depth, np.int64)
     for block, n in _blocks(networks):
-        constant = np.zeros(BLOCK, bool)
         layers = _signals(initialize, stream(seed, SAFE_REGION, width, block), x, width, max_depth, BLOCK)
         for layer, signals in enumerate(layers):
-            # Once constant, always: rounding may differ between rows of one matrix product.
-            constant |= (signals == signals[:, :1]).all(axis=(1, 2))
-            counts[layer] += constant[:n].sum()
+            counts[layer] += (signals == signals[:, :1]).all(axis=(1, 2))[:n].sum()
     return counts
 
 
@@ -113,7 +110,7 @@ def functions(initialize: Initialize, x: Array, width: int, max_depth: int, netw
         kernels, biases = _split(
             initialize(stream(seed, SAFE_REGION, width, 0, layer), BLOCK, width, 1)[:networks], width
         )
-        outputs.append((signals @ kernels + biases)[:, :, 0])
+        outputs.append((_product(signals, kernels) + biases)[:, :, 0])
     return np.stack(outputs)
 
 
@@ -125,8 +122,21 @@ def _signals(
     for _ in range(max_depth):
         fan_in = signals.shape[2]
         kernels, biases = _split(initialize(rng, BLOCK, fan_in, width)[:networks], fan_in)
-        signals = np.maximum(signals @ kernels + biases, 0)
+        signals = np.maximum(_product(signals, kernels) + biases, 0)
         yield signals
+
+
+def _product(signals: Array, kernels: npt.NDArray[np.float32]) -> Array:
+    """Matrix products, term by term in one order: equal rows give equal bits, and so do all processors.
+
+    Args:
+        signals: shape (networks, n, fan_in), float64.
+        kernels: shape (networks, fan_in, fan_out).
+    """
+    total = signals[:, :, :1] * kernels[:, None, 0]
+    for i in range(1, kernels.shape[1]):
+        total += signals[:, :, i, None] * kernels[:, None, i]
+    return total
 
 
 def _split(drawn: npt.NDArray[np.float32], fan_in: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:

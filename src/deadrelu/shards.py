@@ -15,15 +15,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from threading import Event
 from typing import Protocol
 from uuid import uuid4
 
 import fsspec
 
-from deadrelu import files, start
+from deadrelu import files
+from deadrelu.engine import Stop
 from deadrelu.errors import InputError
-from deadrelu.tables import PACKAGES
+from deadrelu.tables import ENGINE_PACKAGES
 
 WORK = Path("data/.work")
 """Finished shards of unfinished work, unless DEADRELU_WORK names another place."""
@@ -48,7 +48,7 @@ class Shard:
         return f"trials {self.low:,} to {self.high - 1:,} of {' '.join(map(str, self.of))}"
 
 
-class Watch(Event):
+class Watch(Stop):
     """Set on Ctrl-C, it ends shards; they tell it how far they are. Sent to another process, it is one of its own."""
 
     def __init__(self) -> None:
@@ -87,7 +87,7 @@ def fingerprint(made_by: dict[str, object], *inputs: bytes) -> str:
 @lru_cache(maxsize=1)
 def code() -> str:
     """SHA-256 of the package's modules, and of the versions of Python and of what computes."""
-    digest = hashlib.sha256(" ".join([sys.version, *map(version, PACKAGES)]).encode())
+    digest = hashlib.sha256(" ".join([sys.version, *map(version, ENGINE_PACKAGES)]).encode())
     package = Path(__file__).parent
     for path in sorted(package.rglob("*.py")):
         digest.update(f"{path.relative_to(package)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
@@ -201,7 +201,6 @@ def kept(name: str, of: str) -> Iterator[Store]:
             store.clear()
             shutil.rmtree(here, ignore_errors=True)  # with what other params, code or inputs have left
         except KeyboardInterrupt:
-            start.stderr_is_back()
             if store.fs.glob(f"{store.root}/*/*.json"):
                 print(
                     f"deadrelu: what is finished is kept in {place}/{name}: the same command goes on", file=sys.stderr

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     import pandas as pd  # a quarter of a second; stages that write only do without
 
 PACKAGES = ("deadrelu", "tensorflow", "keras", "numpy", "pandas", "pyarrow")
+"""What decides the tables of stages that use Keras."""
+
+ENGINE_PACKAGES = ("deadrelu", "llvmlite", "numpy", "pandas", "pyarrow")
+"""And those of stages that use the trial engine."""
 
 ROW_GROUP = 2**20
 """Rows that Parquet files keep together: pyarrow's default."""
@@ -110,10 +114,10 @@ TRAINED_GRID = pa.schema(
 )
 
 
-def provenance(params: dict[str, object], **more: object) -> dict[str, object]:
-    """What made a table: the params it depends on, seed included, their digest, versions of the packages, and more."""
-    versions = {name: version(name) for name in PACKAGES}
-    return {"params": params, "params_sha256": _digest(params), "seed": params["seed"], "versions": versions, **more}
+def provenance(params: dict[str, object], packages: Sequence[str] = PACKAGES) -> dict[str, object]:
+    """What made a table: the params it depends on, seed included, their digest, and versions of packages."""
+    versions = {name: version(name) for name in packages}
+    return {"params": params, "params_sha256": _digest(params), "seed": params["seed"], "versions": versions}
 
 
 def _digest(params: dict[str, object]) -> str:
@@ -147,7 +151,7 @@ def to_bytes(columns: "pd.DataFrame | Mapping[str, object]", schema: pa.Schema, 
     rows = len(columns[schema.names[0]])  # type: ignore[arg-type]
     arrays = [_array(columns.get(field.name), field, rows) for field in schema]
     sink = io.BytesIO()
-    pq.write_table(pa.table(arrays, schema=schema), sink, compression="zstd")
+    pq.write_table(pa.Table.from_arrays(arrays, schema=schema), sink, compression="zstd")
     return sink.getvalue()
 
 
@@ -163,7 +167,7 @@ def write_joined(path: Path, contents: Iterable[bytes]) -> None:
         writer: pq.ParquetWriter | None = None
         waiting: list[pa.Table] = []
         for content in contents:
-            table = pq.read_table(io.BytesIO(content))
+            table = pq.ParquetFile(io.BytesIO(content)).read()  # read_table would import pandas
             if writer is None:
                 writer = stack.enter_context(pq.ParquetWriter(file, table.schema, compression="zstd"))
             waiting.append(table)
@@ -181,7 +185,22 @@ def _array(column: Any, field: pa.Field, rows: int) -> pa.Array:
         if not field.nullable:
             raise ValueError(f"column {field.name} must be given")
         return pa.nulls(rows, field.type)
-    return pa.array(list(column) if pa.types.is_list(field.type) else np.asarray(column), field.type)
+    if pa.types.is_string(field.type):
+        return pa.array(list(column), field.type)
+    values = np.asarray(column)
+    if pa.types.is_list(field.type):
+        offsets = _of_numbers(np.arange(0, values.size + 1, values.shape[1]), pa.int32())
+        return pa.ListArray.from_arrays(offsets, _of_numbers(values.ravel(), field.type.value_type), field.type)
+    return _of_numbers(values, field.type)
+
+
+def _of_numbers(values: np.ndarray, kind: pa.DataType) -> pa.Array:
+    """Not by pa.array, which imports pandas."""
+    if pa.types.is_boolean(kind):
+        bits = np.packbits(values.astype(bool), bitorder="little")
+        return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(bits)])
+    numbers = np.ascontiguousarray(values, kind.to_pandas_dtype())
+    return pa.Array.from_buffers(kind, len(numbers), [None, pa.py_buffer(numbers)])
 
 
 def read(path: Path, schema: pa.Schema) -> "pd.DataFrame":
@@ -192,6 +211,12 @@ def read(path: Path, schema: pa.Schema) -> "pd.DataFrame":
     """
     frame: pd.DataFrame = _read(path, schema).to_pandas()
     return frame
+
+
+def read_arrays(path: Path, schema: pa.Schema) -> dict[str, np.ndarray]:
+    """The same as arrays by column, without pandas, which takes a second to import."""
+    table = _read(path, schema)
+    return {name: np.from_dlpack(table[name].combine_chunks()) for name in schema.names}
 
 
 def _read(path: Path, schema: pa.Schema) -> pa.Table:

@@ -43,5 +43,6 @@ def sample(
         float32 can hold.
     """
     of, inputs, _ = FUNCTIONS[function]
-    x = stream(seed, TARGET).uniform(low, high, points if inputs == 1 else (points, inputs)).astype(np.float32)
+    drawn = stream(seed, TARGET).random(points if inputs == 1 else (points, inputs))
+    x = (low + (high - low) * drawn).astype(np.float32)
     return x, of(x.astype(np.float64)).astype(np.float32)

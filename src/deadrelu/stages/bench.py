@@ -9,7 +9,7 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from deadrelu import initializers, machines, peers, start, targets, trials
+from deadrelu import engine, initializers, machines, peers, start, targets
 from deadrelu.params import FanScaled
 from deadrelu.printed import NOTEBOOK
 
@@ -20,10 +20,10 @@ TRIALS = {"engine_leaky_relu": 8192, "engine_relu": 65536, "keras_loop": 3, "jax
 def main(*, repeats: int, as_json: bool) -> None:
     """Measure, and print a table or JSON."""
     x, y = targets.sample("x_sin_x", -(7**0.5), 7**0.5, 3000, seed=10)
-    training = trials.Training(epochs=10, batch_size=64)
+    training = engine.Training(epochs=10, batch_size=64)
     start.tensorflow()
     relu, leaky = (
-        trials.Network(
+        engine.Network(
             widths=tuple(case.widths),
             activation=case.activation,
             negative_slope=case.negative_slope,
@@ -32,13 +32,13 @@ def main(*, repeats: int, as_json: bool) -> None:
         for case, _ in NOTEBOOK
     )
 
-    def engine(network: trials.Network, n: int) -> None:
-        for _ in trials.run(network, training, x, y, trials=range(n), seed=10):
+    def train(network: engine.Network, n: int) -> None:
+        for _ in engine.run(network, training, x, y, trials=range(n), seed=10):
             pass
 
     contenders: dict[str, Callable[[int], None]] = {
-        "engine_leaky_relu": lambda n: engine(leaky, n),
-        "engine_relu": lambda n: engine(relu, n),
+        "engine_leaky_relu": lambda n: train(leaky, n),
+        "engine_relu": lambda n: train(relu, n),
         "keras_loop": peers.keras_loop(leaky, training, x, y),
     }
     if importlib.util.find_spec("jax"):

@@ -36,8 +36,8 @@ def _points(params: Params, key: str) -> Points:
     if target := params.collapse.cases[key].target:
         x, y = targets.sample(target.function, target.low, target.high, target.points, seed=params.seed)
         return x.reshape(len(x), -1), y.reshape(len(y), -1)
-    points = tables.read(TARGET, tables.TARGET)
-    return points[["x"]].to_numpy(), points[["y"]].to_numpy()
+    points = tables.read_arrays(TARGET, tables.TARGET)
+    return points["x"][:, None], points["y"][:, None]
 
 
 def publish(store: shards.Store, cut: list[shards.Shard], folder: Path) -> None:

@@ -1,8 +1,8 @@
 """What a trial is: a network and its training, described; and what it yields. No TensorFlow, no files."""
 
 import itertools
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import numpy as np
@@ -86,7 +86,7 @@ class Network:
 
     @property
     def can_be_born_dead(self) -> bool:
-        """Whether a network may be unable to move: see `trials._living`."""
+        """Whether a network may be unable to move: see `engine.trials`."""
         return self.activation == "relu" and not self.biases
 
 
@@ -111,3 +111,8 @@ class Trained:
         for at in range(0, len(self.trial), n):
             some = slice(at, at + n)
             yield Trained(self.trial[some], self.initial[some], self.final[some], self.loss[some])
+
+    @classmethod
+    def joined(cls, parts: Sequence["Trained"]) -> "Trained":
+        """Trials of several parts as one."""
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))

@@ -1,0 +1,24 @@
+"""Many small networks trained at once, with the same bits on every processor. Arrays in, arrays out."""
+
+from deadrelu.engine.batch import Stop
+from deadrelu.engine.network import SGD, Adam, Architecture, Float, Network, Trained, Training
+from deadrelu.engine.shuffles import epoch_order
+from deadrelu.engine.trials import cores, draw_weights, mean_loss, predict, run, run_continued
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "Architecture",
+    "Float",
+    "Network",
+    "Stop",
+    "Trained",
+    "Training",
+    "cores",
+    "draw_weights",
+    "epoch_order",
+    "mean_loss",
+    "predict",
+    "run",
+    "run_continued",
+]

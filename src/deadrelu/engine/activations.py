@@ -1,0 +1,127 @@
+"""The six activations and their slopes, from + - × ÷, > and a choice: the same bits wherever those are exact.
+
+A processor's or a library's exp and erf differ from one to the next in the last bit. Those here are polynomials in an
+order that is written down. Each is at most 2 units in the last place from the exact value (`tests` look at every
+exponent), but for GELU where z is far below 0: there 1 + erf cancels, as in Keras, and the error is 2 units of z.
+
+`z` is whatever `Operations` computes with: float32 arrays, or values of a program that is being written.
+"""
+
+from math import log, pi, sqrt
+from typing import Any
+
+from deadrelu.engine.network import Architecture
+from deadrelu.engine.operations import Operations
+
+LN2_HIGH = 0.693145751953125
+"""ln 2 in 16 bits: its product with an exponent is exact in float32."""
+
+LN2_LOW = log(2) - LN2_HIGH
+
+ROUND = 12582912.0
+"""1.5 × 2**23: adding and subtracting it rounds a float32 below 2**22 to the nearest integer."""
+
+EXPM1 = (0.5, 0.16666667, 0.04166648, 0.008333208, 0.0013933565, 0.00019944266)
+"""(exp(r) - 1 - r) / r² for |r| <= ln 2 / 2, by powers of r; exp(r) - 1 is then within 5e-10 of itself."""
+
+TANH = (-0.33333316, 0.13332528, -0.053844694, 0.021035504, -0.0062174858)
+"""(tanh(x) / x - 1) / x² for |x| <= 0.56, by powers of x²; tanh is then within 2e-9 of itself."""
+
+ERF = (0.12837917, -0.3761263, 0.11283625, -0.026855662, 0.005192202, -0.00080474175, 7.987429e-05)
+"""erf(x) / x - 1 for |x| <= 0.95, by powers of x², within 1e-9."""
+
+LOG_ERFC = (-0.00022853700, -1.1275408, -0.63740766, -0.10373509, 0.022132801, -0.003019749, 0.00019355833)
+"""log(1 - erf(x)) for 0.94 <= x <= 4, by powers of x; 1 - exp of it is within 2e-9 of erf."""
+
+
+def activate(ops: Operations, architecture: Architecture, z: Any) -> Any:
+    """The output of a unit whose preactivation is z."""
+    match architecture.activation:
+        case "relu":
+            return ops.select(z < 0.0, 0.0, z)  # this way round, NaN stays NaN
+        case "leaky_relu":
+            return ops.select(z > 0.0, z, z * architecture.negative_slope)
+        case "elu":
+            return ops.select(z < 0.0, ops.call(expm1, ops.select(z < 0.0, z, 0.0)), z)
+        case "gelu":
+            return z * 0.5 * (ops.call(erf, z * sqrt(0.5)) + 1.0)
+        case "tanh":
+            return ops.call(tanh, z)
+        case "sigmoid":
+            return ops.call(sigmoid, z)
+
+
+def through(ops: Operations, architecture: Architecture, z: Any, output: Any, gradient: Any) -> Any:
+    """From the gradient by the output of a unit to the gradient by its preactivation z."""
+    match architecture.activation:
+        case "relu":
+            return ops.select(z > 0.0, gradient, 0.0)
+        case "leaky_relu":  # its slope at 0 is Keras's: negative_slope
+            return ops.select(z > 0.0, gradient, gradient * architecture.negative_slope)
+        case "elu":
+            return ops.select(z < 0.0, gradient * (output + 1.0), gradient)
+        case "gelu":
+            density = ops.call(exp, z * z * -0.5) * sqrt(0.5 / pi)
+            return gradient * ((ops.call(erf, z * sqrt(0.5)) + 1.0) * 0.5 + z * density)
+        case "tanh":
+            return gradient * (1.0 - output * output)
+        case "sigmoid":
+            return gradient * (output * (1.0 - output))
+
+
+def exp(ops: Operations, x: Any) -> Any:
+    """exp(x) for x <= 0."""
+    less_one, scale = _exp(ops, ops.select(x < -105.0, -105.0, x), bits=8)  # it is 0 below
+    return less_one * scale + scale
+
+
+def expm1(ops: Operations, x: Any) -> Any:
+    """exp(x) - 1 for x <= 0, accurate where x is near 0."""
+    less_one, scale = _exp(ops, ops.select(x < -18.0, -18.0, x), bits=5)  # it is -1 below
+    return less_one * scale + (scale - 1.0)
+
+
+def _exp(ops: Operations, x: Any, bits: int) -> tuple[Any, Any]:
+    """exp(r) - 1 and 2**n, where x = n ln 2 + r for an integer n of so many binary digits, and |r| <= ln 2 / 2."""
+    n = (x * (1 / log(2)) + ROUND) - ROUND
+    r = (x - n * LN2_HIGH) - n * LN2_LOW
+    scale = 1.0
+    for digit in (2**bit for bit in reversed(range(bits))):
+        has = 0.5 - digit > n
+        scale, n = ops.select(has, scale * 0.5**digit, scale), ops.select(has, n + float(digit), n)
+    return _polynomial(r, EXPM1) * (r * r) + r, scale
+
+
+def tanh(ops: Operations, x: Any) -> Any:
+    """By a polynomial near 0, and beyond it as 1 - 2t / (1 + t) with t = exp(-2|x|)."""
+    square = x * x
+    near = x * (square * _polynomial(square, TANH)) + x
+    size = ops.select(x < 0.0, -x, x)
+    t = ops.call(exp, size * -2.0)
+    beyond = 1.0 - (t + t) / (t + 1.0)
+    return ops.select(size > 0.55, ops.select(x < 0.0, -beyond, beyond), near)
+
+
+def sigmoid(ops: Operations, x: Any) -> Any:
+    """1 / (1 + exp(-x)), by t = exp(-|x|), which never overflows: for x < 0, t / (1 + t) or t - t² / (1 + t)."""
+    t = ops.call(exp, ops.select(x > 0.0, -x, x))
+    small = t < 0.25
+    ratio = ops.select(x > 0.0, 1.0, ops.select(small, t * t, t)) / (t + 1.0)
+    return ops.select(x > 0.0, ratio, ops.select(small, t - ratio, ratio))
+
+
+def erf(ops: Operations, x: Any) -> Any:
+    """The error function, by a polynomial near 0 and by exp of one beyond."""
+    size = ops.select(x < 0.0, -x, x)
+    near = x * _polynomial(x * x, ERF) + x
+    size = ops.select(size > 4.0, 4.0, size)
+    beyond = 1.0 - ops.call(exp, _polynomial(size, LOG_ERFC))
+    return ops.select(size > 0.945, ops.select(x < 0.0, -beyond, beyond), near)
+
+
+def _polynomial(x: Any, coefficients: tuple[float, ...]) -> Any:
+    """By Horner's rule; the coefficient of the lowest power comes first."""
+    value = x * coefficients[-1] + coefficients[-2]
+    for coefficient in reversed(coefficients[:-2]):
+        value = value * x + coefficient
+    return value

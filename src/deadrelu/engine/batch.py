@@ -1,0 +1,191 @@
+"""Some trials of one block in training, side by side in one program; and arrays as programs take them."""
+
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from functools import lru_cache
+from math import prod
+from threading import Event
+
+import numpy as np
+
+from deadrelu.engine import programs
+from deadrelu.engine.network import Adam, Architecture, Float, Numbers, Training
+from deadrelu.engine.shuffles import BLOCK, MAX_KEPT_POINTS, left, right
+
+ALIGNMENT = 64
+"""Bytes: of the widest vectors, and of a line of the cache."""
+
+MAX_KEPT_TABLES = 64
+"""Tables of points that are kept to be used again: those of a block, if all its trials are trained."""
+
+
+class Stop(Event):
+    """An event that programs see, too: once it is set, they end at their next point."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flag = np.zeros(1, np.int32)
+
+    def set(self) -> None:
+        """Let them end."""
+        self.flag[0] = 1
+        super().set()
+
+
+class Points:
+    """What all trials of a run learn from, and the orders in which they see it.
+
+    Args:
+        x: inputs, shape (n_points, inputs), float32.
+        y: targets, shape (n_points, outputs), float32.
+        seed: of the shuffles.
+    """
+
+    def __init__(self, x: Float, y: Float, seed: int) -> None:
+        self.x, self.y, self.n, self.seed = x, y, len(x), seed
+        self.kept = lru_cache(maxsize=MAX_KEPT_TABLES)(self.table)
+
+    def table(self, positions: tuple[int, ...], lanes: int) -> Float:
+        """Points as trials at these positions in their blocks go through them, in the order of their own factors.
+
+        Returns:
+            Shape (n_points, inputs + outputs, lanes), float32; beyond the positions, the first one is repeated.
+        """
+        if self.n > MAX_KEPT_POINTS:
+            self.kept.cache_clear()
+        order = np.stack([right(self.n, self.seed, position) for position in positions], axis=1).astype(np.intp)
+        columns = [*self.x.T, *self.y.T]
+        table = aligned((self.n, len(columns), lanes))
+        for k, column in enumerate(columns):
+            table[:, k, : len(positions)] = column.take(order)
+        table[:, :, len(positions) :] = table[:, :, :1]
+        return table
+
+
+class TrialBatch:
+    """Up to as many networks as a program has lanes, and how far their training is.
+
+    Args:
+        architecture: of the networks.
+        training: how they are trained.
+        points: what they learn.
+        weights: shape (n, n_weights), float32.
+        numbers: of the trials, shape (n,), all of one block: they decide the shuffles.
+    """
+
+    def __init__(
+        self, architecture: Architecture, training: Training, points: Points, weights: Float, numbers: Numbers
+    ) -> None:
+        self.architecture, self.training, self.points = architecture, training, points
+        self.block, self.positions = int(numbers[0]) // BLOCK, tuple((numbers % BLOCK).tolist())
+        self.program, self.epoch = programs.training(architecture, training), 0
+        self.state = [filled(weights.T, self.program.lanes)]
+        self.state += [aligned(self.state[0].shape) for _ in ("gradient", "mean", "square")]
+        self.rates = learning_rates(training, points.n)
+
+    @property
+    def weights(self) -> Float:
+        """As they are now, shape (n, n_weights), float32."""
+        return plain(self.state[0][:, : len(self.positions)].T)
+
+    def train(self, stop: Stop) -> Float:
+        """Go on for `training.epochs` epochs; the optimizer goes on with its moments, too.
+
+        Args:
+            stop: set by another thread, it ends this one.
+
+        Returns:
+            The loss of each epoch, shape (n, epochs), float32.
+        """
+        n_points, lanes, architecture = self.points.n, self.program.lanes, self.architecture
+        starts, sizes = batches(n_points, self.training.batch_size)
+        units, layers = scratch(architecture, lanes), programs.layer_table(architecture)
+        table = self.points.kept(self.positions, lanes)
+        losses = []
+        for _ in range(self.training.epochs):
+            rows = left(n_points, self.points.seed, self.block, self.epoch)
+            loss = aligned((lanes,))
+            arrays = (*self.state, loss, *units, table, rows, starts, sizes, next(self.rates), layers, stop.flag)
+            numbers = (0, len(sizes), architecture.n_weights, len(layers))
+            self.program.run(*(array.ctypes.data for array in arrays), *numbers)
+            if stop.is_set():
+                raise CancelledError
+            losses.append(loss[: len(self.positions)] / np.float32(n_points))
+            self.epoch += 1
+        return plain(np.stack(losses, axis=1))
+
+
+def batches(n_points: int, size: int) -> tuple[np.ndarray, Float]:
+    """Where batches start, one more entry for the end, int64; and their sizes, float32."""
+    starts = np.append(np.arange(0, n_points, size), n_points)
+    return starts, np.diff(starts).astype(np.float32)
+
+
+def learning_rates(training: Training, n_points: int) -> Iterator[Float]:
+    """Of each step of an epoch, epoch after epoch: Adam's is bias-corrected, in the arithmetic of Keras.
+
+    Powers of the betas are running products in float64, rounded: a library's power differs between processors.
+    """
+    optimizer, steps = training.optimizer, -(-n_points // training.batch_size)
+    rate = np.float32(optimizer.learning_rate)
+    if not isinstance(optimizer, Adam):
+        while True:
+            yield np.full(steps, rate)
+    powers, one = np.ones((2, 1)), np.float32(1)
+    betas = np.array([[optimizer.beta_1], [optimizer.beta_2]], np.float32).astype(np.float64)
+    while True:
+        products = np.cumprod(np.repeat(betas, steps, axis=1), axis=1) * powers
+        powers = products[:, -1:]
+        power_1, power_2 = products.astype(np.float32)
+        yield rate * np.sqrt(one - power_2) / (one - power_1)
+
+
+def at_points(
+    program: programs.Program, architecture: Architecture, weights: Float, x: Float, stop: Stop, out: Float
+) -> Float:
+    """Run a program of predictions, or of who is awake.
+
+    Args:
+        program: from `programs`.
+        architecture: of the networks.
+        weights: of at most as many networks as the program has lanes, shape (n, n_weights), float32.
+        x: inputs, shape (n_points, inputs), float32, in C order.
+        stop: set by another thread, it ends this one.
+        out: takes the result.
+
+    Returns:
+        The first n of the last axis of `out`.
+    """
+    layers, units = programs.layer_table(architecture), scratch(architecture, program.lanes)
+    arrays = (filled(weights.T, program.lanes), out, *units, x, layers, stop.flag)
+    program.run(*(array.ctypes.data for array in arrays), 0, len(x), architecture.n_weights, len(layers))
+    if stop.is_set():
+        raise CancelledError
+    return out[..., : len(weights)]
+
+
+def scratch(architecture: Architecture, lanes: int) -> list[Float]:
+    """Memory for the units of large networks."""
+    return [aligned((sum(architecture.sizes) * programs.POINTS, lanes)) for _ in programs.UNITS]
+
+
+def aligned(shape: tuple[int, ...]) -> Float:
+    """Zeros, float32, at an address that suits vectors."""
+    size = 4 * prod(shape)
+    memory = np.zeros(size + ALIGNMENT, np.uint8)
+    begin = -memory.ctypes.data % ALIGNMENT
+    return memory[begin : begin + size].view(np.float32).reshape(shape)
+
+
+def filled(rows: Float, lanes: int) -> Float:
+    """A copy whose last axis, the trials, is filled up with its first entry."""
+    copy = aligned((*rows.shape[:-1], lanes))
+    copy[..., : rows.shape[-1]], copy[..., rows.shape[-1] :] = rows, rows[..., :1]
+    return copy
+
+
+def plain(values: Float) -> Float:
+    """A copy in C order, with one NaN for all: processors differ in its sign."""
+    copy = np.array(values, order="C")
+    copy[np.isnan(copy)] = np.nan
+    return copy

@@ -1,0 +1,226 @@
+"""The engine's programs, compiled: batches of training, predictions, who is awake; for as many trials as lanes.
+
+Small networks are written out. The program of a large one is loops over its layers and their units, whose sizes it
+reads from a table: it takes as long to compile for three layers as for a hundred.
+"""
+
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, replace
+from functools import lru_cache
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from llvmlite import ir
+
+from deadrelu.engine import arithmetic, compiler
+from deadrelu.engine.arithmetic import Layer, Layers, State, Units
+from deadrelu.engine.network import Architecture, Training
+from deadrelu.engine.tracer import FLOAT, I32, I64, POINTER, Index, Memory, Tracer, Value
+
+MAX_UNROLLED_WEIGHTS = 100
+"""Up to so many weights, networks are written out: a trial is quicker, and compiling takes a second at most."""
+
+POINTS = 4
+"""Points side by side: a weight that is loaded once serves all."""
+
+UNITS = ("preactivations", "signals", "deltas")
+TRAIN = ("weights", "gradient", "mean", "square", "loss", *UNITS, "table", "rows", "starts", "sizes", "rates")
+PREDICT = ("weights", "outputs", *UNITS, "table")
+AWAKE = ("weights", "awake", *UNITS, "table")
+COMMON = ("layers", "stop")
+NUMBERS = ("first", "end", "n_weights", "n_layers")
+
+_COMPILING = Lock()  # LLVM keeps one context for all; and two threads that need the same program wait for one
+
+
+@dataclass(frozen=True)
+class Program:
+    """Machine code for `lanes` trials.
+
+    It takes addresses of arrays, then numbers, in the order of TRAIN, PREDICT or AWAKE, COMMON and NUMBERS. Arrays of
+    vectors have the lanes in their last axis.
+    """
+
+    run: compiler.Compiled
+    lanes: int
+
+
+def training(architecture: Architecture, settings: Training) -> Program:
+    """Trains through some batches: `arithmetic.epoch`. The learning rate is an argument of the program."""
+    optimizer = replace(settings.optimizer, learning_rate=1.0)
+    settings = replace(settings, epochs=1, batch_size=1, optimizer=optimizer)
+    return _program(TRAIN, architecture, settings)
+
+
+def predictions(architecture: Architecture) -> Program:
+    """Outputs at some points: `arithmetic.predict`."""
+    return _program(PREDICT, architecture)
+
+
+def awake(architecture: Architecture) -> Program:
+    """How often the last hidden layer is not 0: `arithmetic.awake`."""
+    return _program(AWAKE, architecture)
+
+
+def lanes() -> int:
+    """How many trials programs take at once on this processor."""
+    return compiler.lanes()
+
+
+def _program(names: tuple[str, ...], architecture: Architecture, settings: Training | None = None) -> Program:
+    with _COMPILING:
+        return _compiled(names, _general(architecture), settings, compiler.processor(), lanes())
+
+
+@lru_cache(maxsize=64)
+def _compiled(
+    names: tuple[str, ...], architecture: Architecture, settings: Training | None, processor: str, lanes: int
+) -> Program:
+    module, pointers = ir.Module(), (*names, *COMMON)
+    kinds = [*[POINTER] * len(pointers), *[I64] * len(NUMBERS)]
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), "program")
+    argument = dict(zip((*pointers, *NUMBERS), function.args, strict=True))
+    for name in pointers:
+        argument[name].add_attribute("noalias")
+    tracer = Tracer(function, lanes=lanes, points=POINTS, stop=argument["stop"])
+    plan = _Plan(tracer, argument, architecture)
+    if settings is not None:
+        state = State(*(Memory(tracer, argument[name]) for name in TRAIN[:4]))
+        arithmetic.epoch(tracer, architecture, settings, plan.layers, state, plan.units, plan)
+    else:
+        write = arithmetic.predict if names == PREDICT else arithmetic.awake
+        write(tracer, architecture, plan.layers, Memory(tracer, argument["weights"]), plan.units, plan)
+    tracer.builder.ret_void()
+    return Program(compiler.Compiled(module, "program"), lanes)
+
+
+def is_unrolled(architecture: Architecture) -> bool:
+    """Whether a network is written out."""
+    return architecture.n_weights <= MAX_UNROLLED_WEIGHTS
+
+
+def _general(architecture: Architecture) -> Architecture:
+    """What its program depends on: of a large network, neither depth nor widths."""
+    sizes = architecture.sizes if is_unrolled(architecture) else (architecture.sizes[0], 0, architecture.sizes[-1])
+    return replace(architecture, sizes=sizes)
+
+
+@lru_cache(maxsize=64)
+def layer_table(architecture: Architecture) -> npt.NDArray[np.int64]:
+    """What the program of a large network reads: a row for each layer, the fields of `Layer`."""
+    return np.array([astuple(layer) for layer in arithmetic.layers_of(architecture)], np.int64)
+
+
+class _Plan:
+    """Where a program finds its layers, units, batches and points."""
+
+    def __init__(self, tracer: Tracer, argument: dict[str, ir.Value], architecture: Architecture) -> None:
+        self.tracer, self.argument, self.architecture = tracer, argument, architecture
+        self.first, self.end, self.n_weights = (Index(tracer, argument[name]) for name in NUMBERS[:3])
+        for name in ("loss", "awake"):
+            if name in argument:
+                setattr(self, name, Memory(tracer, argument[name]))
+        if 0 in architecture.sizes:
+            self.layers = self._layers_by_table()
+            self.units = Units(*(Memory(tracer, argument[name], by_point=True) for name in UNITS))
+        else:
+            self.layers = _layers_written_out(architecture)
+            self.units = Units({}, {}, {})  # values that the program keeps in registers, or where it likes
+
+    def _layers_by_table(self) -> Layers:
+        tracer, n = self.tracer, self.argument["n_layers"]
+
+        def row(at: ir.Value) -> Layer:
+            begin = tracer.builder.mul(at, I64(6))
+            places = [tracer.builder.add(begin, I64(k)) for k in range(6)]
+            return Layer(*(Index(tracer, self._number("layers", place, I64)) for place in places))
+
+        def between(body: Callable[[Layer], None], *, backwards: bool = False) -> None:
+            end = tracer.builder.sub(n, I64(1))
+
+            def turn(k: Index) -> None:
+                body(row(tracer.builder.sub(end, k.base) if backwards else k.base))
+
+            tracer.repeat(1, Index(tracer, end), turn)
+
+        return Layers(row(I64(0)), between, row(tracer.builder.sub(n, I64(1))))
+
+    def batch(self, b: Index) -> "_Batch":
+        after = self.tracer.builder.add(b.base, I64(1))
+        first, end = (Index(self.tracer, self._number("starts", at, I64)) for at in (b.base, after))
+        size, rate = (self._constant(self._number(name, b.base, FLOAT)) for name in ("sizes", "rates"))
+        return _Batch(first, end, size, rate)
+
+    def point(self, p: Index) -> "_Points":
+        together = [self.tracer.builder.add(p.base, I64(k)) for k in range(self.tracer.side_by_side)]
+        return _Points(self, together)
+
+    def _number(self, name: str, at: ir.Value, kind: ir.Type) -> ir.Value:
+        """Entry `at` of an array of single numbers."""
+        builder = self.tracer.builder
+        return builder.load(self.tracer.address(self.argument[name], at, kind), align=4, typ=kind)
+
+    def _constant(self, number: ir.Value) -> Value:
+        return Value(self.tracer, [[self._same(number)]])
+
+    def _same(self, number: ir.Value) -> ir.Value:
+        """A vector of one number."""
+        builder, vector = self.tracer.builder, self.tracer.vector
+        first = builder.insert_element(ir.Constant(vector, ir.Undefined), number, I32(0))
+        return builder.shuffle_vector(first, first, ir.Constant(ir.VectorType(I32, vector.count), [0] * vector.count))
+
+
+def _layers_written_out(architecture: Architecture) -> Layers:
+    first, *middle, last = arithmetic.layers_of(architecture)
+
+    def between(body: Callable[[Layer], None], *, backwards: bool = False) -> None:
+        for layer in reversed(middle) if backwards else middle:
+            body(layer)
+
+    return Layers(first, between, last)
+
+
+@dataclass(frozen=True)
+class _Batch:
+    first: Index
+    end: Index
+    size: Value
+    rate: Value
+
+
+class _Points:
+    """Points side by side. Trials have a table each, of inputs and targets by rows, or share one of inputs alone."""
+
+    def __init__(self, plan: _Plan, places: list[ir.Value]) -> None:
+        self.plan, self.places = plan, places
+        self.inputs, self.outputs = plan.architecture.sizes[0], plan.architecture.sizes[-1]
+        self.own = "rows" in plan.argument
+        if self.own:
+            rows = [plan._number("rows", place, I32) for place in places]
+            self.rows = [plan.tracer.builder.sext(row, I64) for row in rows]
+
+    def input(self, i: Any) -> Value:
+        return Value(self.plan.tracer, [[self._load(p, k) for p in range(len(self.places))] for k in self._entries(i)])
+
+    def target(self, j: Any) -> Value:
+        return self.input(self.plan.tracer.index(j) + self.inputs)
+
+    def put(self, j: Any, output: Value) -> None:
+        builder = self.plan.tracer.builder
+        for vectors, k in zip(output.vectors, self._entries(j), strict=True):
+            for vector, place in zip(vectors, self.places, strict=True):
+                at = builder.add(builder.mul(place, I64(self.outputs)), k)
+                builder.store(vector, self.plan.tracer.address(self.plan.argument["outputs"], at), align=4)
+
+    def _load(self, p: int, k: ir.Value) -> ir.Value:
+        tracer = self.plan.tracer
+        if not self.own:
+            at = tracer.builder.add(tracer.builder.mul(self.places[p], I64(self.inputs)), k)
+            return self.plan._same(self.plan._number("table", at, FLOAT))
+        at = tracer.builder.add(tracer.builder.mul(self.rows[p], I64(self.inputs + self.outputs)), k)
+        return tracer.builder.load(tracer.address(self.plan.argument["table"], at), align=4, typ=tracer.vector)
+
+    def _entries(self, i: Any) -> list[ir.Value]:
+        return list(self.plan.tracer.entries(i))

@@ -1,0 +1,304 @@
+"""Writes programs: `arithmetic.py`, given this in place of numbers, leaves behind the instructions to compute them.
+
+A colleague who runs `z = w * x + z` on arrays gets numbers. Here w, x and z are `Value`s, names of numbers that a
+program will have, and each operation appends an instruction of LLVM's intermediate language to the function being
+written. A loop such as `ops.repeat(0, n, body)` runs its body once, with an `Index` that stands for whatever k will
+be, and writes the jump back around what the body has written. Where sizes are plain integers there is no jump: the
+body runs, and is written, n times ("written out").
+
+Nothing here may change a bit, so it is free to compute side by side what does not depend on each other:
+
+- a vector is one number of each of `lanes` trials;
+- a `Value` is a block of vectors: of some units (`TILE` in loops by `each`), at some points (`points`): a weight that
+  is loaded once serves them all. Operations on blocks of different sizes repeat the one of size 1, as NumPy does.
+
+Sums over points are taken one point after the other (`accumulate`), those over units in the order of `total`.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from llvmlite import ir
+
+from deadrelu.engine.operations import Body
+
+I1, I32, I64, FLOAT, POINTER = ir.IntType(1), ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.PointerType()
+
+TILE = 4
+"""Units side by side in loops: a signal that is loaded once serves four."""
+
+
+class Value:
+    """A block of vectors, by units and points: numbers, or the answers to a comparison."""
+
+    def __init__(self, tracer: "Tracer", vectors: list[list[ir.Value]]) -> None:
+        self.tracer, self.vectors = tracer, vectors
+
+    def __add__(self, other: Any) -> "Value":
+        return self.tracer.combine("fadd", self, other)
+
+    def __radd__(self, other: Any) -> "Value":
+        return self.tracer.combine("fadd", other, self)
+
+    def __sub__(self, other: Any) -> "Value":
+        return self.tracer.combine("fsub", self, other)
+
+    def __rsub__(self, other: Any) -> "Value":
+        return self.tracer.combine("fsub", other, self)
+
+    def __mul__(self, other: Any) -> "Value":
+        return self.tracer.combine("fmul", self, other)
+
+    def __rmul__(self, other: Any) -> "Value":
+        return self.tracer.combine("fmul", other, self)
+
+    def __truediv__(self, other: Any) -> "Value":
+        return self.tracer.combine("fdiv", self, other)
+
+    def __rtruediv__(self, other: Any) -> "Value":
+        return self.tracer.combine("fdiv", other, self)
+
+    def __neg__(self) -> "Value":
+        return self.tracer.apply(self.tracer.builder.fneg, self)
+
+    def __gt__(self, other: Any) -> "Value":
+        return self.tracer.combine(">", self, other)
+
+    def __lt__(self, other: Any) -> "Value":  # Python asks the right side of `0.0 > value` this way
+        return self.tracer.combine(">", other, self)
+
+
+class Index:
+    """A whole number that the program will know: `base`, and in a tile of `width` the ones after it, `step` apart."""
+
+    def __init__(self, tracer: "Tracer", base: ir.Value, step: ir.Value | None = None, width: int = 1) -> None:
+        self.tracer, self.base, self.step, self.width = tracer, base, step, width
+
+    def __add__(self, other: "Index | int") -> "Index":
+        other = self.tracer.index(other)
+        wide = self if self.width > 1 else other
+        return Index(self.tracer, self.tracer.builder.add(self.base, other.base), wide.step, wide.width)
+
+    def __mul__(self, other: "Index | int") -> "Index":
+        other = self.tracer.index(other)
+        wide, factor = (self, other) if self.width > 1 else (other, self)
+        step = None if wide.step is None else self.tracer.builder.mul(wide.step, factor.base)
+        return Index(self.tracer, self.tracer.builder.mul(self.base, other.base), step, wide.width)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+
+class Memory:
+    """An array of vectors in the program; with `by_point`, each entry has one for each point side by side."""
+
+    def __init__(self, tracer: "Tracer", pointer: ir.Value, *, by_point: bool = False) -> None:
+        self.tracer, self.pointer, self.by_point = tracer, pointer, by_point
+
+    def __getitem__(self, index: "Index | int") -> Value:
+        load = self.tracer.builder.load
+        vector = self.tracer.vector
+        return Value(self.tracer, [[load(at, align=4, typ=vector) for at in unit] for unit in self._addresses(index)])
+
+    def __setitem__(self, index: "Index | int", value: Value | float) -> None:
+        block = self.tracer.value(value)
+        for u, unit in enumerate(self._addresses(index)):
+            for p, at in enumerate(unit):
+                self.tracer.builder.store(_pick(block.vectors, u, p), at, align=4)
+
+    def _addresses(self, index: "Index | int") -> Iterator[list[ir.Value]]:
+        points = self.tracer.side_by_side if self.by_point else 1
+        for at in self.tracer.entries(index):
+            first = self.tracer.builder.mul(at, I64(points))
+            yield [self.tracer.address(self.pointer, self.tracer.builder.add(first, I64(p))) for p in range(points)]
+
+
+class Tracer:
+    """`Operations` that write a function.
+
+    Args:
+        function: empty, with its arguments.
+        lanes: numbers in a vector.
+        points: points side by side.
+        stop: address of a number, read before each turn of the loops over points and batches: other than 0, it ends
+            them.
+    """
+
+    def __init__(self, function: ir.Function, *, lanes: int, points: int, stop: ir.Value) -> None:
+        self.builder = ir.IRBuilder(function.append_basic_block("begin"))
+        self.vector = ir.VectorType(FLOAT, lanes)
+        self.lanes, self.side_by_side, self.stop = lanes, points, stop
+        self.functions: dict[Callable[..., Any], ir.Function] = {}
+
+    def value(self, number: Value | float) -> Value:
+        """A value, or a constant as one."""
+        if isinstance(number, Value):
+            return number
+        return Value(self, [[ir.Constant(self.vector, [number] * self.lanes)]])
+
+    def index(self, number: Index | int) -> Index:
+        """An index, or a constant as one."""
+        return number if isinstance(number, Index) else Index(self, I64(number))
+
+    def entries(self, index: Index | int) -> Iterator[ir.Value]:
+        """The whole numbers that an index stands for, one by one."""
+        index = self.index(index)
+        at = index.base
+        for u in range(index.width):
+            if u:
+                at = self.builder.add(at, index.step)
+            yield at
+
+    def address(self, pointer: ir.Value, at: ir.Value, of: ir.Type | None = None) -> ir.Value:
+        """Where entry `at` of an array lies: of vectors, or of another type."""
+        return self.builder.gep(pointer, [at], source_etype=of or self.vector)
+
+    def combine(self, operation: str, left: Value | float, right: Value | float) -> Value:
+        """An operation on each pair of vectors."""
+        return self.apply(
+            lambda a, b: (
+                self.builder.fcmp_ordered(">", a, b) if operation == ">" else getattr(self.builder, operation)(a, b)
+            ),
+            self.value(left),
+            self.value(right),
+        )
+
+    def apply(self, operation: Callable[..., ir.Value], *blocks: Value) -> Value:
+        units = max(len(block.vectors) for block in blocks)
+        points = max(len(block.vectors[0]) for block in blocks)
+        return Value(
+            self,
+            [
+                [operation(*(_pick(block.vectors, u, p) for block in blocks)) for p in range(points)]
+                for u in range(units)
+            ],
+        )
+
+    def select(self, condition: Value, yes: Value | float, no: Value | float) -> Value:
+        return self.apply(self.builder.select, condition, self.value(yes), self.value(no))
+
+    def sqrt(self, value: Value) -> Value:
+        name, module = f"llvm.sqrt.v{self.lanes}f32", self.builder.module
+        known = module.globals.get(name)
+        root = known or ir.Function(module, ir.FunctionType(self.vector, [self.vector]), name)
+        return self.apply(lambda a: self.builder.call(root, [a]), value)
+
+    def call(self, function: Callable[[Any, Any], Any], value: Value) -> Value:
+        """A function is written once, for a vector, and called for each: else programs with exp take long to compile."""
+        if function not in self.functions:
+            kind = ir.FunctionType(self.vector, [self.vector])
+            written = ir.Function(self.builder.module, kind, function.__name__)
+            written.linkage = "internal"
+            written.attributes.add("noinline")
+            self.functions[function] = written
+            inside = Tracer(written, lanes=self.lanes, points=1, stop=self.stop)
+            inside.functions = self.functions
+            inside.builder.ret(function(inside, Value(inside, [[written.args[0]]])).vectors[0][0])
+        return self.apply(lambda a: self.builder.call(self.functions[function], [a]), value)
+
+    def accumulate(self, total: Value, value: Value | float) -> Value:
+        """Of sums, which have no points of their own."""
+        sums = []
+        for u, (start,) in enumerate(total.vectors):
+            for p in range(len(self.value(value).vectors[0])):
+                start = self.builder.fadd(start, _pick(self.value(value).vectors, u, p))
+            sums.append([start])
+        return Value(self, sums)
+
+    def each(self, n: Index | int, body: Body) -> None:
+        if isinstance(n, int):
+            for k in range(n):
+                body(k)
+            return
+        whole = self.builder.and_(n.base, I64(-TILE))
+        with self._loop(I64(0), whole, step=TILE) as k:
+            body(Index(self, k, I64(1), TILE))
+        with self._loop(whole, n.base) as k:
+            body(Index(self, k))
+
+    def total(self, n: Index | int, term: Callable[[Any], Value]) -> Value:
+        if isinstance(n, int):
+            total = term(0)
+            for k in range(1, n):
+                total = total + term(k)
+            return total
+        first = term(self.index(0))
+        sums: list[ir.Value] = [vector for unit in first.vectors for vector in unit]
+        with self._loop(I64(1), n.base, carried=sums) as k:
+            so_far = Value(self, _like(first.vectors, sums))
+            sums[:] = [vector for unit in (so_far + term(Index(self, k))).vectors for vector in unit]
+        return Value(self, _like(first.vectors, sums))
+
+    def repeat(self, first: Index | int, end: Index | int, body: Body) -> None:
+        if isinstance(first, int) and isinstance(end, int):
+            for k in range(first, end):
+                body(k)
+            return
+        with self._loop(self.index(first).base, self.index(end).base) as k:
+            body(Index(self, k))
+
+    def points(self, first: Index, end: Index, body: Body) -> None:
+        """As many at a time as are computed side by side, then the rest one by one."""
+        together, begin = self.side_by_side, first.base
+        if together > 1:
+            count = self.builder.sub(end.base, begin)
+            whole = self.builder.add(begin, self.builder.and_(count, I64(-together)))
+            with self._loop(begin, whole, step=together, can_stop=True) as p:
+                body(Index(self, p, I64(1), together))
+            begin = whole
+        self.side_by_side = 1
+        with self._loop(begin, end.base, can_stop=True) as p:
+            body(Index(self, p))
+        self.side_by_side = together
+
+    @contextmanager
+    def _loop(
+        self,
+        first: ir.Value,
+        end: ir.Value,
+        *,
+        step: int = 1,
+        carried: list[ir.Value] | None = None,
+        can_stop: bool = False,
+    ) -> Iterator[ir.Value]:
+        """Write a loop around what is written in the `with`: for k in range(first, end, step).
+
+        `carried` holds vectors that go from turn to turn; the body puts those of the next turn in their place, and
+        after the loop it holds the last ones.
+        """
+        builder, carried = self.builder, [] if carried is None else carried
+        before = builder.block
+        test, turn, after = (builder.append_basic_block(name) for name in ("test", "turn", "after"))
+        builder.branch(test)
+        builder.position_at_end(test)
+        k = builder.phi(I64)
+        k.add_incoming(first, before)
+        phis = [builder.phi(self.vector) for _ in carried]
+        for phi, start in zip(phis, carried, strict=True):
+            phi.add_incoming(start, before)
+        goes_on = builder.icmp_signed("<", k, end)
+        if can_stop:
+            stop = builder.load_atomic(self.stop, "monotonic", 4, typ=I32)
+            goes_on = builder.and_(goes_on, builder.icmp_signed("==", stop, I32(0)))
+        builder.cbranch(goes_on, turn, after)
+        builder.position_at_end(turn)
+        carried[:] = phis
+        yield k
+        k.add_incoming(builder.add(k, I64(step)), builder.block)
+        for phi, last in zip(phis, carried, strict=True):
+            phi.add_incoming(last, builder.block)
+        builder.branch(test)
+        builder.position_at_end(after)
+        carried[:] = phis
+
+
+def _pick(vectors: list[list[ir.Value]], u: int, p: int) -> ir.Value:
+    """The vector of a unit and a point in a block, which repeats itself where it has only one."""
+    unit = vectors[u if len(vectors) > 1 else 0]
+    return unit[p if len(unit) > 1 else 0]
+
+
+def _like(shape: list[list[ir.Value]], flat: list[ir.Value]) -> list[list[ir.Value]]:
+    """A flat list of vectors, cut like a block."""
+    rows = iter(flat)
+    return [[next(rows) for _ in unit] for unit in shape]

@@ -1,0 +1,269 @@
+"""Many small networks trained at once: `run(network, training, x, y, trials=range(1000), seed=10)`.
+
+A *trial* is one network: its own initial weights, its own shuffle of the training points every epoch. A few trials go
+through one compiled program side by side (`batch`), and each processor core has a program of its own. `run_continued`
+fits each network again and again.
+
+The engine knows nothing of files. Trial k depends on (network, training, points, seed, k) alone, and its bits are the
+same on every processor.
+"""
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from threading import Event
+
+import numpy as np
+import numpy.typing as npt
+
+from deadrelu.engine import programs
+from deadrelu.engine.batch import Points, Stop, TrialBatch, aligned, at_points, plain
+from deadrelu.engine.network import Float, Network, Numbers, Trained, Training
+from deadrelu.engine.shuffles import BLOCK
+from deadrelu.streams import WEIGHTS, stream
+
+DRAWN_TOGETHER = 128
+"""Trials whose initial weights are drawn together: a generator for each would cost more than its training."""
+
+MAX_WEIGHTS_BY_BLOCK = 1000
+"""Of larger networks, fewer trials than a block are begun at a time: their weights take up memory."""
+
+POLL_INTERVAL_S = 0.1
+"""Seconds between two looks at whether to stop."""
+
+
+def run(
+    network: Network,
+    training: Training,
+    x: Float,
+    y: Float,
+    *,
+    trials: range,
+    seed: int,
+    threads: int | None = None,
+    stop: Event | None = None,
+) -> Iterator[Trained]:
+    """Train trials `trials`, some at a time; memory does not grow with their number.
+
+    Args:
+        network: the architecture and its initializer.
+        training: epochs, batch size, optimizer and loss.
+        x: inputs, shape (n_points,) or (n_points, network.inputs), float32.
+        y: targets, shape (n_points,) or (n_points, network.outputs), float32.
+        trials: which trials, as consecutive numbers.
+        seed: with the number of a trial, the source of its weights and its shuffles.
+        threads: how many programs run at once; all cores by default. It changes no bit.
+        stop: set by another thread, it ends this run: with a `CancelledError`.
+
+    Yields:
+        Trained trials, in order.
+    """
+    training, x, y = _checked(network, training, x, y)
+    points, threads = Points(x, y, seed), threads or cores()
+    with _pool(threads) as (pool, ended):
+        parts: deque[_Part] = deque()
+        for some in _cut_at_blocks(network, trials):
+            parts.append(_Part(network, training, points, some, ended))
+            parts[-1].start(pool)
+            while sum(len(part.fits) for part in list(parts)[1:]) > threads:  # so many that no thread waits
+                yield parts.popleft().trained(stop)
+        while parts:
+            yield parts.popleft().trained(stop)
+
+
+def run_continued(
+    network: Network,
+    training: Training,
+    x: Float,
+    y: Float,
+    *,
+    trials: range,
+    seed: int,
+    fits: int,
+    threads: int | None = None,
+    stop: Event | None = None,
+) -> Iterator[Trained]:
+    """Fit each network again and again, as Keras's `fit` called in a loop: weights and optimizer go on, no new start.
+
+    After the first fit, trials are where `run` leaves them. All of them are held in memory.
+
+    Args:
+        fits: how often `training.epochs` epochs are trained.
+        network, training, x, y, trials, seed, threads, stop: as in `run`.
+
+    Yields:
+        After each fit, all trials: `initial` from before the first fit, `final` and `loss` of this one.
+    """
+    training, x, y = _checked(network, training, x, y)
+    points, threads = Points(x, y, seed), threads or cores()
+    with _pool(threads) as (pool, ended):
+        parts = [_Part(network, training, points, some, ended) for some in _cut_at_blocks(network, trials)]
+        for _ in range(fits):
+            for part in parts:
+                part.start(pool)
+            yield Trained.joined([part.trained(stop) for part in parts])
+
+
+class _Part:
+    """Some trials of one block: the living are trained, a batch at a time; those dead at initialization stay as they are."""
+
+    def __init__(self, network: Network, training: Training, points: Points, trials: range, ended: Stop) -> None:
+        self.numbers, self.ended = np.arange(trials.start, trials.stop), ended
+        self.initial = draw_weights(network, points.seed, self.numbers)
+        of_zero = mean_loss(training, np.zeros((1, *points.y.shape), np.float32), points.y)
+        self.unmoved = np.full((len(trials), training.epochs), of_zero)  # losses of a network that is 0 and stays so
+        living, lanes = np.flatnonzero(_living(network, self.initial, points.x, ended)), programs.lanes()
+        self.rows = _cut(living, lanes)
+        self.batches = [
+            TrialBatch(network.architecture, training, points, self.initial[rows], self.numbers[rows])
+            for rows in self.rows
+        ]
+        self.fits: list[Future[Float]] = []
+
+    def start(self, pool: ThreadPoolExecutor) -> None:
+        """Let each batch be fitted once."""
+        self.fits = [pool.submit(batch.train, self.ended) for batch in self.batches]
+
+    def trained(self, stop: Event | None) -> Trained:
+        """Wait for them."""
+        final, loss = self.initial.copy(), self.unmoved.copy()
+        for rows, batch, fit in zip(self.rows, self.batches, self.fits, strict=True):
+            loss[rows], final[rows] = _result(fit, self.ended, stop), batch.weights
+        return Trained(self.numbers, self.initial, final, loss)
+
+
+def _result(future: Future[Float], ended: Stop, stop: Event | None) -> Float:
+    while True:
+        try:
+            return future.result(timeout=POLL_INTERVAL_S)
+        except TimeoutError:
+            if stop is not None and stop.is_set():
+                ended.set()
+                raise CancelledError from None
+
+
+def _checked(network: Network, training: Training, x: Float, y: Float) -> tuple[Training, Float, Float]:
+    x, y = (np.ascontiguousarray(_two_dimensional(values)) for values in (x, y))
+    if x.shape != (len(x), network.inputs) or y.shape != (len(x), network.outputs) or len(x) == 0:
+        expected = f"(n >= 1, {network.inputs}) and (n, {network.outputs})"
+        raise ValueError(f"x and y must have shapes {expected}, got {x.shape} and {y.shape}")
+    training = replace(training, batch_size=min(training.batch_size, len(x)))
+    return training, x, y
+
+
+@contextmanager
+def _pool(threads: int) -> Iterator[tuple[ThreadPoolExecutor, Stop]]:
+    """Threads, and what tells them to stop; programs leave Python's lock while they compute."""
+    ended = Stop()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            yield pool, ended
+        finally:  # also when the caller has had enough, or Ctrl-C: no thread works on
+            ended.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def cores() -> int:
+    """How many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _cut_at_blocks(network: Network, trials: range) -> Iterator[range]:
+    """Trials that are begun at a time, all of one block."""
+    small = network.architecture.n_weights <= MAX_WEIGHTS_BY_BLOCK
+    size = BLOCK if small and network.can_be_born_dead else DRAWN_TOGETHER
+    for at in range(trials.start // size * size, trials.stop, size):
+        yield range(max(trials.start, at), min(trials.stop, at + size))
+
+
+def _two_dimensional(values: Float) -> Float:
+    values = np.asarray(values, np.float32)
+    return values[:, None] if values.ndim == 1 else values
+
+
+def draw_weights(network: Network, seed: int, numbers: Numbers) -> Float:
+    """Initial weights of some trials, shape (len(numbers), n_weights), float32.
+
+    Those of trials with the same k div DRAWN_TOGETHER are drawn at once.
+    """
+    groups, group_of = np.unique(numbers // DRAWN_TOGETHER, return_inverse=True)
+    drawn = np.stack([_draw_group(network, seed, int(group)) for group in groups])
+    weights: Float = drawn[group_of, numbers % DRAWN_TOGETHER]
+    return weights
+
+
+def _draw_group(network: Network, seed: int, group: int) -> Float:
+    rng = stream(seed, WEIGHTS, group)
+    parts: list[Float] = []
+    for fan_in, fan_out in network.architecture.layers:
+        drawn = network.initialize(rng, DRAWN_TOGETHER, fan_in, fan_out)
+        parts.append(drawn.reshape(DRAWN_TOGETHER, -1))
+        if network.biases and drawn.shape[1] == fan_in:
+            parts.append(np.zeros((DRAWN_TOGETHER, fan_out), np.float32))
+    return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def predict(network: Network, weights: Float, x: Float, stop: Stop | None = None) -> Float:
+    """Outputs of each network at each input.
+
+    Args:
+        network: the architecture.
+        weights: shape (n, n_weights), float32.
+        x: inputs, shape (n_points,) or (n_points, network.inputs), float32.
+        stop: set by another thread, it ends this with a `CancelledError`.
+
+    Returns:
+        Shape (n, n_points, network.outputs), float32.
+    """
+    x, stop, program = (
+        np.ascontiguousarray(_two_dimensional(x)),
+        stop or Stop(),
+        programs.predictions(network.architecture),
+    )
+    shape = (len(x), network.outputs, program.lanes)
+    parts = [
+        plain(at_points(program, network.architecture, part, x, stop, aligned(shape)).transpose(2, 0, 1))
+        for part in _cut(weights, program.lanes)
+    ]
+    return np.concatenate(parts)
+
+
+def _living(network: Network, weights: Float, x: Float, stop: Stop) -> npt.NDArray[np.bool_]:
+    """Which networks training can move, shape (n,).
+
+    Where every unit of the last hidden layer is 0 on all points, ReLU's slope is 0 there too, so each gradient is a
+    product with a 0: without biases, the network stays as it is, to the bit.
+    """
+    if not network.can_be_born_dead:
+        return np.ones(len(weights), bool)
+    program = programs.awake(network.architecture)
+    counts = [
+        at_points(program, network.architecture, part, x, stop, aligned((program.lanes,)))
+        for part in _cut(weights, program.lanes)
+    ]
+    return np.concatenate(counts) > 0
+
+
+def _cut(rows: np.ndarray, length: int) -> list[np.ndarray]:
+    return [rows[at : at + length] for at in range(0, len(rows), length)]
+
+
+def mean_loss(training: Training, predictions: Float, y: Float) -> Float:
+    """Loss of each network over all points.
+
+    Args:
+        training: names the loss.
+        predictions: shape (n, n_points, n_outputs), float32.
+        y: targets, shape (n_points,) or (n_points, n_outputs), float32.
+
+    Returns:
+        Shape (n,), float32: a sum in float64, one term after the other, rounded.
+    """
+    errors = predictions - _two_dimensional(y)
+    terms = np.square(errors) if training.loss == "mean_squared_error" else np.abs(errors)
+    sums = np.cumsum(terms.reshape(len(terms), -1), axis=1, dtype=np.float64)[:, -1]  # NumPy's sum has its own order
+    loss: Float = (sums / terms[0].size).astype(np.float32)
+    return loss
