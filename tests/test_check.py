@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from scipy import stats
 from test_cli import COMMAND, deadrelu, refused, tree
 
-from deadrelu import initializers, networks, params, reference, regression, results, tables, targets, trials
+from deadrelu import engine, initializers, networks, params, reference, regression, results, tables, targets
 from deadrelu.errors import InputError
 from deadrelu.regression import Verdict
 from deadrelu.stages import activations, check, collapse, data_mnist, data_target, report, safe_region, spread, training
@@ -121,10 +121,10 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 def networks_with(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Plant:
     """The engine gets another network than the settings say."""
-    return lambda patch: patch.setattr(trials, "Network", lambda **given: Network(**given | change(given)))
+    return lambda patch: patch.setattr(engine, "Network", lambda **given: Network(**given | change(given)))
 
 
-Network, Adam = trials.Network, trials.Adam
+Network, Adam = engine.Network, engine.Adam
 GLOROT = initializers.sampler(params.FanScaled(name="glorot_normal"))
 
 
@@ -191,7 +191,7 @@ DEFECTS: dict[str, tuple[Plant, str, str]] = {
     "one layer fewer, narrow": (one_layer_fewer, "collapse@relu: born_dead", ""),
     "one layer fewer, on MNIST": (one_layer_fewer_on_mnist, "activations: relu-he_normal.layer_3.std", "the same"),
     "Adam's epsilon 1e-3": (
-        lambda patch: patch.setattr(trials, "Adam", lambda **given: Adam(**given | {"epsilon": 1e-3})),
+        lambda patch: patch.setattr(engine, "Adam", lambda **given: Adam(**given | {"epsilon": 1e-3})),
         "collapse@leaky_relu: constant",
         "the same",
     ),

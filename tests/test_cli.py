@@ -54,6 +54,30 @@ def test_help_names_every_command_and_needs_no_tensorflow() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+MEASURE = """
+import sys
+from deadrelu import params
+from deadrelu.stages import collapse, data_target
+
+settings = params.load()
+data_target.main(settings)
+for case in settings.collapse.cases:
+    collapse.main(settings, case)
+print("pandas" in sys.modules, end=" ")
+
+from deadrelu.stages import safe_region
+
+safe_region.main(settings)
+print("tensorflow" in sys.modules)
+"""
+
+
+def test_narrow_networks_are_trained_without_tensorflow(project: Path) -> None:
+    """Neither it nor, for a case of collapse, pandas is waited for."""
+    done = subprocess.run([sys.executable, "-c", MEASURE], cwd=project, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
+
+
 @pytest.mark.parametrize(
     ("words", "named"),
     [

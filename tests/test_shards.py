@@ -6,8 +6,6 @@ import multiprocessing
 import os
 import pickle
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -204,39 +202,6 @@ def test_work_is_kept_where_the_environment_says(
     monkeypatch.setenv("DEADRELU_WORK", "nowhere://x")
     with pytest.raises(InputError, match="DEADRELU_WORK: received 'nowhere://x'"), shards.kept("collapse-relu", "abc"):
         pass
-
-
-SLOW = """
-import os, pathlib, time
-os.write(2, b"a long greeting")
-pathlib.Path("begun").touch()
-time.sleep(2)
-zeros = int
-"""
-
-INTERRUPTED = """
-import pathlib, threading, time
-from deadrelu import shards, start
-[shard] = shards.cut(("relu",), 10, 10)
-threading.Thread(target=start.tensorflow).start()
-while not pathlib.Path("begun").exists():
-    time.sleep(0.01)
-with shards.kept("collapse-relu", "abc") as store:
-    store.make([shard])
-    store.put(shard, {})
-    raise KeyboardInterrupt
-"""
-
-
-def test_ctrl_c_while_tensorflow_starts_says_what_is_kept(tmp_path: Path) -> None:
-    """Meanwhile, what is written to stderr is not seen."""
-    (tmp_path / "tensorflow.py").write_text(SLOW)
-    env = os.environ | {"PYTHONPATH": str(tmp_path)}
-    words = [sys.executable, "-c", INTERRUPTED]
-    done = subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False)
-    assert "what is finished is kept in" in done.stderr
-    assert "greeting" not in done.stderr
-    assert done.returncode == -signal.SIGINT
 
 
 def _hold(folder: Path, told: Path) -> None:

@@ -11,7 +11,7 @@ from deadrelu import files, tables
 from deadrelu.errors import InputError
 
 PARAMS: dict[str, object] = {"seed": 10, "case": {"widths": [1, 2]}}
-MADE_BY = tables.provenance(PARAMS, xla_flags="--fast")
+MADE_BY = tables.provenance(PARAMS)
 
 
 def test_round_trip_keeps_bits_and_provenance(tmp_path: Path) -> None:

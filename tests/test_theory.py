@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from deadrelu import theory, trials
+from deadrelu import engine, theory
 
 N = 100_000
 
@@ -32,9 +32,9 @@ def test_born_dead_rates_match_theory(widths: tuple[int, ...], initialize: Any) 
 
     Power: a depth off by one moves each probability here by at least 13 standard errors.
     """
-    network = trials.Network(widths=widths, activation="relu", initialize=initialize)
-    weights = trials.draw_weights(network, 10, np.arange(N))
-    dead = trials.predict(network, weights, np.array([-1, 1], np.float32))[:, :, 0] == 0
+    network = engine.Network(widths=widths, activation="relu", initialize=initialize)
+    weights = engine.draw_weights(network, 10, np.arange(N))
+    dead = engine.predict(network, weights, np.array([-1, 1], np.float32))[:, :, 0] == 0
     for side in (0, 1):
         assert binomtest(int(dead[:, side].sum()), N, theory.born_dead_on_half_line(widths)).pvalue > 1e-7
     low, high = theory.born_dead_on_interval(widths)
@@ -89,9 +89,9 @@ def test_born_dead_on_a_plane_lies_between_the_bounds(widths: tuple[int, ...]) -
     """200 directions of a two-dimensional input, 20,000 networks; one-sided exact tests at 1e-7."""
     angle = np.linspace(0, 2 * np.pi, 200, endpoint=False)
     x = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
-    network = trials.Network(widths=widths, activation="relu", initialize=he_normal, inputs=2)
-    weights = trials.draw_weights(network, 10, np.arange(20_000))
-    dead = sum(int((trials.predict(network, some, x) == 0).all(axis=(1, 2)).sum()) for some in np.split(weights, 20))
+    network = engine.Network(widths=widths, activation="relu", initialize=he_normal, inputs=2)
+    weights = engine.draw_weights(network, 10, np.arange(20_000))
+    dead = sum(int((engine.predict(network, some, x) == 0).all(axis=(1, 2)).sum()) for some in np.split(weights, 20))
     low, high = theory.born_dead_on_any_inputs(widths)
     assert low <= high
     assert binomtest(dead, 20_000, low, alternative="less").pvalue > 1e-7

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from deadrelu import params, start
+from deadrelu import params
 from deadrelu.errors import InputError, printable
 
 app = typer.Typer(
@@ -226,6 +226,5 @@ def run() -> None:
         message = f"{' '.join(error.format_message().split())} `{command} --help` lists what is allowed"
     except OSError as error:
         message = f"{error}; allowed: files and folders you can read and write, with space left"
-    start.stderr_is_back()
     print(f"deadrelu: {printable(message)}", file=sys.stderr)
     sys.exit(2)

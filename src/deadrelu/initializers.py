@@ -135,17 +135,18 @@ def _orthogonal(rng: np.random.Generator, shape: tuple[int, int, int]) -> npt.ND
     Not `numpy.linalg.qr`, whose last bits depend on the processor.
     """
     n, fan_in, fan_out = shape
-    left = rng.standard_normal((n, max(fan_in, fan_out), min(fan_in, fan_out))).transpose(1, 2, 0).copy()
+    drawn = rng.standard_normal((n, max(fan_in, fan_out), min(fan_in, fan_out)))
+    left: npt.NDArray[np.float64] = drawn.transpose(1, 2, 0).copy()
     for k in range(left.shape[1]):
         left[:, k] /= np.sqrt(_sum(left[:, k] * left[:, k]))
         left[:, k + 1 :] -= left[:, k, None] * _sum(left[:, k, None] * left[:, k + 1 :])
-    q = left.transpose(2, 0, 1)
-    return q if fan_in >= fan_out else q.transpose(0, 2, 1)
+    q: npt.NDArray[np.float64] = left.transpose(2, 0, 1) if fan_in >= fan_out else left.transpose(2, 1, 0)
+    return q
 
 
 def _sum(terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Over the first axis, one term after the other."""
-    total = terms[0].copy()
+    total: npt.NDArray[np.float64] = terms[0].copy()
     for term in terms[1:]:
         total += term
     return total
@@ -154,7 +155,7 @@ def _sum(terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _rai(rng: np.random.Generator, shape: tuple[int, int, int]) -> npt.NDArray[np.float64]:
     """Each unit's weights and bias from N(0, 0.6007² / fan_in); then one of them, any, from Beta(2, 1), above 0."""
     n, fan_in, fan_out = shape
-    drawn = RAI_STD / np.sqrt(fan_in) * rng.standard_normal((n, fan_in + 1, fan_out))
+    drawn = RAI_STD / float(np.sqrt(fan_in)) * rng.standard_normal((n, fan_in + 1, fan_out))
     replaced = rng.integers(fan_in + 1, size=(n, 1, fan_out))
     beta = np.sqrt(rng.random((n, 1, fan_out)))  # P(beta <= b) = b²; NumPy's way there takes logarithms
     np.put_along_axis(drawn, replaced, beta, axis=1)

@@ -5,6 +5,7 @@ silent conversions (`strict`), and discriminated unions give every initializer i
 """
 
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
@@ -172,6 +173,9 @@ class TrainingParams(Group):
     cases: dict[CaseKey, TrainingCase] = Field(min_length=1)
 
 
+MAX_WEIGHTS = 1_000_000
+"""Of a network between its hidden layers: 128 of them are drawn together, in half a gigabyte."""
+
 Trials = Annotated[int, Field(ge=1, le=10_000_000)]
 Epochs = Annotated[int, Field(ge=1, le=100_000)]
 
@@ -210,6 +214,13 @@ class CollapseCase(Group):
     def _slope_belongs_to_leaky(self) -> Self:
         if (self.activation == "leaky_relu") != (self.negative_slope > 0):
             raise ValueError("negative_slope must be above 0 for leaky_relu and absent for every other activation")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_into_memory(self) -> Self:
+        weights = sum(fan_in * fan_out for fan_in, fan_out in pairwise(self.widths))
+        if weights > MAX_WEIGHTS:
+            raise ValueError(f"widths must make a network of at most {MAX_WEIGHTS:,} weights, not {weights:,}")
         return self
 
     @model_validator(mode="after")

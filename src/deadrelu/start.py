@@ -3,9 +3,6 @@
 import os
 import sys
 import tempfile
-from threading import Lock
-
-_STARTING = Lock()
 
 
 def tensorflow() -> None:
@@ -14,18 +11,8 @@ def tensorflow() -> None:
     Its log level does not silence the notes on oneDNN and on absent GPU drivers, and turning oneDNN off would
     change the arithmetic: so the file descriptor is redirected for this moment. A second call does nothing.
     """
-    with _STARTING:
-        if "tensorflow" not in sys.modules:
-            _start()
-
-
-def stderr_is_back() -> None:
-    """Wait until what is written to stderr is seen: not while another thread starts TensorFlow."""
-    with _STARTING:
-        pass
-
-
-def _start() -> None:
+    if "tensorflow" in sys.modules:
+        return
     os.environ["KERAS_BACKEND"] = "tensorflow"  # a user's ~/.keras/keras.json may name another
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()

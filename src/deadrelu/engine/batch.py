@@ -157,7 +157,7 @@ def at_points(
         The first n of the last axis of `out`.
     """
     layers, units = programs.layer_table(architecture), scratch(architecture, program.lanes)
-    arrays = (filled(weights.T, program.lanes), out, *units, x, layers, stop.flag)
+    arrays: tuple[np.ndarray, ...] = (filled(weights.T, program.lanes), out, *units, x, layers, stop.flag)
     program.run(*(array.ctypes.data for array in arrays), 0, len(x), architecture.n_weights, len(layers))
     if stop.is_set():
         raise CancelledError

@@ -1,4 +1,4 @@
-"""What the engine's arithmetic is written with, and the slow, plain version of it: NumPy arrays, one point at a time.
+"""What the engine's arithmetic is written with; and the slow, plain version of it: NumPy arrays, one point at a time.
 
 `arithmetic.py` says what a network computes, with + - × ÷, > and the operations here. Given the `Reference`, it
 runs as it stands. Given a `tracer.Tracer`, the same lines write a program.
@@ -41,7 +41,7 @@ class Operations(Protocol):
 
 
 class Reference:
-    """NumPy's float32 arrays of shape (trials,)."""
+    """NumPy's float32 arrays of shape (trials,). What each operation does is said in `Operations`."""
 
     def select(self, condition: Any, yes: Any, no: Any) -> Any:
         return np.where(condition, np.float32(yes), np.float32(no))

@@ -114,7 +114,7 @@ class Memory:
 
 
 class Tracer:
-    """`Operations` that write a function.
+    """`Operations` that write a function of the program. What each of them means is said in `Operations`.
 
     Args:
         function: empty, with its arguments.
@@ -164,6 +164,7 @@ class Tracer:
         )
 
     def apply(self, operation: Callable[..., ir.Value], *blocks: Value) -> Value:
+        """An instruction for each vector of some blocks."""
         units = max(len(block.vectors) for block in blocks)
         points = max(len(block.vectors[0]) for block in blocks)
         return Value(
@@ -184,7 +185,7 @@ class Tracer:
         return self.apply(lambda a: self.builder.call(root, [a]), value)
 
     def call(self, function: Callable[[Any, Any], Any], value: Value) -> Value:
-        """A function is written once, for a vector, and called for each: else programs with exp take long to compile."""
+        """Writes a function once, for a vector, and calls it for each: else programs with exp take long to compile."""
         if function not in self.functions:
             kind = ir.FunctionType(self.vector, [self.vector])
             written = ir.Function(self.builder.module, kind, function.__name__)

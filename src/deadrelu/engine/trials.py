@@ -100,7 +100,9 @@ def run_continued(
     training, x, y = _checked(network, training, x, y)
     points, threads = Points(x, y, seed), threads or cores()
     with _pool(threads) as (pool, ended):
-        parts = [_Part(network, training, points, some, ended) for some in _cut_at_blocks(network, trials)]
+        parts = [
+            _Part(network, training, points, some, ended, continued=True) for some in _cut_at_blocks(network, trials)
+        ]
         for _ in range(fits):
             for part in parts:
                 part.start(pool)
@@ -108,34 +110,55 @@ def run_continued(
 
 
 class _Part:
-    """Some trials of one block: the living are trained, a batch at a time; those dead at initialization stay as they are."""
+    """Some trials of one block: those that are not dead at initialization are trained, a batch at a time.
 
-    def __init__(self, network: Network, training: Training, points: Points, trials: range, ended: Stop) -> None:
-        self.numbers, self.ended = np.arange(trials.start, trials.stop), ended
+    With `continued`, batches are kept between fits.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        training: Training,
+        points: Points,
+        trials: range,
+        ended: Stop,
+        *,
+        continued: bool = False,
+    ) -> None:
+        self.network, self.training, self.points, self.ended = network, training, points, ended
+        self.numbers, self.continued = np.arange(trials.start, trials.stop), continued
         self.initial = draw_weights(network, points.seed, self.numbers)
-        of_zero = mean_loss(training, np.zeros((1, *points.y.shape), np.float32), points.y)
-        self.unmoved = np.full((len(trials), training.epochs), of_zero)  # losses of a network that is 0 and stays so
-        living, lanes = np.flatnonzero(_living(network, self.initial, points.x, ended)), programs.lanes()
-        self.rows = _cut(living, lanes)
-        self.batches = [
-            TrialBatch(network.architecture, training, points, self.initial[rows], self.numbers[rows])
-            for rows in self.rows
-        ]
-        self.fits: list[Future[Float]] = []
+        living = np.flatnonzero(_living(network, self.initial, points.x, ended))
+        self.rows = _cut(living, programs.lanes())
+        self.batches: dict[int, TrialBatch] = {}
+        self.fits: list[Future[tuple[Float, Float]]] = []
 
     def start(self, pool: ThreadPoolExecutor) -> None:
         """Let each batch be fitted once."""
-        self.fits = [pool.submit(batch.train, self.ended) for batch in self.batches]
+        self.fits = [pool.submit(self._fit, k) for k in range(len(self.rows))]
+
+    def _fit(self, k: int) -> tuple[Float, Float]:
+        """Final weights and losses of a batch."""
+        rows = self.rows[k]
+        batch = self.batches.get(k) or TrialBatch(
+            self.network.architecture, self.training, self.points, self.initial[rows], self.numbers[rows]
+        )
+        if self.continued:
+            self.batches[k] = batch
+        loss = batch.train(self.ended)
+        return batch.weights, loss
 
     def trained(self, stop: Event | None) -> Trained:
         """Wait for them."""
-        final, loss = self.initial.copy(), self.unmoved.copy()
-        for rows, batch, fit in zip(self.rows, self.batches, self.fits, strict=True):
-            loss[rows], final[rows] = _result(fit, self.ended, stop), batch.weights
+        zero = np.zeros((1, *self.points.y.shape), np.float32)  # what networks predict that are dead, and stay so
+        of_zero = mean_loss(self.training, zero, self.points.y)
+        final, loss = self.initial.copy(), np.full((len(self.numbers), self.training.epochs), of_zero)
+        for rows, fit in zip(self.rows, self.fits, strict=True):
+            final[rows], loss[rows] = _result(fit, self.ended, stop)
         return Trained(self.numbers, self.initial, final, loss)
 
 
-def _result(future: Future[Float], ended: Stop, stop: Event | None) -> Float:
+def _result(future: Future[tuple[Float, Float]], ended: Stop, stop: Event | None) -> tuple[Float, Float]:
     while True:
         try:
             return future.result(timeout=POLL_INTERVAL_S)

@@ -1,0 +1,153 @@
+"""The compiled programs compute what `arithmetic` says: the same lines, run on NumPy's arrays, give the same bits."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deadrelu import engine
+from deadrelu.engine import arithmetic, batch, programs
+from deadrelu.engine.operations import Reference
+
+ACTIVATIONS = {"relu": 0.0, "leaky_relu": 0.1, "elu": 0.0, "gelu": 0.0, "tanh": 0.0, "sigmoid": 0.0}
+OPTIMIZERS = {"adam": engine.Adam(), "sgd": engine.SGD(learning_rate=0.05)}
+LOSSES = ["mean_squared_error", "mean_absolute_error"]
+
+
+class Point:
+    """A point as each trial sees it: inputs, then targets, each of shape (trials,)."""
+
+    def __init__(self, values: np.ndarray, inputs: int) -> None:
+        self.input = lambda i: values[i]
+        self.target = lambda j: values[inputs + j]
+
+
+class Plan:
+    """Batches of an epoch, for NumPy."""
+
+    def __init__(self, training: engine.Training, table: np.ndarray, rows: np.ndarray, rates: np.ndarray, inputs: int):
+        self.starts, self.sizes = batch.batches(len(table), training.batch_size)
+        self.table, self.rows, self.rates, self.inputs = table, rows, rates, inputs
+        self.first, self.end = 0, len(self.sizes)
+        self.loss = np.zeros((1, table.shape[2]), np.float32)
+
+    def batch(self, b: int) -> Any:
+        parts = {"first": self.starts[b], "end": self.starts[b + 1], "size": self.sizes[b], "rate": self.rates[b]}
+        return type("Batch", (), parts)
+
+    def point(self, p: int) -> Point:
+        return Point(self.table[self.rows[p]], self.inputs)
+
+
+def reference(
+    net: engine.Network, training: engine.Training, points: batch.Points, weights: np.ndarray, numbers: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Final weights and losses, by `arithmetic.epoch` on arrays of shape (trials,)."""
+    architecture, n = net.architecture, len(numbers)
+    first, *middle, last = arithmetic.layers_of(architecture)
+
+    def between(body: Any, *, backwards: bool = False) -> None:
+        for layer in reversed(middle) if backwards else middle:
+            body(layer)
+
+    zeros = [np.zeros((architecture.n_weights, n), np.float32) for _ in range(3)]
+    state = arithmetic.State(weights.T.copy(), *zeros)
+    units = arithmetic.Units(*(np.zeros((sum(architecture.sizes), n), np.float32) for _ in range(3)))
+    table = points.table(tuple(numbers.tolist()), n)
+    rates, losses = batch.learning_rates(training, points.n), []
+    for epoch in range(training.epochs):
+        plan = Plan(training, table, batch.left(points.n, points.seed, 0, epoch), next(rates), net.inputs)
+        plan.n_weights = architecture.n_weights
+        layers = arithmetic.Layers(first, between, last)
+        arithmetic.epoch(Reference(), architecture, training, layers, state, units, plan)
+        losses.append(plan.loss[0] / np.float32(points.n))
+    return batch.plain(state.weights.T), batch.plain(np.stack(losses, axis=1))
+
+
+def normal(rng: np.random.Generator, n: int, fan_in: int, fan_out: int) -> np.ndarray:
+    return rng.standard_normal((n, fan_in, fan_out)).astype(np.float32)
+
+
+def network(activation: Any, **more: Any) -> engine.Network:
+    settings = {"widths": (3, 2), "biases": True, "inputs": 2, "outputs": 2}
+    return engine.Network(
+        activation=activation, negative_slope=ACTIVATIONS[activation], initialize=normal, **settings | more
+    )
+
+
+def both(net: engine.Network, training: engine.Training, scale: float = 1.0) -> None:
+    """Train four trials by both, on 23 points: compare all bits."""
+    rng = np.random.default_rng(3)
+    x = (scale * rng.standard_normal((23, net.inputs))).astype(np.float32)
+    points = batch.Points(x, np.sin(x[:, :1] + np.arange(net.outputs, dtype=np.float32)), 10)
+    numbers = np.array([0, 3, 100, 127])
+    weights = engine.draw_weights(net, 10, numbers)
+    with np.errstate(all="ignore"):
+        expected = reference(net, training, points, weights, numbers)
+    trials = batch.TrialBatch(net.architecture, training, points, weights, numbers)
+    loss = trials.train(engine.Stop())
+    assert (trials.weights != weights).any()
+    assert trials.weights.tobytes() == expected[0].tobytes()
+    assert loss.tobytes() == expected[1].tobytes()
+
+
+@pytest.mark.parametrize("unrolled", [True, False], ids=["written out", "loops"])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_programs_compute_what_the_arithmetic_says(
+    activation: str, optimizer: str, loss: Any, unrolled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two epochs of batches of 8, 8 and 7 points: blocks of points side by side, and what is left of them."""
+    monkeypatch.setattr(programs, "MAX_UNROLLED_WEIGHTS", 100 if unrolled else 0)
+    training = engine.Training(epochs=2, batch_size=8, optimizer=OPTIMIZERS[optimizer], loss=loss)
+    both(network(activation), training)
+
+
+@pytest.mark.parametrize("widths", [(1,), (5,), (4, 1, 9), (2, 2, 2, 2, 2), (17, 6)], ids=str)
+@pytest.mark.parametrize("biases", [True, False])
+def test_loops_take_layers_of_any_size(widths: tuple[int, ...], biases: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Widths that are no multiple of the tile, one layer, many."""
+    monkeypatch.setattr(programs, "MAX_UNROLLED_WEIGHTS", 0)
+    both(network("leaky_relu", widths=widths, biases=biases), engine.Training(epochs=2, batch_size=8))
+
+
+@pytest.mark.parametrize("unrolled", [True, False], ids=["written out", "loops"])
+def test_diverging_trainings_diverge_alike(unrolled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Infinite and NaN weights, too: one NaN for all."""
+    monkeypatch.setattr(programs, "MAX_UNROLLED_WEIGHTS", 100 if unrolled else 0)
+    wild = engine.Training(epochs=3, batch_size=8, optimizer=engine.SGD(learning_rate=1e4))
+    both(network("elu"), wild, scale=10.0)
+
+
+@pytest.mark.parametrize("lanes", [4, 8, 16, 32])
+@pytest.mark.parametrize("points", [1, 2, 4])
+@pytest.mark.parametrize("unrolled", [True, False], ids=["written out", "loops"])
+def test_what_is_computed_side_by_side_changes_no_bit(
+    lanes: int, points: int, unrolled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "MAX_UNROLLED_WEIGHTS", 100 if unrolled else 0)
+    monkeypatch.setattr(programs, "lanes", lambda: lanes)
+    monkeypatch.setattr(programs, "POINTS", points)
+    programs._compiled.cache_clear()
+    both(network("tanh"), engine.Training(epochs=2, batch_size=8))
+    programs._compiled.cache_clear()
+
+
+@pytest.mark.parametrize("unrolled", [True, False], ids=["written out", "loops"])
+def test_predictions_and_who_is_awake(unrolled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against the forward pass as matrix products in float64: to rounding, and the same zeros."""
+    monkeypatch.setattr(programs, "MAX_UNROLLED_WEIGHTS", 100 if unrolled else 0)
+    net = network("relu", widths=(2, 1, 2), biases=False, inputs=1, outputs=1)
+    weights = engine.draw_weights(net, 10, np.arange(100))
+    x = np.linspace(-2, 2, 31, dtype=np.float32)
+    outputs = engine.predict(net, weights, x)
+    a, b, c, d = (part.astype(float) for part in np.split(weights, [2, 4, 6], axis=1))
+    hidden = np.maximum(x[None, :, None] * a[:, None], 0)
+    hidden = np.maximum((hidden * b[:, None]).sum(axis=2), 0)
+    last = np.maximum(hidden[:, :, None] * c[:, None], 0)
+    expected = (last * d[:, None]).sum(axis=2)
+    np.testing.assert_allclose(outputs[:, :, 0], expected, rtol=1e-5, atol=1e-6)
+    living = engine.trials._living(net, weights, x[:, None], engine.Stop())
+    assert 10 < living.sum() < 90
+    assert (living == (last != 0).any(axis=(1, 2))).all()
