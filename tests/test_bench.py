@@ -12,16 +12,24 @@ import pytest
 from conftest import ROOT
 
 from deadrelu import params, scale_figures
-from deadrelu.stages import bench, scale
+from deadrelu.stages import bench, scale, sizes
 
 
-def test_bench_reports_every_contender(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bench_reports_every_contender(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     small = {"engine_leaky_relu": 8, "engine_relu": 8, "keras_loop": 1, "jax_vmap": 2}
     monkeypatch.setattr(bench, "TRIALS", small)
-    bench.main(repeats=1, as_json=True)
+    monkeypatch.setattr(sizes, "WIDTHS", (1, 5))
+    monkeypatch.setattr(sizes, "DEPTHS", (3,))
+    monkeypatch.setattr(sizes, "SECONDS", 0.01)
+    bench.main(repeats=1, as_json=True, figure=tmp_path / "sizes.png")
+    assert (tmp_path / "sizes.png").stat().st_size > 10_000
     found = json.loads(capsys.readouterr().out)
     contenders = set(small) if importlib.util.find_spec("jax") else set(small) - {"jax_vmap"}
-    assert set(found) == {"ms_per_trial", "ratio", "first_call_s", "machine"}
+    assert set(found) == {"ms_per_trial", "ratio", "first_call_s", "machine", "sizes"}
+    assert [(row["depth"], row["width"]) for row in found["sizes"]] == [(3, 1), (3, 5)]
+    assert all(value > 0 for row in found["sizes"] for value in row.values())
     assert set(found["ms_per_trial"]) == set(found["first_call_s"]) == contenders
     assert all(value > 0 for part in ("ms_per_trial", "ratio", "first_call_s") for value in found[part].values())
 

@@ -187,28 +187,28 @@ def bench(
     what: Annotated[Literal["engine", "scale"], typer.Argument(help="Which measurement.")] = "engine",
     repeats: Annotated[int, typer.Option(min=1, help="engine: repetitions; the median counts.")] = 5,
     up_to: Annotated[int, typer.Option(min=1, max=10_000_000, help="scale: no more trials than these.")] = 1_000_000,
-    figure: Annotated[Path | None, typer.Option(help="scale: a .png file for the figure.")] = None,
+    figure: Annotated[Path | None, typer.Option(help="A .png file for the figure.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Measure the trial engine against its peers, or how a run grows from a thousand trials to a million.
 
     `engine`, the default: against Keras's fit in a loop, and against JAX if it is installed, in milliseconds a trial of
-    the notebook's experiment, everything included, and as ratios; takes about a minute. For the JAX column: pip install
-    'deadrelu[bench]'
+    the notebook's experiment, everything included, and as ratios; and what a trial costs over width and depth. It takes
+    about a minute. For the JAX column: pip install 'deadrelu[bench]'
 
     `scale`: trials a second and peak memory for 10^3, 10^4, 10^5 and 10^6 networks with a tiny budget, through shards
     to tables as `deadrelu collapse` has them; takes a minute or two. Writes nothing but the figure.
     """
+    if figure and figure.suffix != ".png":
+        raise InputError(f"--figure: received {figure}; allowed: a file whose name ends with .png")
     if what == "scale":
         from deadrelu.stages import scale
 
-        if figure and figure.suffix != ".png":
-            raise InputError(f"--figure: received {figure}; allowed: a file whose name ends with .png")
         scale.main(params.load(), up_to=up_to, as_json=as_json, figure=figure)
     else:
         from deadrelu.stages import bench
 
-        bench.main(repeats=repeats, as_json=as_json)
+        bench.main(repeats=repeats, as_json=as_json, figure=figure)
 
 
 # What typer raises on a wrong command line; it exports this child of it only.

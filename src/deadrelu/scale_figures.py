@@ -1,4 +1,4 @@
-"""Figure of how a run grows with its trials: a table in, a matplotlib figure out."""
+"""Figures of `deadrelu bench`, over trials and over sizes: a table in, a matplotlib figure out."""
 
 import matplotlib as mpl
 import pandas as pd
@@ -37,4 +37,35 @@ def scale(table: pd.DataFrame, limit: int, about: str) -> Figure:
             ax.xaxis.set_minor_locator(NullLocator())
             ax.grid(visible=False, axis="x")
         figure.supxlabel(wrapped(f"trials: {about}", 120), fontsize=10, color=MUTED)
+    return figure
+
+
+def sizes(table: pd.DataFrame, about: str) -> Figure:
+    """Draw what a weight costs, and how long programs take to compile, over width.
+
+    Args:
+        table: columns depth, width, ns (per trial, weight and point), compile_s.
+        about: what it was measured on.
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(9, 3.6), layout="constrained")
+        cost, wait = figure.subplots(1, 2)
+        for ax, column in ((cost, "ns"), (wait, "compile_s")):
+            for (depth, rows), color in zip(table.groupby("depth"), PALETTE, strict=False):
+                ax.plot(rows["width"], rows[column], color=color, marker="o", label=f"{depth} hidden layers")
+            ax.set_xscale("log", base=2)
+            widths = sorted(table["width"].unique())
+            ax.set_xticks(widths, [str(width) for width in widths])
+            ax.xaxis.set_minor_locator(NullLocator())
+            ax.grid(visible=False, axis="x")
+        cost.set_title("Nanoseconds per trial, weight and point")
+        cost.set_yscale("log")
+        cost.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        cost.yaxis.set_minor_locator(NullLocator())
+        cost.legend(frameon=False)
+        wait.set_title("Seconds to compile")
+        wait.set_ylim(0, 1.25 * table["compile_s"].max())
+        figure.supxlabel(
+            wrapped(f"units in each layer; ReLU networks with biases, {about}", 120), fontsize=10, color=MUTED
+        )
     return figure

@@ -127,7 +127,7 @@ def test_what_is_computed_side_by_side_changes_no_bit(
     lanes: int, points: int, unrolled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(programs, "MAX_UNROLLED_WEIGHTS", 100 if unrolled else 0)
-    monkeypatch.setattr(programs, "lanes", lambda: lanes)
+    monkeypatch.setattr(programs, "lanes", lambda _: lanes)
     monkeypatch.setattr(programs, "POINTS", points)
     programs._compiled.cache_clear()
     both(network("tanh"), engine.Training(epochs=2, batch_size=8))

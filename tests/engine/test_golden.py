@@ -64,7 +64,7 @@ def test_a_processor_that_cannot_be_played_is_refused_in_one_line(monkeypatch: p
 
 @pytest.mark.parametrize("lanes", [8, 32])
 def test_any_number_of_lanes(lanes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(programs, "lanes", lambda: lanes)
+    monkeypatch.setattr(programs, "lanes", lambda _: lanes)
     assert hashes() == GOLDEN
 
 

@@ -22,6 +22,9 @@ from deadrelu.engine.tracer import FLOAT, I32, I64, POINTER, Index, Memory, Trac
 MAX_UNROLLED_WEIGHTS = 100
 """Up to so many weights, networks are written out: a trial is quicker, and compiling takes a second at most."""
 
+MAX_CACHED_WEIGHTS, MEMORY_BOUND_LANES = 60_000, 4
+"""Of larger networks, fewer are trained side by side: their weights would not fit into the processor's cache."""
+
 POINTS = 4
 """Points side by side: a weight that is loaded once serves all."""
 
@@ -64,14 +67,14 @@ def awake(architecture: Architecture) -> Program:
     return _program(AWAKE, architecture)
 
 
-def lanes() -> int:
-    """How many trials programs take at once on this processor."""
-    return compiler.lanes()
+def lanes(architecture: Architecture) -> int:
+    """How many trials a program takes at once on this processor."""
+    return MEMORY_BOUND_LANES if architecture.n_weights > MAX_CACHED_WEIGHTS else compiler.lanes()
 
 
 def _program(names: tuple[str, ...], architecture: Architecture, settings: Training | None = None) -> Program:
     with _COMPILING:
-        return _compiled(names, _general(architecture), settings, compiler.processor(), lanes())
+        return _compiled(names, _general(architecture), settings, compiler.processor(), lanes(architecture))
 
 
 @lru_cache(maxsize=64)

@@ -129,7 +129,7 @@ class _Part:
         self.numbers, self.continued = np.arange(trials.start, trials.stop), continued
         self.initial = draw_weights(network, points.seed, self.numbers)
         living = np.flatnonzero(_living(network, self.initial, points.x, ended))
-        self.rows = _cut(living, programs.lanes())
+        self.rows = _cut(living, programs.lanes(network.architecture))
         self.batches: dict[int, TrialBatch] = {}
         self.fits: list[Future[tuple[Float, Float]]] = []
 

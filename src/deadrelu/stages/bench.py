@@ -1,24 +1,29 @@
-"""bench: the trial engine beside its peers, in one run on one machine; no stage of the pipeline."""
+"""bench: the trial engine beside its peers, and over sizes, in one run on one machine; no stage of the pipeline."""
 
 import importlib.util
 import json
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from deadrelu import engine, initializers, machines, peers, start, targets
+from deadrelu import engine, files, initializers, machines, peers, pictures, scale_figures, start, targets
 from deadrelu.params import FanScaled
 from deadrelu.printed import NOTEBOOK
+from deadrelu.stages import sizes
 
 TRIALS = {"engine_leaky_relu": 8192, "engine_relu": 65536, "keras_loop": 3, "jax_vmap": 256}
 """Trials in one repetition, so that each takes about a second or more."""
 
 
-def main(*, repeats: int, as_json: bool) -> None:
-    """Measure, and print a table or JSON."""
+def main(*, repeats: int, as_json: bool, figure: Path | None = None) -> None:
+    """Measure, print tables or JSON, and draw a figure."""
+    if figure:
+        with files.scratch_folder(figure.parent):  # early: a place that cannot be written costs no minute
+            pass
     x, y = targets.sample("x_sin_x", -(7**0.5), 7**0.5, 3000, seed=10)
     training = engine.Training(epochs=10, batch_size=64)
     start.tensorflow()
@@ -51,11 +56,17 @@ def main(*, repeats: int, as_json: bool) -> None:
     ours = ms["engine_leaky_relu"]
     ratio = {f"{name}_to_engine_leaky_relu": ms[name] / ours for name in ("keras_loop", "jax_vmap") if name in ms}
     ratio["engine_leaky_relu_to_engine_relu"] = ours / ms["engine_relu"]
-    machine = machines.description()
+    machine, by_size = machines.description(), sizes.measure(x, y)
+    if figure:
+        with files.scratch_folder(figure.parent) as scratch:
+            pictures.save(scale_figures.sizes(by_size, machine), scratch / "new.png")
+            files.put(scratch / "new.png", figure, scratch)
     if as_json:
-        print(json.dumps({"ms_per_trial": ms, "ratio": ratio, "first_call_s": first, "machine": machine}, indent=2))
+        found = {"ms_per_trial": ms, "ratio": ratio, "first_call_s": first, "machine": machine}
+        print(json.dumps(found | {"sizes": sizes.as_json(by_size)}, indent=2))
     else:
         _print(ms, first, ratio, machine, repeats)
+        Console().print(sizes.as_text(by_size, len(x)))
 
 
 def _seconds(run: Callable[[int], None], n: int) -> float:
@@ -66,7 +77,7 @@ def _seconds(run: Callable[[int], None], n: int) -> float:
 
 def _print(ms: dict[str, float], first: dict[str, float], ratio: dict[str, float], machine: str, repeats: int) -> None:
     table = Table(title=f"The notebook's experiment, 470 steps a trial; medians of {repeats}; {machine}")
-    for column in ("", "ms a trial", "trials", "first call, compiling, s"):
+    for column in ("", "ms/trial", "trials", "first call, compiling, s"):
         table.add_column(column, justify="left" if not column else "right")
     for name, value in ms.items():
         table.add_row(name, f"{value:.3g}", f"{TRIALS[name]:,}", f"{first[name]:.2f}")
