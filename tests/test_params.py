@@ -46,6 +46,11 @@ def test_project_params_are_the_notebooks() -> None:
         ("data/target/low", 9.0, "data.target"),
         ("collapse/cases/v1.5", {"activation": "relu", "widths": [1]}, "collapse.cases.v1.5"),
         ("collapse/cases/relu/widths", [0], "collapse.cases.relu.widths.0"),
+        (
+            "collapse/cases/relu/widths",
+            [512] * 100,
+            "collapse.cases.relu: widths must make a network of at most 1,000,000",
+        ),
         ("collapse/cases/relu/negative_slope", 0.1, "collapse.cases.relu"),
         ("activations/cases/relu-he_normal/initializer", {"name": "he"}, "activations.cases.relu-he_normal"),
         (

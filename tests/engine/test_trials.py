@@ -1,5 +1,7 @@
 """The trial engine is right when it is Keras: same weights in, same order of the points, same weights out."""
 
+from concurrent.futures import CancelledError
+from threading import Timer
 from typing import Any
 
 import numpy as np
@@ -282,3 +284,29 @@ def test_one_million_trials_begin_at_once(points: Points) -> None:
 def test_points_of_another_shape_are_refused(x: tuple[int, int], y: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="must have shapes"):
         next(engine.run(KINDS["relu"], SHORT, np.zeros(x), np.zeros(y), trials=range(1), seed=1))
+
+
+@pytest.mark.parametrize("widths", [(512, 512), (3,) * 100], ids=["width 512", "100 layers"])
+def test_large_networks_are_trained(widths: tuple[int, ...]) -> None:
+    """Two steps move the weights and stay finite; a batch may be larger than the points."""
+    net = engine.Network(widths=widths, activation="leaky_relu", negative_slope=0.9, initialize=glorot)
+    training = engine.Training(epochs=2, batch_size=64)
+    trained = train_all(net, training, some_points(net, 5), range(2))
+    assert np.isfinite(trained.loss).all()
+    assert (trained.final != trained.initial).any(axis=1).all()
+
+
+@pytest.mark.parametrize("widths", [(2, 2), (400, 400)], ids=["small", "one step takes minutes"])
+def test_a_stop_ends_programs_at_their_next_point(widths: tuple[int, ...]) -> None:
+    """Else this test would take hours."""
+    net = engine.Network(widths=widths, activation="tanh", initialize=glorot)
+    points = some_points(net, 100_000)
+    training = engine.Training(epochs=100_000, batch_size=100_000)
+    stop = engine.Stop()
+    timer = Timer(0.5, stop.set)
+    timer.start()
+    with pytest.raises(CancelledError):
+        list(engine.run(net, training, *points, trials=range(8), seed=10, stop=stop))
+    with pytest.raises(CancelledError):
+        engine.predict(net, engine.draw_weights(net, 10, np.arange(8)), points[0], stop)
+    timer.join()

@@ -69,4 +69,5 @@ def as_text(table: pd.DataFrame, n_points: int) -> Table:
 
 def as_json(table: pd.DataFrame) -> list[dict[str, float]]:
     """Rows, in plain numbers."""
-    return [{name: np.asarray(value).item() for name, value in row.items()} for row in table.to_dict(orient="records")]
+    rows = table.to_dict(orient="list")
+    return [dict(zip(map(str, rows), map(float, row), strict=True)) for row in zip(*rows.values(), strict=True)]
