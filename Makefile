@@ -9,6 +9,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+UV := $(BIN)/uv --quiet
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 
 .PHONY: help report test check lint lock plots-page clean
 
@@ -19,31 +21,43 @@ report: .venv/installed
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/dvc repro
 	@echo "The report is in $(CURDIR)/reports/report.html"
 
-test: .venv/installed
+test: .venv/tools
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/installed
 	$(BIN)/deadrelu check
 
-lint: .venv/installed
+lint: .venv/tools
 	$(BIN)/pre-commit run --all-files
 
-plots-page: .venv/installed
+plots-page: .venv/tools
 	$(BIN)/python .dvc/plots_page.py
 
+# From nothing, with the Python behind a .venv that may be active, whatever an interrupted installation has left.
 .venv/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "deadrelu needs Python 3.11 to 3.13 (TensorFlow has no other); received %d.%d; try: make PYTHON=python3.12 $(MAKECMDGOALS)" % sys.version_info[:2])'
-	@echo "Installing the locked dependencies into .venv: one to three minutes"
-	$(PYTHON) -m venv .venv
-	$(PIP) install --require-hashes -r requirements.lock
+	@echo "Installing the locked dependencies into .venv: 3 GB, half a minute to three"
+	"$$($(PYTHON) -c 'import sys; print(sys._base_executable)')" -m venv --clear .venv
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.lock
+	$(PIP) install --require-hashes --no-deps --requirement .venv/uv.lock || echo "deadrelu: no uv here; pip takes a few minutes"
+	$(call install,requirements.lock)
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
+
+.venv/tools: .venv/installed requirements-dev.lock
+	$(call install,requirements-dev.lock)
+	@touch $@
+
+# pip knows what uv does not, such as an index that pip's own files name; it takes some eight times as long.
+define install
+$(UV) pip install --python $(BIN)/python --require-hashes --requirement $(1) || $(PIP) install --require-hashes --requirement $(1)
+endef
 
 lock:
 	$(PYTHON) -m venv .venv/lock
 	.venv/lock/bin/pip install --quiet uv
-	.venv/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--no-header --no-annotate --no-emit-index-url --group dev pyproject.toml --output-file requirements.lock
+	.venv/lock/bin/$(LOCK) --upgrade --group install pyproject.toml --output-file requirements.lock
+	.venv/lock/bin/$(LOCK) --upgrade --constraint requirements.lock --group dev pyproject.toml --output-file requirements-dev.lock
 
 clean:
 	rm -rf .venv

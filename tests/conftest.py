@@ -65,6 +65,7 @@ def write_small_params(path: Path) -> None:
     kept = ("tanh-glorot_normal", "relu-he_normal")
     tree["activations"]["cases"] = {key: tree["activations"]["cases"][key] for key in kept}
     training = {"examples": 100, "validation": 50, "epochs": 1, "trials": 2, "mlp": {"hidden_layers": 1, "width": 8}}
+    training["cnn"] = {"examples": 40, "validation": 20, "batch_size": 16}
     tree["training"] |= training
     kept = ("mlp-he_normal", "cnn-zeros")
     tree["training"]["cases"] = {key: tree["training"]["cases"][key] for key in kept}

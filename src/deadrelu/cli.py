@@ -164,8 +164,8 @@ def check(
     """Say whether the results still hold: identical, consistent, changed, or not comparable.
 
     Compares data/ and reports/ with reports/reference.json: which tables have the same bytes, then number by number.
-    Trials with the same seed are compared one by one, which finds small changes; with another seed, another machine or
-    other versions the verdict is a statistical one, with its false-alarm rate and the smallest change it can find.
+    Trials with the same seed are compared one by one, which finds small changes; with another seed or other
+    versions the verdict is a statistical one, with its false-alarm rate and the smallest change it can find.
 
     `--update` writes the reference, and shows what that changes. Where signals or losses changed, it runs their stages
     under 20 other seeds, to know how far they vary: 10 minutes at most.

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import signal
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ FIGURES = (
 )
 VIOLINS = ("activations", "gradients")
 PROCESSES = 2
-"""Drawing takes six seconds of one core, and a start of a process more than one."""
+"""Drawing takes six seconds of one core."""
 
 Draw = Callable[[Params, Mapping[str, pd.DataFrame], Path, Path], list[Future[None]]]
 
@@ -31,8 +32,11 @@ def side_by_side() -> Iterator[Draw]:
     `numbers` are the report's small tables by name, `activations` is the folder with the samples of `activations`,
     and each figure becomes a PNG and an SVG in `folder`: wait for the futures.
     """
-    # Not forked: pyarrow has threads by now.
-    pool = ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context("spawn"))
+    # Forked where that is safe: here, before pyarrow has threads. Then nothing is imported again.
+    how = "fork" if sys.platform == "linux" else "spawn"
+    if how == "fork":
+        _start()
+    pool = ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context(how))
 
     def draw(
         params: Params, numbers: Mapping[str, pd.DataFrame], activations: Path, folder: Path

@@ -18,12 +18,13 @@ def mlp(
     *,
     seed: int,
     layer_seeds: Literal["independent", "shared"] = "independent",
+    dtype: str = "float32",
 ) -> Any:
     """Build Dense(width) without activation on 784 inputs, hidden Dense(width) layers, Dense(10) softmax.
 
     Hidden layers are named hidden_1, hidden_2, …: hidden_layers=0 has only the linear layer and the softmax.
     Biases are zero. `layer_seeds="shared"` gives every layer the same seed, as the notebook did: layers of equal
-    shape then have the same weights.
+    shape then have the same weights. In float64, too, weights are drawn as float32.
     """
     import keras
 
@@ -32,13 +33,16 @@ def mlp(
         seeds = [seed] * len(seeds)
 
     def dense(units: int, activation: str | None, name: str) -> Any:
-        return keras.layers.Dense(
-            units, activation, kernel_initializer=keras_initializer(initializer, seeds.pop(0)), name=name
-        )
+        draw = keras_initializer(initializer, seeds.pop(0))
+
+        def drawn(shape: tuple[int, ...], dtype: str | None = None) -> Any:
+            return keras.ops.cast(draw(shape, "float32"), dtype)
+
+        return keras.layers.Dense(units, activation, kernel_initializer=drawn, name=name, dtype=dtype)
 
     return keras.Sequential(
         [
-            keras.Input((PIXELS,)),
+            keras.Input((PIXELS,), dtype=dtype),
             dense(width, None, "linear"),
             *[dense(width, activation, f"hidden_{k}") for k in range(1, hidden_layers + 1)],
             dense(10, "softmax", "softmax"),
@@ -46,7 +50,7 @@ def mlp(
     )
 
 
-def cnn() -> Any:
+def cnn(*, dtype: str = "float32") -> Any:
     """Build the notebook's CNN on images of shape (28, 28, 1); `redraw` gives it its weights.
 
     Conv 32 3×3 ReLU, Conv 64 3×3 ReLU, MaxPool 2×2, Dropout 0.25, Dense 128 ReLU, Dropout 0.5, Dense(10) softmax.
@@ -55,15 +59,15 @@ def cnn() -> Any:
 
     return keras.Sequential(
         [
-            keras.Input((28, 28, 1)),
-            keras.layers.Conv2D(32, 3, activation="relu"),
-            keras.layers.Conv2D(64, 3, activation="relu"),
-            keras.layers.MaxPooling2D(2),
-            keras.layers.Dropout(0.25),
-            keras.layers.Flatten(),
-            keras.layers.Dense(128, activation="relu"),
-            keras.layers.Dropout(0.5),
-            keras.layers.Dense(10, activation="softmax"),
+            keras.Input((28, 28, 1), dtype=dtype),
+            keras.layers.Conv2D(32, 3, activation="relu", dtype=dtype),
+            keras.layers.Conv2D(64, 3, activation="relu", dtype=dtype),
+            keras.layers.MaxPooling2D(2, dtype=dtype),
+            keras.layers.Dropout(0.25, dtype=dtype),
+            keras.layers.Flatten(dtype=dtype),
+            keras.layers.Dense(128, activation="relu", dtype=dtype),
+            keras.layers.Dropout(0.5, dtype=dtype),
+            keras.layers.Dense(10, activation="softmax", dtype=dtype),
         ]
     )
 

@@ -163,6 +163,12 @@ class TrainingCase(Group):
         return self
 
 
+class CnnParams(Group):
+    examples: int = Field(ge=1, le=60_000)
+    validation: int = Field(ge=1, le=10_000)
+    batch_size: int = Field(ge=1)
+
+
 class TrainingParams(Group):
     examples: int = Field(ge=1, le=60_000)
     validation: int = Field(ge=1, le=10_000)
@@ -170,6 +176,7 @@ class TrainingParams(Group):
     batch_size: int = Field(ge=1)
     trials: int = Field(ge=1, le=1000)
     mlp: MlpParams
+    cnn: CnnParams
     cases: dict[CaseKey, TrainingCase] = Field(min_length=1)
 
 

@@ -64,7 +64,7 @@ class Survey(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Signals of some of the inputs, one array for each tap."""
+    """Signals of some of the inputs, one array for each tap: float32, or float64 where the model computes in it."""
 
     rows: slice
     activations: list[Float]
@@ -257,7 +257,8 @@ def _signal(output: Any) -> Any:
 
 
 def _float32(array: npt.NDArray[Any]) -> Float:
-    return array.astype(np.float32, copy=False)
+    """Half precision as float32; float64 as it is."""
+    return array if array.dtype == np.float64 else array.astype(np.float32, copy=False)
 
 
 def _operations(model: Any, prefix: str = "") -> dict[Any, str]:

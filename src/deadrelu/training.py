@@ -9,12 +9,11 @@ from deadrelu import networks
 from deadrelu.params import Settings
 from deadrelu.streams import ORDER, stream
 
-Float = npt.NDArray[np.float32]
-Data = tuple[Float, npt.NDArray[np.uint8]]
-"""Images in the shape that the network takes, and their classes."""
-
 EVALUATED = 500
 """Images in one pass of an evaluation."""
+
+Data = tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]
+"""Images in the shape that the network takes, and their classes."""
 
 
 class History(NamedTuple):
@@ -33,18 +32,21 @@ class History(NamedTuple):
 class Trainer:
     """A network compiled once and trained many times: compiling takes longer than a short training.
 
-    Loss: cross-entropy; optimizer: RMSprop with Keras's defaults, as in the notebook.
+    Loss: cross-entropy; optimizer: RMSprop with Keras's defaults, as in the notebook. An epoch is one compiled
+    function: between two steps of a small network, Python takes longer than they do.
 
     Args:
         model: from `networks`.
     """
 
     def __init__(self, model: Any) -> None:
-        self.model = model
-        # Of the logits behind the softmax: Keras's loss goes around it, so a certain and wrong answer still learns.
-        model.compile("rmsprop", "sparse_categorical_crossentropy", metrics=["accuracy"])
-        model.optimizer.build(model.trainable_variables)
-        self.new_optimizer = [(variable, variable.numpy()) for variable in model.optimizer.variables]
+        import keras
+        import tensorflow as tf
+
+        self.model, self.optimizer = model, keras.optimizers.RMSprop()
+        self.optimizer.build(model.trainable_variables)
+        self.new_optimizer = [(variable, variable.numpy()) for variable in self.optimizer.variables]
+        self._run_epoch, self._run_check = tf.function(self._epoch), tf.function(self._check)
 
     def history(
         self,
@@ -72,26 +74,54 @@ class Trainer:
         for variable, value in self.new_optimizer:
             variable.assign(value)
         rng = stream(seed, ORDER, trial)
-        x, y = data
-        batches, means, checks = [], [], [self._check(validation)]
+        images = self._tensors(data)
+        starts = np.append(np.arange(0, len(data[0]), batch_size), len(data[0]))
+        batches, means, checks = [], [], [self._checked(validation)]
         for _ in range(epochs):
-            order = rng.permutation(len(x))
-            cuts = [order[at : at + batch_size] for at in range(0, len(x), batch_size)]
-            batches.append([self._step(x[rows], y[rows]) for rows in cuts])
-            means.append(float(np.average(batches[-1], weights=[len(rows) for rows in cuts])))
-            checks.append(self._check(validation))
+            order = rng.permutation(len(data[0]))
+            batches.append(self._run_epoch(*images, order, starts).numpy().tolist())
+            means.append(float(np.average(batches[-1], weights=np.diff(starts))))
+            checks.append(self._checked(validation))
         losses, accuracies = zip(*checks, strict=True)
         return History(batches, means, list(losses), list(accuracies))
 
-    def _step(self, x: Float, y: npt.NDArray[np.uint8]) -> float:
-        # Not the log of `fit`, which the notebook's callback reads: that is a mean over the epoch so far.
-        return float(self.model.train_on_batch(x, y, return_dict=True)["loss"])
-
-    def _check(self, validation: Data) -> tuple[float, float]:
-        # Not `evaluate`: what it sets up for each call takes longer than a small network does.
-        x, y = validation
-        parts = [slice(at, min(at + EVALUATED, len(x))) for at in range(0, len(x), EVALUATED)]
-        found = [self.model.test_on_batch(x[some], y[some], return_dict=True) for some in parts]
-        sizes = [some.stop - some.start for some in parts]
-        loss, accuracy = (np.average([part[name] for part in found], weights=sizes) for name in ("loss", "accuracy"))
+    def _checked(self, data: Data) -> tuple[float, float]:
+        parts = [slice(at, min(at + EVALUATED, len(data[0]))) for at in range(0, len(data[0]), EVALUATED)]
+        found = [self._run_check(*self._tensors((data[0][part], data[1][part]))) for part in parts]
+        loss, accuracy = np.average(found, axis=0, weights=[part.stop - part.start for part in parts])
         return float(loss), float(accuracy)
+
+    def _tensors(self, data: Data) -> tuple[Any, Any]:
+        import tensorflow as tf
+
+        return tf.constant(data[0], self.model.inputs[0].dtype), tf.constant(data[1], "int64")
+
+    def _epoch(self, x: Any, y: Any, order: Any, starts: Any) -> Any:
+        """Take a step for each batch of the images in their order; the loss of each batch before its step."""
+        import tensorflow as tf
+
+        steps = tf.size(starts) - 1
+        losses = tf.TensorArray(x.dtype, steps)
+        for k in tf.range(steps):
+            rows = order[starts[k] : starts[k + 1]]
+            with tf.GradientTape() as tape:
+                predicted = self.model(tf.gather(x, rows), training=True)
+                loss = tf.reduce_mean(_crossentropy(tf.gather(y, rows), predicted))
+            self.optimizer.apply(tape.gradient(loss, self.model.trainable_weights), self.model.trainable_weights)
+            losses = losses.write(k, loss)
+        return losses.stack()
+
+    def _check(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """Mean loss, and the share of images given their class."""
+        import tensorflow as tf
+
+        predicted = self.model(x, training=False)
+        right = tf.equal(tf.argmax(predicted, axis=1), y)
+        return tf.reduce_mean(_crossentropy(y, predicted)), tf.reduce_mean(tf.cast(right, x.dtype))
+
+
+def _crossentropy(y: Any, predicted: Any) -> Any:
+    """Of each image. Keras takes it from the logits behind the softmax, so a certain and wrong answer still learns."""
+    import keras
+
+    return keras.losses.sparse_categorical_crossentropy(y, predicted)

@@ -34,7 +34,7 @@ def loss_curves(
         return says("No network was trained: there is no loss to draw.")
     groups, marks = by_activation(cases), markers(colours)
     rows = -(-len(groups) // WIDEST)
-    per_epoch = curves["step"].max() / max(1, epochs["epoch"].max())
+    per_epoch = curves.groupby("case")["step"].max() / max(1, epochs["epoch"].max())
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 2.7 * rows + 0.5), layout="constrained")
         grid = figure.subplots(rows, WIDEST, sharex=True, sharey=True, squeeze=False)
@@ -48,7 +48,7 @@ def loss_curves(
                 of = {"color": colours[name]}
                 ax.fill_between(curve["step"], curve["loss_low"], curve["loss_high"], alpha=0.2, linewidth=0, **of)
                 ax.plot(curve["step"], curve["loss"], linewidth=1.5, **of)
-                ax.plot(checks["epoch"] * per_epoch, checks["validation_loss"], marks[name], markersize=6, **of)
+                ax.plot(checks["epoch"] * per_epoch[case], checks["validation_loss"], marks[name], markersize=6, **of)
             ax.set_title(wrapped(group[0], 40))
             ax.set_yscale("log")
             ax.minorticks_off()

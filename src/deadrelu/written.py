@@ -31,7 +31,7 @@ def settings(params: Params, source: str, images: int) -> pd.DataFrame:
         (
             "Training",
             f"MLP, {training.mlp.hidden_layers} × {training.mlp.width} hidden, and CNN; {len(training.cases)} cases",
-            f"{digits}, {training.examples:,} digits",
+            f"{digits}, {training.examples:,} digits; for the CNN, {training.cnn.examples:,}",
             of_training,
         ),
     ]

@@ -1,4 +1,7 @@
-"""activations: signals of an untrained MLP under each initialization, on the MNIST test images."""
+"""activations: signals of an untrained MLP under each initialization, on the MNIST test images.
+
+Computed in float64 and rounded, so that the tables are the same on every processor.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +12,12 @@ import pandas as pd
 from deadrelu import files, mnist, networks, objectives, progress, signals, start, tables
 from deadrelu.layer_stats import Running
 from deadrelu.params import Params
+from deadrelu.rounding import significant
 
 FOLDER = Path("data/activations")
+
+SAMPLE_DIGITS, SUMMARY_DIGITS = 5, 6
+"""Significant digits that are kept of a signal, and of a statistic."""
 
 Row = dict[str, object]
 
@@ -47,6 +54,7 @@ def measure(params: Params, x: signals.Float, labels: mnist.Images) -> Iterator[
             case.initializer,
             seed=params.seed,
             layer_seeds=settings.layer_seeds,
+            dtype="float64",
         )
         taps, outputs, _ = signals.survey(model, [x])
         hidden = [tap for tap in taps if tap.name.startswith("hidden_")]
@@ -63,7 +71,9 @@ def measure(params: Params, x: signals.Float, labels: mnist.Images) -> Iterator[
                 samples.append(kept.assign(case=key, layer=k + 1))
         for k in range(len(hidden)):
             gradient = {f"gradient_{name}": value for name, value in backward[k].statistics().items()}
-            rows.append({"case": key, "layer": k + 1, **forward[k].statistics(), **gradient})
+            statistics = forward[k].statistics() | gradient
+            rounded = significant(list(statistics.values()), SUMMARY_DIGITS).tolist()
+            rows.append({"case": key, "layer": k + 1, **dict(zip(statistics, rounded, strict=True))})
         yield key, pd.concat(samples).sort_values("layer", kind="stable"), rows
 
 
@@ -72,5 +82,8 @@ def _every(activations: signals.Float, gradients: signals.Float, every: int, fir
     width = activations.shape[1]
     at = np.arange(-first_image * width % every, activations.size, every)
     image, unit = np.divmod(at, width)
-    columns = {"activation": activations.ravel()[at], "gradient": gradients.ravel()[at]}
+    columns = {
+        "activation": significant(activations.ravel()[at], SAMPLE_DIGITS),
+        "gradient": significant(gradients.ravel()[at], SAMPLE_DIGITS),
+    }
     return pd.DataFrame({"unit": unit, "sample": image + first_image, **columns})

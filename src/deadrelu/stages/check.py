@@ -35,7 +35,7 @@ class Present(NamedTuple):
         """Take the numbers from what was read, and the digests from the files."""
         report = Observed(observations.setting(params.model_dump()), needs_mnist=True)
         observed = observations.observe(params, found, results.points(params)) | {regression.REPORT: report}
-        versions = {name: version(name) for name in (*tables.PACKAGES, "scipy")}
+        versions = {name: version(name) for name in (*tables.PACKAGES, "llvmlite", "scipy")}
         versions["python"] = platform.python_version()
         machine = reference.machine()
         origin = Origin(seed=params.seed, mnist=found.source, machine=machine, versions=versions)

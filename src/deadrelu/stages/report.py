@@ -9,7 +9,7 @@ FOLDER = Path("reports")
 NOTEBOOK = FOLDER / "report.ipynb"
 PATHS = {"params_file": Path("params.yaml"), "data_folder": Path("data")}
 TITLE = "Initialization, signals and dead ReLU networks"
-MADE = ("figures", "tables", "metrics.json", "report.html")
+MADE = ("figures", "tables", "metrics.json", "executed.ipynb", "report.html")
 
 
 def main(params: Params) -> None:
@@ -22,9 +22,12 @@ def main(params: Params) -> None:
         (scratch / "figures").mkdir()
         drawn = draw(params, found.small, results.ACTIVATIONS, scratch / "figures")
         write_numbers(found, scratch)
-        content = notebook.run(NOTEBOOK, {**PATHS, "tables_folder": scratch / "tables"}, scratch)
+        executed = notebook.run(NOTEBOOK, {**PATHS, "tables_folder": scratch / "tables"}, scratch)
+        content = "\n".join(notebook.content(executed.cells))
         for figure in drawn:
             figure.result()
+        with_outputs = notebook.standalone(executed, scratch / "figures")
+        (scratch / "executed.ipynb").write_text(with_outputs, encoding="utf-8", newline="")
         html = page.with_images(page.document(TITLE, content, scripts=["explorer.js"]), scratch / "figures")
         (scratch / "report.html").write_text(html, encoding="utf-8")
         for vector in (scratch / "figures").glob("*.svg"):

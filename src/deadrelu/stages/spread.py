@@ -45,7 +45,7 @@ def _signals(params: Params) -> dict[str, float]:
 
 
 def _losses(params: Params) -> dict[str, float]:
-    epochs = pd.concat([of_epochs for _, of_epochs in training.measure(params, *training.draw(params))])
+    epochs = pd.concat([of_epochs for _, of_epochs in training.measure(params, training.draw(params))])
     return observations.of_training(summaries.epochs_over_trials(epochs))
 
 

@@ -1,29 +1,38 @@
-"""training: how the loss falls, or does not, under each initialization, on MNIST."""
+"""training: how the loss falls, or does not, under each initialization, on MNIST.
+
+Computed in float64 and rounded, so that the tables are the same on every processor.
+"""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from deadrelu import files, mnist, networks, progress, start, tables
 from deadrelu.errors import InputError
-from deadrelu.params import Params, TrainingCase
+from deadrelu.params import CnnParams, Params, TrainingCase, TrainingParams
+from deadrelu.rounding import significant
 from deadrelu.streams import EXAMPLES, stream
 from deadrelu.training import Data, Trainer
 
 FOLDER = Path("data/training")
 
 
+LOSS_DIGITS = 4
+"""Significant digits that are kept: trainings amplify the last bits, from 1e-16 to 1e-6 of a loss."""
+
+
 def main(params: Params) -> None:
     """Write `data/training/batches.parquet` and `epochs.parquet`."""
-    data, validation = draw(params)
+    images = draw(params)
     made_by = tables.provenance(params.of_training())
     batches, epochs = [], []
     with files.new_folder(FOLDER) as folder, progress.rate_and_time_left() as bar:
         task = bar.add_task("training", total=len(params.training.cases) * params.training.trials)
-        for of_batches, of_epochs in measure(params, data, validation):
+        for of_batches, of_epochs in measure(params, images):
             batches.append(of_batches)
             epochs.append(of_epochs)
             bar.advance(task)
@@ -31,17 +40,31 @@ def main(params: Params) -> None:
         tables.write(folder / "epochs.parquet", pd.concat(epochs), tables.EPOCHS, made_by)
 
 
-def draw(params: Params) -> tuple[Data, Data]:
-    """The images to train on, and those to validate with."""
-    folder, settings = Path("data/mnist"), params.training
-    return (
-        _drawn("examples", mnist.read_training_set(folder), settings.examples, params.seed, 0),
-        _drawn("validation", mnist.read_test_set(folder), settings.validation, params.seed, 1),
-    )
+Images = Mapping[Literal["mlp", "cnn"], tuple[Data, Data]]
+"""What each kind of network is trained on, and what it is validated with."""
 
 
-def measure(params: Params, data: Data, validation: Data) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Of each trial of each case: the loss of every batch, and what each epoch left."""
+def draw(params: Params) -> Images:
+    """Draw the images of each kind of network; those of one are among those of the other."""
+    folder, seed, settings = Path("data/mnist"), params.seed, params.training
+    train, test = mnist.read_training_set(folder), mnist.read_test_set(folder)
+
+    def drawn(group: str, sizes: TrainingParams | CnnParams) -> tuple[Data, Data]:
+        return (
+            _drawn(f"{group}.examples", train, sizes.examples, seed, 0),
+            _drawn(f"{group}.validation", test, sizes.validation, seed, 1),
+        )
+
+    return {"mlp": drawn("training", settings), "cnn": drawn("training.cnn", settings.cnn)}
+
+
+def measure(params: Params, images: Images) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Of each trial of each case: the loss of every batch, and what each epoch left.
+
+    Args:
+        params: of the run.
+        images: of each kind of network, from `draw`.
+    """
     settings = params.training
     start.tensorflow()
     trainers: dict[tuple[str, str], Trainer] = {}
@@ -50,35 +73,40 @@ def measure(params: Params, data: Data, validation: Data) -> Iterator[tuple[pd.D
         if kind not in trainers:
             trainers[kind] = Trainer(_network(params, case))
         shape = trainers[kind].model.input_shape[1:]
+        data, validation = (((x.reshape(-1, *shape)), y) for x, y in images[case.network])
         history = trainers[kind].history(
             case.initializer,
-            (data[0].reshape(-1, *shape), data[1]),
-            (validation[0].reshape(-1, *shape), validation[1]),
+            data,
+            validation,
             epochs=settings.epochs,
-            batch_size=settings.batch_size,
+            batch_size=settings.batch_size if case.network == "mlp" else settings.cnn.batch_size,
             seed=params.seed,
             trial=trial,
         )
         at = {"case": key, "trial": trial}
         batches = [
-            pd.DataFrame({**at, "epoch": epoch, "batch": range(1, len(losses) + 1), "loss": losses})
+            pd.DataFrame({**at, "epoch": epoch, "batch": range(1, len(losses) + 1), "loss": _rounded(losses)})
             for epoch, losses in enumerate(history.batches, start=1)
         ]
         epochs = {
             **at,
             "epoch": range(settings.epochs + 1),
-            "loss": [np.nan, *history.loss],
-            "validation_loss": history.validation_loss,
-            "validation_accuracy": history.validation_accuracy,
+            "loss": _rounded([np.nan, *history.loss]),
+            "validation_loss": _rounded(history.validation_loss),
+            "validation_accuracy": _rounded(history.validation_accuracy),
         }
         yield pd.concat(batches), pd.DataFrame(epochs)
 
 
+def _rounded(losses: list[float]) -> np.ndarray:
+    return significant(losses, LOSS_DIGITS)
+
+
 def _network(params: Params, case: TrainingCase) -> object:
     if case.network == "cnn":
-        return networks.cnn()
-    mlp = params.training.mlp
-    return networks.mlp(mlp.hidden_layers, mlp.width, case.activation, case.initializer, seed=params.seed)
+        return networks.cnn(dtype="float64")
+    layers, width = params.training.mlp.hidden_layers, params.training.mlp.width
+    return networks.mlp(layers, width, case.activation, case.initializer, seed=params.seed, dtype="float64")
 
 
 def _drawn(name: str, images_and_labels: tuple[mnist.Images, mnist.Images], n: int, seed: int, key: int) -> Data:
@@ -86,7 +114,7 @@ def _drawn(name: str, images_and_labels: tuple[mnist.Images, mnist.Images], n: i
     images, labels = images_and_labels
     if n > len(images):
         raise InputError(
-            f"params.yaml:training.{name}: received {n:,}; allowed: up to {len(images):,}, as many as data/mnist holds"
+            f"params.yaml:{name}: received {n:,}; allowed: up to {len(images):,}, as many as data/mnist holds"
         )
     rows = stream(seed, EXAMPLES, key).permutation(len(images))[:n]
     return mnist.flat(images[rows]), labels[rows]
