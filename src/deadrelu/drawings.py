@@ -96,7 +96,11 @@ def _start() -> None:
 
 
 def _draw(names: list[str], params: Params, numbers: dict[str, pd.DataFrame], activations: Path, folder: Path) -> None:
-    from deadrelu import figures, pictures
+    from deadrelu import figures, kept_figures, pictures
 
     for name in names:
-        pictures.save(figures.figure(name, params, numbers, activations), folder / f"{name}.png")
+        drawing = figures.drawing(name, params, numbers, activations)
+        key = kept_figures.key(drawing)
+        if not kept_figures.take(name, key, folder):
+            pictures.save(drawing(), folder / f"{name}.png")
+            kept_figures.keep(name, key, folder)

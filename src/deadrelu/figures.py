@@ -30,9 +30,18 @@ Numbers = Mapping[str, pd.DataFrame]
 """The report's small tables by name."""
 
 
-def figure(name: str, params: Params, numbers: Numbers, activations: Path) -> Figure:
-    """Draw one of `drawings.FIGURES`; `activations` is the folder with the samples of `activations`."""
+Drawing = partial[Figure]
+"""A function that draws a figure, and what it needs: it reads nothing else."""
+
+
+def drawing(name: str, params: Params, numbers: Numbers, activations: Path) -> Drawing:
+    """How to draw one of `drawings.FIGURES`; `activations` is the folder with the samples of `activations`."""
     return DRAWN_BY[name](params, numbers, activations)
+
+
+def figure(name: str, params: Params, numbers: Numbers, activations: Path) -> Figure:
+    """Draw it."""
+    return drawing(name, params, numbers, activations)()
 
 
 def _colours(params: Params) -> dict[str, str]:
@@ -45,10 +54,10 @@ def _panels(params: Params) -> dict[str, labels.Panel]:
     return {key: labels.panel(case) for key, case in params.activations.cases.items()}
 
 
-def _violins(name: str, params: Params, numbers: Numbers, activations: Path) -> Figure:
+def _violins(name: str, params: Params, numbers: Numbers, activations: Path) -> Drawing:
     sample = _samples(activations.resolve(), tuple(params.activations.cases))
     violins = {"activations": signal_figures.activation_violins, "gradients": signal_figures.gradient_violins}
-    return violins[name](sample, numbers["signals"], _panels(params), _colours(params))
+    return partial(violins[name], sample, numbers["signals"], _panels(params), _colours(params))
 
 
 @cache  # for the figures of one run
@@ -57,17 +66,17 @@ def _samples(activations: Path, cases: tuple[str, ...]) -> pd.DataFrame:
     return pd.concat([signal_figures.some(tables.read(path, tables.ACTIVATIONS)) for path in paths], ignore_index=True)
 
 
-def _signals(params: Params, numbers: Numbers, _: Path) -> Figure:
-    return signal_figures.signal_strength(numbers["signals"], _panels(params), _colours(params))
+def _signals(params: Params, numbers: Numbers, _: Path) -> Drawing:
+    return partial(signal_figures.signal_strength, numbers["signals"], _panels(params), _colours(params))
 
 
-def _beside_theory(params: Params, numbers: Numbers, _: Path) -> Figure:
-    return signal_figures.beside_theory(numbers["signals"], _panels(params), _colours(params))
+def _beside_theory(params: Params, numbers: Numbers, _: Path) -> Drawing:
+    return partial(signal_figures.beside_theory, numbers["signals"], _panels(params), _colours(params))
 
 
-def _loss_curves(params: Params, numbers: Numbers, _: Path) -> Figure:
+def _loss_curves(params: Params, numbers: Numbers, _: Path) -> Drawing:
     trained = labels.trained(params.training.cases)
-    return training_figures.loss_curves(numbers["loss_curves"], numbers["epochs"], trained, _colours(params))
+    return partial(training_figures.loss_curves, numbers["loss_curves"], numbers["epochs"], trained, _colours(params))
 
 
 def _of_cases(params: Params, keys: Iterable[str]) -> dict[str, str]:
@@ -75,26 +84,26 @@ def _of_cases(params: Params, keys: Iterable[str]) -> dict[str, str]:
     return {key: networks[key] for key in keys}
 
 
-def _collapse_rates(params: Params, numbers: Numbers, _: Path) -> Figure:
+def _collapse_rates(params: Params, numbers: Numbers, _: Path) -> Drawing:
     rates = numbers["collapse_rates"]
     cases = _of_cases(params, params.collapse.main)
     rows = rates[rates["case"].isin(cases)]
-    return rate_figures.collapse_rates(rows, cases, labels.events(params.collapse.tolerance))
+    return partial(rate_figures.collapse_rates, rows, cases, labels.events(params.collapse.tolerance))
 
 
-def _paper_rates(params: Params, numbers: Numbers, _: Path) -> Figure:
+def _paper_rates(params: Params, numbers: Numbers, _: Path) -> Drawing:
     rates = numbers["collapse_rates"]
     cases = _of_cases(params, params.collapse.own_target)
     rows = rates[rates["case"].isin(cases) & rates["event"].isin(["constant", "born_dead"])]
     above = [printed.LU_AT_LEAST if printed.is_lu_abs(params, case) else float("nan") for case in rows["case"]]
-    return rate_figures.paper_rates(rows.assign(lu_above=above), cases)
+    return partial(rate_figures.paper_rates, rows.assign(lu_above=above), cases)
 
 
-def _functions(params: Params, numbers: Numbers, _: Path) -> Figure:
+def _functions(params: Params, numbers: Numbers, _: Path) -> Drawing:
     drawn = numbers["functions"]
     cases = _of_cases(params, dict.fromkeys(drawn["case"]))
     over = {key: _target(params, key) for key in cases}
-    return fate_figures.functions(drawn, numbers["fates"], over, cases, fates.FATES)
+    return partial(fate_figures.functions, drawn, numbers["fates"], over, cases, fates.FATES)
 
 
 def _target(params: Params, key: str) -> tuple[np.ndarray, np.ndarray]:
@@ -103,15 +112,16 @@ def _target(params: Params, key: str) -> tuple[np.ndarray, np.ndarray]:
     return x, targets.FUNCTIONS[of.function].of(x)
 
 
-def _deaths(params: Params, numbers: Numbers, _: Path) -> Figure:
+def _deaths(params: Params, numbers: Numbers, _: Path) -> Drawing:
     table = numbers["losses"]
     cases = _of_cases(params, dict.fromkeys(table["case"]))
-    return fate_figures.losses(table, numbers["fates"], cases, fates.FATES)
+    return partial(fate_figures.losses, table, numbers["fates"], cases, fates.FATES)
 
 
-def _rate_by_tolerance(params: Params, numbers: Numbers, _: Path) -> Figure:
+def _rate_by_tolerance(params: Params, numbers: Numbers, _: Path) -> Drawing:
     curve, notebook = numbers["rate_by_tolerance"], printed.notebook_rates(params)
-    return rate_figures.rate_by_tolerance(
+    return partial(
+        rate_figures.rate_by_tolerance,
         curve,
         _of_cases(params, params.collapse.main),
         labels.CRITERIA,
@@ -121,24 +131,26 @@ def _rate_by_tolerance(params: Params, numbers: Numbers, _: Path) -> Figure:
     )
 
 
-def _loop_numbers(params: Params, numbers: Numbers, _: Path) -> Figure:
+def _loop_numbers(params: Params, numbers: Numbers, _: Path) -> Drawing:
     named = _of_cases(params, params.collapse.continued)
-    return collapse_figures.loop_numbers(numbers["loop_numbers"], named, printed.loop_rates(params))
+    return partial(collapse_figures.loop_numbers, numbers["loop_numbers"], named, printed.loop_rates(params))
 
 
-def _collapse_values(params: Params, numbers: Numbers, _: Path) -> Figure:
-    return collapse_figures.collapse_values(numbers["collapse_values"], _of_cases(params, params.collapse.cases))
+def _collapse_values(params: Params, numbers: Numbers, _: Path) -> Drawing:
+    return partial(
+        collapse_figures.collapse_values, numbers["collapse_values"], _of_cases(params, params.collapse.cases)
+    )
 
 
-def _born_dead(params: Params, numbers: Numbers, _: Path) -> Figure:
-    return region_figures.born_dead(numbers["born_dead"])
+def _born_dead(params: Params, numbers: Numbers, _: Path) -> Drawing:
+    return partial(region_figures.born_dead, numbers["born_dead"])
 
 
-def _safe_region(params: Params, numbers: Numbers, _: Path) -> Figure:
-    return region_figures.safe_region(numbers["born_dead"], numbers["trained_grid"])
+def _safe_region(params: Params, numbers: Numbers, _: Path) -> Drawing:
+    return partial(region_figures.safe_region, numbers["born_dead"], numbers["trained_grid"])
 
 
-DRAWN_BY: dict[str, Callable[[Params, Numbers, Path], Figure]] = {
+DRAWN_BY: dict[str, Callable[[Params, Numbers, Path], Drawing]] = {
     "activations": partial(_violins, "activations"),
     "beside_theory": _beside_theory,
     "gradients": partial(_violins, "gradients"),
