@@ -22,7 +22,7 @@ VIOLINS = ("activations", "gradients")
 PROCESSES = 2
 """Drawing takes six seconds of one core."""
 
-Draw = Callable[[Params, Mapping[str, pd.DataFrame], Path, Path], list[Future[None]]]
+Draw = Callable[[Params, Mapping[str, pd.DataFrame], Path, Path], list[Future[dict[str, str]]]]
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def side_by_side() -> Iterator[Draw]:
 
     def draw(
         params: Params, numbers: Mapping[str, pd.DataFrame], activations: Path, folder: Path
-    ) -> list[Future[None]]:
+    ) -> list[Future[dict[str, str]]]:
         return [pool.submit(_draw, names, params, dict(numbers), activations, folder) for names in _jobs(drawn(params))]
 
     # Ctrl-C is the parent's to handle; processes inherit the mask.
@@ -92,15 +92,19 @@ def _jobs(names: list[str]) -> list[list[str]]:
 
 
 def _start() -> None:
-    from deadrelu import figures, pictures  # noqa: F401  what takes a second
+    from deadrelu import figures, kept_figures, pictures  # noqa: F401  what takes a second
 
 
-def _draw(names: list[str], params: Params, numbers: dict[str, pd.DataFrame], activations: Path, folder: Path) -> None:
+def _draw(
+    names: list[str], params: Params, numbers: dict[str, pd.DataFrame], activations: Path, folder: Path
+) -> dict[str, str]:
+    """Draw some figures, or take them from the last run; the key of each."""
     from deadrelu import figures, kept_figures, pictures
 
+    keys = {}
     for name in names:
         drawing = figures.drawing(name, params, numbers, activations)
-        key = kept_figures.key(drawing)
-        if not kept_figures.take(name, key, folder):
+        keys[name] = kept_figures.key(drawing)
+        if not kept_figures.take(name, keys[name], folder):
             pictures.save(drawing(), folder / f"{name}.png")
-            kept_figures.keep(name, key, folder)
+    return keys

@@ -186,7 +186,7 @@ def _array(column: Any, field: pa.Field, rows: int) -> pa.Array:
             raise ValueError(f"column {field.name} must be given")
         return pa.nulls(rows, field.type)
     if pa.types.is_string(field.type):
-        return pa.array(list(column), field.type)
+        return pa.array(np.asarray(column), field.type)
     values = np.asarray(column)
     if pa.types.is_list(field.type):
         offsets = _of_numbers(np.arange(0, values.size + 1, values.shape[1]), pa.int32())

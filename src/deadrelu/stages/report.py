@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from deadrelu import drawings, files, metrics, notebook, page, results
+from deadrelu import drawings, files, kept_figures, metrics, notebook, page, results
 from deadrelu.params import Params
 
 FOLDER = Path("reports")
 NOTEBOOK = FOLDER / "report.ipynb"
 PATHS = {"params_file": Path("params.yaml"), "data_folder": Path("data")}
 TITLE = "Initialization, signals and dead ReLU networks"
-MADE = ("figures", "tables", "metrics.json", "executed.ipynb", "report.html")
+MADE = ("figures", "vectors", "tables", "metrics.json", "executed.ipynb", "report.html")
 
 
 def main(params: Params) -> None:
@@ -24,14 +24,12 @@ def main(params: Params) -> None:
         write_numbers(found, scratch)
         executed = notebook.run(NOTEBOOK, {**PATHS, "tables_folder": scratch / "tables"}, scratch)
         content = "\n".join(notebook.content(executed.cells))
-        for figure in drawn:
-            figure.result()
+        keys = {name: key for job in drawn for name, key in job.result().items()}
         with_outputs = notebook.standalone(executed, scratch / "figures")
         (scratch / "executed.ipynb").write_text(with_outputs, encoding="utf-8", newline="")
         html = page.with_images(page.document(TITLE, content, scripts=["explorer.js"]), scratch / "figures")
         (scratch / "report.html").write_text(html, encoding="utf-8")
-        for vector in (scratch / "figures").glob("*.svg"):
-            vector.unlink()  # they are in the page; in a folder beside it, DVC would show each figure twice
+        kept_figures.put(keys, scratch / "figures", scratch / "vectors")  # beside PNGs, DVC would show figures twice
         for name in MADE:
             files.put(scratch / name, FOLDER / name, scratch)
 
