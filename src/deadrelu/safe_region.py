@@ -62,16 +62,14 @@ def _blocks(networks: range) -> Iterator[tuple[int, int]]:
 
 def _dead(initialize: Initialize, rng: np.random.Generator, width: int, max_depth: int) -> npt.NDArray[np.bool_]:
     """Which signals have ended by each layer, shape (BLOCK, max_depth, 2): those of x = -1 and x = 1."""
-    signals = np.broadcast_to(np.array([[-1.0], [1.0]]), (BLOCK, 2, 1))
+    signals = np.broadcast_to(np.array([[-1.0], [1.0]]), (1, 2, BLOCK))
     dead = np.empty((BLOCK, max_depth, 2), bool)
     for layer in range(max_depth):
-        kernels = initialize(rng, BLOCK, signals.shape[2], width)
+        kernels = initialize(rng, BLOCK, len(signals), width)
         signals = np.maximum(_product(signals, kernels), 0)
-        size = signals.max(axis=2, keepdims=True)
-        dead[:, layer] = size[:, :, 0] == 0
-        signals = signals / np.where(
-            size > 0, size, 1
-        )  # the size says nothing, and thousands of layers would take it to 0
+        size = signals.max(axis=0)
+        dead[:, layer] = size.T == 0
+        signals = signals / np.where(size > 0, size, 1)  # the size says nothing, and a thousand layers take it to 0
     return dead
 
 
@@ -91,7 +89,7 @@ def born_constant(
     for block, n in _blocks(networks):
         layers = _signals(initialize, stream(seed, SAFE_REGION, width, block), x, width, max_depth, BLOCK)
         for layer, signals in enumerate(layers):
-            counts[layer] += (signals == signals[:, :1]).all(axis=(1, 2))[:n].sum()
+            counts[layer] += (signals == signals[:, :1]).all(axis=(0, 1))[:n].sum()
     return counts
 
 
@@ -110,32 +108,36 @@ def functions(initialize: Initialize, x: Array, width: int, max_depth: int, netw
         kernels, biases = _split(
             initialize(stream(seed, SAFE_REGION, width, 0, layer), BLOCK, width, 1)[:networks], width
         )
-        outputs.append((_product(signals, kernels) + biases)[:, :, 0])
+        outputs.append((_product(signals, kernels)[0] + biases[:, 0, 0]).T)
     return np.stack(outputs)
 
 
 def _signals(
     initialize: Initialize, rng: np.random.Generator, x: Array, width: int, max_depth: int, networks: int
 ) -> Iterator[Array]:
-    """Outputs of each hidden layer for the first networks of a block, shape (networks, n_points, width)."""
-    signals = np.broadcast_to(np.asarray(x, float)[:, None], (networks, len(x), 1))
+    """Outputs of each hidden layer for the first networks of a block, shape (width, n_points, networks)."""
+    signals = np.broadcast_to(np.asarray(x, float)[:, None], (1, len(x), networks))
     for _ in range(max_depth):
-        fan_in = signals.shape[2]
+        fan_in = len(signals)
         kernels, biases = _split(initialize(rng, BLOCK, fan_in, width)[:networks], fan_in)
-        signals = np.maximum(_product(signals, kernels) + biases, 0)
+        signals = np.maximum(_product(signals, kernels) + biases.transpose(2, 1, 0), 0)
         yield signals
 
 
 def _product(signals: Array, kernels: npt.NDArray[np.float32]) -> Array:
-    """Matrix products, term by term in one order: equal rows give equal bits, and so do all processors.
+    """Preactivations, term by term in one order: equal inputs give equal bits, and so do all processors.
 
     Args:
-        signals: shape (networks, n, fan_in), float64.
+        signals: shape (fan_in, n, networks), float64.
         kernels: shape (networks, fan_in, fan_out).
+
+    Returns:
+        Shape (fan_out, n, networks).
     """
-    total = signals[:, :, :1] * kernels[:, None, 0]
-    for i in range(1, kernels.shape[1]):
-        total += signals[:, :, i, None] * kernels[:, None, i]
+    by_input = np.ascontiguousarray(kernels.transpose(1, 2, 0), np.float64)
+    total: Array = signals[0] * by_input[0][:, None]
+    for signal, kernel in zip(signals[1:], by_input[1:], strict=True):
+        total += signal * kernel[:, None]
     return total
 
 

@@ -19,7 +19,7 @@ from deadrelu.engine.arithmetic import Layer, Layers, State, Units
 from deadrelu.engine.network import Architecture, Training
 from deadrelu.engine.tracer import FLOAT, I32, I64, POINTER, Index, Memory, Tracer, Value
 
-MAX_UNROLLED_WEIGHTS = 100
+MAX_UNROLLED_WEIGHTS = 60
 """Up to so many weights, networks are written out: a trial is quicker, and compiling takes a second at most."""
 
 MAX_CACHED_WEIGHTS, MEMORY_BOUND_LANES = 60_000, 4
