@@ -7,17 +7,19 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pandas as pd
 import pytest
 from browser import is_drawn, opened, serious
 from conftest import ROOT, write_small_params
+from papermill.exceptions import PapermillExecutionError
 from PIL import Image
 from playwright.sync_api import Browser, Page
 from ruamel.yaml import YAML
 from test_check import run_all
 from test_odd_tables import LONG
 
-from deadrelu import drawings, page, params
+from deadrelu import drawings, notebook, page, params
 from deadrelu.stages import report
 
 MEGABYTE = 2**20
@@ -323,10 +325,42 @@ def test_notebook_opens_in_jupyter(small: Path) -> None:
 
     folder = small.parent
     executed = papermill.execute_notebook(
-        folder / "report.ipynb", folder / "executed.ipynb", kernel_name="python3", cwd=folder, progress_bar=False
+        folder / "report.ipynb", folder / "opened.ipynb", kernel_name="python3", cwd=folder, progress_bar=False
     )
     shown = [output["data"].get("text/html", "") for cell in executed.cells for output in cell.get("outputs", [])]
     images = [part.split('"')[0] for html in shown for part in html.split('<img src="')[1:]]
-    (folder / "executed.ipynb").unlink()
+    (folder / "opened.ipynb").unlink()
     assert len(images) > 10
     assert all((folder / image).is_file() for image in images)
+
+
+def test_executed_notebook_stands_alone(small: Path) -> None:
+    """Figures and tables are in it; no time, path or random name; valid as it is."""
+    text = (small.parent / "executed.ipynb").read_text()
+    executed = nbformat.reads(text, as_version=4)
+    nbformat.validate(executed)
+    outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
+    shown = [output["data"].get("text/html", "") for output in outputs]
+    images = [output for output in outputs if "image/png" in output["data"]]
+    settings = params.load(small.parents[1] / "params.yaml")
+    assert len(images) == len(drawings.drawn(settings))
+    assert all(len(output["metadata"]["image/png"]["alt"]) > 20 for output in images)
+    assert not any("<img" in html for html in shown)
+    assert any("<table" in html for html in shown)
+    assert [cell.id for cell in executed.cells] == [f"cell-{k}" for k in range(len(executed.cells))]
+    assert str(small.parents[1]) not in text
+    assert "papermill" not in text
+
+
+def test_an_error_in_the_notebook_is_raised(tmp_path: Path) -> None:
+    """By papermill, which names the cell; those after it do not run, and nothing is left in the home folder."""
+    cells = [nbformat.v4.new_code_cell(source) for source in ("1 / 0", "raise SystemExit")]
+    cells.insert(0, nbformat.v4.new_code_cell("a = 1", metadata={"tags": ["parameters"]}))
+    written = nbformat.v4.new_notebook(cells=cells)
+    written.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(written, tmp_path / "wrong.ipynb")
+    (tmp_path / "scratch").mkdir()
+    with pytest.raises(PapermillExecutionError, match="ZeroDivisionError"):
+        notebook.run(tmp_path / "wrong.ipynb", {"a": tmp_path}, tmp_path / "scratch")
+    kept = nbformat.read(tmp_path / "scratch" / "wrong.ipynb", as_version=4)
+    assert not any("SystemExit" in str(cell.get("outputs")) for cell in kept.cells)

@@ -9,6 +9,7 @@ import pytest
 from deadrelu import (
     cases,
     collapse,
+    engine,
     initializers,
     inspection,
     mnist,
@@ -17,9 +18,9 @@ from deadrelu import (
     safe_region,
     tables,
     targets,
-    trials,
 )
 from deadrelu.cells import POINTS
+from deadrelu.rounding import significant
 from deadrelu.stages import activations, data_mnist, data_target, training
 from deadrelu.stages import collapse as collapse_stage
 from deadrelu.stages import safe_region as safe_region_stage
@@ -69,17 +70,17 @@ def test_trainings_are_on_training_images_and_validated_on_others(run: params.Pa
     x, y = training._drawn("examples", mnist.read_training_set(Path("data/mnist")), 100, run.seed, 0)
     held = training._drawn("validation", mnist.read_test_set(Path("data/mnist")), 50, run.seed, 1)
     case = settings.cases["mlp-he_normal"]
-    history = Trainer(networks.mlp(1, 8, "relu", case.initializer, seed=0)).history(
+    history = Trainer(networks.mlp(1, 8, "relu", case.initializer, seed=0, dtype="float64")).history(
         case.initializer, (x, y), held, epochs=1, batch_size=64, seed=run.seed, trial=1
     )
     epochs = tables.read(Path("data/training/epochs.parquet"), tables.EPOCHS)
     rows = epochs[(epochs["case"] == "mlp-he_normal") & (epochs["trial"] == 1)]
-    np.testing.assert_array_equal(rows["loss"], np.float32([np.nan, *history.loss]))
-    np.testing.assert_array_equal(rows["validation_loss"], np.float32(history.validation_loss))
-    np.testing.assert_array_equal(rows["validation_accuracy"], np.float32(history.validation_accuracy))
+    np.testing.assert_array_equal(rows["loss"], np.float32(significant([np.nan, *history.loss], 4)))
+    np.testing.assert_array_equal(rows["validation_loss"], np.float32(significant(history.validation_loss, 4)))
+    np.testing.assert_array_equal(rows["validation_accuracy"], np.float32(significant(history.validation_accuracy, 4)))
     batches = tables.read(Path("data/training/batches.parquet"), tables.BATCHES)
     found = batches[(batches["case"] == "mlp-he_normal") & (batches["trial"] == 1)]
-    np.testing.assert_array_equal(found["loss"], np.float32(history.batches[0]))
+    np.testing.assert_array_equal(found["loss"], np.float32(significant(history.batches[0], 4)))
     assert found["batch"].tolist() == [1, 2]
 
 
@@ -102,7 +103,7 @@ def test_collapse_of_two_inputs_has_no_half_lines_and_no_probes(run: params.Para
     assert table[absent].isna().all(axis=None)
     assert table.drop(columns=absent).drop(columns=["probe_2", "probe_3", "probe_4"]).notna().all(axis=None)
     x, y = targets.sample(*target.values(), seed=run.seed)  # type: ignore[arg-type]
-    network = trials.Network(
+    network = engine.Network(
         widths=(2, 2),
         activation="relu",
         biases=True,
@@ -110,9 +111,9 @@ def test_collapse_of_two_inputs_has_no_half_lines_and_no_probes(run: params.Para
         outputs=2,
         initialize=initializers.sampler(params.FanScaled(name="glorot_uniform")),
     )
-    training = trials.Training(epochs=run.collapse.epochs, batch_size=run.collapse.batch_size)
-    (trained,) = trials.run(network, training, x, y, trials=range(5), seed=run.seed)
-    outputs = trials.predict(network, trained.final, x)
+    training = engine.Training(epochs=run.collapse.epochs, batch_size=run.collapse.batch_size)
+    (trained,) = engine.run(network, training, x, y, trials=range(5), seed=run.seed)
+    outputs = engine.predict(network, trained.final, x)
     np.testing.assert_array_equal(table["range"], np.ptp(outputs, axis=1).max(axis=1))
     np.testing.assert_array_equal(table["prediction_min"], outputs.min(axis=(1, 2)))
     np.testing.assert_allclose(table["loss_final"], ((outputs - y) ** 2).mean(axis=(1, 2)), rtol=1e-5)
@@ -128,13 +129,13 @@ def test_every_column_of_a_trial_is_what_the_engine_says(run: params.Params) -> 
     points = tables.read(Path("data/target/points.parquet"), tables.TARGET)
     x, y = points["x"].to_numpy(), points["y"].to_numpy()
     draw = initializers.sampler(params.FanScaled(name="he_normal"))
-    network = trials.Network(widths=(2, 2, 2), activation="relu", initialize=draw)
-    training = trials.Training(
-        epochs=3, batch_size=64, optimizer=trials.SGD(learning_rate=0.05), loss="mean_absolute_error"
+    network = engine.Network(widths=(2, 2, 2), activation="relu", initialize=draw)
+    training = engine.Training(
+        epochs=3, batch_size=64, optimizer=engine.SGD(learning_rate=0.05), loss="mean_absolute_error"
     )
-    (trained,) = trials.run(network, training, x, y, trials=range(200), seed=run.seed)
-    before, after = (trials.predict(network, weights, x)[:, :, 0] for weights in (trained.initial, trained.final))
-    probes = trials.predict(network, trained.final, collapse.PROBES)[:, :, 0]
+    (trained,) = engine.run(network, training, x, y, trials=range(200), seed=run.seed)
+    before, after = (engine.predict(network, weights, x)[:, :, 0] for weights in (trained.initial, trained.final))
+    probes = engine.predict(network, trained.final, collapse.PROBES)[:, :, 0]
     expected = {
         "born_dead_low": np.ptp(before[:, x < 0], axis=1) == 0,
         "born_dead_high": np.ptp(before[:, x > 0], axis=1) == 0,
@@ -234,21 +235,21 @@ def test_functions_are_those_of_the_networks(run: params.Params) -> None:
     assert kept["trial"].unique().tolist() == list(range(8))
     grid = kept["x"].unique()
     assert len(grid) == cases.DRAWN
-    network = trials.Network(
+    network = engine.Network(
         widths=(2, 2, 2), activation="relu", initialize=initializers.sampler(params.FanScaled(name="he_normal"))
     )
     points = tables.read(Path("data/target/points.parquet"), tables.TARGET)
     x, y = points["x"].to_numpy(), points["y"].to_numpy()
-    training = trials.Training(epochs=2, batch_size=32)
-    (trained,) = trials.run(network, training, x, y, trials=range(8), seed=run.seed)
+    training = engine.Training(epochs=2, batch_size=32)
+    (trained,) = engine.run(network, training, x, y, trials=range(8), seed=run.seed)
     for name, weights in (("untrained", trained.initial), ("trained", trained.final)):
-        outputs = trials.predict(network, weights, grid)[:, :, 0]
+        outputs = engine.predict(network, weights, grid)[:, :, 0]
         np.testing.assert_allclose(kept[name].to_numpy().reshape(8, -1), outputs, rtol=1e-5, atol=1e-7)
     assert (kept["untrained"] != kept["trained"]).any()
     he = drawn[(drawn["initializer"] == "He normal") & (drawn["depth"] == 3) & drawn["trained"]]
     at = he["x"].unique()
     np.testing.assert_allclose(
-        he["value"].to_numpy().reshape(8, -1), trials.predict(network, trained.final, at)[:, :, 0], rtol=1e-5, atol=1e-7
+        he["value"].to_numpy().reshape(8, -1), engine.predict(network, trained.final, at)[:, :, 0], rtol=1e-5, atol=1e-7
     )
 
 
