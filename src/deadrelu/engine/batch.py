@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
-from functools import lru_cache
 from math import prod
 from threading import Event
 
@@ -43,7 +42,7 @@ class Points:
 
     def __init__(self, x: Float, y: Float, seed: int) -> None:
         self.x, self.y, self.n, self.seed = x, y, len(x), seed
-        self.kept = lru_cache(maxsize=MAX_KEPT_TABLES)(self.table)
+        self._kept: dict[tuple[int, ...], Float] = {}
 
     def table(self, positions: tuple[int, ...], lanes: int) -> Float:
         """Points as trials at these positions in their blocks go through them, in the order of their own factors.
@@ -51,14 +50,16 @@ class Points:
         Returns:
             Shape (n_points, inputs + outputs, lanes), float32; beyond the positions, the first one is repeated.
         """
-        if self.n > MAX_KEPT_POINTS:
-            self.kept.cache_clear()
+        if (kept := self._kept.get(positions)) is not None and kept.shape[2] == lanes:
+            return kept
         order = np.stack([right(self.n, self.seed, position) for position in positions], axis=1).astype(np.intp)
         columns = [*self.x.T, *self.y.T]
         table = aligned((self.n, len(columns), lanes))
         for k, column in enumerate(columns):
             table[:, k, : len(positions)] = column.take(order)
         table[:, :, len(positions) :] = table[:, :, :1]
+        if self.n <= MAX_KEPT_POINTS and len(self._kept) < MAX_KEPT_TABLES:
+            self._kept[positions] = table
         return table
 
 
@@ -100,7 +101,7 @@ class TrialBatch:
         n_points, lanes, architecture = self.points.n, self.program.lanes, self.architecture
         starts, sizes = batches(n_points, self.training.batch_size)
         units, layers = scratch(architecture, lanes), programs.layer_table(architecture)
-        table = self.points.kept(self.positions, lanes)
+        table = self.points.table(self.positions, lanes)
         losses = []
         for _ in range(self.training.epochs):
             rows = left(n_points, self.points.seed, self.block, self.epoch)

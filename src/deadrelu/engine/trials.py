@@ -283,10 +283,20 @@ def mean_loss(training: Training, predictions: Float, y: Float) -> Float:
         y: targets, shape (n_points,) or (n_points, n_outputs), float32.
 
     Returns:
-        Shape (n,), float32: a sum in float64, one term after the other, rounded.
+        Shape (n,), float32: a sum in float64, see `_sum`, rounded.
     """
     errors = predictions - _two_dimensional(y)
     terms = np.square(errors) if training.loss == "mean_squared_error" else np.abs(errors)
-    sums = np.cumsum(terms.reshape(len(terms), -1), axis=1, dtype=np.float64)[:, -1]  # NumPy's sum has its own order
-    loss: Float = (sums / terms[0].size).astype(np.float32)
+    loss: Float = (_sum(terms.reshape(len(terms), -1).astype(np.float64)) / terms[0].size).astype(np.float32)
     return loss
+
+
+def _sum(terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Over the second axis, in an order that is written down, as NumPy's is not: first half plus second half, again."""
+    while (n := terms.shape[1]) > 1:
+        half = n // 2
+        left_over = terms[:, 2 * half :]
+        terms = terms[:, :half] + terms[:, half : 2 * half]
+        if n % 2:
+            terms = np.concatenate([terms, left_over], axis=1)
+    return terms[:, 0]

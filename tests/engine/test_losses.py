@@ -1,0 +1,25 @@
+"""The mean loss: exact to float32, in an order of its own, alone or among others."""
+
+from math import fsum
+
+import numpy as np
+import pytest
+
+from deadrelu import engine
+
+
+@pytest.mark.parametrize("loss", ["mean_squared_error", "mean_absolute_error"])
+@pytest.mark.parametrize("n_points", [1, 2, 3, 7, 1000, 3001])
+def test_mean_loss_is_the_exact_mean(loss: str, n_points: int) -> None:
+    """Against Python's exact sum: no more than the rounding of the result, and the same bits for one network alone."""
+    rng = np.random.default_rng(n_points)
+    predictions = rng.normal(size=(5, n_points, 2)).astype(np.float32)
+    y = rng.normal(size=(n_points, 2)).astype(np.float32)
+    training = engine.Training(epochs=1, batch_size=1, loss=loss)  # type: ignore[arg-type]
+    found = engine.mean_loss(training, predictions, y)
+    errors = predictions - y
+    terms = np.square(errors) if loss == "mean_squared_error" else np.abs(errors)
+    exact = [fsum(row.ravel().tolist()) / row.size for row in terms]
+    np.testing.assert_array_max_ulp(found, np.float32(exact), maxulp=1)
+    for k in range(5):
+        assert engine.mean_loss(training, predictions[k : k + 1], y).tobytes() == found[k : k + 1].tobytes()
