@@ -50,7 +50,7 @@ plots-page: .venv/tools
 
 # pip knows what uv does not, such as an index that pip's own files name; it takes some eight times as long.
 define install
-$(UV) pip install --python $(BIN)/python --require-hashes --requirement $(1) || $(PIP) install --require-hashes --requirement $(1)
+$(UV) pip install --compile-bytecode --python $(BIN)/python --require-hashes --requirement $(1) || $(PIP) install --require-hashes --requirement $(1)
 endef
 
 lock:
