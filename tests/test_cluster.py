@@ -99,8 +99,8 @@ def test_a_shard_that_fails_on_every_worker(cluster: Cluster, store: Store) -> N
 
 def test_a_worker_with_other_code_computes_nothing(store: Store, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    experiment = tmp_path / "src/deadrelu/experiment.py"
-    experiment.write_text(experiment.read_text().replace("1e-7", "1e-3"))
+    network = tmp_path / "src/deadrelu/engine/network.py"
+    network.write_text(network.read_text().replace("1e-7", "1e-3"))
     alone = Cluster(tmp_path, workers=0)
     alone.nannies.append(alone.start_worker(tmp_path / "src"))
     try:
