@@ -82,8 +82,9 @@ def hidden(ops: Operations, architecture: Architecture, layers: Layers, weights:
 
         ops.each(layer.fan_out, unit)
 
-    forward(layers.first)
-    layers.between(forward)
+    if layers.first is not layers.last:  # else there is no hidden layer
+        forward(layers.first)
+        layers.between(forward)
 
 
 def outputs(ops: Operations, architecture: Architecture, layers: Layers, weights: Any, units: Units) -> None:
@@ -135,8 +136,9 @@ def add_gradient(ops: Operations, architecture: Architecture, layers: Layers, st
         by_weights(layer)
         by_inputs(layer)
 
-    backward(layers.last)
-    layers.between(backward, backwards=True)
+    if layers.first is not layers.last:
+        backward(layers.last)
+        layers.between(backward, backwards=True)
     by_weights(layers.first)
 
 

@@ -87,7 +87,7 @@ class Network:
     @property
     def can_be_born_dead(self) -> bool:
         """Whether a network may be unable to move: see `engine.trials`."""
-        return self.activation == "relu" and not self.biases
+        return self.activation == "relu" and not self.biases and bool(self.widths)
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ def _compiled(
 
 def is_unrolled(architecture: Architecture) -> bool:
     """Whether a network is written out."""
-    return architecture.n_weights <= MAX_UNROLLED_WEIGHTS
+    return architecture.n_weights <= MAX_UNROLLED_WEIGHTS or len(architecture.layers) == 1
 
 
 def _general(architecture: Architecture) -> Architecture:
@@ -176,13 +176,14 @@ class _Plan:
 
 
 def _layers_written_out(architecture: Architecture) -> Layers:
-    first, *middle, last = arithmetic.layers_of(architecture)
+    layers = list(arithmetic.layers_of(architecture))
+    middle = layers[1:-1]
 
     def between(body: Callable[[Layer], None], *, backwards: bool = False) -> None:
         for layer in reversed(middle) if backwards else middle:
             body(layer)
 
-    return Layers(first, between, last)
+    return Layers(layers[0], between, layers[-1])
 
 
 @dataclass(frozen=True)
