@@ -179,7 +179,7 @@ def test_one_changed_line_is_told_to_a_pull_request(history: Path, tmp_path: Pat
     assert "**identical: " in nothing
     assert nothing.count("No difference.") == 3
 
-    edit(folder / "src" / "deadrelu" / "experiment.py", "epsilon: float = 1e-7", "epsilon: float = 1e-3")
+    edit(folder / "src" / "deadrelu" / "engine" / "network.py", "epsilon: float = 1e-7", "epsilon: float = 1e-3")
     reran = stages_run(run(folder, "dvc", "repro"))
     assert set(reran) >= {"collapse@relu", "collapse@leaky_relu", "safe_region", "report"}
     assert not {"activations", "training"} & set(reran)
