@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel
 
+from deadrelu.rounding import significant
+
 FIGURES, VECTORS = Path("reports/figures"), Path("reports/vectors")
 KEYS = VECTORS / "keys.json"
 
@@ -23,6 +25,9 @@ MODULES = ("*_figures.py", "style.py", "pictures.py", "labels.py", "initializers
 """All that a figure's function calls; what else decides a figure is handed to it."""
 
 PACKAGES = ("matplotlib", "seaborn", "scipy", "numpy", "pandas")
+
+DIGITS = 9
+"""Of numbers that a figure is given: more than it can show, fewer than differ by a library's sine or logarithm."""
 
 Entry = Mapping[str, str]
 """The key of a figure, and the SHA-256 of its files."""
@@ -87,15 +92,19 @@ def _parts(value: Any) -> Iterator[bytes]:
         for name in value:
             yield f"column {name}".encode()
             yield from _parts(value[name].to_numpy())
-    elif isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+    elif isinstance(value, np.ndarray) and value.dtype.kind in "biu":
         yield f"{value.dtype} {value.shape}".encode() + np.ascontiguousarray(value).tobytes()
+    elif isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        yield f"{value.dtype} {value.shape}".encode() + np.ascontiguousarray(significant(value, DIGITS)).tobytes()
+    elif isinstance(value, float | np.floating):
+        yield f"{value:.{DIGITS}g};".encode()
     elif isinstance(value, np.ndarray | Sequence) and not isinstance(value, str):
         yield f"{len(value)} values".encode()
         for entry in value:
             yield from _parts(entry)
     elif isinstance(value, Mapping):
         yield from _parts([[name, entry] for name, entry in value.items()])
-    elif value is None or isinstance(value, str | int | float | np.generic):
+    elif value is None or isinstance(value, str | int | np.generic):
         yield f"{value!r};".encode()
     else:
         raise TypeError(f"a figure can be given tables, arrays, texts and numbers, not {type(value).__name__}")
