@@ -11,8 +11,9 @@ from pathlib import Path
 
 import psutil
 
-from deadrelu import progress, schedule
-from deadrelu.shards import Shard, Store, Watch, Work
+from deadrelu import progress
+from deadrelu.jobs import schedule
+from deadrelu.jobs.shards import Shard, Store, Watch, Work
 
 
 class Cluster:

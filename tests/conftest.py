@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from browser import browser  # noqa: F401  a fixture
 
-from deadrelu import engine, initializers, params, targets
+from deadrelu import engine
+from deadrelu.settings import initializers, params, targets
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from deadrelu import params
 from deadrelu.errors import InputError, printable
+from deadrelu.settings import params
 
 app = typer.Typer(
     help="What initialization does to a network's signals, and how often a narrow ReLU network is dead. Each command "
@@ -113,9 +113,9 @@ def report() -> None:
 
     Reads data/; writes reports/figures/, reports/tables/, reports/metrics.json and reports/report.html.
     """
-    from deadrelu.stages import report
+    from deadrelu.report import build
 
-    report.main(params.load())
+    build.main(params.load())
 
 
 @app.command()
@@ -146,10 +146,10 @@ def inspect(
 
     Nothing in the files is run: no pickle, no Lambda layers. Example: deadrelu inspect model.keras --inputs x.npy
     """
-    from deadrelu.stages import inspect
+    from deadrelu.inspection import command
 
     options: dict[str, Any] = {"first": first, "loss": loss, "batch_size": batch_size, "seed": seed}
-    inspect.main(model, inputs, labels, out, training=training_mode, **options)
+    command.main(model, inputs, labels, out, training=training_mode, **options)
 
 
 @app.command()
@@ -176,10 +176,10 @@ def check(
         raise InputError("--json --md: received both; allowed: one of them")
     if seeds and not update:
         raise InputError(f"--seeds: received {seeds}; allowed: together with --update")
-    from deadrelu.stages import check
+    from deadrelu.check import command
 
     form: Literal["json", "md", "text"] = "json" if as_json else "md" if as_markdown else "text"
-    raise typer.Exit(check.main(params.load(), update=update, seeds=seeds, form=form))
+    raise typer.Exit(command.main(params.load(), update=update, seeds=seeds, form=form))
 
 
 @app.command()
@@ -202,13 +202,13 @@ def bench(
     if figure and figure.suffix != ".png":
         raise InputError(f"--figure: received {figure}; allowed: a file whose name ends with .png")
     if what == "scale":
-        from deadrelu.stages import scale
+        from deadrelu.bench import scale
 
         scale.main(params.load(), up_to=up_to, as_json=as_json, figure=figure)
     else:
-        from deadrelu.stages import bench
+        from deadrelu.bench import command
 
-        bench.main(repeats=repeats, as_json=as_json, figure=figure)
+        command.main(repeats=repeats, as_json=as_json, figure=figure)
 
 
 # What typer raises on a wrong command line; it exports this child of it only.

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from deadrelu import engine, initializers, targets
-from deadrelu.params import FanScaled, Normal, Orthogonal, Rai, Uniform
+from deadrelu import engine
+from deadrelu.settings import initializers, targets
+from deadrelu.settings.params import FanScaled, Normal, Orthogonal, Rai, Uniform
 
 FILE = Path(__file__).with_suffix(".json")
 ROOT3 = 3**0.5

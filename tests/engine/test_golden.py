@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from golden import FILE, TRIALS, hashes, trainings
 
-from deadrelu import engine, targets
+from deadrelu import engine
 from deadrelu.engine import compiler, programs
 from deadrelu.errors import InputError
+from deadrelu.settings import targets
 
 GOLDEN = json.loads(FILE.read_text())
 

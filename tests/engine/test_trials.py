@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from conftest import network
 
-from deadrelu import engine, initializers, params
+from deadrelu import engine
 from deadrelu.engine import programs, shuffles, trials
+from deadrelu.settings import initializers, params
 
 NOTEBOOK = engine.Training(epochs=10, batch_size=64)
 SHORT = engine.Training(epochs=1, batch_size=64)

@@ -10,15 +10,16 @@ import pytest
 from conftest import ROOT, write_small_params
 
 RUN = """
-from deadrelu import params
-from deadrelu.stages import activations, collapse, data_mnist, data_target, report, safe_region, training
+from deadrelu.report import build
+from deadrelu.settings import params
+from deadrelu.stages import activations, collapse, data_mnist, data_target, safe_region, training
 
 settings = params.load()
 for stage in (data_mnist, data_target, activations, training, safe_region):
     stage.main(settings)
 for case in settings.collapse.cases:
     collapse.main(settings, case)
-report.main(settings)
+build.main(settings)
 """
 
 AN_OLD_ONE = {

@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from deadrelu.streams import ORDER, stream
+from deadrelu.settings.streams import ORDER, stream
 
 Order = npt.NDArray[np.int32]
 

@@ -23,7 +23,7 @@ from deadrelu.engine import programs
 from deadrelu.engine.batch import Points, Stop, TrialBatch, aligned, at_points, plain
 from deadrelu.engine.network import Float, Network, Numbers, Trained, Training
 from deadrelu.engine.shuffles import BLOCK
-from deadrelu.streams import WEIGHTS, stream
+from deadrelu.settings.streams import WEIGHTS, stream
 
 DRAWN_TOGETHER = 128
 """Trials whose initial weights are drawn together: a generator for each would cost more than its training."""

@@ -1,1 +1,1 @@
-"""One thin file a stage: params to science to table."""
+"""The measuring stages of dvc.yaml, one file each: from the params to tables below `data/`."""

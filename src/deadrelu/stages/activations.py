@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from deadrelu import files, mnist, networks, objectives, progress, signals, start, tables
-from deadrelu.layer_stats import Running
-from deadrelu.params import Params
-from deadrelu.rounding import significant
+from deadrelu import progress
+from deadrelu.settings.params import Params
+from deadrelu.signals import layers, networks, objectives, tensorflow
+from deadrelu.signals.statistics import Running
+from deadrelu.storage import files, mnist, tables
+from deadrelu.storage.rounding import significant
 
 FOLDER = Path("data/activations")
 
@@ -36,16 +38,16 @@ def main(params: Params) -> None:
         tables.write(folder / "summary.parquet", pd.DataFrame(rows), tables.SUMMARY, made_by)
 
 
-def images() -> tuple[signals.Float, mnist.Images]:
+def images() -> tuple[layers.Float, mnist.Images]:
     """The test images, a row each, and their labels."""
     found, labels = mnist.read_test_set(Path("data/mnist"))
     return mnist.flat(found), labels
 
 
-def measure(params: Params, x: signals.Float, labels: mnist.Images) -> Iterator[tuple[str, pd.DataFrame, list[Row]]]:
+def measure(params: Params, x: layers.Float, labels: mnist.Images) -> Iterator[tuple[str, pd.DataFrame, list[Row]]]:
     """Of each case: its name, the samples of its activations, and a row of statistics for each layer."""
     settings = params.activations
-    start.tensorflow()
+    tensorflow.tensorflow()
     for key, case in settings.cases.items():
         model = networks.mlp(
             settings.network.hidden_layers,
@@ -56,13 +58,13 @@ def measure(params: Params, x: signals.Float, labels: mnist.Images) -> Iterator[
             layer_seeds=settings.layer_seeds,
             dtype="float64",
         )
-        taps, outputs, _ = signals.survey(model, [x])
+        taps, outputs, _ = layers.survey(model, [x])
         hidden = [tap for tap in taps if tap.name.startswith("hidden_")]
         objective, _ = objectives.of_labels(outputs, [labels])
         forward = [Running(len(x), case.activation) for _ in hidden]
         backward = [Running(len(x)) for _ in hidden]
         samples, rows = [], []
-        for batch in signals.batches(model, hidden, [x], objective):
+        for batch in layers.batches(model, hidden, [x], objective):
             for k in range(len(hidden)):
                 a, g = batch.activations[k], batch.gradients[k]
                 forward[k].add(a)
@@ -77,7 +79,7 @@ def measure(params: Params, x: signals.Float, labels: mnist.Images) -> Iterator[
         yield key, pd.concat(samples).sort_values("layer", kind="stable"), rows
 
 
-def _every(activations: signals.Float, gradients: signals.Float, every: int, first_image: int) -> pd.DataFrame:
+def _every(activations: layers.Float, gradients: layers.Float, every: int, first_image: int) -> pd.DataFrame:
     """Every so many values of the flattened (image, unit) array of all images, as in the notebook, in this batch."""
     width = activations.shape[1]
     at = np.arange(-first_image * width % every, activations.size, every)

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
-from deadrelu import files, progress, schedule, shards, tables, targets
-from deadrelu.cases import Case, Points
+from deadrelu import progress
 from deadrelu.errors import InputError
-from deadrelu.params import Params
+from deadrelu.jobs import schedule, shards
+from deadrelu.settings import targets
+from deadrelu.settings.params import Params
+from deadrelu.stages.collapse_job import CollapseJob, Points
+from deadrelu.storage import files, tables
 
 TARGET = Path("data/target/points.parquet")
 
@@ -23,7 +26,7 @@ def main(params: Params, key: str) -> None:
         raise InputError(f"params.yaml:collapse.cases: received {key!r}; allowed: {', '.join(settings.cases)}")
     folder = Path("data/collapse") / key
     files.check_place(folder, folder=True)
-    case = Case(params, key, *_points(params, key))
+    case = CollapseJob(params, key, *_points(params, key))
     cut = shards.cut((key,), settings.trials_of(key), case.together)
     with shards.kept(f"collapse-{key}", case.fingerprint) as store, progress.rate_and_time_left() as bar:
         schedule.run(case, cut, store, bar, f"collapse {key}")

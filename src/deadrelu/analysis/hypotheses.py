@@ -1,0 +1,119 @@
+"""Tests of "nothing changed", with the smallest change that each can find: numbers in, numbers out."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special, stats
+
+from deadrelu.analysis.intervals import p_of_bounds
+
+Float = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+Outcomes = npt.NDArray[np.bool_]
+
+POWER = 0.8
+"""The chance to find a change of the smallest size."""
+
+
+def paired(before: Outcomes, after: Outcomes) -> float:
+    """Exact McNemar test that an event is as likely as before, where trial k of both runs is the same trial.
+
+    Only the trials that differ count: if nothing changed, each of them went up or down with probability 1/2, whatever
+    else the runs have in common. McNemar (1947), doi:10.1007/BF02295996; two-sided, twice the smaller tail.
+
+    Args:
+        before, after: whether it happened in each trial, shape (n,).
+    """
+    up, down = int(np.sum(after & ~before)), int(np.sum(before & ~after))
+    return p_of_bounds(up, up + down, 0.5, 0.5) if up + down else 1.0
+
+
+def smallest_paired(trials: int, level: float) -> float:
+    """Smallest net share of trials that `paired` finds at this level: so many that all go the same way.
+
+    NaN if even all of them are too few.
+    """
+    needed = math.ceil(math.log2(2 / level))
+    return needed / trials if needed <= trials else math.nan
+
+
+def two_samples(count: Counts, trials: Counts, other_count: Counts, other_trials: Counts) -> Float:
+    """Fisher's exact test that two probabilities are equal; two-sided, twice the smaller tail, elementwise.
+
+    Fisher (1935), doi:10.2307/2342435. It is conditional on the total, and so keeps its level at any probability.
+    """
+    in_all, total = count + other_count, trials + other_trials
+    at_most = stats.hypergeom.cdf(other_count, total, in_all, other_trials)
+    at_least = stats.hypergeom.sf(other_count - 1, total, in_all, other_trials)
+    p: Float = np.minimum(1.0, 2 * np.minimum(at_most, at_least))
+    return p
+
+
+def smallest_two_samples(count: Counts, trials: Counts, other_trials: Counts, level: float) -> Float:
+    """Smallest change of a share, up or down, that `two_samples` finds with probability `POWER`, elementwise.
+
+    NaN where there is none.
+
+    Args:
+        count, trials: what happened before.
+        other_trials: how many there are now.
+        level: of the test.
+    """
+
+    def found(other: Counts) -> npt.NDArray[np.bool_]:
+        return two_samples(count, trials, other, other_trials) <= level
+
+    share = count / trials
+    equal = np.rint(share * other_trials).astype(np.int64)
+    # The first count above and below that would be found, by bisection: beyond `equal`, p falls.
+    low, high = equal.copy(), other_trials + 1
+    while np.any(high - low > 1):
+        middle = (low + high) // 2
+        is_found = found(middle) & (middle <= other_trials)
+        low, high = np.where(is_found, low, middle), np.where(is_found, middle, high)
+    above = np.where(high <= other_trials, high, -1)
+    low, high = np.full_like(equal, -1), equal.copy()
+    while np.any(high - low > 1):
+        middle = (low + high) // 2
+        is_found = found(middle) & (middle >= 0)
+        low, high = np.where(is_found, middle, low), np.where(is_found, high, middle)
+    below = low
+    # The share at which such a count comes with probability POWER: quantiles of a beta distribution.
+    with np.errstate(invalid="ignore"):
+        up = special.betaincinv(np.maximum(above, 1), other_trials - above + 1, POWER) - share
+        down = share - special.betaincinv(below + 1, np.maximum(other_trials - below, 1), 1 - POWER)
+    up, down = np.where(above > 0, up, np.nan), np.where(below >= 0, down, np.nan)
+    return np.fmin(up, down)
+
+
+def over_seeds(value: Float, mean: Float, sd: Float, seeds: Counts) -> Float:
+    """Test that a number belongs to those of other seeds: Student's t, two-sided, elementwise.
+
+    A further draw of a normal distribution lies within t sd sqrt(1 + 1/seeds) of their mean.
+
+    Args:
+        value: the present number.
+        mean, sd: of the numbers of other seeds.
+        seeds: how many there were.
+    """
+    t = np.abs(value - mean) / (sd * np.sqrt(1 + 1 / seeds))
+    return 2 * np.asarray(stats.t.sf(t, seeds - 1))
+
+
+def smallest_over_seeds(sd: Float, seeds: Counts, level: float) -> Float:
+    """Smallest shift that `over_seeds` finds with probability `POWER`, about; elementwise."""
+    quantile: Float = np.asarray(stats.t.isf(level / 2, seeds - 1)) + float(special.ndtri(POWER))
+    return quantile * sd * np.sqrt(1 + 1 / seeds)
+
+
+def holm(p: Float, alpha: float) -> npt.NDArray[np.bool_]:
+    """Which hypotheses to reject, so that all of it has a false alarm with probability `alpha` at most.
+
+    Holm (1979), doi:10.2307/4615733: no assumption on how the tests depend on each other.
+    """
+    order = np.argsort(p)
+    passes = p[order] <= alpha / np.arange(len(p), 0, -1)
+    rejected = np.zeros(len(p), bool)
+    rejected[order] = np.logical_and.accumulate(passes)
+    return rejected

@@ -1,0 +1,190 @@
+"""What the pipeline made: `data/` checked against the settings, and the small tables that follow from it."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import pandas as pd
+
+from deadrelu.analysis import fates, rates, summaries
+from deadrelu.errors import InputError
+from deadrelu.report import explorer
+from deadrelu.settings import initializers
+from deadrelu.settings.params import Params
+from deadrelu.storage import mnist, tables
+
+MNIST = Path("data/mnist")
+TARGET = Path("data/target")
+ACTIVATIONS = Path("data/activations")
+TRAINING = Path("data/training")
+COLLAPSE = Path("data/collapse")
+SAFE_REGION = Path("data/safe_region")
+
+
+class Results(NamedTuple):
+    """Everything that the report and the check read."""
+
+    source: Literal["official", "bundled"]
+    """Of the digits."""
+    test_images: int
+    small: dict[str, pd.DataFrame]
+    """The report's tables by name."""
+    trials: dict[str, pd.DataFrame]
+    """Of each case of `collapse`, a row per trial."""
+    fits: dict[str, pd.DataFrame]
+    """Of each continued one, a row per trial and fit."""
+    trained_grid: pd.DataFrame
+    """Of `safe_region`, a row per trial of the diagram's initializer."""
+
+
+def read(params: Params) -> Results:
+    """Read the tables of every stage, each in the order of its cases in params.
+
+    Raises:
+        InputError: one is missing, cut, or made by other params.
+    """
+    source = _mnist_source()
+    images = mnist.flat(mnist.read_test_set(MNIST)[0])
+    summary = summaries.beside_theory(_signals(params), params.activations, (images.astype(float) ** 2).sum(axis=1))
+    batches, epochs = _training(params)
+    trials = _trials(params)
+    fits = {key: _fits(params, key) for key in params.collapse.continued}
+    counts, beside, trained = _safe_region(params)
+    own = trained[trained["initializer"] == initializers.label(params.safe_region.initializer)]
+    small = {
+        "data": pd.DataFrame({"mnist_source": [source], "test_images": [len(images)]}),
+        "signals": summary,
+        "signal_ratios": summaries.signal_ratios(summary),
+        "loss_curves": summaries.loss_curves(batches),
+        "epochs": summaries.epochs_over_trials(epochs),
+        **_collapse(params, trials, fits),
+        "born_dead": rates.born_dead_grid(counts, params.safe_region.initializer),
+        "trained_grid": rates.trained_grid(own, params.collapse.tolerance),
+    }
+    small["explorer"] = explorer.cells(small["born_dead"], beside, trained, params)
+    return Results(source, len(images), small, trials, fits, own)
+
+
+def points(params: Params) -> pd.DataFrame:
+    """The training points that all cases share: columns x, y."""
+    path = TARGET / "points.parquet"
+    found = tables.read(path, tables.TARGET)
+    tables.check_made_by(path, params.of_target())
+    return found
+
+
+def to_csv(frame: pd.DataFrame) -> str:
+    """A small table as it stands in `reports/tables`: 6 significant digits, as in the metrics."""
+    text: str = frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    return text
+
+
+def files_of(stage: str) -> list[Path]:
+    """The tables of a stage of the pipeline, by its name in dvc.yaml."""
+    folder = Path("data", *stage.removeprefix("data@").split("@"))
+    return sorted(path for path in folder.glob("*") if path.is_file() and not path.name.startswith("."))
+
+
+def _mnist_source() -> Literal["official", "bundled"]:
+    path = MNIST / "source.json"
+    try:
+        source: Literal["official", "bundled"] = json.loads(path.read_text(encoding="utf-8"))["source"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); `dvc repro data@mnist` makes it") from None
+    if source not in ("official", "bundled"):
+        raise InputError(
+            f"{path}: received source {source!r}; allowed: official, bundled; `dvc repro --force data@mnist`"
+        )
+    return source
+
+
+def _signals(params: Params) -> pd.DataFrame:
+    """The summary of the cases in params, in their order."""
+    path = ACTIVATIONS / "summary.parquet"
+    summary = tables.read(path, tables.SUMMARY)
+    tables.check_made_by(path, params.of_activations())
+    return _in_order(summary.sort_values("layer"), list(params.activations.cases))
+
+
+def _training(params: Params) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Losses of batches and of epochs."""
+    paths = (TRAINING / "batches.parquet", TRAINING / "epochs.parquet")
+    batches, epochs = tables.read(paths[0], tables.BATCHES), tables.read(paths[1], tables.EPOCHS)
+    for path in paths:
+        tables.check_made_by(path, params.of_training())
+    cases = list(params.training.cases)
+    return _in_order(batches, cases), _in_order(epochs, cases)
+
+
+def _in_order(table: pd.DataFrame, cases: list[str]) -> pd.DataFrame:
+    """Rows in the order of the cases in params, which may be another than when the table was made."""
+    return table.sort_values("case", key=lambda column: column.map(cases.index), kind="stable")
+
+
+def _collapse(
+    params: Params, trials: dict[str, pd.DataFrame], fits: dict[str, pd.DataFrame]
+) -> dict[str, pd.DataFrame]:
+    tolerance = params.collapse.tolerance
+    main = {key: trials[key] for key in params.collapse.main}
+    return {
+        "collapse_rates": rates.collapse_rates(trials, params),
+        "rate_by_tolerance": rates.rate_by_tolerance(main),
+        "half_lines": rates.half_lines(main, tolerance),
+        "loop_numbers": rates.loop_numbers(fits, tolerance),
+        "collapse_values": rates.collapse_values(trials, params),
+        **fates.tables(trials, _functions(params), params),
+    }
+
+
+def _functions(params: Params) -> dict[str, pd.DataFrame]:
+    """Of each case of independent trials with one input and one output."""
+    found = {}
+    for key in (*params.collapse.main, *params.collapse.own_target):
+        path = COLLAPSE / key / "functions.parquet"
+        if fates.has_functions(params, key):
+            found[key] = tables.read(path, tables.FUNCTIONS)
+            tables.check_made_by(path, params.of_collapse(key))
+    return found
+
+
+def region_functions(params: Params) -> pd.DataFrame:
+    """What a few networks of each cell of `safe_region` compute."""
+    path = SAFE_REGION / "functions.parquet"
+    found = tables.read(path, tables.REGION_FUNCTIONS)
+    tables.check_made_by(path, params.of_safe_region())
+    return found
+
+
+def _fits(params: Params, key: str) -> pd.DataFrame:
+    path = COLLAPSE / key / "fits.parquet"
+    fits = tables.read(path, tables.FITS)
+    tables.check_made_by(path, params.of_collapse(key))
+    return fits
+
+
+def _safe_region(params: Params) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Counts of the untrained grid, those of the initializers beside it, and the trials of the trained one."""
+    schemas = {"born_dead": tables.BORN_DEAD, "beside": tables.BESIDE, "trained": tables.TRAINED_GRID}
+    found = []
+    for name, schema in schemas.items():
+        path = SAFE_REGION / f"{name}.parquet"
+        found.append(tables.read(path, schema))
+        tables.check_made_by(path, params.of_safe_region())
+    counts, beside, trained = found
+    return counts, beside, trained
+
+
+def _trials(params: Params) -> dict[str, pd.DataFrame]:
+    """One table per case in params, in their order."""
+    trials = {}
+    for key in params.collapse.cases:
+        trials[key] = table = tables.read_parts(COLLAPSE / key, tables.COLLAPSE)
+        tables.check_made_by(min((COLLAPSE / key).glob("part-*.parquet")), params.of_collapse(key))
+        if len(table) != (asked := params.collapse.trials_of(key)):
+            raise InputError(f"{COLLAPSE / key}: {len(table)} trials; params.yaml asks for {asked}: run `dvc repro`")
+    # DVC leaves the folder of a case that is no longer in params.yaml.
+    if left := sorted({folder.name for folder in COLLAPSE.iterdir() if folder.is_dir()} - set(trials)):
+        folders = " ".join(str(COLLAPSE / name) for name in left)
+        print(f"deadrelu: no case of params.yaml, not read: {folders}; rm -r removes what is left", file=sys.stderr)
+    return trials

@@ -1,0 +1,115 @@
+"""From the tables of `activations` and `training` to the report's small tables: one row per number that it shows."""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from deadrelu.analysis import mean_field
+from deadrelu.settings import initializers
+from deadrelu.settings.params import ActivationsParams
+from deadrelu.signals import networks
+from deadrelu.signals.statistics import factor, verdict
+
+Array = npt.NDArray[np.float64]
+
+
+def beside_theory(summary: pd.DataFrame, settings: ActivationsParams, squared_norms: Array) -> pd.DataFrame:
+    """What theory says of each layer, as two more columns: rms_theory and zero_theory (NaN where it says nothing).
+
+    Args:
+        summary: columns case, layer.
+        settings: of the networks.
+        squared_norms: of the images, shape (n_images,): their quantiles stand for them.
+    """
+    norms = np.quantile(squared_norms, (np.arange(QUANTILES) + 0.5) / QUANTILES)
+    width, layers = settings.network.width, settings.network.hidden_layers
+    fans = [networks.PIXELS, *[width] * layers]
+    rows = []
+    for key, case in settings.cases.items():
+        independent = settings.layer_seeds == "independent" and initializers.is_symmetric(case.initializer)
+        if not independent or case.activation not in mean_field.ZEROS:
+            continue
+        variances = [initializers.variance(case.initializer, fan_in, width) for fan_in in fans]
+        rms = mean_field.rms_by_layer(case.activation, norms, fans, variances)
+        zeros = mean_field.ZEROS[case.activation]
+        rows.append(pd.DataFrame({"case": key, "layer": range(1, layers + 1), "rms_theory": rms, "zero_theory": zeros}))
+    theory = pd.concat(rows) if rows else pd.DataFrame(columns=["case", "layer", "rms_theory", "zero_theory"])
+    return summary.merge(theory, on=["case", "layer"], how="left")
+
+
+QUANTILES = 64
+"""Of the images' norms, for theory."""
+
+
+def signal_ratios(summary: pd.DataFrame) -> pd.DataFrame:
+    """What one layer does to the signal (forward) and to its gradient (backward), for each case.
+
+    Args:
+        summary: columns case, layer, input_std, gradient_rms, saturated_fraction, zero_fraction.
+
+    Returns:
+        Columns case; forward, forward_low, forward_high: factor of `input_std` per layer, a geometric mean over
+        layers with its 95 % t interval (NaN below three layers; the factor too below two); backward…: the same for
+        the rms of the gradient, from a layer to the one before; their verdicts; saturated and zero: least and
+        largest share.
+    """
+    rows = []
+    for case, rows_of_case in summary.groupby("case", sort=False):
+        layers = rows_of_case.sort_values("layer")
+        row: dict[str, object] = {"case": case}
+        signals = {"forward": layers["input_std"].to_numpy(), "backward": layers["gradient_rms"].to_numpy()[::-1]}
+        for direction, strength in signals.items():
+            found = factor(strength)
+            row |= dict(zip([direction, f"{direction}_low", f"{direction}_high"], found, strict=True))
+            row[f"{direction}_verdict"] = verdict(*found)
+        for name in ("saturated", "zero"):
+            share = layers[f"{name}_fraction"]
+            row |= {f"{name}_least": share.min(), f"{name}_largest": share.max()}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+SMOOTH = 8
+"""Batches in a running mean of the loss."""
+
+
+def loss_curves(batches: pd.DataFrame) -> pd.DataFrame:
+    """How the loss of a batch goes, for each case.
+
+    Args:
+        batches: columns case, trial, epoch, batch, loss.
+
+    Returns:
+        Columns case; step, from 1 on; loss, loss_low, loss_high: of a running mean over `SMOOTH` batches, the median,
+        least and largest over trials.
+    """
+    steps = batches.sort_values(["trial", "epoch", "batch"], kind="stable").copy()
+    by_trial = steps.groupby(["case", "trial"], sort=False)["loss"]
+    steps["step"] = by_trial.cumcount() + 1
+    # In float64: pandas keeps the sum as it goes along, and one huge early loss would leave its rounding error.
+    steps["loss"] = by_trial.transform(lambda loss: loss.astype(float).rolling(SMOOTH, min_periods=1).mean())
+    steps["loss"] = steps["loss"].fillna(np.inf)  # a diverged trial is the largest, not a missing one
+    return _over_trials(steps, ["case", "step"], ["loss"])
+
+
+def epochs_over_trials(epochs: pd.DataFrame) -> pd.DataFrame:
+    """Median, least and largest over trials of each column, for each case and epoch; epoch 0 is before training.
+
+    Returns:
+        Columns case, epoch, trials; loss, loss_low, loss_high; validation_loss…; validation_accuracy….
+    """
+    values = ["loss", "validation_loss", "validation_accuracy"]
+    diverged = epochs[["loss", "validation_loss"]].isna() & (epochs[["epoch"]] > 0).to_numpy()
+    epochs = epochs.assign(**epochs[["loss", "validation_loss"]].mask(diverged, np.inf))
+    found = _over_trials(epochs, ["case", "epoch"], values)
+    found.insert(2, "trials", epochs["trial"].nunique())
+    return found
+
+
+def _over_trials(frame: pd.DataFrame, keys: list[str], values: list[str]) -> pd.DataFrame:
+    groups = frame.groupby(keys, sort=False)
+    columns: dict[str, pd.Series] = {}
+    for value in values:
+        of_trials = groups[value]
+        columns |= {value: of_trials.median(), f"{value}_low": of_trials.min(), f"{value}_high": of_trials.max()}
+    return pd.DataFrame(columns).reset_index()

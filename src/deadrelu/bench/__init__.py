@@ -1,0 +1,1 @@
+"""What the trial engine is measured against, and how a run grows."""

@@ -1,0 +1,1 @@
+"""Present results against the accepted ones: a verdict."""

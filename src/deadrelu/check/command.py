@@ -1,0 +1,168 @@
+"""check: do the results still hold? Compares them with `reports/reference.json`, or accepts them as it."""
+
+import hashlib
+import json
+import os
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal, NamedTuple, Self
+
+from rich.console import Console
+
+from deadrelu.analysis import load, metrics
+from deadrelu.check import compare, quantities, reference, spread, words
+from deadrelu.check.quantities import Observed
+from deadrelu.check.reference import Origin, Reference
+from deadrelu.errors import InputError
+from deadrelu.settings.params import Params
+from deadrelu.storage import files, tables
+
+REFERENCE = Path("reports/reference.json")
+REPORTS = Path("reports")
+Form = Literal["text", "json", "md"]
+
+
+class Present(NamedTuple):
+    """The results at hand, in the form that a comparison takes."""
+
+    origin: Origin
+    observed: dict[str, Observed]
+    tables: dict[str, dict[str, str]]
+
+    @classmethod
+    def of(cls, params: Params, found: load.Results) -> Self:
+        """Take the numbers from what was read, and the digests from the files."""
+        report = Observed(quantities.setting(params.model_dump()), needs_mnist=True)
+        observed = quantities.observe(params, found, load.points(params)) | {compare.REPORT: report}
+        versions = {name: version(name) for name in (*tables.PACKAGES, "llvmlite", "scipy")}
+        versions["python"] = platform.python_version()
+        machine = reference.machine()
+        origin = Origin(seed=params.seed, mnist=found.source, machine=machine, versions=versions)
+        return cls(origin, observed, {stage: _digests(stage) for stage in observed})
+
+    def beside(self, accepted: Reference) -> compare.Comparison:
+        """Compare."""
+        return compare.compare(accepted, self.origin, self.observed, self.tables)
+
+
+def _digests(stage: str) -> dict[str, str]:
+    if stage == compare.REPORT:
+        paths = [*sorted((REPORTS / "tables").glob("*.csv")), REPORTS / "metrics.json"]
+    else:
+        paths = load.files_of(stage)
+    return {path.as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def main(params: Params, *, update: bool, seeds: int | None, form: Form) -> int:
+    """Print the verdict; returns the exit code, 1 for a change.
+
+    Args:
+        params: the settings.
+        update: write the reference.
+        seeds: with `update`: measure the spreads anew, over so many seeds.
+        form: of what is printed.
+
+    Raises:
+        InputError: it cannot compare, or part of the results is missing, cut or edited.
+    """
+    files.check_place(REFERENCE, folder=False)
+    found = load.read(params)
+    _check_reports(found)
+    present = Present.of(params, found)
+    if update:
+        with files.scratch_folder(REFERENCE.parent):  # early: a place that cannot be written costs no minutes
+            _update(params, present, seeds, form)
+        return 0
+    comparison = present.beside(reference.read(REFERENCE))
+    _print(comparison, form)
+    if comparison.verdict == compare.Verdict.NOT_COMPARABLE:
+        reasons = [f"{stage.stage}: {stage.why}" for stage in comparison.stages if stage.why]
+        more = f" (and {len(reasons) - 1} more stages)" * (len(reasons) > 1)
+        raise InputError(
+            f"{REFERENCE}: not comparable: {reasons[0]}{more}; allowed: the settings and digits of the reference; "
+            "`deadrelu check --update` accepts the present ones"
+        )
+    return int(comparison.verdict == compare.Verdict.CHANGED)
+
+
+def _print(comparison: compare.Comparison, form: Form) -> None:
+    """Print; where nobody reads on (`| head`), the verdict stands, and with it the exit code."""
+    try:
+        print(_written(comparison, form), flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _written(comparison: compare.Comparison, form: Form) -> str:
+    if form == "json":
+        return words.as_json(comparison)
+    if form == "md":
+        return words.as_markdown(comparison)
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    with console.capture() as captured:
+        console.print(words.as_text(comparison), highlight=False)
+        console.print(words.headline(comparison), style=words.STYLES.get(comparison.verdict), highlight=False)
+    return captured.get().rstrip("\n")
+
+
+def _check_reports(found: load.Results) -> None:
+    """Refuse numbers in `reports/` that are not those of `data/`."""
+    for name, frame in found.small.items():
+        path = REPORTS / "tables" / f"{name}.csv"
+        if _text(path) != load.to_csv(frame):
+            raise InputError(
+                f"{path}: not what data/ says: stale, cut or edited; `dvc repro --force report` remakes it"
+            )
+    path = REPORTS / "metrics.json"
+    text, expected = _text(path), metrics.collect(found.source, found.test_images, found.small)
+    if text == metrics.to_json(expected):
+        return
+    try:
+        tree = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{path}: not readable JSON: {error}; `dvc repro --force report` remakes it") from None
+    made = json.loads(metrics.to_json(expected))
+    given = quantities.flat(tree) if isinstance(tree, dict) else {}
+    differ = compare.params_that_differ(quantities.flat(made), given)
+    key, (right, received) = next(iter(differ.items()), ("its layout", ("as written by the report", "another")))
+    raise InputError(
+        f"{path}: {key}: received {received!r:.60}; data/ says {right}; `dvc repro --force report` remakes it"
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: missing; `dvc repro` makes it") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}; `dvc repro --force report` remakes it") from None
+
+
+def _update(params: Params, present: Present, seeds: int | None, form: Form) -> None:
+    """Accept the present results; what was accepted before decides which spreads still hold."""
+    try:
+        before = reference.read(REFERENCE)
+    except InputError as error:
+        print(f"deadrelu: {error}", file=sys.stderr)
+        before = None
+    verdict_of: dict[str, compare.Verdict] = {}
+    if before:
+        comparison = present.beside(before)
+        _print(comparison, form)
+        verdict_of = {stage.stage: stage.verdict for stage in comparison.stages}
+    holds = (compare.Verdict.IDENTICAL, compare.Verdict.CONSISTENT)
+    stages = {}
+    for stage, observed in present.observed.items():
+        old = before.stages.get(stage) if before else None
+        over, spreads = 0, {}
+        if old and old.seeds and seeds is None and verdict_of[stage] in holds:
+            over, spreads = old.seeds, old.spread
+        elif observed.values:
+            over = seeds or spread.SEEDS
+            spreads = spread.measure(params, stage, over)
+        stages[stage] = reference.record(observed, present.tables[stage], over, spreads)
+    reference.write(Reference(origin=present.origin, stages=stages), REFERENCE)
+    print(f"deadrelu: accepted, {REFERENCE} written", file=sys.stderr)

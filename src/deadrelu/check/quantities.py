@@ -1,0 +1,191 @@
+"""What a rerun is judged by: counts and numbers of each stage, taken from the pipeline's tables."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from deadrelu.analysis.load import Results
+from deadrelu.engine import criteria
+from deadrelu.settings import initializers, targets
+from deadrelu.settings.params import Params
+
+Outcomes = npt.NDArray[np.bool_]
+Points = npt.NDArray[np.float32]
+
+SIGNALS = ("std", "rms", "zero_fraction", "input_std", "gradient_rms")
+"""Of a layer: those in the metrics, and the two that the report's verdicts rest on."""
+
+LOSSES = ("loss", "validation_loss", "validation_accuracy")
+
+
+@dataclass(frozen=True)
+class Count:
+    """So many of so many trials; and which, where trial k of another run with the same seed is the same trial."""
+
+    count: int
+    trials: int
+    outcomes: Outcomes | None = None
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What one stage of the pipeline found.
+
+    Attributes:
+        params: what it depends on, dotted keys; without the seed, and without numbers of trials.
+        needs_mnist: whether it depends on the digits.
+        counts: trials in which something happened.
+        values: random numbers whose spread over seeds must be measured.
+        drawn: numbers that the seed fixes: another machine has the same but for rounding. Those that are `values`, too,
+            are judged as such under another seed.
+        exact: numbers that no seed changes.
+    """
+
+    params: dict[str, Any]
+    needs_mnist: bool = False
+    counts: dict[str, Count] = field(default_factory=dict)
+    values: dict[str, float] = field(default_factory=dict)
+    drawn: dict[str, float] = field(default_factory=dict)
+    exact: dict[str, float] = field(default_factory=dict)
+
+
+def observe(params: Params, results: Results, points: pd.DataFrame) -> dict[str, Observed]:
+    """Everything that the check compares, by stage, in the order of the pipeline.
+
+    Numbers that are not finite are left out, as in the metrics.
+
+    Args:
+        params: the settings.
+        results: what they made.
+        points: the table of `data@target`: columns x, y.
+    """
+    target = flat(params.data.target.model_dump())
+    moments = of_points(points["x"].to_numpy(), points["y"].to_numpy())
+    return {
+        "data@mnist": Observed({}, True, exact={"test_images": results.test_images}),
+        "data@target": Observed(target, values=moments, drawn=moments),
+        "activations": Observed(setting(params.of_activations()), True, values=of_signals(results.small["signals"])),
+        "training": Observed(setting(params.of_training()), True, values=of_training(results.small["epochs"])),
+        **{f"collapse@{key}": _collapse(params, key, results) for key in params.collapse.cases},
+        "safe_region": _safe_region(params, results),
+    }
+
+
+def of_signals(summary: pd.DataFrame) -> dict[str, float]:
+    """Statistics of each layer, such as `relu-he_normal.layer_3.std`."""
+    return _finite(
+        {
+            f"{row['case']}.layer_{row['layer']}.{name}": row[name]
+            for row in summary.to_dict("records")
+            for name in SIGNALS
+        }
+    )
+
+
+def of_training(epochs: pd.DataFrame) -> dict[str, float]:
+    """What the last epoch left of each case, such as `mlp-zeros.validation_accuracy`: medians over its trials."""
+    last = epochs[epochs["epoch"] == epochs["epoch"].max()]
+    return _finite({f"{row['case']}.{name}": row[name] for row in last.to_dict("records") for name in LOSSES})
+
+
+def _collapse(params: Params, key: str, results: Results) -> Observed:
+    frame, tolerance = results.trials[key], params.collapse.tolerance
+    happened = {"constant": criteria.collapsed(frame["range"].to_numpy(), tolerance)}
+    for event in ("probes_equal", "dead", "born_dead"):
+        if frame[event].notna().all():
+            happened[event] = frame[event].to_numpy(bool)
+    if key in results.fits:
+        fits = results.fits[key]
+        equal = (fits["probe_range"] == 0).groupby(fits["trial"])
+        happened |= {"loop_prints_0": ~equal.any().to_numpy(), "loop_prints_1": equal.all().to_numpy()}
+    rates = results.small["collapse_rates"]
+    target = params.target_of(key)
+    (born_dead,) = rates[(rates["case"] == key) & (rates["event"] == "born_dead")].to_dict("records")
+    return Observed(
+        setting(params.of_collapse(key)) | {"collapse.tolerance": tolerance},
+        counts={event: _count(outcomes) for event, outcomes in happened.items()},
+        drawn=of_points(*targets.sample(target.function, target.low, target.high, target.points, seed=params.seed)),
+        exact=_finite({name: born_dead[name] for name in ("theory_low", "theory_high")}),
+    )
+
+
+def _safe_region(params: Params, results: Results) -> Observed:
+    counts: dict[str, Count] = {}
+    exact: dict[str, float] = {}
+    for row in results.small["born_dead"].to_dict("records"):
+        cell = f"width_{row['width']}.depth_{row['depth']}"
+        counts[f"{cell}.born_dead"] = Count(row["count"], row["networks"])
+        counts[f"{cell}.born_dead_on_x_above_0"] = Count(row["positive_count"], row["networks"])
+        exact |= {f"{cell}.{name}": row[name] for name in ("theory_low", "theory_high") if name in row}
+    for (width, depth), cell_trials in results.trained_grid.groupby(["width", "depth"]):
+        cell = f"trained.width_{width}.depth_{depth}"
+        constant = criteria.collapsed(cell_trials["range"].to_numpy(), params.collapse.tolerance)
+        counts[f"{cell}.constant"] = _count(constant)
+        counts[f"{cell}.born_dead"] = _count(cell_trials["born_dead"].to_numpy(bool))
+    counts |= _beside(results.small["explorer"], initializers.label(params.safe_region.initializer))
+    own = setting(params.of_safe_region()) | {"collapse.tolerance": params.collapse.tolerance}
+    return Observed(own, counts=counts, exact=_finite(exact))
+
+
+def _beside(cells: pd.DataFrame, diagram: str) -> dict[str, Count]:
+    """Of the initializers beside the diagram's: the deepest networks of each width, and the trained ones.
+
+    What dies in fewer layers is among what is dead in the deepest: more counts of the same networks would say little.
+    """
+    counts: dict[str, Count] = {}
+    others = cells[cells["initializer"] != diagram]
+    for row in others.to_dict("records"):
+        cell = f"{row['initializer']}.width_{row['width']}.depth_{row['depth']}"
+        if row["depth"] == others["depth"].max():
+            counts[f"{cell}.born_dead"] = Count(int(row["count"]), int(row["networks"]))
+        if pd.notna(row["trained"]):
+            counts[f"{cell}.constant"] = Count(int(row["trained_count"]), int(row["trained"]))
+    return counts
+
+
+def _count(outcomes: Outcomes) -> Count:
+    return Count(int(outcomes.sum()), len(outcomes), outcomes)
+
+
+def of_points(x: Points, y: Points) -> dict[str, float]:
+    """Mean and standard deviation of the training points."""
+    return {
+        "x_mean": x.mean(dtype=float).item(),
+        "x_std": x.std(dtype=float).item(),
+        "y_mean": y.mean(dtype=float).item(),
+        "y_std": y.std(dtype=float).item(),
+    }
+
+
+SIZES = ("trials", "networks")
+"""Runs of other sizes can be compared; not those of `training`, whose numbers are medians over trials."""
+
+
+def setting(made_by: Mapping[str, object]) -> dict[str, Any]:
+    """What must be equal for two runs to be comparable: all params but the seed and numbers of trials."""
+
+    def is_size(key: str) -> bool:
+        return key.split(".")[-1] in SIZES and not key.startswith("training.")
+
+    return {key: value for key, value in flat(made_by).items() if key != "seed" and not is_size(key)}
+
+
+def flat(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """{'a': {'b': 1}} as {'a.b': 1}."""
+
+    def leaves(branch: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+        for key, value in branch.items():
+            if isinstance(value, Mapping):
+                yield from leaves(value, f"{prefix}{key}.")
+            else:
+                yield prefix + key, value
+
+    return dict(leaves(tree, ""))
+
+
+def _finite(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: float(value) for name, value in values.items() if np.isfinite(value)}

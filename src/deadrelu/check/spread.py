@@ -1,0 +1,59 @@
+"""How far points, signals and losses vary over seeds: what `deadrelu check` judges a rerun by."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from deadrelu import progress
+from deadrelu.analysis import summaries
+from deadrelu.check import quantities
+from deadrelu.check.reference import Spread
+from deadrelu.settings import targets
+from deadrelu.settings.params import Params
+from deadrelu.stages import activations, training
+
+SEEDS = 20
+"""How many others, if nobody says otherwise."""
+
+
+def measure(params: Params, stage: str, seeds: int) -> dict[str, Spread]:
+    """Run a stage under other seeds, with what it measures, and nothing written."""
+    rows = []
+    with progress.rate_and_time_left() as bar:
+        for k in bar.track(range(1, seeds + 1), description=f"spread of {stage} over seeds"):
+            other = params.model_copy(update={"seed": (params.seed + k) % 2**32})
+            rows.append(MEASURE[stage](other))
+    values = pd.DataFrame(rows).dropna(axis="columns")
+    return {str(name): spread_of(str(name), column.to_numpy(float)) for name, column in values.items()}
+
+
+def spread_of(name: str, values: npt.NDArray[np.float64]) -> Spread:
+    """Mean and standard deviation over seeds: of the logarithm, unless it is a share or can be 0."""
+    log = not name.endswith(("fraction", "accuracy")) and bool((values > 0).all())
+    scaled = np.log(values) if log else values
+    return Spread(mean=float(scaled.mean()), sd=float(scaled.std(ddof=1)), log=log)
+
+
+def _points(params: Params) -> dict[str, float]:
+    target = params.data.target
+    x, y = targets.sample(target.function, target.low, target.high, target.points, seed=params.seed)
+    return quantities.of_points(x, y)
+
+
+def _signals(params: Params) -> dict[str, float]:
+    rows = [row for _, _, layers in activations.measure(params, *activations.images()) for row in layers]
+    return quantities.of_signals(pd.DataFrame(rows))
+
+
+def _losses(params: Params) -> dict[str, float]:
+    epochs = pd.concat([of_epochs for _, of_epochs in training.measure(params, training.draw(params))])
+    return quantities.of_training(summaries.epochs_over_trials(epochs))
+
+
+MEASURE: dict[str, Callable[[Params], dict[str, float]]] = {
+    "data@target": _points,
+    "activations": _signals,
+    "training": _losses,
+}

@@ -1,0 +1,147 @@
+"""How wide must a deep ReLU network be? Dead before training, for every depth of a width in one pass.
+
+Without biases f(c x) = c f(x) for c > 0, so a one-dimensional input has two signals, from x = -1 and from x = 1, and
+what becomes of them tells what becomes of every x. With biases, which RAI draws, networks are looked at on many x.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from deadrelu.settings.streams import SAFE_REGION, stream
+
+Initialize = Callable[[np.random.Generator, int, int, int], npt.NDArray[np.float32]]
+Counts = npt.NDArray[np.int64]
+Array = npt.NDArray[np.float64]
+
+BLOCK = 1000
+"""Networks drawn at a time."""
+
+
+class BornDead(NamedTuple):
+    """How many networks are 0 before training; entry d - 1 is for depth d, shape (max_depth,).
+
+    `low`: for every x < 0; `high`: for every x > 0; `both`: for every x.
+    """
+
+    low: Counts
+    high: Counts
+    both: Counts
+
+
+def born_dead(initialize: Initialize, width: int, max_depth: int, networks: range, *, seed: int) -> BornDead:
+    """Draw networks of one input, zero biases, and `width` units in each of `max_depth` hidden layers.
+
+    A network of depth d is the first d layers of a deeper one: a layer in which both signals end is where it dies, and
+    the counts of a width, over its depths, come from the same networks.
+
+    Args:
+        initialize: draws kernels, as `initializers.sampler` does.
+        width: units of a hidden layer.
+        max_depth: hidden layers.
+        networks: which, as consecutive numbers from a multiple of `BLOCK` on; to another one, none is drawn in vain.
+        seed: of all draws, with the width. More networks or layers change none of the others.
+    """
+    counts = np.zeros((3, max_depth), np.int64)
+    for block, n in _blocks(networks):
+        rng = stream(seed, SAFE_REGION, width, block)
+        dead = _dead(initialize, rng, width, max_depth)[:n]
+        counts += np.stack([dead[:, :, 0], dead[:, :, 1], dead.all(axis=2)]).sum(axis=1)
+    return BornDead(*counts)
+
+
+def _blocks(networks: range) -> Iterator[tuple[int, int]]:
+    """Numbers of blocks, and how many networks of each."""
+    if networks.start % BLOCK:
+        raise ValueError(f"networks must start at a multiple of {BLOCK}, got {networks.start}")
+    for at in range(networks.start, networks.stop, BLOCK):
+        yield at // BLOCK, min(BLOCK, networks.stop - at)
+
+
+def _dead(initialize: Initialize, rng: np.random.Generator, width: int, max_depth: int) -> npt.NDArray[np.bool_]:
+    """Which signals have ended by each layer, shape (BLOCK, max_depth, 2): those of x = -1 and x = 1."""
+    signals = np.broadcast_to(np.array([[-1.0], [1.0]]), (1, 2, BLOCK))
+    dead = np.empty((BLOCK, max_depth, 2), bool)
+    for layer in range(max_depth):
+        kernels = initialize(rng, BLOCK, len(signals), width)
+        signals = np.maximum(_product(signals, kernels), 0)
+        size = signals.max(axis=0)
+        dead[:, layer] = size.T == 0
+        signals = signals / np.where(size > 0, size, 1)  # the size says nothing, and a thousand layers take it to 0
+    return dead
+
+
+def born_constant(
+    initialize: Initialize, x: Array, width: int, max_depth: int, networks: range, *, seed: int
+) -> Counts:
+    """Count the networks that are constant on `x` before training; entry d - 1 is for depth d, shape (max_depth,).
+
+    For initializers that draw biases: with them, no two points stand for all. The networks of `born_dead`.
+
+    Args:
+        initialize: draws kernels and biases, one more row, as `initializers.sampler` does for RAI.
+        x: where they are compared, shape (n_points,).
+        width, max_depth, networks, seed: as in `born_dead`.
+    """
+    counts = np.zeros(max_depth, np.int64)
+    for block, n in _blocks(networks):
+        layers = _signals(initialize, stream(seed, SAFE_REGION, width, block), x, width, max_depth, BLOCK)
+        for layer, signals in enumerate(layers):
+            counts[layer] += (signals == signals[:, :1]).all(axis=(0, 1))[:n].sum()
+    return counts
+
+
+def functions(initialize: Initialize, x: Array, width: int, max_depth: int, networks: int, *, seed: int) -> Array:
+    """What the first of these networks compute before training, shape (max_depth, networks, n_points).
+
+    A network of depth d has the hidden layers of `born_dead` (or `born_constant`), and a linear output of its own.
+
+    Args:
+        networks: how many, at most `BLOCK`.
+        initialize, x, width, max_depth, seed: as in `born_constant`; biases are drawn or zero.
+    """
+    outputs = []
+    layers = _signals(initialize, stream(seed, SAFE_REGION, width, 0), x, width, max_depth, networks)
+    for layer, signals in enumerate(layers):
+        kernels, biases = _split(
+            initialize(stream(seed, SAFE_REGION, width, 0, layer), BLOCK, width, 1)[:networks], width
+        )
+        outputs.append((_product(signals, kernels)[0] + biases[:, 0, 0]).T)
+    return np.stack(outputs)
+
+
+def _signals(
+    initialize: Initialize, rng: np.random.Generator, x: Array, width: int, max_depth: int, networks: int
+) -> Iterator[Array]:
+    """Outputs of each hidden layer for the first networks of a block, shape (width, n_points, networks)."""
+    signals = np.broadcast_to(np.asarray(x, float)[:, None], (1, len(x), networks))
+    for _ in range(max_depth):
+        fan_in = len(signals)
+        kernels, biases = _split(initialize(rng, BLOCK, fan_in, width)[:networks], fan_in)
+        signals = np.maximum(_product(signals, kernels) + biases.transpose(2, 1, 0), 0)
+        yield signals
+
+
+def _product(signals: Array, kernels: npt.NDArray[np.float32]) -> Array:
+    """Preactivations, term by term in one order: equal inputs give equal bits, and so do all processors.
+
+    Args:
+        signals: shape (fan_in, n, networks), float64.
+        kernels: shape (networks, fan_in, fan_out).
+
+    Returns:
+        Shape (fan_out, n, networks).
+    """
+    by_input = np.ascontiguousarray(kernels.transpose(1, 2, 0), np.float64)
+    total: Array = signals[0] * by_input[0][:, None]
+    for signal, kernel in zip(signals[1:], by_input[1:], strict=True):
+        total += signal * kernel[:, None]
+    return total
+
+
+def _split(drawn: npt.NDArray[np.float32], fan_in: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Kernels, and the biases below them, which are zero where none were drawn."""
+    biases = drawn[:, fan_in:] if drawn.shape[1] > fan_in else np.zeros((len(drawn), 1, drawn.shape[2]), np.float32)
+    return drawn[:, :fan_in], biases

@@ -1,0 +1,141 @@
+"""Keras models from files that nobody vouches for: nothing in them is run."""
+
+import io
+import json
+import warnings
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from deadrelu.errors import InputError
+
+LARGEST = 8 * 2**30
+"""Bytes that a model file may unpack to."""
+
+LARGEST_CONFIG = 64 * 2**20
+ALLOWED = "allowed: a .keras file, as model.save('model.keras') writes it"
+
+RUN_CODE = {
+    "__lambda__": "a lambda is Python code, which loading would run",
+    "Lambda": "a Lambda layer holds Python code, which loading would run",
+    "TFSMLayer": "a TFSMLayer runs a TensorFlow program from another file",
+    "TorchModuleWrapper": "a TorchModuleWrapper is unpickled, which can run any code",
+    "FlaxLayer": "a FlaxLayer holds Python code, which loading would run",
+    "JaxLayer": "a JaxLayer holds Python code, which loading would run",
+}
+
+
+def load(path: Path) -> Any:
+    """Load a model, without its optimizer and loss.
+
+    What it would build is read first, as text: classes that run code, and classes that Keras does not ship, are
+    refused before Keras sees them, and Keras loads the rest in its safe mode. No memory is given to weights that the
+    file declares and does not hold.
+
+    Raises:
+        InputError: missing, too large, damaged, or refused.
+    """
+    config = _config(path)
+    for part in _classes(config):
+        name, module = str(part["class_name"]), str(part.get("module") or "")
+        if name in RUN_CODE:
+            raise InputError(f"{path}: {_where(part)}: {RUN_CODE[name]}; {ALLOWED}, of layers that Keras ships")
+        if module and module.split(".")[0] not in ("keras", "builtins"):
+            raise InputError(
+                f"{path}: {_where(part)}: {module}.{name} is not a class of Keras; allowed: classes of Keras, or load "
+                "the model yourself and call deadrelu.inspection.inspect.inspect(model, inputs)"
+            )
+    import keras
+
+    try:
+        with keras.StatelessScope(initialize_variables=False):  # built without memory for its weights
+            declared = keras.saving.deserialize_keras_object(config, safe_mode=True).count_params()
+        held = _numbers_held(path)
+        if declared > 4 * held + 1_000_000:  # four: quantized weights may share a byte
+            raise InputError(f"{path}: its layers declare {declared:,} weights, it holds {held:,}; {ALLOWED}")
+        with warnings.catch_warnings(action="ignore"):  # Keras reports paths in the archive that it does not follow
+            return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except InputError:
+        raise
+    except Exception as error:  # Keras has no class of its own for what it cannot load
+        raise InputError(
+            f"{path}: Keras cannot load it: {_reason(error)}; {ALLOWED} with this version of Keras"
+        ) from None
+
+
+def _reason(error: Exception) -> str:
+    """The first and the last words of a message that may fill a page."""
+    words = " ".join(str(error).split())
+    return words if len(words) < 320 else f"{words[:160]} … {words[-160:]}"
+
+
+def _config(path: Path) -> Any:
+    try:
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path}: received no file; {ALLOWED}")
+        if path.suffix != ".keras":
+            raise InputError(f"{path}: received a name that ends with {path.suffix!r}; {ALLOWED}")
+        with zipfile.ZipFile(path) as archive:
+            members = {member.filename: member.file_size for member in archive.infolist()}
+            size = sum(members.values())
+            if size > LARGEST:
+                raise InputError(f"{path}: unpacks to {size:,} bytes; allowed: {LARGEST:,}")
+            if (of_config := members.get("config.json", 0)) > LARGEST_CONFIG:
+                raise InputError(f"{path}: its config.json unpacks to {of_config:,} bytes; allowed: {LARGEST_CONFIG:,}")
+            config = json.loads(archive.read("config.json"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: missing; {ALLOWED}") from None
+    except KeyError:
+        raise InputError(f"{path}: received an archive of {', '.join(members) or 'nothing'}; {ALLOWED}") from None
+    except InputError:
+        raise
+    except Exception as error:  # what zipfile and zlib make of a damaged file has no common class
+        raise InputError(f"{path}: not a model file: {error}; {ALLOWED}") from None
+    if not isinstance(config, dict) or "class_name" not in config:
+        raise InputError(f"{path}: received a config.json that describes no model; {ALLOWED}")
+    # Not built from an optimizer's or a loss's description, so these may be anyone's.
+    return {key: value for key, value in config.items() if key != "compile_config"}
+
+
+def _numbers_held(path: Path) -> int:
+    """How many numbers the weights of a model file hold; data that are declared only, or elsewhere, are refused."""
+    import h5py
+
+    with zipfile.ZipFile(path) as archive:
+        content = io.BytesIO(archive.read("model.weights.h5"))
+    held = 0
+    with h5py.File(content, "r") as file:
+        groups = [file]
+        while groups:
+            group = groups.pop()
+            for name in group:
+                if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                    raise InputError(f"{path}: its weights hold a link, {name}; {ALLOWED}")
+                item = group[name]
+                if isinstance(item, h5py.Group):
+                    groups.append(item)
+                elif item.external or item.is_virtual or item.id.get_storage_size() < item.nbytes:
+                    raise InputError(f"{path}: its weights declare more than they hold, in {name}; {ALLOWED}")
+                else:
+                    held += item.size
+    return held
+
+
+def _classes(config: Any) -> Iterator[dict[str, Any]]:
+    """Every description of an object in a config, however deep."""
+    waiting = [config]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            if "class_name" in part:
+                yield part
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+
+
+def _where(part: dict[str, Any]) -> str:
+    inner = part.get("config")
+    name = inner.get("name") if isinstance(inner, dict) else part.get("name")
+    return f"layer {name}" if name else "config.json"

@@ -1,0 +1,1 @@
+"""From the numbers to figures, sentences, the notebook and the page."""

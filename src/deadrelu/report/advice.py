@@ -1,0 +1,74 @@
+"""What the results mean for someone who chooses an initializer: sentences derived from the report's tables."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from deadrelu.report import findings, labels
+from deadrelu.report.findings import percent, sentence_list
+from deadrelu.settings import initializers
+from deadrelu.settings.params import Params
+
+
+def sentences(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
+    """One for each activation function, and on how deep and how narrow a ReLU network may be.
+
+    Args:
+        params: the settings of this run.
+        numbers: the report's small tables by name.
+    """
+    return [*_by_activation(params, numbers), *_trained(params, numbers), *_narrow(params, numbers)]
+
+
+def _by_activation(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
+    ratio = {str(row["case"]): row for row in numbers["signal_ratios"].to_dict("records")}
+    texts = []
+    for activation in dict.fromkeys(case.activation for case in params.activations.cases.values()):
+        keys = [key for key, case in params.activations.cases.items() if case.activation == activation]
+        good = [
+            initializers.label(params.activations.cases[key].initializer)
+            for key in keys
+            if ratio[key]["forward_verdict"] == ratio[key]["backward_verdict"] == "holds"
+        ]
+        name = labels.ACTIVATIONS[activation]
+        if good:
+            texts.append(f"{name}: of the {len(keys)} measured, {sentence_list(good)} kept signal and gradient.")
+        else:
+            texts.append(f"{name}: of the {len(keys)} measured, none kept both signal and gradient.")
+    return texts
+
+
+def _trained(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
+    epochs = numbers["epochs"]
+    last = epochs[epochs["epoch"] == epochs["epoch"].max()]
+    named = labels.trained(params.training.cases)
+    failed = [str(named[row["case"]]) for _, row in last.iterrows() if findings.learned(row) == "no"]
+    if not failed:
+        return ["Every network that was trained here learned."]
+    return [f"In training, these stayed where guessing is: {'; '.join(failed)}."]
+
+
+def _narrow(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
+    cells, fates = numbers["explorer"], numbers["fates"]
+    own = initializers.label(params.safe_region.initializer)
+    texts = []
+    deepest = cells[cells["depth"] == cells["depth"].max()]
+    narrowest = deepest[deepest["width"] == min(2, deepest["width"].max())]
+    of = dict(zip(narrowest["initializer"], narrowest["rate"], strict=True))
+    if others := [f"{name} {percent(rate)}" for name, rate in of.items() if name != own]:
+        depth, width = int(deepest["depth"].iloc[0]), int(narrowest["width"].iloc[0])
+        texts.append(
+            f"Dead before training, {labels.count_of(depth, 'layer')} of {labels.count_of(width, 'ReLU unit')}: {own} "
+            f"{percent(of[own])}, {', '.join(others)}. Initializers that are symmetric about 0 share one theory, "
+            "whatever their scale: depth, width and symmetry decide."
+        )
+    leaky = [key for key in params.collapse.main if params.collapse.cases[key].activation == "leaky_relu"]
+    for key in leaky:
+        rates = numbers["collapse_rates"]
+        constant = float(rates["rate"][(rates["case"] == key) & (rates["event"] == "constant")].iloc[0])
+        half = fates[(fates["case"] == key) & (fates["fate"] == "half_dead")].iloc[0]
+        texts.append(
+            f"{labels.narrow_network(params.collapse.cases[key])}: {percent(constant)} still end constant, and "
+            f"{percent(half['count'] / half['trials'])} more on one side of 0: its slope is multiplied over the layers."
+        )
+    return texts

@@ -1,0 +1,46 @@
+"""report: small tables, metrics, figures, and the page that tells the story."""
+
+from pathlib import Path
+
+from deadrelu.analysis import load, metrics
+from deadrelu.report import notebook, page
+from deadrelu.report.figures import drawing, kept
+from deadrelu.settings.params import Params
+from deadrelu.storage import files
+
+FOLDER = Path("reports")
+NOTEBOOK = FOLDER / "report.ipynb"
+PATHS = {"params_file": Path("params.yaml"), "data_folder": Path("data")}
+TITLE = "Initialization, signals and dead ReLU networks"
+MADE = ("figures", "vectors", "tables", "metrics.json", "executed.ipynb", "report.html")
+
+
+def main(params: Params) -> None:
+    """Write everything in `MADE`; what was there before stays until all of it is ready."""
+    notebook.check(NOTEBOOK)
+    for name in MADE:
+        files.check_place(FOLDER / name, folder="." not in name)
+    with drawing.side_by_side() as draw, files.scratch_folder(FOLDER) as scratch:
+        found = load.read(params)
+        (scratch / "figures").mkdir()
+        drawn = draw(params, found.small, load.ACTIVATIONS, scratch / "figures")
+        write_numbers(found, scratch)
+        executed = notebook.run(NOTEBOOK, {**PATHS, "tables_folder": scratch / "tables"}, scratch)
+        content = "\n".join(notebook.content(executed.cells))
+        keys = {name: key for job in drawn for name, key in job.result().items()}
+        with_outputs = notebook.standalone(executed, scratch / "figures")
+        (scratch / "executed.ipynb").write_text(with_outputs, encoding="utf-8", newline="")
+        html = page.with_images(page.document(TITLE, content, scripts=["explorer.js"]), scratch / "figures")
+        (scratch / "report.html").write_text(html, encoding="utf-8")
+        kept.put(keys, scratch / "figures", scratch / "vectors")  # beside PNGs, DVC would show figures twice
+        for name in MADE:
+            files.put(scratch / name, FOLDER / name, scratch)
+
+
+def write_numbers(found: load.Results, folder: Path) -> None:
+    """Write the small tables and the metrics."""
+    (folder / "tables").mkdir(exist_ok=True)
+    for name, frame in found.small.items():
+        (folder / "tables" / f"{name}.csv").write_text(load.to_csv(frame), encoding="utf-8", newline="")
+    measured = metrics.collect(found.source, found.test_images, found.small)
+    (folder / "metrics.json").write_text(metrics.to_json(measured), encoding="utf-8")

@@ -1,0 +1,132 @@
+"""What the print-out claims, and whether it holds here: a row for each claim that this run can judge."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import pandas as pd
+
+from deadrelu.analysis import published
+from deadrelu.report import findings, labels, rate_findings
+from deadrelu.settings.params import Params
+
+
+class Claim(NamedTuple):
+    """A row: what is claimed, what was measured, and 'yes', 'no', 'only in part' and the like."""
+
+    claim: str
+    measured: str
+    holds: str
+
+
+def table(params: Params, numbers: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """All claims as a table of strings: columns claim, measured here, holds.
+
+    Args:
+        params: the settings of this run.
+        numbers: the report's small tables by name.
+    """
+    claims = [*_rates(params, numbers), *_loop(params, numbers), *_signals(params, numbers), *_told()]
+    return pd.DataFrame(claims, columns=["the print-out says", "measured here", "holds"])
+
+
+def _rates(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
+    rates, networks = numbers["collapse_rates"], labels.narrow_networks(params.collapse.cases)
+    rate = {(row["case"], row["event"]): row for row in rates.to_dict("records")}
+    halves = {row["case"]: row for row in numbers["half_lines"].to_dict("records")}
+    claims = []
+    for key, in_print in published.notebook_rates(params).items():
+        row, equal = rate[key, "constant"], rate[key, "probes_equal"]
+        agree, p = rate_findings.agrees(row["count"], row["trials"], in_print)
+        interval = f"{row['low']:.3f} to {row['high']:.3f}"
+        found = f"{row['rate']:.3f} ({interval}) within {params.collapse.tolerance:g}, p = {p:.2g}"
+        claims.append(Claim(f"{networks[key]}: {in_print:g} collapse", found, _word(agree)))
+        agree, p = rate_findings.agrees(equal["count"], equal["trials"], in_print)
+        claims.append(
+            Claim(
+                f"{networks[key]}: that is the share with exactly equal predictions at its 5 probes",
+                f"{equal['rate']:.3f} have them, p = {p:.2g}",
+                _word(agree),
+            )
+        )
+        if params.collapse.cases[key].activation == "relu":
+            above = rate_findings.above(pd.Series(row), published.LU_AT_LEAST)
+            claims.append(Claim("It is close to the 90 % and more of Lu et al.", above, above.split(":")[0].lower()))
+        probes_only, trials = halves[key]["probes_only"], halves[key]["trials"]
+        claims.append(
+            Claim(
+                f"{networks[key]}: equal at five positive probes is constant",
+                f"{probes_only:,} of {trials:,} are equal there and not constant on the interval",
+                _word(probes_only == 0),
+            )
+        )
+    return claims
+
+
+def _loop(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
+    """Its simulations are independent: as printed, one network is fitted again and again."""
+    loops = numbers["loop_numbers"]
+    of_loops = loops[loops["criterion"] == "probes_equal"] if len(loops) else loops
+    if of_loops.empty or not params.collapse.continued:
+        return []
+    ends = of_loops["loops"][of_loops["number"].isin([0, 1])].sum() / of_loops["loops"].sum()
+    found = f"its loop fits one network again and again: {findings.percent(ends)} of such loops print 0 or 1"
+    return [Claim("Its 1,000 simulations are independent", found, "no")]
+
+
+def _signals(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
+    cases = params.activations.cases
+    ratio = {str(row["case"]): row for row in numbers["signal_ratios"].to_dict("records")}
+    claims = []
+    helped = {
+        activation: [
+            ratio[key]["forward_verdict"] == ratio[key]["backward_verdict"] == "holds"
+            for key, case in cases.items()
+            if case.activation == activation and case.initializer.name in names
+        ]
+        for activation, names in (
+            ("tanh", ("glorot_normal", "glorot_uniform")),
+            ("sigmoid", ("glorot_normal", "glorot_uniform")),
+            ("relu", ("he_normal", "he_uniform")),
+        )
+    }
+    for activation, who in (("tanh", "Glorot"), ("sigmoid", "Glorot"), ("relu", "He")):
+        if held := helped[activation]:
+            text = f"signal and gradient both hold in {sum(held)} of {len(held)}"
+            word = "yes" if all(held) else "no" if not any(held) else "only in part"
+            claims.append(Claim(f"{who} is right for {labels.ACTIVATIONS[activation]}", text, word))
+    normal = sorted(
+        (case.initializer.stddev, float(ratio[key]["forward"]))
+        for key, case in cases.items()
+        if case.activation == "relu" and case.initializer.name == "random_normal"
+    )
+    if len(normal) > 1:
+        found = "; ".join(f"σ = {stddev:g}: ×{factor:.2f} a layer" for stddev, factor in normal)
+        as_told = normal[0][1] > 1 > normal[-1][1]
+        claims.append(Claim("Small variance explodes, large variance vanishes", found, _word(as_told)))
+    network = params.activations.network
+    units = findings.units_sampled(network.width, params.activations.every)
+    claims.append(Claim("Its violins show whole layers", units, _word("only" not in units)))
+    return claims
+
+
+def _told() -> list[Claim]:
+    """What its code says by itself."""
+    return [
+        Claim(
+            "Layers have weights of their own",
+            "one seeded initializer served all layers: those of equal shape had the same weights",
+            "no",
+        ),
+        Claim(
+            "Titles name what was run",
+            "a uniform initializer was called normal, and σ = 0.1 was called 0.07; here settings make titles",
+            "no",
+        ),
+        Claim(
+            "Gradients behave as it tells", "it measures none; the factors above are of gradients, too", "not measured"
+        ),
+    ]
+
+
+def _word(holds: bool) -> str:
+    return "yes" if holds else "no"

@@ -1,0 +1,110 @@
+"""The report's figures, from its tables to PNG files, drawn side by side while the page is written."""
+
+import multiprocessing
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+from deadrelu.analysis import fates, rates
+from deadrelu.settings.params import Params
+
+FIGURES = (
+    *("activations", "beside_theory", "gradients", "signals", "loss_curves"),
+    *("collapse_rates", "functions", "deaths", "rate_by_tolerance", "loop_numbers"),
+    *("paper_rates", "collapse_values", "safe_region", "born_dead"),
+)
+VIOLINS = ("activations", "gradients")
+PROCESSES = 2
+"""Drawing takes six seconds of one core."""
+
+Draw = Callable[[Params, Mapping[str, pd.DataFrame], Path, Path], list[Future[dict[str, str]]]]
+
+
+@contextmanager
+def side_by_side() -> Iterator[Draw]:
+    """Start the processes; yields `draw(params, numbers, activations, folder)`, which lets them draw `FIGURES`.
+
+    `numbers` are the report's small tables by name, `activations` is the folder with the samples of `activations`,
+    and each figure becomes a PNG and an SVG in `folder`: wait for the futures.
+    """
+    # Forked where that is safe: here, before pyarrow has threads. Then nothing is imported again.
+    how = "fork" if sys.platform == "linux" else "spawn"
+    if how == "fork":
+        _start()
+    pool = ProcessPoolExecutor(PROCESSES, mp_context=multiprocessing.get_context(how))
+
+    def draw(
+        params: Params, numbers: Mapping[str, pd.DataFrame], activations: Path, folder: Path
+    ) -> list[Future[dict[str, str]]]:
+        return [pool.submit(_draw, names, params, dict(numbers), activations, folder) for names in _jobs(drawn(params))]
+
+    # Ctrl-C is the parent's to handle; processes inherit the mask.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        for _ in range(PROCESSES):
+            pool.submit(_start)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    try:
+        yield draw
+    finally:
+        with _ctrl_c_afterwards():
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _ctrl_c_afterwards() -> Iterator[None]:
+    """Ctrl-C in the middle of a shutdown would leave processes that wait for ever, and this one for them."""
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt
+
+
+def drawn(params: Params) -> list[str]:
+    """Which of `FIGURES` these settings have: without a case there is nothing to draw."""
+    independent = [*params.collapse.main, *params.collapse.own_target]
+    has = {
+        "deaths": independent,
+        "functions": [key for key in independent if fates.has_functions(params, key)],
+        "collapse_rates": params.collapse.main,
+        "rate_by_tolerance": params.collapse.main,
+        "loop_numbers": params.collapse.continued,
+        "paper_rates": params.collapse.own_target,
+        "collapse_values": [key for key in params.collapse.cases if rates.learns_constants(params, key)],
+    }
+    return [name for name in FIGURES if has.get(name, True)]
+
+
+def _jobs(names: list[str]) -> list[list[str]]:
+    """What one process draws at a time: figures of the same samples together, and those first, as they take longest."""
+    violins = [name for name in names if name in VIOLINS]
+    return [violins, *([name] for name in names if name not in VIOLINS)]
+
+
+def _start() -> None:
+    from deadrelu.report.figures import kept, registry, save  # noqa: F401  what takes a second
+
+
+def _draw(
+    names: list[str], params: Params, numbers: dict[str, pd.DataFrame], activations: Path, folder: Path
+) -> dict[str, str]:
+    """Draw some figures, or take them from the last run; the key of each."""
+    from deadrelu.report.figures import kept, registry, save
+
+    keys = {}
+    for name in names:
+        drawing = registry.drawing(name, params, numbers, activations)
+        keys[name] = kept.key(drawing)
+        if not kept.take(name, keys[name], folder):
+            save.save(drawing(), folder / f"{name}.png")
+    return keys

@@ -1,0 +1,154 @@
+"""Figures over depth and width: a table in, a matplotlib figure out."""
+
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib import patheffects
+from matplotlib.axes import Axes
+from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from deadrelu.analysis import theory
+from deadrelu.report.figures.style import STYLE, says
+
+SHADES = (0, 0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1)
+"""Borders of the colours: a region is safe or not in the last percents, where an even scale would show none."""
+
+MOST = 10
+"""Widths with a line of their own."""
+
+WHITE = "#fefefe"
+"""On dark cells, whatever the page: `PAPER` follows it."""
+
+BLACK = "#101418"
+"""Likewise."""
+
+LEVELS = (0.01, 0.1, 0.5, 0.9)
+"""Probabilities of the contour lines."""
+
+
+def born_dead(cells: pd.DataFrame) -> Figure:
+    """Draw the share of untrained networks that are dead against depth, with theory through the points.
+
+    Args:
+        cells: `rates.born_dead_grid`.
+    """
+    if cells.empty:
+        return says("No network was drawn: there is no share to show.")
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(9, 4.6), layout="constrained")
+        axes = figure.subplots(1, 2, sharey=True)
+        widths = cells["width"].unique()
+        widths = widths[:: -(-len(widths) // MOST)]
+        right = widths[:: -(-len(widths) // 4)]  # the bands of many would lie over each other
+        known = bool(cells["theory_low"].notna().all())
+        for width, colour in zip(widths, mpl.colormaps["viridis"](np.linspace(0, 0.92, len(widths))), strict=True):
+            rows = cells[cells["width"] == width]
+            _points(axes[0], rows, ("positive", "positive_low", "positive_high"), colour)
+            axes[0].plot(rows["depth"], rows["positive_theory"], color=colour, linewidth=1.2)
+            if width in right:
+                _points(axes[1], rows, ("rate", "low", "high"), colour)
+                band: dict[str, Any] = {"color": colour, "alpha": 0.3, "linewidth": 0}
+                axes[1].fill_between(rows["depth"], rows["theory_low"], rows["theory_high"], **band)
+        axes[0].set(title="for every x > 0" + "; lines: theory, exact" * known, ylabel="share that are dead, untrained")
+        axes[1].set(title="for every x" + "; bands: theory, bounds" * known)
+        for ax in axes:
+            first, last = cells["depth"].min(), cells["depth"].max()
+            ax.set(
+                xlim=(first - 0.6, last + 0.12 * (last - first) + 0.6), xlabel="hidden layers, and width at the right"
+            )
+            ax.set(yscale="log", ylim=(0.5 / cells["networks"].max(), 4))
+            ax.minorticks_off()
+            ticks = MaxNLocator(integer=True).tick_values(first, last)
+            ax.set_xticks([tick for tick in ticks if first <= tick <= last])
+            _widths_apart(ax)
+    return figure
+
+
+def _points(ax: Axes, rows: pd.DataFrame, columns: tuple[str, str, str], colour: tuple[float, float, float]) -> None:
+    """Rates with their intervals, named at the last; none of 0, which a logarithmic axis does not have."""
+    width = rows["width"].iloc[0]
+    rows = rows[rows[columns[0]] > 0]
+    rate, low, high = (rows[name] for name in columns)
+    look: dict[str, Any] = {"fmt": "o", "markersize": 3.5, "elinewidth": 1, "color": colour}
+    ax.errorbar(rows["depth"], rate, [rate - low, high - rate], **look)
+    if len(rows):
+        ax.annotate(f"{width}", (rows["depth"].iloc[-1], rate.iloc[-1]), fontsize=9.5, va="center")
+
+
+def _widths_apart(ax: Axes) -> None:
+    """Move the names of lines that end close to each other, upwards on the logarithmic axis."""
+    below = 0.0
+    for name in sorted(ax.texts, key=lambda text: (text.xy[1], -int(text.get_text()))):  # type: ignore[attr-defined]
+        x, y = name.xy  # type: ignore[attr-defined]
+        below = max(y, below * 1.5)
+        name.set_position((x + 0.03 * (ax.get_xlim()[1] - ax.get_xlim()[0]), below))
+
+
+def safe_region(cells: pd.DataFrame, trained: pd.DataFrame) -> Figure:
+    """Draw how wide a deep ReLU network must be: shares of dead networks over depth and width, and theory's contours.
+
+    Args:
+        cells: `rates.born_dead_grid`: the colour of each cell, networks that are dead for every x.
+        trained: `rates.trained_grid`: circles, networks that are constant after training.
+    """
+    if cells.empty:
+        return says("No network was drawn: there is no region to show.")
+    with mpl.rc_context({**STYLE, "axes.grid": False}):
+        figure = Figure(figsize=(9, 5.4), layout="constrained")
+        ax = figure.subplots()
+        table = cells.pivot_table(index="width", columns="depth", values="rate")
+        shades = BoundaryNorm(SHADES, 256, clip=True)
+        look: dict[str, Any] = {"cmap": _map(), "norm": shades}
+        sizes = (table.columns.to_numpy(float), table.index.to_numpy(float))
+        edges = [np.append(size - 0.5, size.max() + 0.5) for size in sizes]
+        mesh = ax.pcolormesh(*edges, table, linewidth=0.3, edgecolors="face", **look)
+        lines = ""
+        if cells["theory_low"].notna().all() and table.shape[1] > 1:
+            lines = " Lines: theory's upper bound, untrained"
+            _contours(ax, np.array(table.columns), cells["width"].max())
+        if len(trained):
+            circles: dict[str, Any] = {"s": 190, "edgecolors": WHITE, "linewidths": 2.2, "zorder": 3}
+            ax.scatter(trained["depth"], trained["width"], c=trained["rate"], **circles, **look)
+        both = pd.concat([cells[["depth", "width"]], trained[["depth", "width"]]]) if len(trained) else cells
+        ends = {axis: (both[axis].min() - 0.5, both[axis].max() + 0.5) for axis in ("depth", "width")}
+        ax.set(xlabel="hidden layers", ylabel="units in each", xlim=ends["depth"], ylim=ends["width"])
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_major_locator(MaxNLocator(integer=True))
+        bar = figure.colorbar(mesh, label="share of networks that are dead", spacing="uniform", ticks=SHADES)
+        bar.ax.set_yticklabels([f"{100 * share:g} %" for share in SHADES])
+        bar.ax.tick_params(length=0)
+        bar.outline.set_visible(False)
+        circles_too = " Circles: after training." * bool(len(trained))
+        ax.set_title(f"Colour: untrained.{circles_too}{lines}")
+    return figure
+
+
+def _map() -> ListedColormap:
+    """Light for safe, dark for dead; without the yellow end, which glares."""
+    return ListedColormap(mpl.colormaps["magma_r"](np.linspace(0.07, 1, 256)))
+
+
+def _contours(ax: Axes, depths: np.ndarray, widest: int) -> None:
+    """Lines above which surely fewer are dead, by the upper bound."""
+    chosen = depths[depths >= 2][:: max(1, len(depths) // 50)]
+    halo = patheffects.withStroke(linewidth=3.5, foreground=WHITE, alpha=0.75)
+    for level in LEVELS:
+        width = np.array([theory.width_at(level, int(depth)).high for depth in chosen])
+        ax.plot(chosen, width, color=BLACK, linewidth=1.6, path_effects=[halo])
+        inside = np.flatnonzero(width < widest)
+        if len(inside):
+            at = inside[int(0.8 * (len(inside) - 1))]
+            box: dict[str, Any] = {"boxstyle": "round,pad=0.15", "facecolor": WHITE, "edgecolor": "none"}
+            ax.annotate(
+                f"{100 * level:g} %",
+                (chosen[at], width[at]),
+                ha="center",
+                va="center",
+                fontsize=9.5,
+                color=BLACK,
+                bbox=box,
+            )

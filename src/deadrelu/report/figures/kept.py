@@ -1,0 +1,112 @@
+"""Figures that need not be drawn: what draws them, and what they show, is what it was when they were.
+
+`reports/figures` and `reports/vectors` hold them from the last run, in Git; `reports/vectors/keys.json` says of what.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel
+
+from deadrelu.storage.rounding import significant
+
+FIGURES, VECTORS = Path("reports/figures"), Path("reports/vectors")
+KEYS = VECTORS / "keys.json"
+
+MODULES = ("report/figures/*.py", "report/labels.py", "settings/initializers.py", "analysis/theory.py")
+"""All that a figure's function calls; what else decides a figure is handed to it."""
+
+PACKAGES = ("matplotlib", "seaborn", "scipy", "numpy", "pandas")
+
+DIGITS = 9
+"""Of numbers that a figure is given: more than it can show, fewer than differ by a library's sine or logarithm."""
+
+Entry = Mapping[str, str]
+"""The key of a figure, and the SHA-256 of its files."""
+
+
+def key(drawing: "partial[Any]") -> str:
+    """Of all that decides the bytes of a figure: the function that draws it, what it is given, code and versions."""
+    digest = hashlib.sha256(f"{drawing.func.__qualname__} {code()}".encode())
+    for part in _parts([drawing.args, drawing.keywords]):
+        digest.update(part)
+    return digest.hexdigest()
+
+
+@cache
+def code() -> str:
+    """SHA-256 of what draws."""
+    digest = hashlib.sha256(" ".join(map(version, PACKAGES)).encode())
+    for pattern in MODULES:
+        for path in sorted(Path(__file__).parents[2].glob(pattern)):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def take(name: str, of: str, folder: Path) -> bool:
+    """Copy a figure, a PNG and an SVG, into a folder, if the last run left it with this key, and whole."""
+    try:
+        entry = json.loads(KEYS.read_text(encoding="utf-8"))[name]
+        kept = {"png": FIGURES / f"{name}.png", "svg": VECTORS / f"{name}.svg"}
+        if entry != {"key": of, **{kind: _digest(path) for kind, path in kept.items()}}:
+            return False
+        for path in kept.values():
+            shutil.copyfile(path, folder / path.name)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return True
+
+
+def put(entries: Mapping[str, str], folder: Path, vectors: Path) -> None:
+    """Move the SVGs of a folder to one of their own, with the keys of its figures."""
+    vectors.mkdir()
+    keys: dict[str, Entry] = {}
+    for name, of in entries.items():
+        paths = {kind: folder / f"{name}.{kind}" for kind in ("png", "svg")}
+        keys[name] = {"key": of, **{kind: _digest(path) for kind, path in paths.items()}}
+        paths["svg"].rename(vectors / f"{name}.svg")
+    (vectors / "keys.json").write_text(json.dumps(keys, indent=2) + "\n", encoding="utf-8")
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _parts(value: Any) -> Iterator[bytes]:
+    """Everything in a value, as bytes.
+
+    Raises:
+        TypeError: it holds something of another kind.
+    """
+    if isinstance(value, BaseModel):
+        yield value.model_dump_json().encode()
+    elif isinstance(value, Path):
+        yield _digest(value).encode()
+    elif isinstance(value, pd.DataFrame):
+        for name in value:
+            yield f"column {name}".encode()
+            yield from _parts(value[name].to_numpy())
+    elif isinstance(value, np.ndarray) and value.dtype.kind in "biu":
+        yield f"{value.dtype} {value.shape}".encode() + np.ascontiguousarray(value).tobytes()
+    elif isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        yield f"{value.dtype} {value.shape}".encode() + np.ascontiguousarray(significant(value, DIGITS)).tobytes()
+    elif isinstance(value, float | np.floating):
+        yield f"{value:.{DIGITS}g};".encode()
+    elif isinstance(value, np.ndarray | Sequence) and not isinstance(value, str):
+        yield f"{len(value)} values".encode()
+        for entry in value:
+            yield from _parts(entry)
+    elif isinstance(value, Mapping):
+        yield from _parts([[name, entry] for name, entry in value.items()])
+    elif value is None or isinstance(value, str | int | np.generic):
+        yield f"{value!r};".encode()
+    else:
+        raise TypeError(f"a figure can be given files, tables, arrays, texts and numbers, not {type(value).__name__}")

@@ -1,0 +1,162 @@
+"""How the figures look: the same colours, letters and bytes everywhere, on a light page and on a dark one."""
+
+import itertools
+import textwrap
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from deadrelu.report.labels import Panel
+
+PAPER = "#ffffff"
+INK = "#1f2933"
+MUTED = "#7b8794"
+GRID = "#e4e7eb"
+ACCENT = "#b3123f"
+"""What is beside the measured: numbers in print, the second of two networks."""
+
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#6b4c9a", "#8c6d31", "#5c6670")
+"""Of initializers. The first six are Okabe and Ito's, which colour-blind readers can tell apart; marks differ, too."""
+
+MARKERS = "osD^vPX*p"
+
+FATE_COLOURS = {"born_dead": "#3b4754", "dies": "#b0304f", "half_dead": "#b7791f", "alive": "#0f7f78"}
+FATE_LINES = {"born_dead": "-", "dies": "--", "half_dead": "-.", "alive": "-"}
+
+DARK = {
+    PAPER: "#14191f",
+    INK: "#e6eaf0",
+    MUTED: "#93a0ad",
+    GRID: "#2c343d",
+    ACCENT: "#ff7a99",
+    **dict(
+        zip(
+            PALETTE,
+            ("#3ea1e0", "#f0833a", "#2cc49b", "#dc9cc0", "#7cc7f2", "#f2b632", "#a487d6", "#c19f5c", "#a3adb8"),
+            strict=True,
+        )
+    ),
+    **dict(zip(FATE_COLOURS.values(), ("#b9c3cd", "#f0708f", "#e0aa52", "#3fbfb4"), strict=True)),
+}
+"""What each colour is on a dark page."""
+
+STYLE: dict[Any, Any] = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": MUTED,
+    "axes.facecolor": PAPER,
+    "axes.grid": True,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 11,
+    "axes.linewidth": 0.8,
+    "axes.titlecolor": INK,
+    "axes.titlesize": 11.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "figure.dpi": 144,
+    "figure.facecolor": PAPER,
+    "font.size": 11,
+    "font.family": "DejaVu Sans",  # see `bundled_font_first`
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "legend.fontsize": 10,
+    "legend.frameon": False,
+    "savefig.facecolor": PAPER,
+    "svg.hashsalt": "deadrelu",  # names of clip paths, random otherwise
+    "text.color": INK,
+    "lines.solid_capstyle": "round",
+    "patch.edgecolor": PAPER,
+    "patch.force_edgecolor": True,
+    **{f"{axis}tick.{kind}.size": 0 for axis in "xy" for kind in ("major", "minor")},
+    "xtick.color": INK,
+    "xtick.major.pad": 6,
+    "ytick.color": INK,
+    "ytick.major.pad": 6,
+    "xtick.labelsize": 10,
+    "ytick.labelsize": 10,
+}
+
+LONGEST = 3
+"""Lines of a name; the rest of a very long one is left out."""
+
+
+def bundled_font_first() -> None:
+    """Prefer the fonts that come with matplotlib to those of the system, which may be another version of them.
+
+    Then figures have the same bytes on every machine. Called when this module is imported.
+    """
+    manager, bundled = font_manager.fontManager, str(mpl.get_data_path())
+    others = [font for font in manager.ttflist if not font.fname.startswith(bundled)]
+    # The first of equals wins. Added anew: the list that matplotlib keeps in a file may be another environment's.
+    manager.ttflist = []
+    for path in sorted(Path(bundled, "fonts", "ttf").glob("*.ttf")):
+        manager.addfont(path)
+    manager.ttflist += others
+
+
+bundled_font_first()
+
+
+def by_activation(panels: Mapping[str, Panel]) -> dict[str, list[str]]:
+    """Cases of each activation function, both in the order given."""
+    groups: dict[str, list[str]] = {}
+    for case, panel in panels.items():
+        groups.setdefault(panel.activation, []).append(case)
+    return groups
+
+
+def colours(names: Iterable[str]) -> dict[str, str]:
+    """A colour for each name: give all initializers of a run, and they are the same in every figure."""
+    return dict(zip(dict.fromkeys(names), itertools.cycle(PALETTE), strict=False))
+
+
+def markers(colours: Mapping[str, str]) -> dict[str, str]:
+    """A mark for each name that has a colour."""
+    return dict(zip(colours, itertools.cycle(MARKERS), strict=False))
+
+
+def wrapped(name: str, width: int) -> str:
+    """A name in lines of so many letters, and not more than `LONGEST` of them."""
+    return "\n".join(textwrap.wrap(name, width, max_lines=LONGEST, placeholder=" …"))
+
+
+def most_lines(names: Iterable[str]) -> int:
+    """Lines of the longest of some wrapped names: figures grow with it."""
+    return max((name.count("\n") + 1 for name in names), default=1)
+
+
+def legend_below(figure: Figure, handles: list[Any], columns: int) -> None:
+    """One legend for all panels, in room of its own, however many names it has and however long they are.
+
+    Args:
+        figure: as yet without that room.
+        handles: with labels.
+        columns: at most; as many as the names leave room for.
+    """
+    for handle in handles:
+        handle.set_label(wrapped(handle.get_label(), 60))
+    names = [handle.get_label() for handle in handles]
+    width, height = figure.get_size_inches()
+    letters = max((len(line) for name in names for line in name.split("\n")), default=0)
+    columns = max(1, min(columns, int(width / (0.7 + 0.088 * letters))))
+    rows = -(-len(handles) // columns)
+    figure.set_size_inches(width, height + rows * (0.06 + 0.18 * most_lines(names)))
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)
+
+
+def says(text: str) -> Figure:
+    """A figure in words: where there is nothing to draw, what is missing."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(9, 1.4))
+        figure.text(0.5, 0.5, wrapped(text, 90), ha="center", va="center", fontsize=11)
+    return figure
+
+
+def empty(ax: Axes, text: str) -> None:
+    """The same in one panel of a figure."""
+    ax.set(xticks=[], yticks=[])
+    ax.text(0.5, 0.5, wrapped(text, 24), transform=ax.transAxes, ha="center", va="center", fontsize=10)

@@ -1,0 +1,68 @@
+"""Figures of loss histories: a table in, a matplotlib figure out."""
+
+import itertools
+from collections.abc import Mapping
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from deadrelu.report.figures.style import INK, STYLE, by_activation, legend_below, markers, says, wrapped
+from deadrelu.report.labels import Panel
+
+WIDEST = 2
+"""Panels side by side."""
+
+
+def loss_curves(
+    curves: pd.DataFrame, epochs: pd.DataFrame, cases: Mapping[str, Panel], colours: Mapping[str, str]
+) -> Figure:
+    """Draw the loss of a batch by step, with its band over trials; marks are the loss on the validation images.
+
+    One panel per network and activation, one colour per initializer; logarithmic, since a loss may be in the
+    thousands or in the hundredths.
+
+    Args:
+        curves: `summaries.loss_curves`.
+        epochs: `summaries.epochs_over_trials`.
+        cases: name of each case.
+        colours: of each initializer.
+    """
+    if curves.empty:
+        return says("No network was trained: there is no loss to draw.")
+    groups, marks = by_activation(cases), markers(colours)
+    rows = -(-len(groups) // WIDEST)
+    per_epoch = curves.groupby("case")["step"].max() / max(1, epochs["epoch"].max())
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(9, 2.7 * rows + 0.5), layout="constrained")
+        grid = figure.subplots(rows, WIDEST, sharex=True, sharey=True, squeeze=False)
+        for ax, group in itertools.zip_longest(grid.flat, groups.items()):
+            if group is None:
+                ax.set_visible(False)
+                continue
+            for case in group[1]:
+                name = cases[case].initializer
+                curve, checks = (_finite(frame[frame["case"] == case]) for frame in (curves, epochs))
+                of = {"color": colours[name]}
+                ax.fill_between(curve["step"], curve["loss_low"], curve["loss_high"], alpha=0.2, linewidth=0, **of)
+                ax.plot(curve["step"], curve["loss"], linewidth=1.5, **of)
+                ax.plot(checks["epoch"] * per_epoch[case], checks["validation_loss"], marks[name], markersize=6, **of)
+            ax.set_title(wrapped(group[0], 40))
+            ax.set_yscale("log")
+            ax.minorticks_off()
+        for ax in grid[:, 0]:
+            ax.set_ylabel("cross-entropy")
+        for ax in grid[-1]:
+            ax.set_xlabel("step")
+        used = dict.fromkeys(panel.initializer for panel in cases.values())
+        handles = [Line2D([], [], color=colours[n], marker=marks[n], markersize=6, label=n) for n in used]
+        handles.append(Line2D([], [], color=INK, marker="o", linestyle="", markersize=6, label="marks: validation"))
+        legend_below(figure, handles, 3)
+    return figure
+
+
+def _finite(frame: pd.DataFrame) -> pd.DataFrame:
+    """Infinities, of trainings that diverged, as what a figure leaves out."""
+    return frame.replace([np.inf, -np.inf], np.nan)

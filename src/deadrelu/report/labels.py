@@ -1,0 +1,117 @@
+"""Readable names, made from the settings and never typed: titles cannot disagree with what was run."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from deadrelu.settings.initializers import label as initializer_label
+from deadrelu.settings.params import ActivationCase, CollapseCase, TargetParams, TrainingCase
+
+ACTIVATIONS = {
+    "relu": "ReLU",
+    "leaky_relu": "Leaky ReLU",
+    "elu": "ELU",
+    "gelu": "GELU",
+    "tanh": "tanh",
+    "sigmoid": "sigmoid",
+}
+FUNCTIONS = {
+    "x_sin_x": "x sin x",
+    "abs_x": "|x|",
+    "x_sin_5x": "x sin 5x",
+    "step_sin_5x": "1{x > 0} + 0.2 sin 5x",
+    "abs_sum_abs_difference": "(|x₁ + x₂|, |x₁ − x₂|)",
+}
+CRITERIA = {"interval": "the interval", "negative": "x < 0", "positive": "x > 0", "probes": "the 5 probes"}
+"""Where predictions are compared, see `rates.CRITERIA`."""
+
+OPTIMIZERS = {"adam": "Adam", "sgd": "SGD"}
+
+
+class Panel(NamedTuple):
+    """What a case of `activations` or `training` is called."""
+
+    activation: str
+    initializer: str
+
+    def __str__(self) -> str:
+        """'tanh, Glorot normal'."""
+        return f"{self.activation}, {self.initializer}"
+
+
+def panel(case: ActivationCase) -> Panel:
+    """Panel('tanh', 'Glorot normal')."""
+    return Panel(ACTIVATIONS[case.activation], initializer_label(case.initializer))
+
+
+def trained(cases: Mapping[str, TrainingCase]) -> dict[str, Panel]:
+    """Panel('MLP, tanh', 'Glorot normal') for each case; where two would be equal, the key tells them apart."""
+    names = {
+        key: Panel(f"{case.network.upper()}, {ACTIVATIONS[case.activation]}", initializer_label(case.initializer))
+        for key, case in cases.items()
+    }
+    unique = {key for key, name in names.items() if list(names.values()).count(name) == 1}
+    return {
+        key: name if key in unique else Panel(name.activation, f"{name.initializer}: {key}")
+        for key, name in names.items()
+    }
+
+
+def narrow_network(case: CollapseCase) -> str:
+    """'ReLU', 'Leaky ReLU (slope 0.1)', 'ReLU, fitted 50 times' or 'x sin 5x, He normal'."""
+    name = ACTIVATIONS[case.activation]
+    name += f" (slope {case.negative_slope:g})" * bool(case.negative_slope)
+    if case.protocol == "continued":
+        return f"{name}, fitted {case.fits:,} times"
+    if not case.target:
+        return name
+    told = [FUNCTIONS[case.target.function], initializer_label(case.initializer)]
+    told += [name] * (case.activation != "relu") + ["absolute error"] * (case.loss == "mean_absolute_error")
+    return ", ".join(told)
+
+
+def narrow_networks(cases: Mapping[str, CollapseCase]) -> dict[str, str]:
+    """A name for each case; where two would have the same, the case's key tells them apart."""
+    names = {key: narrow_network(case) for key, case in cases.items()}
+    return {key: name if list(names.values()).count(name) == 1 else f"{name}: {key}" for key, name in names.items()}
+
+
+def events(tolerance: float) -> dict[str, str]:
+    """What the events of `summaries.collapse_rates` are called."""
+    return {
+        "constant": f"constant within {tolerance:g}",
+        "probes_equal": "equal at the 5 probes",
+        "dead": "exactly constant",
+        "born_dead": "exactly constant, untrained",
+    }
+
+
+def architecture(case: CollapseCase) -> str:
+    """'10 hidden layers of width 1, 9 × 2; Glorot uniform, no biases; Adam (0.001), mean squared error'."""
+    biases = "no biases" if not case.biases else "random biases" if case.initializer.name == "rai" else "zero biases"
+    return (
+        f"{count_of(len(case.widths), 'hidden layer')} of width {widths(case.widths)}; "
+        f"{initializer_label(case.initializer)}, {biases}; {OPTIMIZERS[case.optimizer.name]} "
+        f"({case.optimizer.learning_rate:g}), {case.loss.replace('_', ' ')}"
+    )
+
+
+def widths(of: Sequence[int]) -> str:
+    """'1, 9 × 2'."""
+    runs = [(width, len(list(run))) for width, run in itertools.groupby(of)]
+    return ", ".join(f"{count} × {width}" if count > 1 else f"{width}" for width, count in runs)
+
+
+def target(of: TargetParams) -> str:
+    """'x sin x on [−2.646, 2.646]'."""
+    return f"{FUNCTIONS[of.function]} on {interval(of)}"
+
+
+def interval(of: TargetParams) -> str:
+    """'[−2.646, 2.646]'."""
+    return f"[{of.low:.3f}, {of.high:.3f}]".replace("-", "−")
+
+
+def count_of(number: int, thing: str) -> str:
+    """'1 hidden layer', '5 hidden layers'."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"

@@ -1,0 +1,238 @@
+"""Sentences of the report on dead networks, derived from its tables: none is typed that could be false."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from deadrelu.analysis import published
+from deadrelu.analysis.intervals import p_of_equal
+from deadrelu.report import labels
+from deadrelu.report.findings import interval, percent, sentence_list
+
+ALPHA = 0.05
+
+
+def agrees(count: int, trials: int, in_print: float) -> tuple[bool, float]:
+    """Fisher's exact test of our rate against one in print, which is itself a sample of 1000.
+
+    Returns:
+        Whether the two are consistent at `ALPHA`, and the p value.
+    """
+    p = p_of_equal(int(count), int(trials), round(in_print * published.TRIALS), published.TRIALS)
+    return p >= ALPHA, p
+
+
+def collapse_answer(rate: pd.Series, tolerance: float) -> str:
+    """The homework's second and third question.
+
+    Args:
+        rate: a row of `rates.collapse_rates` for the event "constant".
+        tolerance: what "constant" means.
+    """
+    text = (
+        f"{rate['count']:,} of {labels.count_of(rate['trials'], 'independent training')} end as a constant: "
+        f"{percent(rate['rate'])} (95 % interval {interval(rate['low'], rate['high'])}), where constant means that "
+        f"predictions differ by at most {tolerance:g} over the training inputs."
+    )
+    if pd.notna(rate["notebook"]):
+        agree, p = agrees(rate["count"], rate["trials"], rate["notebook"])
+        verdict = "differ by no more than chance allows" if agree else "differ by more than chance allows"
+        text += (
+            f" The notebook printed {rate['notebook']:g}. Taken as {published.TRIALS:,} independent trainings, "
+            f"which it says it is, the two {verdict} (Fisher's exact test, p = {p:.2g})."
+        )
+    return text
+
+
+def against_lu(rate: pd.Series) -> str:
+    """Is it close to the 90 % and more that Lu et al. report?"""
+    bound = published.LU_AT_LEAST
+    return (
+        f"Lu et al. report more than {percent(bound)}, for |x|, with biases and from He's initialization. "
+        f"{above(rate, bound)}."
+    )
+
+
+def above(rate: pd.Series, bound: float) -> str:
+    """Whether a rate lies above a bound: 'Yes: …', 'No: …' or 'Undecided: …'."""
+    if rate["low"] > bound:
+        return f"Yes: the whole interval lies above {percent(bound)}"
+    if rate["high"] < bound:
+        return f"No: the whole interval lies below {percent(bound)}"
+    return f"Undecided: the interval contains {percent(bound)}"
+
+
+def born_dead(rate: pd.Series) -> str:
+    """Theory against the count before training; a row for the event "born_dead"."""
+    text = f"{percent(rate['rate'])} (interval {interval(rate['low'], rate['high'])}) are dead before training"
+    low, high = rate["theory_low"], rate["theory_high"]
+    if pd.isna(low):
+        return f"{text}."
+    exact = f"theory's exact value is {percent(low)}" if low == high else f"theory's bounds are {interval(low, high)}"
+    return f"{text}; {exact} (exact test of the two: p = {rate['theory_p']:.2g})."
+
+
+def dying(fates: pd.DataFrame) -> str:
+    """How many of those that start alive die in training. Rows of `fates.tables` of one case."""
+    count = dict(zip(fates["fate"], fates["count"], strict=True))
+    started = int(fates["count"].sum()) - int(count["born_dead"])
+    if not started:
+        return "none starts alive."
+    text = f"of {started:,} that start alive, {count['dies']:,} ({percent(count['dies'] / started)}) end constant"
+    return text + (f", {count['half_dead']:,} on one side of 0 only." if count["half_dead"] else ".")
+
+
+def agreeing(curve: pd.DataFrame, notebook: Mapping[str, float]) -> dict[str, list[float]]:
+    """For each place where predictions can be compared, the tolerances that give all of the notebook's numbers.
+
+    Args:
+        curve: `rates.rate_by_tolerance`.
+        notebook: the notebook's rate of each case that has one.
+    """
+    if not notebook:
+        return {}
+    return {
+        str(criterion): [
+            float(str(tolerance))
+            for tolerance, rows in of_criterion.groupby("tolerance")
+            if _all_agree(rows.set_index("case"), notebook)
+        ]
+        for criterion, of_criterion in curve.groupby("criterion", sort=False)
+    }
+
+
+def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> list[str]:
+    """Is there one criterion under which all of the notebook's numbers come out?
+
+    Args:
+        curve: `rates.rate_by_tolerance`.
+        notebook: the notebook's rate of each case that has one.
+
+    Returns:
+        A sentence for each place where predictions can be compared, and one that sums up.
+    """
+    if not notebook:
+        return ["No case of this run has the notebook's settings, so its numbers are not compared."]
+    numbers = " and ".join(f"{rate:g}" for rate in notebook.values())
+    texts, found = [], []
+    for criterion, tolerances in agreeing(curve, notebook).items():
+        place = labels.CRITERIA[criterion]
+        if tolerances:
+            found.append(place)
+            span = f"from {tolerances[0]:.3g} to {tolerances[-1]:.3g}"
+            texts.append(f"Compared on {place}, {numbers} come out with one tolerance {span}.")
+        else:
+            texts.append(f"Compared on {place}, no tolerance gives {numbers}.")
+    places = f"Yes, by comparing predictions on {sentence_list(found)}" if found else "No, by none of these"
+    test = f"(Fisher's exact test for each number, p ≥ {ALPHA:g})"
+    return [f"Does one criterion give the notebook's {numbers}? {places} {test}.", *texts]
+
+
+def _all_agree(rows: pd.DataFrame, notebook: Mapping[str, float]) -> bool:
+    return all(agrees(int(rows["count"][case]), int(rows["trials"][case]), rate)[0] for case, rate in notebook.items())
+
+
+def against_print(constant: pd.Series, dead_untrained: pd.Series) -> str:
+    """Our rate beside one of Lu et al.'s, and where theirs lies if they differ.
+
+    Args:
+        constant: a row of `rates.collapse_rates` for the event "constant", with a number in `lu`.
+        dead_untrained: the row of the same case for the event "born_dead".
+    """
+    theirs = constant["lu"]
+    agree, p = agrees(constant["count"], constant["trials"], theirs)
+    ours = f"{percent(constant['rate'])} (interval {interval(constant['low'], constant['high'])})"
+    if agree:
+        return f"in print {percent(theirs)}, here {ours}: no more apart than chance allows (p = {p:.2g})."
+    text = f"in print {percent(theirs)}, here {ours}: further apart than chance allows (p = {p:.2g})."
+    untrained = f"{percent(dead_untrained['rate'])} are dead untrained"
+    unknown = "Length of training, steps and criterion of the paper are not known here, so why is open."
+    if theirs > constant["high"]:
+        return f"{text} Here {untrained}; the number in print lies above both. {unknown}"
+    if theirs > dead_untrained["high"]:
+        return f"{text} Here {untrained}; the number in print lies between the two. {unknown}"
+    if theirs >= dead_untrained["low"]:
+        return f"{text} It is the share that is dead untrained ({percent(dead_untrained['rate'])} here)."
+    return f"{text} Even untrained, more are dead here ({percent(dead_untrained['rate'])})."
+
+
+def collapse_value(row: pd.Series) -> str:
+    """Do collapsed networks predict the mean or the median of the targets? A row of `rates.collapse_values`."""
+    loss, text = row["loss"].replace("_", " "), f"{row['collapsed']:,} collapsed networks"
+    if row["mean"] == row["median"] or not row["collapsed"]:
+        return f"{text} under the {loss}."
+    distance = {name: abs(row["q50"] - row[name]) for name in ("mean", "median")}
+    nearer = min(distance, key=lambda name: distance[name])
+    near = (
+        f"nearer to the {nearer}"
+        if distance[nearer] < abs(row["mean"] - row["median"])
+        else "near to neither mean nor median"
+    )
+    return (
+        f"{text} under the {loss} predict {row['q50']:.3f} (half of them {row['q25']:.3f} to {row['q75']:.3f}): {near} "
+        f"of the targets (mean {row['mean']:.3f}, median {row['median']:.3f})."
+    )
+
+
+def loop(numbers: pd.DataFrame, notebook: float | None) -> str:
+    """What the loop as printed measures. Rows of `rates.loop_numbers` of one case for "probes_equal"."""
+    total = int(numbers["total"].iloc[0])
+    ones, zeros = (int(numbers["loops"][numbers["number"] == end].sum()) for end in (1, 0))
+    between = total - ones - zeros
+    text = f"of {total:,} loops, {ones:,} would print exactly 1, {zeros:,} exactly 0, and {between:,} anything between"
+    if notebook is None:
+        return f"{text}."
+    near = numbers["number"].between(notebook - 0.05, notebook + 0.05) & ~numbers["number"].isin([0, 1])
+    return f"{text}; {int(numbers['loops'][near].sum()):,} within 0.05 of the notebook's {notebook:g}."
+
+
+def coin(numbers: pd.DataFrame) -> str:
+    """What that says of the loop. Rows of `rates.loop_numbers` of all cases for "probes_equal"."""
+    ends = numbers["loops"][numbers["number"].isin([0, 1])].sum() / numbers["loops"].sum()
+    if ends > 1 - ALPHA:
+        return (
+            f"{percent(ends)} of these loops print 0 or 1: a loop tosses one coin, for its one network, and its number "
+            "is no rate over networks."
+        )
+    return f"{percent(ends)} of these loops print 0 or 1; the others, how long their one network stays constant."
+
+
+def grid(cells: pd.DataFrame) -> str:
+    """Untrained networks of the whole grid against theory; `rates.born_dead_grid`."""
+    p = cells[["positive_p", "p"]].to_numpy().ravel()
+    if np.isnan(p).any():
+        return "Theory is for weights that are independent, symmetric about 0 and continuous: it says nothing of these."
+    surprise = ALPHA / len(p)
+    verdict = "agree with" if p.min() >= surprise else "contradict"
+    return (
+        f"In {labels.count_of(len(cells), 'cell')} of {cells['networks'].iloc[0]:,} networks, the counts {verdict} "
+        f"theory: the smallest p of {len(p)} exact tests is {p.min():.2g}; below {surprise:.1g} would be a surprise."
+    )
+
+
+def wide_enough(cells: pd.DataFrame, share: float) -> str:
+    """Which width keeps a network alive: for some depths, the least from which on fewer than `share` are dead."""
+    parts = []
+    for depth in sorted({cells["depth"].min(), 10, cells["depth"].max()} & set(cells["depth"])):
+        rows = cells[cells["depth"] == depth].sort_values("width")
+        too_many = rows["width"][rows["rate"] >= share]
+        wide = rows["width"] if too_many.empty else rows["width"][rows["width"] > too_many.max()]
+        width = "none" if wide.empty else labels.count_of(int(wide.min()), "unit")
+        parts.append(f"{labels.count_of(int(depth), 'layer')}: {width}")
+    found = "; ".join(parts)
+    return f"The least of these widths with fewer than {percent(share)} dead before training, as measured: {found}."
+
+
+def training_kills(trained: pd.DataFrame) -> str:
+    """How much training adds; `rates.trained_grid`."""
+    more = (trained["rate"] - trained["born_dead"]).to_numpy()
+    if more.max() <= 0:
+        return f"Training adds no deaths in any of {labels.count_of(len(trained), 'cell')}."
+    most = trained.iloc[int(np.argmax(more))]
+    return (
+        f"Training adds deaths in {(more > 0).sum()} of {labels.count_of(len(trained), 'cell')}, most at width "
+        f"{most['width']:.0f} and depth {most['depth']:.0f}: {percent(most['born_dead'])} dead before, "
+        f"{percent(most['rate'])} constant after it (interval {interval(most['low'], most['high'])}, "
+        f"{labels.count_of(int(most['trials']), 'training')})."
+    )

@@ -1,0 +1,1 @@
+"""`params.yaml` as typed groups, and what it names: initializers, target functions, streams of random numbers."""

@@ -1,0 +1,127 @@
+"""Loss histories of a network: every batch, every epoch, and what it makes of images it was not trained on."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from deadrelu.settings.params import Settings
+from deadrelu.settings.streams import ORDER, stream
+from deadrelu.signals import networks
+
+EVALUATED = 500
+"""Images in one pass of an evaluation."""
+
+Data = tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]
+"""Images in the shape that the network takes, and their classes."""
+
+
+class History(NamedTuple):
+    """How one training went."""
+
+    batches: list[list[float]]
+    """The loss of each batch before its step, for each epoch."""
+    loss: list[float]
+    """Of each epoch: the mean over its images, while the weights move."""
+    validation_loss: list[float]
+    """Before training and after each epoch."""
+    validation_accuracy: list[float]
+    """The same: the share of images given their class."""
+
+
+class Trainer:
+    """A network compiled once and trained many times: compiling takes longer than a short training.
+
+    Loss: cross-entropy; optimizer: RMSprop with Keras's defaults, as in the notebook. An epoch is one compiled
+    function: between two steps of a small network, Python takes longer than they do.
+
+    Args:
+        model: from `networks`.
+    """
+
+    def __init__(self, model: Any) -> None:
+        import keras
+        import tensorflow as tf
+
+        self.model, self.optimizer = model, keras.optimizers.RMSprop()
+        self.optimizer.build(model.trainable_variables)
+        self.new_optimizer = [(variable, variable.numpy()) for variable in self.optimizer.variables]
+        self._run_epoch, self._run_check = tf.function(self._epoch), tf.function(self._check)
+
+    def history(
+        self,
+        initializer: Settings,
+        data: Data,
+        validation: Data,
+        *,
+        epochs: int,
+        batch_size: int,
+        seed: int,
+        trial: int,
+    ) -> History:
+        """Draw the network and train it; depends on the arguments alone, not on trainings before.
+
+        Args:
+            initializer: of every layer.
+            data: the training images, reshuffled each epoch.
+            validation: other images.
+            epochs: passes over the training images.
+            batch_size: images in a step; the last step of an epoch takes what is left.
+            seed: of weights, order and Dropout, with `trial`.
+            trial: which of the networks with this seed.
+        """
+        networks.redraw(self.model, initializer, seed=seed, trial=trial)
+        for variable, value in self.new_optimizer:
+            variable.assign(value)
+        rng = stream(seed, ORDER, trial)
+        images = self._tensors(data)
+        starts = np.append(np.arange(0, len(data[0]), batch_size), len(data[0]))
+        batches, means, checks = [], [], [self._checked(validation)]
+        for _ in range(epochs):
+            order = rng.permutation(len(data[0]))
+            batches.append(self._run_epoch(*images, order, starts).numpy().tolist())
+            means.append(float(np.average(batches[-1], weights=np.diff(starts))))
+            checks.append(self._checked(validation))
+        losses, accuracies = zip(*checks, strict=True)
+        return History(batches, means, list(losses), list(accuracies))
+
+    def _checked(self, data: Data) -> tuple[float, float]:
+        parts = [slice(at, min(at + EVALUATED, len(data[0]))) for at in range(0, len(data[0]), EVALUATED)]
+        found = [self._run_check(*self._tensors((data[0][part], data[1][part]))) for part in parts]
+        loss, accuracy = np.average(found, axis=0, weights=[part.stop - part.start for part in parts])
+        return float(loss), float(accuracy)
+
+    def _tensors(self, data: Data) -> tuple[Any, Any]:
+        import tensorflow as tf
+
+        return tf.constant(data[0], self.model.inputs[0].dtype), tf.constant(data[1], "int64")
+
+    def _epoch(self, x: Any, y: Any, order: Any, starts: Any) -> Any:
+        """Take a step for each batch of the images in their order; the loss of each batch before its step."""
+        import tensorflow as tf
+
+        steps = tf.size(starts) - 1
+        losses = tf.TensorArray(x.dtype, steps)
+        for k in tf.range(steps):
+            rows = order[starts[k] : starts[k + 1]]
+            with tf.GradientTape() as tape:
+                predicted = self.model(tf.gather(x, rows), training=True)
+                loss = tf.reduce_mean(_crossentropy(tf.gather(y, rows), predicted))
+            self.optimizer.apply(tape.gradient(loss, self.model.trainable_weights), self.model.trainable_weights)
+            losses = losses.write(k, loss)
+        return losses.stack()
+
+    def _check(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """Mean loss, and the share of images given their class."""
+        import tensorflow as tf
+
+        predicted = self.model(x, training=False)
+        right = tf.equal(tf.argmax(predicted, axis=1), y)
+        return tf.reduce_mean(_crossentropy(y, predicted)), tf.reduce_mean(tf.cast(right, x.dtype))
+
+
+def _crossentropy(y: Any, predicted: Any) -> Any:
+    """Of each image. Keras takes it from the logits behind the softmax, so a certain and wrong answer still learns."""
+    import keras
+
+    return keras.losses.sparse_categorical_crossentropy(y, predicted)

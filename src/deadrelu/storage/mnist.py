@@ -1,0 +1,66 @@
+"""The MNIST digits as the pipeline keeps them: four IDX files, read with care."""
+
+import gzip
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from deadrelu.errors import InputError
+
+UNPACKED = 16 + 60_000 * 28 * 28
+"""Bytes of the largest file when unpacked."""
+
+Images = npt.NDArray[np.uint8]
+
+
+def read_images(path: Path) -> Images:
+    """Images of an IDX file, shape (n, 28, 28), uint8."""
+    return _read_idx(path, dimensions=3)
+
+
+def read_labels(path: Path) -> Images:
+    """Labels of an IDX file, shape (n,), uint8 of 0 to 9."""
+    return _read_idx(path, dimensions=1)
+
+
+def flat(images: Images) -> npt.NDArray[np.float32]:
+    """Images as the notebook's MLP takes them: shape (n, 784), values from 0 to 1."""
+    return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
+
+
+def read_test_set(folder: Path) -> tuple[Images, Images]:
+    """Test images, shape (n, 28, 28), and their labels, shape (n,)."""
+    return _read_set(folder, "t10k")
+
+
+def read_training_set(folder: Path) -> tuple[Images, Images]:
+    """Training images, shape (n, 28, 28), and their labels, shape (n,)."""
+    return _read_set(folder, "train")
+
+
+def _read_set(folder: Path, prefix: str) -> tuple[Images, Images]:
+    images, labels = (folder / f"{prefix}-{kind}-ubyte.gz" for kind in ("images-idx3", "labels-idx1"))
+    pair = read_images(images), read_labels(labels)
+    if len(pair[0]) != len(pair[1]):
+        counts = f"{len(pair[0])} images and {len(pair[1])} labels"
+        raise InputError(f"{labels}: received {counts}; allowed: as many; `dvc repro --force data@mnist` fetches them")
+    return pair
+
+
+def _read_idx(path: Path, dimensions: int) -> Images:
+    try:
+        with gzip.open(path) as file:
+            content = file.read(UNPACKED + 1)
+        if len(content) > UNPACKED:
+            raise ValueError(f"more than {UNPACKED} bytes")
+        magic, *shape = struct.unpack_from(f">{1 + dimensions}I", content)
+        if magic != 0x0800 + dimensions:
+            raise ValueError(f"magic number {magic:#06x}; allowed: {0x0800 + dimensions:#06x}")
+        return np.frombuffer(content, np.uint8, offset=4 * (1 + dimensions)).reshape(shape)
+    except FileNotFoundError:
+        raise InputError(f"{path}: missing; `dvc repro data@mnist` fetches it") from None
+    except (OSError, EOFError, ValueError, struct.error, zlib.error) as error:
+        raise InputError(f"{path}: not an MNIST file: {error}; `dvc repro --force data@mnist` fetches it") from None

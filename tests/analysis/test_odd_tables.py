@@ -1,0 +1,195 @@
+"""Figures of odd tables: none, one trial, zeros alone, 40 cases, endless names. They read, or say what is missing."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from deadrelu.analysis import fates
+from deadrelu.report import labels
+from deadrelu.report.figures import (
+    collapse_figures,
+    fate_figures,
+    grid_figures,
+    rate_figures,
+    registry,
+    signal_figures,
+    style,
+    training_figures,
+)
+from deadrelu.report.labels import Panel
+from deadrelu.settings import params
+
+LONG = "a case whose name goes on and on, with-a-word-that-is-longer-than-any-line-of-any-figure-can-be, " * 4
+
+
+def committed() -> dict[str, pd.DataFrame]:
+    return {path.stem: pd.read_csv(path) for path in (ROOT / "reports" / "tables").glob("*.csv")}
+
+
+def words(figure: Figure) -> str:
+    texts = [*figure.texts, *(text for ax in figure.axes for text in ax.texts)]
+    return " ".join(text.get_text() for text in texts).replace("\n", " ")
+
+
+def read(figure: Figure) -> None:
+    """Titles, labels, names and notes lie inside the figure, titles and names of rows not over each other."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    width, height = canvas.get_width_height()
+    assert max(width, height) < 2**16, "no PNG is that large"
+    shown = [ax for ax in figure.axes if ax.get_visible()]
+    titles = [ax._left_title for ax in shown if ax.get_title(loc="left")]
+    of_axes = [text for ax in shown for text in (ax.xaxis.label, ax.yaxis.label, *ax.texts) if text.get_text()]
+    in_legends = [text for legend in figure.legends for text in legend.get_texts()]
+    rows = [label for ax in shown[:1] for label in ax.get_yticklabels() if "case" in label.get_text()]
+    for text in (*titles, *of_axes, *in_legends, *rows, *figure.texts):
+        box = text.get_window_extent()
+        inside = (box.x0 > -2, box.y0 > -2, box.x1 < width + 2, box.y1 < height + 2)
+        assert all(inside), f"{text.get_text()!r} is outside: {box} of {width} x {height}"
+    for group in (titles, rows, in_legends):
+        boxes = [text.get_window_extent() for text in group]
+        for (one, a), (other, b) in itertools.combinations(zip(group, boxes, strict=True), 2):
+            apart = a.x1 <= b.x0 + 1 or b.x1 <= a.x0 + 1 or a.y1 <= b.y0 + 1 or b.y1 <= a.y0 + 1
+            assert apart, f"{one.get_text()!r} and {other.get_text()!r} lie over each other"
+
+
+@pytest.mark.parametrize("name", [name for name in registry.DRAWN_BY if name not in ("activations", "gradients")])
+def test_empty_tables_are_told_in_words(name: str, settings: params.Params) -> None:
+    empty = {key: table[:0] for key, table in committed().items()}
+    figure = registry.figure(name, settings, empty, Path())
+    read(figure)
+    assert not [ax for ax in figure.axes if ax.get_visible()]
+    assert " to draw" in words(figure) or " to show" in words(figure)
+
+
+@pytest.mark.parametrize("draw", [signal_figures.activation_violins, signal_figures.gradient_violins])
+def test_violins_of_no_sample_are_told_in_words(draw: Callable[..., Figure]) -> None:
+    sample = pd.DataFrame({"case": [], "layer": [], "activation": [], "gradient": []})
+    summary = pd.DataFrame({"case": [], "layer": [], "zero_fraction": [], "gradient_zero_fraction": []})
+    panel = {"a": Panel("ReLU", "Zeros")}
+    assert "nothing to draw" in words(draw(sample, summary, panel, style.colours(["Zeros"])))
+    one = pd.DataFrame({"case": ["a"], "layer": 1, "zero_fraction": 0.5, "gradient_zero_fraction": 1.0})
+    figure = draw(sample, one, panel, style.colours(["Zeros"]))
+    assert "no value other than 0" in words(figure)
+    read(figure)
+
+
+def crowd(table: pd.DataFrame, like: str, cases: int) -> pd.DataFrame:
+    """The rows of one case again and again, under other names."""
+    return pd.concat([table[table["case"] == like].assign(case=f"case-{k}") for k in range(cases)])
+
+
+MANY = {f"case-{k}": f"case {k}: {LONG}" for k in range(40)}
+PANELS = {key: Panel("ReLU, " + LONG if int(key[5:]) % 2 else "tanh", name) for key, name in MANY.items()}
+COLOURS = style.colours(MANY.values())
+
+
+def violins(draw: Callable[..., Figure]) -> Figure:
+    rng = np.random.default_rng(1)
+    rows = [pd.DataFrame({"case": key, "layer": k, "activation": rng.normal(size=9)}) for key in MANY for k in (1, 2)]
+    sample = pd.concat(rows).assign(gradient=lambda table: table["activation"])
+    summary = sample.groupby(["case", "layer"], as_index=False).size()
+    return draw(sample, summary.assign(zero_fraction=0.5, gradient_zero_fraction=0.5), PANELS, COLOURS)
+
+
+def of_rates(tables: dict[str, pd.DataFrame]) -> Figure:
+    events = labels.events(1e-3)
+    return rate_figures.collapse_rates(crowd(tables["collapse_rates"], "relu", 40), MANY, events)
+
+
+def of_papers(tables: dict[str, pd.DataFrame]) -> Figure:
+    rates = crowd(tables["collapse_rates"], "x_sin_5x-he", 40)
+    return rate_figures.paper_rates(rates.assign(lu_above=np.nan), MANY)
+
+
+def of_tolerances(tables: dict[str, pd.DataFrame]) -> Figure:
+    curve = crowd(tables["rate_by_tolerance"], "relu", 40)
+    notebook = dict.fromkeys(MANY, 0.9)
+    return rate_figures.rate_by_tolerance(curve, MANY, labels.CRITERIA, notebook, {}, 1e-3)
+
+
+def of_functions(tables: dict[str, pd.DataFrame]) -> Figure:
+    over = dict.fromkeys(MANY, (np.array([-1.0, 1.0]), np.array([0.0, 0.0])))
+    drawn, counts = (crowd(tables[name], "relu", 40) for name in ("functions", "fates"))
+    return fate_figures.functions(drawn, counts, over, MANY, fates.FATES)
+
+
+FORTY: dict[str, Callable[[dict[str, pd.DataFrame]], Figure]] = {
+    "activations": lambda _: violins(signal_figures.activation_violins),
+    "gradients": lambda _: violins(signal_figures.gradient_violins),
+    "signals": lambda t: signal_figures.signal_strength(crowd(t["signals"], "relu-he_normal", 40), PANELS, COLOURS),
+    "beside_theory": lambda t: signal_figures.beside_theory(crowd(t["signals"], "relu-he_normal", 40), PANELS, COLOURS),
+    "loss_curves": lambda t: training_figures.loss_curves(
+        crowd(t["loss_curves"], "mlp-zeros", 40), crowd(t["epochs"], "mlp-zeros", 40), PANELS, COLOURS
+    ),
+    "collapse_rates": of_rates,
+    "paper_rates": of_papers,
+    "rate_by_tolerance": of_tolerances,
+    "functions": of_functions,
+    "deaths": lambda t: fate_figures.losses(
+        crowd(t["losses"], "relu", 40), crowd(t["fates"], "relu", 40), MANY, fates.FATES
+    ),
+    "loop_numbers": lambda t: collapse_figures.loop_numbers(
+        crowd(t["loop_numbers"], "relu-continued", 40), MANY, dict.fromkeys(MANY, 0.5)
+    ),
+    "collapse_values": lambda t: collapse_figures.collapse_values(crowd(t["collapse_values"], "abs_x-he", 40), MANY),
+}
+NO_CASES = {"safe_region", "born_dead"}
+"""Figures over depth and width, which have no cases."""
+
+
+@pytest.mark.parametrize("name", FORTY)
+def test_forty_cases_with_names_without_end(name: str) -> None:
+    read(FORTY[name](committed()))
+
+
+def test_no_figure_is_left_out() -> None:
+    assert set(FORTY) | NO_CASES == set(registry.DRAWN_BY)
+
+
+@pytest.mark.parametrize("depths", [1, 40])
+@pytest.mark.parametrize("widths", [1, 100])
+def test_region_of_few_and_of_many(depths: int, widths: int) -> None:
+    cells = committed()["born_dead"]
+    cells = pd.concat(
+        [cells[cells["width"] == 2][:1].assign(depth=d + 1, width=w + 1) for d in range(depths) for w in range(widths)]
+    )
+    trained = committed()["trained_grid"]
+    for figure in (grid_figures.born_dead(cells), grid_figures.safe_region(cells, trained[:0])):
+        read(figure)
+
+
+def test_one_trial_and_zeros_alone() -> None:
+    """A case whose only trial is dead: every range 0, every loss the same."""
+    tables = committed()
+    counts = pd.DataFrame({"case": "a", "fate": list(fates.FATES), "count": [1, 0, 0, 0], "trials": 1})
+    losses = pd.DataFrame({"case": "a", "fate": "born_dead", "epoch": [0, 1], "low": 0.0, "median": 0.0, "high": 0.0})
+    drawn = tables["functions"].query("case == 'relu' and fate == 'born_dead'").assign(case="a")
+    zero = (np.array([-1.0, 1.0]), np.zeros(2))
+    names = {"a": "A"}
+    for figure in (
+        fate_figures.losses(losses.assign(best_constant=0.0), counts, names, fates.FATES),
+        fate_figures.functions(drawn, counts, {"a": zero}, names, fates.FATES),
+    ):
+        read(figure)
+        assert [text.get_text() for text in figure.axes[0].texts] == ["1"]
+    one = pd.DataFrame({"case": "a", "event": ["constant"], "rate": 1.0, "low": 0.2, "high": 1.0, "notebook": np.nan})
+    rates = one.assign(theory_low=np.nan, theory_high=np.nan)
+    read(rate_figures.collapse_rates(rates, names, {"constant": "constant"}))
+
+
+def test_diverged_trainings_are_told_in_words() -> None:
+    counts = pd.DataFrame({"case": "a", "fate": list(fates.FATES), "count": [0, 0, 0, 2], "trials": 2})
+    losses = pd.DataFrame(
+        {"case": "a", "fate": "alive", "epoch": [0, 1], "low": np.inf, "median": np.inf, "high": np.inf}
+    )
+    figure = fate_figures.losses(losses.assign(best_constant=0.4), counts, {"a": "A"}, fates.FATES)
+    assert "every training diverged" in words(figure)
+    read(figure)

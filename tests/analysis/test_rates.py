@@ -1,0 +1,239 @@
+"""From tables of trials to rates and metrics, on tables small enough to check by hand."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from deadrelu.analysis import metrics, rates, theory
+from deadrelu.analysis.intervals import p_of_bounds, p_of_equal
+from deadrelu.engine.criteria import PROBES
+from deadrelu.report import labels
+from deadrelu.settings import params, targets
+
+Case = dict[str, pd.DataFrame]
+
+
+def trial_table(ranges: list[float], low: list[float], high: list[float], probes: list[float]) -> pd.DataFrame:
+    """Trials with these ranges; `probes`: the last of the five predictions, where the others are 0."""
+    columns = {f"probe_{k}": np.zeros(len(ranges), np.float32) for k in range(1, len(PROBES))}
+    return pd.DataFrame(
+        {
+            "range": np.array(ranges, np.float32),
+            "range_low": np.array(low, np.float32),
+            "range_high": np.array(high, np.float32),
+            **columns,
+            "probe_5": np.array(probes, np.float32),
+            "probes_equal": np.array(probes) == 0,
+            "prediction_min": np.arange(len(ranges), dtype=np.float32),
+            "dead": np.array(ranges) == 0,
+            "born_dead": False,
+        }
+    )
+
+
+@pytest.fixture
+def four() -> pd.DataFrame:
+    """Exactly constant; constant within 1e-3; alive for x < 0 only; alive on both."""
+    return trial_table([0, 5e-4, 2, 3], [0, 5e-4, 2, 1], [0, 5e-4, 0, 3], [0, 1e-4, 0, 1])
+
+
+@pytest.fixture
+def two_cases(settings: params.Params, four: pd.DataFrame) -> tuple[params.Params, Case]:
+    return settings, {"relu": four, "leaky_relu": four}
+
+
+def test_events_are_counted(two_cases: tuple[params.Params, Case]) -> None:
+    settings, trials = two_cases
+    found = rates.collapse_rates(trials, settings).set_index(["case", "event"])
+    counts = {event: int(found["count"]["relu", event]) for event in ("constant", "probes_equal", "dead", "born_dead")}
+    assert counts == {"constant": 2, "probes_equal": 2, "dead": 1, "born_dead": 0}
+    for end in ("low", "high"):
+        assert found[f"theory_{end}"]["relu", "born_dead"] == pytest.approx(1 - 0.75**9)
+        assert np.isnan(found[f"theory_{end}"]["leaky_relu", "born_dead"])
+        assert np.isnan(found[f"theory_{end}"]["relu", "dead"])
+    assert found["notebook"]["relu", "constant"] == 0.956
+    assert found["notebook"]["leaky_relu", "constant"] == 0.192
+    assert found["lu"].isna().all()
+    assert found["notebook"]["relu", "probes_equal"] == 0.956
+    assert np.isnan(found["notebook"]["relu", "dead"])
+    assert (found["low"] <= found["rate"]).all()
+    assert (found["rate"] <= found["high"]).all()
+
+
+def test_numbers_of_the_paper_stand_beside_its_rows(settings: params.Params, four: pd.DataFrame) -> None:
+    found = rates.collapse_rates(dict.fromkeys(settings.collapse.own_target, four), settings)
+    constant = found[found["event"] == "constant"].set_index("case")
+    in_print = {"x_sin_5x-he": 0.919, "x_sin_5x-rai": 0.292, "step_sin_5x-he": 0.938, "step_sin_5x-rai": 0.326}
+    assert constant["lu"].dropna().to_dict() == in_print
+    untrained = found[found["event"] == "born_dead"].set_index("case")
+    bounds = theory.born_dead_on_interval([2] * 9)
+    assert tuple(untrained.loc["x_sin_5x-he", ["theory_low", "theory_high"]]) == pytest.approx(tuple(bounds))
+    assert untrained.loc[["x_sin_5x-rai", "step_sin_5x-rai"], "theory_low"].isna().all()
+    many = tuple(untrained.loc["abs_sum_abs_difference-he", ["theory_low", "theory_high"]])
+    assert many == pytest.approx(tuple(theory.born_dead_on_any_inputs([4] * 9)))
+    assert untrained.loc["x_sin_5x-he", "theory_p"] == pytest.approx(p_of_bounds(0, 4, *bounds))
+    assert found[found["event"] != "born_dead"]["theory_p"].isna().all()
+
+
+def test_two_inputs_have_no_probes(settings: params.Params, four: pd.DataFrame) -> None:
+    plane = four.assign(probes_equal=None)
+    found = rates.collapse_rates({"abs_sum_abs_difference-he": plane}, settings)
+    assert found["event"].tolist() == ["constant", "dead", "born_dead"]
+
+
+def test_rate_grows_with_tolerance_by_every_criterion(four: pd.DataFrame) -> None:
+    curve = rates.rate_by_tolerance({"relu": four})
+    assert set(curve["criterion"]) == set(rates.CRITERIA) == set(labels.CRITERIA)
+    for _, rows in curve.groupby("criterion"):
+        assert rows["rate"].is_monotonic_increasing
+    at = curve[np.isclose(curve["tolerance"], 1e-3)].set_index("criterion")["count"].to_dict()
+    assert at == {"interval": 2, "negative": 2, "positive": 3, "probes": 3}
+    interval = curve[curve["criterion"] == "interval"]
+    assert interval["count"].tolist()[0] == 1
+    assert interval[interval["tolerance"] >= 5.1e-4]["count"].min() == 2
+
+
+def test_half_lines(four: pd.DataFrame) -> None:
+    """The last two: constant on each half-line and not across; alive for x > 0 only, with equal probes."""
+    more = trial_table([1.6e-3, 2], [8e-4, 0], [8e-4, 2], [1e-4, 0])
+    row = rates.half_lines({"relu": pd.concat([four, more])}, 1e-3).iloc[0]
+    assert (row["trials"], row["probes_only"], row["positive_only"], row["negative_only"]) == (6, 2, 1, 1)
+
+
+def test_no_case_is_an_empty_table_with_columns() -> None:
+    for table in (rates.rate_by_tolerance({}), rates.half_lines({}, 1e-3), rates.loop_numbers({}, 1e-3)):
+        assert table.empty
+        assert "case" in table
+
+
+@pytest.mark.parametrize(
+    ("case", "low", "expected"),
+    [
+        ({}, -1.0, 1 - 0.75),
+        ({}, 0.5, 1 - 0.5 * 0.75),
+        ({}, 0.0, 1 - 0.5 * 0.75),
+        ({}, -1e-9, 1 - 0.5 * 0.75),  # the interval has both signs, its 3,000 points have one
+        ({"initializer": {"name": "variance_scaling"}}, -1.0, 1 - 0.75),
+        ({"initializer": {"name": "random_uniform", "minval": -1.0, "maxval": 1.0}}, -1.0, 1 - 0.75),
+        ({"initializer": {"name": "random_uniform", "minval": -1.0, "maxval": 0.5}}, -1.0, np.nan),
+        ({"initializer": {"name": "random_normal", "stddev": 1.0}}, -1.0, 1 - 0.75),
+        ({"initializer": {"name": "random_normal", "mean": 0.1, "stddev": 1.0}}, -1.0, np.nan),
+        ({"initializer": {"name": "random_uniform", "minval": 0.1, "maxval": 1.0}}, -1.0, np.nan),
+        ({"biases": True}, -1.0, 1 - 0.75),  # they start at zero
+        ({"biases": True, "initializer": {"name": "rai"}}, -1.0, np.nan),
+        ({"initializer": {"name": "orthogonal"}}, -1.0, np.nan),
+        ({"activation": "tanh"}, -1.0, np.nan),
+    ],
+)
+def test_theory_stands_only_where_it_holds(
+    case: dict[str, object], low: float, expected: float, settings: params.Params, four: pd.DataFrame
+) -> None:
+    changed = settings.model_dump()
+    changed["collapse"]["cases"] = {"relu": {"activation": "relu", "widths": [1, 2]} | case}
+    changed["data"]["target"]["low"] = low
+    found = rates.collapse_rates({"relu": four}, params.Params.model_validate(changed)).set_index("event")
+    assert found["theory_low"]["born_dead"] == pytest.approx(expected, nan_ok=True)
+    assert found["theory_high"]["born_dead"] == pytest.approx(expected, nan_ok=True)
+
+
+def test_values_are_those_of_collapsed_networks_with_biases(settings: params.Params, four: pd.DataFrame) -> None:
+    trials = dict.fromkeys(settings.collapse.cases, four)
+    found = rates.collapse_values(trials, settings).set_index("case")
+    assert set(found.index) == {
+        key
+        for key, case in settings.collapse.cases.items()
+        if case.biases and key != "abs_sum_abs_difference-he"  # which has two outputs
+    }
+    row = found.loc["step_sin_5x-he"]
+    assert (row["collapsed"], row["q50"]) == (2, 0.5)  # trials 0 and 1, and they predict their numbers
+    _, y = targets.sample("step_sin_5x", -(3**0.5), 3**0.5, 3000, seed=settings.seed)
+    assert row["mean"] == pytest.approx(y.mean(dtype=float))
+    assert row["median"] == np.median(y)
+    assert row["q25"] == 0.25
+
+
+def test_numbers_of_loops() -> None:
+    """Three loops of four fits: always equal, never, and from the second fit on; only the last is constant within 1."""
+    fits = pd.DataFrame(
+        {
+            "trial": np.tile([0, 1, 2], 4),
+            "fit": np.repeat([1, 2, 3, 4], 3),
+            "probe_range": [0, 1, 1, 0, 1, 0, 0, 1, 0, 0, 1, 0],
+            "range": [9, 9, 0.5] * 4,
+        }
+    )
+    found = rates.loop_numbers({"loop": fits}, 1.0).set_index(["criterion", "number"])["loops"]
+    assert found["probes_equal"].to_dict() == {0: 1, 0.75: 1, 1: 1}
+    assert found["constant"].to_dict() == {0: 2, 1: 1}
+    assert set(rates.loop_numbers({"loop": fits}, 1.0)["total"]) == {3}
+
+
+def test_grids_by_hand(settings: params.Params) -> None:
+    counts = pd.DataFrame(
+        {"depth": [2], "width": [3], "networks": [100], "born_dead_low": [7], "born_dead_high": [20], "born_dead": [5]}
+    )
+    (row,) = rates.born_dead_grid(counts, settings.safe_region.initializer).to_dict("records")
+    assert (row["positive"], row["rate"]) == (0.2, 0.05)
+    assert (row["positive_count"], row["count"]) == (20, 5)
+    assert row["positive_p"] == pytest.approx(p_of_bounds(20, 100, 1 - (7 / 8) ** 2, 1 - (7 / 8) ** 2))
+    assert row["p"] == pytest.approx(p_of_bounds(5, 100, *theory.born_dead_on_interval([3, 3])))
+    assert row["positive_low"] < 0.2 < row["positive_high"]
+    assert row["positive_theory"] == pytest.approx(1 - (7 / 8) ** 2)
+    assert (row["theory_low"], row["theory_high"]) == pytest.approx(theory.born_dead_on_interval([3, 3]))
+    shifted = params.Normal(name="random_normal", mean=0.1, stddev=1.0)
+    assert np.isnan(rates.born_dead_grid(counts, shifted)["theory_low"][0])
+    trained = pd.DataFrame(
+        {"depth": 2, "width": [3, 3, 4], "trial": [0, 1, 0], "born_dead": [True, False, False], "range": [0, 5e-4, 2.0]}
+    )
+    cells = rates.trained_grid(trained, 1e-3).set_index("width")
+    assert cells["rate"].to_dict() == {3: 1, 4: 0}
+    assert cells["born_dead"].to_dict() == {3: 0.5, 4: 0}
+
+
+def test_metrics_are_finite_numbers_of_six_digits(
+    two_cases: tuple[params.Params, Case],
+) -> None:
+    settings, trials = two_cases
+    signals = pd.DataFrame(
+        {"case": ["a"], "layer": [1], "std": [1 / 3], "rms": [np.float32(0.1)], "zero_fraction": [0]}
+    )
+    epochs = pd.DataFrame(
+        {"case": "m", "epoch": [0, 1], "loss": [np.nan, 2 / 3], "validation_loss": [2.0, np.inf]}
+        | {"validation_accuracy": [0.1, 0.5]}
+    )
+    grid = pd.DataFrame({"depth": [2], "width": [3], "born_dead": [0.5], "rate": [2 / 3]})
+    numbers = {
+        "signals": signals,
+        "epochs": epochs,
+        "collapse_rates": rates.collapse_rates(trials, settings),
+        "loop_numbers": pd.DataFrame(
+            {"case": "leaky_relu", "criterion": ["probes_equal", "probes_equal", "constant"], "number": [0.0, 0.5, 1.0]}
+            | {"loops": [3, 1, 4], "total": 4}
+        ),
+        "trained_grid": grid,
+    }
+    tree = json.loads(metrics.to_json(metrics.collect("official", 10_000, numbers)))
+    assert tree["training"] == {"m": {"loss": 0.666667, "validation_accuracy": 0.5}}
+    assert tree["data"]["mnist"] == {"source": "official", "test_images": 10_000}
+    assert tree["activations"]["a"]["layer_1"] == {"std": 0.333333, "rms": 0.1, "zero_fraction": 0}
+    assert set(tree["collapse"]["relu"]) == {
+        *("trials", "rate", "rate_low", "rate_high", "born_dead_rate", "probes_equal_rate", "dead_rate")
+    }
+    assert tree["collapse"]["relu"]["rate"] == 0.5
+    loops = [tree["collapse"]["leaky_relu"][f"loop_prints_{end}_rate"] for end in (0, 1)]
+    assert loops == [0.75, 0]
+    assert tree["safe_region"] == {"width_3": {"depth_2": {"born_dead_rate": 0.5, "rate": 0.666667}}}
+    assert json.loads(metrics.to_json({"a": float("nan"), "b": {"c": float("inf"), "d": 1}})) == {"b": {"d": 1}}
+
+
+def test_fishers_test_is_scipys() -> None:
+    from scipy.stats import fisher_exact
+
+    rng = np.random.default_rng(2)
+    for _ in range(300):
+        n, m = rng.integers(1, 1200, 2)
+        a, b = rng.integers(0, n + 1), rng.integers(0, m + 1)
+        expected = fisher_exact([[a, n - a], [b, m - b]])[1]
+        assert p_of_equal(a, n, b, m) == pytest.approx(expected, rel=1e-9)

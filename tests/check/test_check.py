@@ -1,0 +1,410 @@
+"""`deadrelu check` on results that ran: still under other seeds, awake to planted defects, deaf to cut files."""
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import ROOT, write_small_params
+from ruamel.yaml import YAML
+from scipy import stats
+from test_cli import COMMAND, deadrelu, refused, tree
+
+from deadrelu import engine
+from deadrelu.analysis import load
+from deadrelu.check import command, compare, reference, spread
+from deadrelu.check.compare import Verdict
+from deadrelu.errors import InputError
+from deadrelu.report import build
+from deadrelu.settings import initializers, params, targets
+from deadrelu.signals import networks
+from deadrelu.stages import activations, collapse, data_mnist, data_target, safe_region, training
+from deadrelu.storage import tables
+
+REFERENCE = Path("reports/reference.json")
+
+
+def run_all(settings: params.Params) -> None:
+    """All stages here but the report's page, which shows and does not measure."""
+    if not Path("data/mnist").exists():
+        data_mnist.main(settings)
+    data_target.main(settings)
+    activations.main(settings)
+    training.main(settings)
+    for key in settings.collapse.cases:
+        collapse.main(settings, key)
+    safe_region.main(settings)
+    build.write_numbers(load.read(settings), Path("reports"))
+
+
+def with_seed(settings: params.Params, seed: int) -> params.Params:
+    return settings.model_copy(update={"seed": seed})
+
+
+def judge(settings: params.Params) -> compare.Comparison:
+    """The comparison behind the command."""
+    return command.Present.of(settings, load.read(settings)).beside(reference.read(REFERENCE))
+
+
+def changes(comparison: compare.Comparison) -> set[str]:
+    return {f"{f.stage}: {f.quantity}" for stage in comparison.stages for f in stage.findings if f.changed}
+
+
+@pytest.fixture(scope="module")
+def accepted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with results that are accepted: few networks on MNIST, the narrow ones of the notebook in full."""
+    folder = tmp_path_factory.mktemp("accepted")
+    (folder / "reports").mkdir()
+    write_small_params(folder / "params.yaml")
+    yaml = YAML()
+    small = yaml.load(folder / "params.yaml")
+    small["data"]["target"]["points"] = 3000
+    small["activations"]["cases"]["tanh-glorot_uniform"] = {
+        "activation": "tanh",
+        "initializer": {"name": "glorot_uniform"},
+    }
+    del small["training"]["cases"]["cnn-zeros"]
+    small["collapse"] |= {"trials": 1000, "epochs": 10}
+    small["safe_region"]["networks"] = 10_000
+    yaml.dump(small, folder / "params.yaml")
+    here = Path.cwd()
+    os.chdir(folder)
+    digits, os.environ["MNIST_DIR"] = os.environ.get("MNIST_DIR"), ""
+    try:
+        settings = params.load()
+        run_all(settings)
+        assert command.main(settings, update=True, seeds=20, form="text") == 0
+    finally:
+        os.chdir(here)
+        del os.environ["MNIST_DIR"]
+        if digits is not None:
+            os.environ["MNIST_DIR"] = digits
+    return folder
+
+
+@pytest.fixture
+def place(accepted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> params.Params:
+    """A copy of it to work in; its params."""
+    shutil.copytree(accepted, tmp_path / "place")
+    monkeypatch.chdir(tmp_path / "place")
+    return params.load()
+
+
+def test_nothing_changed_is_identical(place: params.Params, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(place, update=False, seeds=None, form="text") == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("identical: ")
+    run_all(place)
+    assert judge(place).verdict == Verdict.IDENTICAL
+
+
+def test_200_other_seeds_raise_few_alarms(place: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole chance of a false alarm is 1 %: more than 7 of 200 would come by it once in 1,000 times."""
+    # One network, compiled once: what it does depends on the arguments of its trainings alone.
+    trainer = training.Trainer(training._network(place, place.training.cases["mlp-he_normal"]))
+    monkeypatch.setattr(training, "Trainer", lambda _: trainer)
+    tree = place.model_dump()
+    tree["collapse"]["trials"] = 250  # a fourth of the trials of the reference: comparable
+    verdicts = []
+    for seed in range(1000, 1200):
+        other = params.Params.model_validate(tree | {"seed": seed})
+        run_all(other)
+        comparison = judge(other)
+        assert comparison.hypotheses > 50
+        verdicts.append(comparison.verdict)
+    assert set(verdicts) <= {Verdict.CONSISTENT, Verdict.CHANGED}
+    assert stats.binom.sf(7, 200, compare.ALPHA) < 0.002
+    assert verdicts.count(Verdict.CHANGED) <= 7
+
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def networks_with(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Plant:
+    """The engine gets another network than the settings say."""
+    return lambda patch: patch.setattr(engine, "Network", lambda **given: Network(**given | change(given)))
+
+
+Network, Adam = engine.Network, engine.Adam
+GLOROT = initializers.sampler(params.FanScaled(name="glorot_normal"))
+
+
+def glorot_for_he(patch: pytest.MonkeyPatch) -> None:
+    def other(initializer: Any) -> Any:
+        return (
+            params.FanScaled(name="glorot_normal") if getattr(initializer, "name", "") == "he_normal" else initializer
+        )
+
+    mlp, sampler = networks.mlp, initializers.sampler
+    patch.setattr(networks, "mlp", lambda depth, width, act, init, **more: mlp(depth, width, act, other(init), **more))
+    patch.setattr(initializers, "sampler", lambda initializer: sampler(other(initializer)))
+
+
+def one_layer_fewer(patch: pytest.MonkeyPatch) -> None:
+    networks_with(lambda given: {"widths": given["widths"][:-1]})(patch)
+
+
+def one_layer_fewer_on_mnist(patch: pytest.MonkeyPatch) -> None:
+    mlp = networks.mlp
+    patch.setattr(networks, "mlp", lambda depth, *more, **named: mlp(depth - 1, *more, **named))
+
+
+def shifted_by(step: float) -> Plant:
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        sample = targets.sample
+
+        def shifted(*given: Any, **named: Any) -> Any:
+            x, y = sample(*given, **named)
+            return x, y + np.float32(step)
+
+        patch.setattr(targets, "sample", shifted)
+
+    return plant
+
+
+def swapped(one: str, other: str) -> Plant:
+    """Rows of two cases under each other's name."""
+
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        trials_of, signals_of = load._trials, load._signals
+
+        def trials_swapped(settings: params.Params) -> Any:
+            found = trials_of(settings)
+            return found if one not in found else found | {one: found[other], other: found[one]}
+
+        def signals_swapped(settings: params.Params) -> Any:
+            found = signals_of(settings)
+            return found.assign(case=found["case"].replace({one: other, other: one}))
+
+        patch.setattr(load, "_trials", trials_swapped)
+        patch.setattr(load, "_signals", signals_swapped)
+
+    return plant
+
+
+DEFECTS: dict[str, tuple[Plant, str, str]] = {
+    "slope 0.2 for 0.1": (
+        networks_with(lambda given: {"negative_slope": 2 * given.get("negative_slope", 0.0)}),
+        "collapse@leaky_relu: constant",
+        "",
+    ),
+    "Glorot for He": (glorot_for_he, "activations: relu-he_normal.layer_3.input_std", "the same"),
+    "one layer fewer, narrow": (one_layer_fewer, "collapse@relu: born_dead", ""),
+    "one layer fewer, on MNIST": (one_layer_fewer_on_mnist, "activations: relu-he_normal.layer_3.std", "the same"),
+    "Adam's epsilon 1e-3": (
+        lambda patch: patch.setattr(engine, "Adam", lambda **given: Adam(**given | {"epsilon": 1e-3})),
+        "collapse@leaky_relu: constant",
+        "the same",
+    ),
+    "ReLU and Leaky ReLU swapped": (swapped("relu", "leaky_relu"), "collapse@relu: born_dead", "the same"),
+    "tanh and ReLU swapped": (
+        swapped("tanh-glorot_normal", "relu-he_normal"),
+        "activations: relu-he_normal.layer_3.zero_fraction",
+        "the same",
+    ),
+    "Glorot normal and uniform swapped": (swapped("tanh-glorot_normal", "tanh-glorot_uniform"), "report", "nothing"),
+    "y shifted by 0.001": (shifted_by(1e-3), "data@target: y_mean", "nothing"),
+    "y shifted by 0.1": (shifted_by(0.1), "data@target: y_mean", "the same"),
+}
+"""What is planted; what finds it with the seed of the reference; and with another seed (empty: by chance, if at all).
+
+The README has this as a table, with reasons.
+"""
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_planted_defect_is_found(name: str, place: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant, finds, _ = DEFECTS[name]
+    plant(monkeypatch)
+    run_all(place)
+    comparison = judge(place)
+    assert comparison.verdict == Verdict.CHANGED
+    assert finds in changes(comparison) | {s.stage for s in comparison.stages if s.verdict == Verdict.CHANGED}
+
+
+@pytest.mark.parametrize("name", [name for name, (_, _, other) in DEFECTS.items() if other])
+def test_planted_defect_under_another_seed(name: str, place: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant, finds, other = DEFECTS[name]
+    plant(monkeypatch)
+    settings = with_seed(place, 11)
+    run_all(settings)
+    assert (finds in changes(judge(settings))) == (other == "the same")
+
+
+def test_each_defect_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for name in DEFECTS:
+        assert f"| {name[0].upper()}{name[1:]} |" in readme
+
+
+def test_update_shows_what_it_changes_and_accepts_it(
+    place: params.Params, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = reference.read(REFERENCE)
+    networks_with(lambda given: {"negative_slope": 2 * given.get("negative_slope", 0.0)})(monkeypatch)
+    run_all(place)
+    assert command.main(place, update=False, seeds=None, form="text") == 1
+    assert command.main(place, update=True, seeds=None, form="md") == 0
+    told = capsys.readouterr().out
+    assert "**changed: collapse@leaky_relu" in told
+    after = reference.read(REFERENCE)
+    counts = [r.stages["collapse@leaky_relu"].counts["constant"].count for r in (before, after)]
+    assert counts[0] > counts[1] + 30
+    # What did not change keeps its spread.
+    for stage in ("activations", "training"):
+        assert after.stages[stage] == before.stages[stage]
+    assert command.main(place, update=False, seeds=None, form="json") == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == "identical"
+
+
+def test_update_measures_a_spread_anew_where_it_must(place: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    glorot_for_he(monkeypatch)
+    run_all(place)
+    assert command.main(place, update=True, seeds=None, form="text") == 0
+    assert judge(place).verdict == Verdict.IDENTICAL
+    found = reference.read(REFERENCE).stages["activations"]
+    assert found.seeds == spread.SEEDS
+    name = "relu-he_normal.layer_3.input_std"
+    values = [spread.MEASURE["activations"](with_seed(place, place.seed + k))[name] for k in range(1, spread.SEEDS + 1)]
+    assert found.spread[name].log
+    assert found.spread[name].mean == pytest.approx(np.mean(np.log(values)), rel=1e-9)
+    assert found.spread[name].sd == pytest.approx(np.std(np.log(values), ddof=1), rel=1e-9)
+
+
+def test_spread_of_shares_and_of_what_can_be_0_is_linear() -> None:
+    assert spread.spread_of("a.validation_accuracy", np.array([0.5, 0.6])).log is False
+    assert spread.spread_of("a.layer_1.std", np.array([0.0, 0.6])).log is False
+    assert spread.spread_of("a.layer_1.std", np.array([0.1, 0.6])).log is True
+
+
+def test_interrupted_update_leaves_the_reference(place: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = tree(Path())
+
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(spread.MEASURE, "training", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        command.main(place, update=True, seeds=3, form="text")
+    assert tree(Path()) == before
+
+
+def test_other_settings_exit_with_2_and_a_line_that_says_which(place: params.Params) -> None:
+    file = Path("params.yaml")
+    file.write_text(file.read_text().replace("negative_slope: 0.1", "negative_slope: 0.2", 1))
+    assert "made by other params" in refused("check")
+    run_all(params.load())
+    done = deadrelu("check", "--md")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "not comparable: collapse@leaky_relu: case.negative_slope is 0.2, 0.1 in the reference" in done.stderr
+    assert "| collapse@relu | identical |" in done.stdout
+
+
+def cut(path: str) -> Callable[[], None]:
+    return lambda: Path(path).write_bytes(Path(path).read_bytes()[: Path(path).stat().st_size // 2])
+
+
+def edited(path: str, old: str, new: str) -> Callable[[], None]:
+    def edit() -> None:
+        text = Path(path).read_text()
+        assert text.count(old) >= 1
+        Path(path).write_text(text.replace(old, new, 1))
+
+    return edit
+
+
+BAD: dict[str, tuple[Callable[[], None], str]] = {
+    "no reference": (
+        REFERENCE.unlink,
+        "reference.json: missing; `deadrelu check --update` accepts the present results",
+    ),
+    "cut reference": (cut("reports/reference.json"), "reference.json: not readable JSON"),
+    "edited reference": (edited("reports/reference.json", '"seed": 10', '"seed": 11'), "edited by hand or cut"),
+    "other schema": (edited("reports/reference.json", '"schema": 1', '"schema": 2'), "received schema 2; allowed: 1"),
+    "no metrics": (Path("reports/metrics.json").unlink, "metrics.json: missing; `dvc repro` makes it"),
+    "cut metrics": (cut("reports/metrics.json"), "metrics.json: not readable JSON"),
+    "edited metrics": (
+        edited("reports/metrics.json", '"trials": 1000', '"trials": 999'),
+        "collapse.relu.trials: received 999; data/ says 1000",
+    ),
+    "metrics laid out otherwise": (edited("reports/metrics.json", "{", "{ "), "its layout"),
+    "metrics of another kind": (
+        lambda: Path("reports/metrics.json").write_text("[]"),
+        "metrics.json: data.mnist.source: received None",
+    ),
+    "edited table": (
+        edited("reports/tables/collapse_rates.csv", "1000", "999"),
+        "collapse_rates.csv: not what data/ says",
+    ),
+    "no table": (Path("reports/tables/born_dead.csv").unlink, "born_dead.csv: missing; `dvc repro` makes it"),
+    "no trials": (lambda: shutil.rmtree("data/collapse/relu"), "data/collapse/relu: no part-*.parquet; `dvc repro`"),
+    "cut trials": (cut("data/collapse/relu/part-000000.parquet"), "not a readable Parquet file"),
+    "no signals": (Path("data/activations/summary.parquet").unlink, "summary.parquet: missing; `dvc repro` makes it"),
+    "no points": (Path("data/target/points.parquet").unlink, "points.parquet: missing; `dvc repro` makes it"),
+    "points of another seed": (
+        lambda: data_target.main(with_seed(params.load(), 11)),
+        "points.parquet: made by other params than those in params.yaml; run `dvc repro`",
+    ),
+    "no digits": (lambda: shutil.rmtree("data/mnist"), "source.json: cannot be read"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_refused_in_one_line(name: str, place: params.Params) -> None:
+    spoil, told = BAD[name]
+    spoil()
+    before = tree(Path())
+    assert told in refused("check")
+    if "reference" not in name and name != "other schema":
+        assert told in refused("check", "--update")
+    assert tree(Path()) == before
+
+
+def test_update_replaces_a_reference_that_cannot_be_read(place: params.Params) -> None:
+    good = reference.read(REFERENCE)
+    cut("reports/reference.json")()
+    assert command.main(place, update=True, seeds=3, form="text") == 0
+    again = reference.read(REFERENCE)
+    assert again.origin == good.origin
+    assert again.stages["activations"].seeds == 3
+    assert again.stages["collapse@relu"] == good.stages["collapse@relu"]
+
+
+def test_update_measures_a_spread_that_is_not_there(place: params.Params) -> None:
+    accepted = reference.read(REFERENCE)
+    points = accepted.stages["data@target"].model_copy(update={"seeds": 0, "spread": {}})
+    reference.write(accepted.model_copy(update={"stages": {**accepted.stages, "data@target": points}}), REFERENCE)
+    assert command.main(place, update=True, seeds=None, form="text") == 0
+    again = reference.read(REFERENCE)
+    assert again == accepted
+    assert again.stages["data@target"].seeds == 20
+    assert set(again.origin.versions) == {*tables.PACKAGES, "llvmlite", "scipy", "python"}
+
+
+def test_a_place_that_cannot_be_written_costs_no_minutes(place: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    REFERENCE.unlink()
+    REFERENCE.mkdir()
+    monkeypatch.setitem(spread.MEASURE, "activations", lambda _: pytest.fail("measured"))
+    for update in (True, False):
+        with pytest.raises(InputError, match=r"reference\.json: received a folder; allowed: a file"):
+            command.main(place, update=update, seeds=None, form="text")
+
+
+@pytest.mark.parametrize("options", [[], ["--json"], ["--md"]])
+def test_verdict_stands_where_nobody_reads_on(place: params.Params, options: list[str]) -> None:
+    command = shlex.join([*COMMAND, "check", *options])
+    done = subprocess.run(
+        ["bash", "-c", f"{command} | true; exit ${{PIPESTATUS[0]}}"], capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_options_that_contradict_are_refused(place: params.Params) -> None:
+    assert "--json --md: received both" in refused("check", "--json", "--md")
+    assert "--seeds: received 5; allowed: together with --update" in refused("check", "--seeds", "5")

@@ -1,0 +1,349 @@
+"""Verdicts: of bytes, of trials, of numbers, of settings; each by hand."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+from scipy import stats
+
+from deadrelu.check import compare, reference, words
+from deadrelu.check.compare import Comparison, Verdict
+from deadrelu.check.comparisons import Finding, Method
+from deadrelu.check.quantities import Count, Observed
+from deadrelu.check.reference import Origin, Reference, Spread
+
+ORIGIN = Origin(seed=10, mnist="official", machine="Linux x86_64", versions={"numpy": "2.4"})
+OUTCOMES = np.arange(1000) < 300
+CASE = Observed(
+    {"case.negative_slope": 0.1, "case.widths": [1, 2]},
+    counts={"constant": Count(300, 1000, OUTCOMES)},
+    drawn={"y_mean": 1.0},
+    exact={"theory_low": 0.9},
+)
+SIGNALS = Observed({"every": 20}, needs_mnist=True, values={"relu.layer_1.std": 0.5, "relu.layer_1.zero_fraction": 0.2})
+NOW = {"activations": SIGNALS, "collapse@relu": CASE, "report": Observed({})}
+SPREAD = {
+    "relu.layer_1.std": Spread(mean=math.log(0.5), sd=0.1, log=True),
+    "relu.layer_1.zero_fraction": Spread(mean=0.2, sd=0.0, log=False),
+}
+TABLES = {stage: {f"data/{stage}": "a" * 64} for stage in NOW}
+ACCEPTED = Reference(
+    origin=ORIGIN,
+    stages={
+        stage: reference.record(found, TABLES[stage], 20 * bool(found.values), SPREAD if found.values else {})
+        for stage, found in NOW.items()
+    },
+)
+
+
+def compared(origin: Origin = ORIGIN, tables: Mapping[str, Mapping[str, str]] = TABLES, **now: Observed) -> Comparison:
+    """Compare with some stages replaced; names as in `NOW`, with _ for @."""
+    stages = {stage: now.get(stage.replace("@", "_"), found) for stage, found in NOW.items()}
+    return compare.compare(ACCEPTED, origin, stages, tables)
+
+
+def other_bytes(*stages: str) -> dict[str, dict[str, str]]:
+    return {
+        stage: {path: "b" * 64 if stage in stages else digest for path, digest in of.items()}
+        for stage, of in TABLES.items()
+    }
+
+
+def stage(comparison: Comparison, name: str) -> compare.StageVerdict:
+    return next(stage for stage in comparison.stages if stage.stage == name)
+
+
+def finding(comparison: Comparison, quantity: str) -> Finding:
+    (found,) = [f for stage in comparison.stages for f in stage.findings if f.quantity == quantity]
+    return found
+
+
+def with_count(outcomes: "np.ndarray[Any, np.dtype[np.bool_]]") -> Observed:
+    return replace(CASE, counts={"constant": Count(int(outcomes.sum()), len(outcomes), outcomes)})
+
+
+def test_the_same_is_identical() -> None:
+    found = compared()
+    assert found.verdict == Verdict.IDENTICAL
+    assert [stage.verdict for stage in found.stages] == [Verdict.IDENTICAL] * 3
+    assert found.hypotheses == 3
+    assert found.elsewhere == []
+    assert words.headline(found) == "identical: 3 tables with the bytes of the reference"
+
+
+def test_other_bytes_with_the_same_numbers_are_consistent() -> None:
+    found = compared(tables=other_bytes("activations", "report"))
+    assert found.verdict == Verdict.CONSISTENT
+    assert stage(found, "collapse@relu").verdict == Verdict.IDENTICAL
+    assert (stage(found, "activations").same_tables, stage(found, "activations").tables) == (0, 1)
+    assert words.headline(found) == "consistent: activations, report"
+
+
+def test_a_table_more_or_less_is_no_identity() -> None:
+    more = {**TABLES, "activations": {**TABLES["activations"], "data/b": "c" * 64}}
+    found = stage(compared(tables=more), "activations")
+    assert (found.verdict, found.same_tables, found.tables) == (Verdict.CONSISTENT, 1, 2)
+    less = stage(compared(tables={**TABLES, "activations": {}}), "activations")
+    assert (less.verdict, less.same_tables, less.tables) == (Verdict.CONSISTENT, 0, 1)
+
+
+def test_a_report_that_alone_differs_has_changed() -> None:
+    """Nothing random stands between equal tables and the report's numbers."""
+    found = compared(tables=other_bytes("report"))
+    assert found.verdict == Verdict.CHANGED
+    assert stage(found, "report").why == "what it is made from is the same, but not data/report"
+
+
+def test_a_report_of_other_versions_may_differ_in_its_last_digits() -> None:
+    found = compared(ORIGIN.model_copy(update={"versions": {"numpy": "2.5"}}), other_bytes("report"))
+    assert found.verdict == Verdict.CONSISTENT
+
+
+def test_few_trials_that_all_go_one_way_are_found_with_the_same_seed_only() -> None:
+    """18 of 1,000: below the noise of two samples, and as good as impossible between the same trials."""
+    more = with_count(np.arange(1000) < 318)
+    found = compared(collapse_relu=more, tables=other_bytes("collapse@relu"))
+    assert found.verdict == Verdict.CHANGED
+    assert finding(found, "constant").method == Method.PAIRED
+    assert finding(found, "constant").p == pytest.approx(2 * 0.5**18)
+    elsewhere = compared(ORIGIN.model_copy(update={"seed": 11}), other_bytes("collapse@relu"), collapse_relu=more)
+    assert elsewhere.verdict == Verdict.CONSISTENT
+    assert finding(elsewhere, "constant").method == Method.TWO_SAMPLES
+    assert elsewhere.elsewhere == ["seed 11 (reference: 10)"]
+
+
+def test_trials_that_go_both_ways_are_noise() -> None:
+    swapped = OUTCOMES.copy()
+    swapped[250:350] = ~swapped[250:350]
+    found = compared(collapse_relu=with_count(swapped), tables=other_bytes("collapse@relu"))
+    assert found.verdict == Verdict.CONSISTENT
+    assert finding(found, "constant").p == 1.0
+
+
+def test_another_number_of_trials_is_comparable() -> None:
+    """Trial k is the same trial, however many there are."""
+    longer = with_count(np.concatenate([OUTCOMES, np.ones(500, bool)]))
+    found = compared(collapse_relu=longer, tables=other_bytes("collapse@relu"))
+    assert found.verdict == Verdict.CONSISTENT
+    assert finding(found, "constant").p == 1.0
+    assert (finding(found, "constant").now, finding(found, "constant").trials) == (800 / 1500, 1500)
+
+
+LIMIT = math.exp(stats.t.isf(0.01 / 3 / 2, 19) * 0.1 * math.sqrt(1 + 1 / 20))
+"""Of the factor to the mean over 20 seeds, by the first of three hypotheses."""
+
+
+@pytest.mark.parametrize(
+    ("factor", "verdict"),
+    [
+        (LIMIT * 0.999, Verdict.CONSISTENT),
+        (LIMIT * 1.001, Verdict.CHANGED),
+        (1.001 / LIMIT, Verdict.CONSISTENT),
+        (0.999 / LIMIT, Verdict.CHANGED),
+        (0.0, Verdict.CHANGED),
+    ],
+)
+def test_a_number_is_judged_by_its_spread_over_seeds(factor: float, verdict: Verdict) -> None:
+    signals = replace(SIGNALS, values=SIGNALS.values | {"relu.layer_1.std": 0.5 * factor})
+    found = compared(activations=signals, tables=other_bytes("activations"))
+    assert found.verdict == verdict
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.20001, Verdict.CONSISTENT), (0.2002, Verdict.CHANGED)])
+def test_a_number_on_which_all_seeds_agree_may_differ_by_rounding(share: float, verdict: Verdict) -> None:
+    signals = replace(SIGNALS, values=SIGNALS.values | {"relu.layer_1.zero_fraction": share})
+    assert compared(activations=signals, tables=other_bytes("activations")).verdict == verdict
+
+
+def test_points_that_the_seed_fixes_must_be_the_same() -> None:
+    moved = replace(CASE, drawn={"y_mean": 1.001})
+    found = compared(collapse_relu=moved, tables=other_bytes("collapse@relu"))
+    assert found.verdict == Verdict.CHANGED
+    assert finding(found, "y_mean").method == Method.ROUNDING
+    rounded = replace(CASE, drawn={"y_mean": 1.0000001})
+    assert compared(collapse_relu=rounded).verdict == Verdict.IDENTICAL
+    # Other points are other points.
+    other = compared(ORIGIN.model_copy(update={"seed": 11}), collapse_relu=moved)
+    assert other.verdict == Verdict.IDENTICAL
+    assert [stage.untested for stage in other.stages] == [0, 1, 0]
+    assert "some seed makes infinite: collapse@relu 1." in words.as_markdown(other)
+
+
+def test_theory_must_be_the_same_under_any_seed() -> None:
+    moved = replace(CASE, exact={"theory_low": 0.90001})
+    assert compared(ORIGIN.model_copy(update={"seed": 11}), collapse_relu=moved).verdict == Verdict.CHANGED
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        replace(CASE, counts={}),
+        replace(CASE, exact={}),
+        replace(CASE, exact={"theory_low": 0.9, "theory_high": 0.9}),
+    ],
+)
+def test_what_is_missing_or_new_under_the_same_settings_has_changed(there: Observed) -> None:
+    found = compared(collapse_relu=there)
+    assert found.verdict == Verdict.CHANGED
+    assert "none" in words.as_markdown(found)
+
+
+def test_other_settings_are_not_comparable_and_told() -> None:
+    found = compared(collapse_relu=replace(CASE, params=CASE.params | {"case.negative_slope": 0.2}))
+    assert found.verdict == Verdict.NOT_COMPARABLE
+    assert stage(found, "collapse@relu").why == "case.negative_slope is 0.2, 0.1 in the reference"
+    assert stage(found, "activations").verdict == Verdict.IDENTICAL
+    two = compared(collapse_relu=replace(CASE, params={"case.widths": (1, 3)}))
+    assert stage(two, "collapse@relu").why == "case.widths is [1, 3], [1, 2] in the reference (and 1 more)"
+
+
+def test_other_digits_are_not_comparable_where_digits_matter() -> None:
+    found = compared(ORIGIN.model_copy(update={"mnist": "bundled"}))
+    assert stage(found, "activations").why == "digits are bundled, official in the reference"
+    assert [stage.verdict for stage in found.stages] == [Verdict.NOT_COMPARABLE, Verdict.IDENTICAL, Verdict.IDENTICAL]
+
+
+def test_a_change_outweighs_what_cannot_be_compared() -> None:
+    found = compared(
+        ORIGIN.model_copy(update={"mnist": "bundled"}), collapse_relu=replace(CASE, exact={"theory_low": 0.5})
+    )
+    assert found.verdict == Verdict.CHANGED
+
+
+def test_a_new_stage_and_a_removed_one() -> None:
+    now = {stage: found for stage, found in NOW.items() if stage != "activations"} | {"collapse@new": CASE}
+    found = compare.compare(ACCEPTED, ORIGIN, now, TABLES)
+    assert found.verdict == Verdict.NOT_COMPARABLE
+    assert stage(found, "collapse@new").why == "not in the reference"
+    assert stage(found, "activations").why == "in the reference only"
+
+
+def test_more_hypotheses_need_more_evidence() -> None:
+    """What is found alone is not found among a thousand: Holm's correction."""
+    up = OUTCOMES.copy()
+    up[300:311] = True
+    events = {f"event_{k}": Count(300, 1000, OUTCOMES) for k in range(1000)}
+    alone = compare.compare(ACCEPTED, ORIGIN, {**NOW, "collapse@relu": with_count(up)}, TABLES)
+    assert alone.verdict == Verdict.CHANGED
+    many = {**NOW, "collapse@relu": replace(CASE, counts=CASE.counts | events)}
+    accepted = Reference(
+        origin=ORIGIN, stages={**ACCEPTED.stages, "collapse@relu": reference.record(many["collapse@relu"], {}, 0, {})}
+    )
+    many["collapse@relu"] = replace(CASE, counts=with_count(up).counts | events)
+    found = compare.compare(accepted, ORIGIN, many, {})
+    assert found.hypotheses == 1003
+    assert not finding(found, "constant").changed
+
+
+def test_all_three_forms_tell_the_same() -> None:
+    changed = compared(
+        ORIGIN.model_copy(update={"versions": {"numpy": "3"}}),
+        other_bytes("collapse@relu"),
+        collapse_relu=with_count(np.arange(1000) < 400),
+        activations=replace(SIGNALS, params={}),
+    )
+    tree = json.loads(words.as_json(changed))
+    assert (tree["verdict"], tree["correction"], tree["alpha"]) == ("changed", "Holm", 0.01)
+    assert [stage["verdict"] for stage in tree["stages"]] == ["not comparable", "changed", "identical"]
+    (constant,) = [f for f in tree["stages"][1]["findings"] if f["quantity"] == "constant"]
+    assert (constant["reference"], constant["now"], constant["changed"]) == (0.3, 0.4, True)
+    markdown = words.as_markdown(changed)
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(words.as_text(changed))
+    for text in (markdown, captured.get()):
+        for wanted in (
+            *("collapse@relu", "changed", "constant 0.300 → 0.400", "McNemar's exact test"),
+            *("Holm's correction", "1% of cases", "every is None, 20 in the reference", "numpy 3 (reference: 2.4)"),
+        ):
+            assert wanted in text
+    for line in markdown.splitlines():
+        assert line.count(" | ") in (0, 5)
+
+
+def test_a_long_list_of_changes_is_cut() -> None:
+    events = {f"event_{k:02d}": Count(0, 1000, ~np.ones(1000, bool)) for k in range(30)}
+    accepted = Reference(origin=ORIGIN, stages={"a": reference.record(Observed({}, counts=events), {}, 0, {})})
+    all_of_them = {name: Count(1000, 1000, np.ones(1000, bool)) for name in events}
+    found = compare.compare(accepted, ORIGIN, {"a": Observed({}, counts=all_of_them)}, {})
+    assert sum("event_" in line for line in words.as_markdown(found).splitlines()) == 21  # once in the stage's line
+    assert "and 10 more: --json lists all" in words.as_markdown(found)
+
+
+POINTS = Observed({}, values={"y_mean": 0.0}, drawn={"y_mean": 0.0})
+POINTS_ACCEPTED = Reference(
+    origin=ORIGIN,
+    stages={"data@target": reference.record(POINTS, {}, 20, {"y_mean": Spread(mean=0.1, sd=0.1, log=False)})},
+)
+
+
+@pytest.mark.parametrize(
+    ("seed", "mean", "verdict", "method"),
+    [
+        (10, 1e-3, Verdict.CHANGED, Method.ROUNDING),
+        (10, 5e-7, Verdict.IDENTICAL, Method.ROUNDING),  # where a mean is near 0, rounding is not relative
+        (11, 1e-3, Verdict.IDENTICAL, Method.OVER_SEEDS),
+        (11, 1.0, Verdict.CHANGED, Method.OVER_SEEDS),
+    ],
+)
+def test_points_are_fixed_by_the_seed_and_vary_over_seeds(
+    seed: int, mean: float, verdict: Verdict, method: Method
+) -> None:
+    now = {"data@target": replace(POINTS, values={"y_mean": mean}, drawn={"y_mean": mean})}
+    found = compare.compare(POINTS_ACCEPTED, ORIGIN.model_copy(update={"seed": seed}), now, {})
+    assert found.verdict == verdict
+    assert finding(found, "y_mean").method == method  # once, by one method
+    assert found.hypotheses == (seed != 10)
+
+
+def test_a_point_moment_that_is_gone_has_changed() -> None:
+    assert compared(collapse_relu=replace(CASE, drawn={})).verdict == Verdict.CHANGED
+
+
+def test_numbers_share_the_chance_of_a_false_alarm_with_counts() -> None:
+    """18 trials one way are found at 0.01 / 3, and the smallest change says so."""
+    found = compared()
+    level = 0.01 / 3
+    assert finding(found, "constant").smallest == math.ceil(math.log2(2 / level)) / 1000
+    shift = (stats.t.isf(level / 2, 19) + stats.norm.ppf(0.8)) * 0.1 * math.sqrt(1 + 1 / 20)
+    assert finding(found, "relu.layer_1.std").smallest == pytest.approx(0.5 * (1 - math.exp(-shift)))
+
+
+def test_another_machine_is_told() -> None:
+    assert compared(ORIGIN.model_copy(update={"machine": "Darwin"})).elsewhere == [
+        "machine Darwin (reference: Linux x86_64)"
+    ]
+
+
+def test_what_moved_most_is_what_changed_then_what_is_least_likely() -> None:
+    up, down = np.arange(1000) < 303, np.arange(1000) < 299
+    events = {"a": Count(300, 1000, OUTCOMES), "b": Count(300, 1000, OUTCOMES), "c": Count(30_000, 100_000)}
+    accepted = Reference(
+        origin=ORIGIN, stages={"s": reference.record(Observed({}, counts=events, exact={"t": 0.5}), {}, 0, {})}
+    )
+    now = {"a": Count(299, 1000, down), "b": Count(303, 1000, up), "c": Count(30_001, 100_000)}
+
+    def row(exact: float) -> str:
+        found = compare.compare(accepted, ORIGIN, {"s": Observed({}, counts=now, exact={"t": exact})}, {})
+        return next(line for line in words.as_markdown(found).splitlines() if line.startswith("| s "))
+
+    assert "| b 0.300 → 0.303 (p 0.25) |" in row(0.5)
+    assert "| t 0.5 → 0.6 |" in row(0.6)
+    text = words.change(Finding("s", "c", Method.TWO_SAMPLES, 0.3, 0.30001, 1.0, 100_000))
+    assert text == "c 0.30000 → 0.30001"
+
+
+def test_changes_are_listed_from_the_least_likely_on() -> None:
+    events = {"few": Count(0, 1000, ~np.ones(1000, bool)), "many": Count(0, 1000, ~np.ones(1000, bool))}
+    accepted = Reference(origin=ORIGIN, stages={"s": reference.record(Observed({}, counts=events), {}, 0, {})})
+    now = {"few": Count(30, 1000, np.arange(1000) < 30), "many": Count(60, 1000, np.arange(1000) < 60)}
+    found = compare.compare(accepted, ORIGIN, {"s": Observed({}, counts=now)}, {})
+    listed = [
+        line.split(" | ")[1] for line in words.as_markdown(found).splitlines() if "McNemar's exact test |" in line
+    ]
+    assert listed == ["many", "few"]

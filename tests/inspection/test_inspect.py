@@ -1,0 +1,422 @@
+"""Inspecting models, from Python and from the command line: what is true is said, what does not fit is named."""
+
+import subprocess
+import sys
+import zipfile
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from browser import is_drawn, opened, serious
+from playwright.sync_api import Browser
+
+from deadrelu import cli
+from deadrelu.errors import InputError
+from deadrelu.inspection import diagnosis, inspect
+from deadrelu.storage import tables
+
+RNG = np.random.default_rng(6)
+X, Y = RNG.normal(size=(300, 20)).astype(np.float32), RNG.integers(0, 3, 300)
+
+
+def dense(*kernels: float, width: int = 30, separate: bool = False) -> Any:
+    """Hidden ReLU layers, each with weights of standard deviation k √(2 / fan_in): k multiplies the signal."""
+    import keras
+
+    keras.utils.set_random_seed(11)
+    layers: list[Any] = [keras.Input((20,))]
+    fan_in = 20
+    for k in kernels:
+        normal = keras.initializers.RandomNormal(stddev=k * (2 / fan_in) ** 0.5)
+        activation = None if separate else "relu"
+        layers.append(keras.layers.Dense(width, activation, kernel_initializer=normal))
+        layers += [keras.layers.Activation("relu")] if separate else []
+        fan_in = width
+    return keras.Sequential([*layers, keras.layers.Dense(3, "softmax", name="out")])
+
+
+@pytest.mark.parametrize("separate", [False, True])
+@pytest.mark.parametrize(("k", "verdict"), [(0.5, "vanish"), (1.0, ""), (2.0, "explode")])
+def test_scale_of_the_weights_is_the_verdict(k: float, verdict: str, separate: bool) -> None:
+    found = inspect.inspect(dense(*[k] * 8, separate=separate), X, Y)
+    activations = found.table[found.table["kind"] == "activation"]
+    last = activations["verdict"].iloc[-1]
+    assert [word for word in ("vanish", "explode") if word in last] == ([verdict] if verdict else [])
+    assert len(activations) == 8
+    # Each layer's factor is k, but for fluctuations of a width of 30: sqrt(5 / 30) / 2 per layer, and 7 layers.
+    mean = activations["forward_mean"].iloc[-1]
+    assert abs(np.log(mean / k)) < 5 * np.sqrt(5 / 30) / 2 / np.sqrt(7)
+    assert np.exp(np.log(activations["forward"].dropna()).mean()) == pytest.approx(mean)
+    assert np.exp(np.log(activations["backward"].dropna()).mean()) == pytest.approx(
+        activations["backward_mean"].iloc[0]
+    )
+    back = activations["backward_mean"].iloc[0]
+    assert any(f"(×{mean:.3g} a layer" in s and f"(×{back:.3g} a layer" in s for s in found.sentences)
+    assert any("he_normal" in sentence for sentence in found.sentences) == (k != 1)
+
+
+def test_dead_network_is_called_dead() -> None:
+    model = dense(1.0, 1.0, 1.0)
+    model.layers[1].bias.assign([-1e3] * 30)
+    found = inspect.inspect(model, X, Y)
+    assert found.table["verdict"].tolist()[1:] == ["dead", "dead", "constant"]
+    assert found.sentences[0].startswith("The network is dead: dense")
+    assert any(s.startswith("Gradient of exactly 0, so that a step leaves them as they are") for s in found.sentences)
+    first = found.table.iloc[0]
+    assert (first["gradient_rms"], first["kernel_gradient_rms"]) == (0, 0)
+    assert first["kernel_rms"] > 0
+
+
+def test_dead_units_are_counted() -> None:
+    model = dense(1.0, 1.0, 1.0, separate=True)
+    bias = np.zeros(30, np.float32)
+    bias[:4] = -1e3
+    model.layers[2].bias.assign(bias)
+    found = inspect.inspect(model, X, Y)
+    row = found.table.iloc[3]
+    assert (row["kind"], row["dead_units"], row["units"]) == ("activation", 4, 30)
+    assert row["verdict"].startswith("4 dead")
+    assert any(s.startswith("Dead units, 0 on all 300 inputs: 4 of 30 in ") for s in found.sentences)
+    model.layers[4].bias.assign(np.where(np.arange(30) < 9, -1e3, 0))
+    (sentence,) = (s for s in inspect.inspect(model, X, Y).sentences if s.startswith("Dead units"))
+    assert "13 of 60 in " in sentence
+    assert "the largest share is 9 of 30" in sentence
+
+
+def test_a_dead_branch_is_not_a_dead_network() -> None:
+    import keras
+
+    keras.utils.set_random_seed(1)
+    x = keras.Input((20,))
+    off = keras.layers.Dense(8, "relu", bias_initializer=keras.initializers.Constant(-1e3), name="off")(x)
+    on = keras.layers.Dense(8, "relu", name="on")(x)
+    model = keras.Model(x, keras.layers.Dense(3, "softmax")(keras.layers.Add()([on, off])))
+    sentences = inspect.inspect(model, X, Y).sentences
+    assert "Dead branches, 0 on all 300 inputs: off." in sentences
+    assert not any("The network is dead" in s for s in sentences)
+
+
+def test_a_nearly_constant_layer_is_constant_and_a_faint_signal_is_not() -> None:
+    model = dense(1.0, 1.0)
+    model.layers[1].kernel.assign(1e-4 * model.layers[1].kernel)
+    model.layers[1].bias.assign([1.0] * 30)
+    assert inspect.inspect(model, X, Y).table["verdict"].iloc[1] != "constant"
+    model.layers[1].kernel.assign(1e-4 * model.layers[1].kernel)
+    assert inspect.inspect(model, X, Y).table["verdict"].iloc[1] == "constant"
+
+
+def test_several_inputs_by_name_in_any_order() -> None:
+    import keras
+
+    keras.utils.set_random_seed(1)
+    a, b = keras.Input((20,), name="a"), keras.Input((20,), name="b")
+    joined = keras.layers.Concatenate()([keras.layers.Dense(4, name="of_a")(a), keras.layers.Dense(4, name="of_b")(b)])
+    model = keras.Model([a, b], keras.layers.Dense(1)(joined))
+    named = inspect.inspect(model, {"b": 9 * X, "a": X}).table
+    pd.testing.assert_frame_equal(named, inspect.inspect(model, [X, 9 * X]).table)
+    assert named.set_index("layer")["rms"]["of_b"] > 3 * named.set_index("layer")["rms"]["of_a"]
+
+
+def test_saturation_and_scale_are_named() -> None:
+    import keras
+
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((20,)), keras.layers.Dense(9, "tanh", name="flat"), keras.layers.Dense(1)])
+    found = inspect.inspect(model, 1000 * X, X[:, 0])
+    assert "saturated" in found.table["verdict"].iloc[0]
+    assert any(s.startswith("Inputs with a root mean square of 1e+03") for s in found.sentences)
+    assert any(s.startswith("Saturated") and s.endswith("flat.") for s in found.sentences)
+    assert found.gradient_of == "mean squared error"
+
+
+def test_a_linear_layer_of_zeros_is_not_dead() -> None:
+    """Its own weights have a gradient: a head of zeros is usual."""
+    model = dense(1.0, 1.0)
+    model.layers[-1].kernel.assign(np.zeros((30, 3)))
+    model.layers[-1].activation = None
+    found = inspect.inspect(model, X, Y)
+    assert found.table["verdict"].iloc[-1] == "zero"
+    assert found.table["kernel_gradient_rms"].iloc[-1] > 0
+    assert not any("dead" in s.lower() for s in found.sentences)
+    assert any(s.startswith("0 on all 300 inputs, though linear: out") for s in found.sentences)
+
+
+@pytest.mark.parametrize("first", ["Embedding", "Rescaling"])
+def test_inputs_that_are_meant_to_be_large_are_not_rescaled(first: str) -> None:
+    import keras
+
+    layer = keras.layers.Embedding(900, 4) if first == "Embedding" else keras.layers.Rescaling(1 / 900)
+    flat = keras.layers.Flatten()
+    model = keras.Sequential([keras.Input((20,)), layer, flat, keras.layers.Dense(3, "softmax")])
+    found = inspect.inspect(model, RNG.integers(0, 900, (50, 20)).astype(np.float32), Y[:50])
+    assert not any("root mean square" in s for s in found.sentences)
+
+
+def test_labels_by_the_names_of_the_outputs_in_any_order() -> None:
+    """Each head gets its own loss: the gradient is that of a tape around the model with both losses by hand."""
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(3)
+    x = keras.Input((20,))
+    hidden = keras.layers.Dense(16, "relu", name="hidden")(x)
+    number = keras.layers.Dense(3, name="number")(hidden)
+    model = keras.Model(x, [keras.layers.Dense(3, "softmax", name="classes")(hidden), number])
+    targets = RNG.normal(size=(300, 3)).astype(np.float32)
+    found = inspect.inspect(model, X, {"number": targets, "classes": Y}, batch_size=70)
+    assert found.gradient_of == "sparse categorical crossentropy + mean squared error"
+    with tf.GradientTape() as tape:
+        p, q = model(X)
+        loss = keras.losses.SparseCategoricalCrossentropy()(Y, p) + keras.losses.MeanSquaredError()(targets, q)
+    expected = np.sqrt(np.mean(np.square(tape.gradient(loss, model.get_layer("hidden").kernel.value))))
+    row = found.table.set_index("layer").loc["hidden"]
+    assert row["kernel_gradient_rms"] == pytest.approx(float(expected), rel=1e-4)
+    with pytest.raises(InputError, match="labels: received a, b; allowed: classes, number"):
+        inspect.inspect(model, X, {"a": Y, "b": Y})
+
+
+def test_names_from_a_file_cannot_break_lines() -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input((20,)), keras.layers.Dense(3, "softmax", name="a\nb\x1b[31m $_$")])
+    assert inspect.inspect(model, X, Y).table["layer"].iloc[0] == "a?b?[31m $_$"
+
+
+def test_not_finite_is_named() -> None:
+    model = dense(1.0, 1.0)
+    model.layers[1].kernel.assign(np.full((30, 30), np.float32(3e38)))
+    found = inspect.inspect(model, X, Y)
+    assert found.table["verdict"].iloc[1] == "not finite"
+    assert found.sentences[0].startswith("Infinities or NaN in 2 layers, first in dense")
+
+
+def test_batch_normalization_that_has_seen_nothing() -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input((20,)), keras.layers.BatchNormalization(), keras.layers.Dense(3, "softmax")])
+    assert "1 BatchNormalization layer without data so far" in inspect.inspect(model, X, Y).sentences[-1]
+    assert not any("without data" in s for s in inspect.inspect(model, X, Y, training=True).sentences)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.train_on_batch(X, Y)
+    assert not any("without data" in s for s in inspect.inspect(model, X, Y).sentences)
+
+
+def test_without_labels_gradients_show_the_same_factor() -> None:
+    model = dense(*[0.5] * 6)
+    with_loss, without = (inspect.inspect(model, X, labels) for labels in (Y, None))
+    assert without.gradient_of == "a random projection of the outputs"
+    a, b = (found.table["backward_mean"].iloc[0] for found in (with_loss, without))
+    assert a == pytest.approx(b, rel=0.1)
+
+
+def test_output_of_a_softmax_has_no_gradient_of_a_loss_on_logits() -> None:
+    assert np.isnan(inspect.inspect(dense(1.0), X, Y).table["gradient_rms"].iloc[-1])
+    assert inspect.inspect(dense(1.0), X).table["gradient_rms"].iloc[-1] == pytest.approx(1, rel=0.2)
+
+
+def test_three_lines_print_a_table_and_sentences() -> None:
+    text = str(inspect.inspect(dense(1.0, 1.0), X, Y))
+    assert text.splitlines()[0].split() == [
+        *("layer", "rms", "zero_fraction", "dead_units", "units", "gradient_rms", "verdict")
+    ]
+    assert "No kind of layer stands more than 2 times" in text
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "named"),
+    [
+        (X[:, :5], None, r"inputs: received shape \(300, 5\); allowed: \(n, 20\)"),
+        (X[:0], None, "inputs: received 0; allowed: 2 or more that differ"),
+        (X[:1], None, "inputs: received 1; allowed: 2 or more that differ"),
+        (X[[0] * 9], None, "inputs: received 9 equal; allowed: 2 or more that differ"),
+        (1e300 * X.astype(float), None, "inputs: received NaN, infinity or beyond float32"),
+        (X.astype(str), None, "inputs: received <U"),
+        (np.vstack([X] * 4 + [np.where(X > 3, np.nan, X)]), None, "inputs: received NaN, infinity or beyond float32"),
+        (np.where(X > 3, np.nan, X), None, "inputs: received NaN, infinity or beyond float32"),
+        ([X, X], None, "inputs: received 2; allowed: 1"),
+        (X, Y[:5], "labels: received 5 for 300 inputs"),
+        (X, Y + 1, "labels: received values from 1 to 3"),
+        ({"a": X, "b": X}, None, "inputs: received a, b; allowed: "),
+    ],
+)
+def test_what_does_not_fit_is_named(x: Any, y: Any, named: str) -> None:
+    with pytest.raises(InputError, match=named):
+        inspect.inspect(dense(1.0), x, y)
+
+
+def test_mean_factor_is_for_layers_of_one_kind_on_the_trunk() -> None:
+    """Weights and activations alternate; a branch has its own scale."""
+    table = pd.DataFrame(
+        {
+            "activation": "relu",
+            "kind": ["weights", "activation", "weights", "activation", "activation", "weights", "activation", "output"],
+            "on_trunk": [True, True, True, True, False, True, True, True],
+            "units": 4,
+            "rms": 1.0,
+            "input_std": [8.0, 4.0, 4.0, 2.0, 1e9, 2.0, 1.0, 1e9],
+            "dead_units": 0.0,
+            "saturated_fraction": 0.0,
+            "gradient_rms": 1.0,
+        }
+    )
+    found = diagnosis.with_verdicts(table)
+    assert found["forward"].fillna(0).tolist() == pytest.approx([0, 0, 0.5, 0.5, 0, 0.5, 0.5, 0])
+    assert found["verdict"].tolist()[5:] == ["signal vanishes", "signal vanishes", ""]
+    assert found["verdict"].tolist()[4] == ""
+
+
+@pytest.mark.parametrize("name", ["ResNet50V2", "MobileNetV3Small", "EfficientNetB0"])
+def test_architectures_of_keras_applications(name: str) -> None:
+    """Small images; `deadrelu inspect` on the full size is timed in the README."""
+    import keras
+
+    keras.utils.set_random_seed(2)
+    model = getattr(keras.applications, name)(weights=None, input_shape=(64, 64, 3), classes=10)
+    x = RNG.uniform(-1, 1, size=(6, 64, 64, 3)).astype(np.float32)
+    found = inspect.inspect(model, x, np.arange(6), training=True)
+    table = found.table
+    weighted = [layer.name for layer in model.layers if any(len(w.shape) > 1 for w in layer.weights)]
+    assert set(weighted) <= set(table["layer"])
+    assert table["parameters"].sum() == model.count_params()
+    assert np.isfinite(table["rms"]).all()
+    assert table["on_trunk"].sum() > 20
+    # What BatchNormalization puts out has a mean square of at most 1, over inputs and positions of each unit.
+    normalized = table[table["layer"].str.contains("bn")]
+    assert len(normalized) > 30
+    assert (normalized["rms"] < 1.001).all()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light")])
+def test_page_of_a_model_in_a_browser(width: int, scheme: str, folder: Path, browser: Browser) -> None:
+    run(folder, "model.keras", "--inputs", "x.npy", "--labels", "y.npz", "--out", "in-a-browser")
+    with opened(browser, folder / "in-a-browser" / "signals.html", width=width, scheme=scheme) as tab:
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        assert is_drawn(tab.locator("img").screenshot(), scheme)
+        assert tab.locator("th button").count() > 5
+        assert tab.locator("nav").count() == 0
+        assert serious(tab) == []
+
+
+COMMAND = [sys.executable, "-m", "deadrelu", "inspect"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved model and its inputs, as a user has them."""
+    made = tmp_path_factory.mktemp("inspect")
+
+    dense(*[0.5] * 5).save(made / "model.keras")
+    with zipfile.ZipFile(made / "model.keras") as whole, zipfile.ZipFile(made / "empty.keras", "w") as empty:
+        for name in whole.namelist():
+            config = '{"module": "keras", "class_name": "Sequential", "config": {"name": "s", "layers": []}}'
+            empty.writestr(name, config if name == "config.json" else whole.read(name))
+    np.save(made / "x.npy", X)
+    pd.DataFrame(X).rename(columns=str).to_parquet(made / "x.parquet")
+    np.savez(made / "y.npz", labels=Y)
+    np.save(made / "short.npy", X[:, :3])
+    return made
+
+
+def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *words], cwd=folder, capture_output=True, text=True, check=False)
+
+
+class Text(HTMLParser):
+    """What a page says, and what it asks of other hosts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.addresses: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.addresses += [value for key, value in attrs if key in ("src", "href") and value]
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def test_command_prints_a_table_and_writes_files(folder: Path) -> None:
+    done = run(folder, "model.keras", "--inputs", "x.npy", "--labels", "y.npz")
+    assert done.returncode == 0, done.stderr
+    for words in ("layer", "rms", "zeros", "dead units", "verdict", "signal vanishes", "300 inputs"):
+        assert words in done.stdout
+    out = folder / "model-signals"
+    assert sorted(path.name for path in out.iterdir()) == ["layers.parquet", "layers.png", "signals.html"]
+    table = tables.read(out / "layers.parquet", tables.LAYERS)
+    import keras
+
+    model = keras.saving.load_model(folder / "model.keras")
+    expected = inspect.inspect(model, X, Y).table
+    pd.testing.assert_frame_equal(table, expected, check_dtype=False, check_exact=True)
+    made_by = tables.made_by(out / "layers.parquet")
+    assert {"model_sha256", "inputs_sha256", "labels_sha256"} <= set(made_by["params"])
+    page = Text()
+    page.feed((out / "signals.html").read_text())
+    assert all(address.startswith(("data:", "#")) for address in page.addresses)
+    assert "Signals of model.keras" in page.words
+    assert any("the signal vanishes" in words for words in page.words)
+
+
+def test_command_on_a_table_into_a_folder_with_other_files(folder: Path) -> None:
+    out = folder / "mine"
+    out.mkdir()
+    (out / "notes.txt").write_text("keep me")
+    done = run(folder, "model.keras", "--inputs", "x.parquet", "--first", "50", "--out", "mine")
+    assert done.returncode == 0, done.stderr
+    assert "50 inputs" in done.stdout
+    assert sorted(path.name for path in out.iterdir()) == ["layers.parquet", "layers.png", "notes.txt", "signals.html"]
+
+
+def test_options_of_the_command_reach_the_model(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Flat rows of a table in the shape of an image, training mode, and a name that is markup elsewhere."""
+    import keras
+
+    layers = [
+        keras.layers.Conv2D(2, 2, name="[red]c"),
+        keras.layers.BatchNormalization(name="bn"),
+        keras.layers.Flatten(),
+    ]
+    keras.Sequential([keras.Input((4, 5, 1)), *layers, keras.layers.Dense(3)]).save(folder / "image.keras")
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(
+        sys, "argv", ["deadrelu", "inspect", "image.keras", "--inputs", "x.parquet", "--training-mode", "--seed", "5"]
+    )
+    with pytest.raises(SystemExit) as ended:
+        cli.run()
+    assert not ended.value.code
+    told = capsys.readouterr().out
+    assert "[red]c" in told
+    assert "training mode" in told
+    table = tables.read(folder / "image-signals" / "layers.parquet", tables.LAYERS).set_index("layer")
+    assert table["rms"]["bn"] == pytest.approx(1, rel=1e-2)
+    assert tables.made_by(folder / "image-signals" / "layers.parquet")["seed"] == 5
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["model.keras", "--inputs", "short.npy"], "short.npy: received shape (300, 3); allowed: (n, 20)"),
+        (["model.keras", "--inputs", "x.npy", "--labels", "x.npy"], "x.npy: received shape (300, 20)"),
+        (["none.keras", "--inputs", "x.npy"], "none.keras: missing"),
+        (["x.npy", "--inputs", "x.npy"], "x.npy: received a name that ends with '.npy'; allowed: a .keras file"),
+        (["model.keras", "--inputs", "x.npy", "--out", "x.npy"], "x.npy: received a file; allowed: a folder"),
+        (["model.keras", "--inputs", "x.npy", "--loss", "nope", "--labels", "y.npz"], "loss: received 'nope'"),
+        (["model.keras", "--inputs", "x.npy", "--loss", "mse"], "loss: received 'mse' without labels"),
+        (["empty.keras", "--inputs", "x.npy"], "empty.keras: "),
+        (["model.keras", "--inputs", "."], ".: received a name that ends with ''"),
+    ],
+)
+def test_wrong_input_is_one_line_and_leaves_nothing(folder: Path, words: list[str], named: str) -> None:
+    before = sorted(folder.rglob("*"))
+    done = run(folder, *words)
+    assert done.returncode == 2
+    assert done.stderr.startswith("deadrelu: ")
+    assert done.stderr.count("\n") == 1
+    assert named in done.stderr
+    assert sorted(folder.rglob("*")) == before

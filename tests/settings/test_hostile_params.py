@@ -1,0 +1,205 @@
+"""Params that anyone may have written: each runs, or is refused in one line; none of them reaches a shell."""
+
+import contextlib
+import copy
+import io
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import clones
+import pytest
+from conftest import write_small_params
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from deadrelu import cli
+from deadrelu.errors import InputError
+from deadrelu.settings import params
+
+HOSTILE = [
+    "$(touch PWNED)",
+    "`touch PWNED`",
+    "; touch PWNED",
+    "a'b",
+    'a"; touch PWNED; "',
+    "../../x",
+    "a\nb",
+    "\x1b[2J",
+    "",
+]
+TEXTS = st.sampled_from([*HOSTILE, "relu", "tanh", "rai", "he_normal", "zeros", "adam", "sgd", "abs_x", "continued"])
+SMALL = st.one_of(
+    st.none(), st.booleans(), st.integers(-2, 12), st.sampled_from([0.0, -0.5, 0.1, 0.99, 1.0, 2.5]), TEXTS
+)
+ANY = st.one_of(
+    SMALL,
+    st.integers(),
+    st.floats(),
+    st.text(max_size=20),
+    st.lists(SMALL, max_size=3),
+    st.dictionaries(TEXTS, SMALL, max_size=3),
+)
+
+Path_ = tuple[Any, ...]
+
+
+def places(tree: Any, at: Path_ = ()) -> Iterator[Path_]:
+    """Where a value stands, from the groups to the leaves."""
+    inside = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    for key, value in inside:
+        yield (*at, key)
+        yield from places(value, (*at, key))
+
+
+def mutated(tree: Any, where: Path_, how: str, value: Any) -> Any:
+    """The tree with one change."""
+    tree = copy.deepcopy(tree)
+    branch = tree
+    for key in where[:-1]:
+        branch = branch[key]
+    key = where[-1]
+    if how == "replace":
+        branch[key] = value
+    elif how == "delete":
+        del branch[key]
+    elif how == "rename" and isinstance(branch, dict):
+        branch[str(value)] = branch.pop(key)
+    elif how == "double" and isinstance(branch, list):
+        branch.append(branch[key])
+    elif how == "add" and isinstance(branch, dict):
+        branch[str(value)] = value
+    return tree
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    path = tmp_path_factory.mktemp("params") / "params.yaml"
+    write_small_params(path)
+    return YAML(typ="safe").load(path)
+
+
+def changes(values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[tuple[float, str, Any]]]:
+    """One or two: where (a fraction of all places), how, and the value."""
+    how = st.sampled_from(["replace", "replace", "replace", "delete", "rename", "double", "add"])
+    return st.lists(st.tuples(st.floats(0, 1, exclude_max=True), how, values), min_size=1, max_size=2)
+
+
+def changed(tree: Any, some: list[tuple[float, str, Any]]) -> Any:
+    for fraction, how, value in some:
+        everywhere = list(places(tree))
+        if everywhere:
+            tree = mutated(tree, everywhere[int(fraction * len(everywhere))], how, value)
+    return tree
+
+
+def write(tree: Any, path: Path) -> None:
+    text = io.StringIO()
+    YAML(typ="safe").dump(tree, text)
+    path.write_text(text.getvalue())
+
+
+def loaded(path: Path) -> params.Params | str:
+    try:
+        return params.load(path)
+    except InputError as error:
+        return str(error)
+
+
+@settings(max_examples=400, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@given(some=changes(ANY))
+def test_every_file_is_read_or_refused_in_one_line(small: Any, tmp_path_factory: Any, some: Any) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.yaml"
+    write(changed(small, some), path)
+    found = loaded(path)
+    if isinstance(found, str):
+        assert "\n" not in found
+        assert found.startswith(str(path))
+        assert len(found) < 1500
+    else:
+        for key in found.collapse.cases:
+            assert params.CASE_KEY.fullmatch(key)
+            found.of_collapse(key)
+        assert all(params.CASE_KEY.fullmatch(key) for key in (*found.activations.cases, *found.training.cases))
+
+
+@settings(max_examples=400, derandomize=True, deadline=None)
+@given(text=st.one_of(st.text(), st.text(alphabet="{}[]:,&*!|>-?#'\"% \n\tab1")))
+def test_any_text_is_refused_in_one_line(tmp_path_factory: Any, text: str) -> None:
+    path = tmp_path_factory.getbasetemp() / "text.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        params.load(path)
+    assert "\n" not in str(caught.value)
+
+
+def command(*words: str) -> tuple[int, str]:
+    """What `deadrelu` exits with, and prints to stderr; in this process, which has TensorFlow already."""
+    told = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(told), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of overflow in weights that a user asked for
+        patch.setattr(sys, "argv", ["deadrelu", *words])
+        with pytest.raises(SystemExit) as caught:
+            cli.run()
+    return int(caught.value.code or 0), told.getvalue()
+
+
+def stages(found: params.Params, small: params.Params) -> list[list[str]]:
+    """Commands whose params differ."""
+    cases = [key for key in found.collapse.cases if key not in small.collapse.cases]
+    cases += [key for key in small.collapse.cases if key in found.collapse.cases]
+    commands = [["collapse", key] for key in cases if not _same(found, small, key)]
+    if found.activations != small.activations:
+        commands.append(["activations"])
+    if found.training != small.training:
+        commands.append(["training"])
+    if (found.safe_region, found.data.target, found.seed) != (small.safe_region, small.data.target, small.seed):
+        commands.append(["safe-region"])
+    return commands
+
+
+def _same(found: params.Params, small: params.Params, key: str) -> bool:
+    return key in small.collapse.cases and found.of_collapse(key) == small.of_collapse(key)
+
+
+@pytest.fixture(scope="module")
+def ready(small: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the digits."""
+    folder = tmp_path_factory.mktemp("ready")
+    write(small, folder / "params.yaml")
+    with contextlib.chdir(folder):
+        assert command("data", "mnist")[0] == 0
+    return folder
+
+
+@settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@given(some=changes(SMALL))
+def test_what_is_accepted_runs(small: Any, ready: Path, some: Any) -> None:
+    with contextlib.chdir(ready):
+        write(changed(small, some), Path("params.yaml"))
+        found = loaded(Path("params.yaml"))
+        status, told = command("data", "target")
+        if isinstance(found, str):
+            assert (status, told) == (2, f"deadrelu: {found}\n")
+            return
+        assert status == 0, told
+        for words in stages(found, params.Params.model_validate(small)):
+            status, told = command(*words)
+            assert status == 0, f"{words}: {told}"
+
+
+def test_no_key_reaches_a_shell(tmp_path: Path) -> None:
+    """DVC would paste a key into a command; a shell would run what it finds there."""
+    clones.make(tmp_path)
+    clones.run(tmp_path, "dvc", "repro", "data@mnist", "data@target")  # or these would refuse the params first
+    tree = YAML(typ="safe").load(tmp_path / "params.yaml")
+    cases = tree["collapse"]["cases"]
+    tree["collapse"]["cases"] = dict.fromkeys(HOSTILE[:-2], cases["relu"])
+    write(tree, tmp_path / "params.yaml")
+    done = clones.attempt(tmp_path, "dvc", "repro", "--keep-going")
+    assert done.returncode != 0
+    assert "Running stage 'collapse@$(touch PWNED)'" in done.stdout  # DVC did not refuse it
+    assert not list(tmp_path.rglob("PWNED*"))

@@ -1,0 +1,351 @@
+"""Signals of Keras models against Keras itself, finite differences, and what theory says of ReLU."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deadrelu.settings import params
+from deadrelu.signals import layers, networks, objectives
+from deadrelu.signals.statistics import Running
+
+Arrays = tuple[np.ndarray, np.ndarray]
+
+
+@pytest.fixture
+def digits() -> Arrays:
+    rng = np.random.default_rng(3)
+    n = layers.BATCH + 7  # more than one batch
+    return rng.uniform(0, 1, (n, 784)).astype(np.float32), rng.integers(0, 10, n).astype(np.uint8)
+
+
+def mlp(activation: str = "relu", stddev: float = 0.1, **settings: Any) -> Any:
+    return networks.mlp(2, 20, activation, params.Normal(name="random_normal", stddev=stddev), seed=1, **settings)
+
+
+def measured(model: Any, x: np.ndarray, labels: np.ndarray, **options: Any) -> tuple[list[layers.Tap], list[Any]]:
+    """All batches put together: activations, gradients and summed gradients of kernels, one for each tap."""
+    taps, outputs, _ = layers.survey(model, [x])
+    objective, _ = objectives.of_labels(outputs, [labels])
+    found = list(layers.batches(model, taps, [x], objective, **options))
+    together = [np.concatenate([batch.activations[k] for batch in found]) for k in range(len(taps))]
+    gradients = [np.concatenate([batch.gradients[k] for batch in found]) for k in range(len(taps))]
+    kernels = [[sum(arrays) for arrays in zip(*(b.kernels[k] for b in found), strict=True)] for k in range(len(taps))]
+    return taps, [together, gradients, kernels]
+
+
+def branched() -> Any:
+    """Two inputs, convolutions, BatchNorm, a skip connection, a nested model, an operator and a shared layer."""
+    import keras
+
+    layers = keras.layers
+    keras.utils.set_random_seed(5)
+    image, vector = keras.Input((6, 6, 2), name="image"), keras.Input((3,), name="vector")
+    stem = layers.ReLU(name="stem_relu")(layers.BatchNormalization(name="bn")(layers.Conv2D(4, 3, name="conv")(image)))
+    body = layers.Conv2D(4, 3, padding="same", activation="relu", name="body")(stem)
+    summed = layers.Add(name="sum")([stem, body])
+    flat = layers.Flatten(name="flat")(summed)
+    inner = keras.Sequential([keras.Input((64,)), layers.Dense(8, activation="tanh", name="inner_dense")], name="inner")
+    shared = layers.Dense(8, activation="relu", name="shared")
+    joined = layers.Concatenate(name="join")([shared(shared(inner(flat))), layers.Dense(2, name="of_vector")(vector)])
+    out = layers.Dense(3, activation="softmax", name="out")(keras.ops.relu(joined) + 1.0)
+    return keras.Model([image, vector], out)
+
+
+def test_taps_of_a_branched_model() -> None:
+    model = branched()
+    rng = np.random.default_rng(0)
+    inputs = [rng.normal(size=(2, 6, 6, 2)), rng.normal(size=(2, 3))]
+    found = {tap.name: (tap.kind, tap.activation, tap.on_trunk, tap.shape) for tap in layers.survey(model, inputs).taps}
+    # The way of the image is the longer one: what the vector goes through alone is a branch.
+    assert found == {
+        "conv": ("weights", None, True, (4, 4, 4)),
+        "bn": ("normalization", None, True, (4, 4, 4)),
+        "stem_relu": ("activation", "relu", True, (4, 4, 4)),
+        "body": ("activation", "relu", False, (4, 4, 4)),
+        "sum": ("merge", None, True, (4, 4, 4)),
+        "inner/inner_dense": ("activation", "tanh", True, (8,)),
+        "shared": ("activation", "relu", True, (8,)),
+        "shared (call 2)": ("activation", "relu", True, (8,)),
+        "of_vector": ("weights", None, False, (2,)),
+        "join": ("merge", None, True, (10,)),
+        "relu": ("activation", "relu", True, (10,)),
+        "out": ("output", "softmax", True, (3,)),
+    }
+    assert not any("call" in vars(layer) for layer in model.layers)  # nothing is left wrapped
+
+
+def test_trunk_goes_around_skips_only() -> None:
+    import keras
+
+    layers = keras.layers
+    x = keras.Input((4,))
+    first = layers.Dense(4, name="first")(x)
+    branch = layers.Dense(4, name="branch")(first)
+    model = keras.Model(x, layers.Dense(2, name="last")(layers.Add(name="sum")([first, branch])))
+    trunk = {tap.name: tap.on_trunk for tap in layers.survey(model, [np.zeros((1, 4))]).taps}
+    assert trunk == {"first": True, "branch": False, "sum": True, "last": True}
+
+
+def test_a_late_input_or_an_early_output_is_no_way_around() -> None:
+    import keras
+
+    layers = keras.layers
+    x, late = keras.Input((4,)), keras.Input((4,))
+    hidden = layers.Dense(4, name="second")(layers.Dense(4, name="first")(x))
+    outputs = [layers.Dense(1, name="early")(x), layers.Dense(1, name="last")(layers.Add(name="sum")([hidden, late]))]
+    model = keras.Model([x, late], outputs)
+    survey = layers.survey(model, [np.zeros((1, 4)), np.zeros((1, 4))])
+    trunk = {tap.name: tap.on_trunk for tap in survey.taps}
+    assert trunk == {"first": True, "second": True, "sum": True, "last": True, "early": False}
+    assert [output.name for output in survey.outputs] == ["early", "last"]
+
+
+def test_outputs_in_the_models_order_with_the_activation_behind_a_reshape() -> None:
+    import keras
+
+    layers = keras.layers
+    x = keras.Input((4,))
+    number = layers.Dense(3, name="number")(layers.Dense(5, activation="relu")(x))
+    classes = layers.Reshape((4,), name="classes")(layers.Dense(4, activation="softmax", name="inside")(number))
+    survey = layers.survey(keras.Model(x, [classes, number]), [np.zeros((1, 4))])
+    assert survey.outputs == [("classes", "softmax", (4,)), ("number", None, (3,))]
+    assert [tap.name for tap in survey.taps if tap.kind == "output"] == ["number", "classes"]
+
+
+@pytest.mark.parametrize("last", ["Dropout", "Activation"])
+def test_a_layer_that_changes_nothing_is_no_second_output(last: str) -> None:
+    import keras
+
+    end = keras.layers.Dropout(0.5) if last == "Dropout" else keras.layers.Activation("linear")
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="dense"), end])
+    taps, outputs, _ = layers.survey(model, [np.zeros((1, 4))])
+    assert [(tap.name, tap.kind) for tap in taps] == [("dense", "output")]
+    assert [output.shape for output in outputs] == [(3,)]
+
+
+def test_layers_with_several_outputs_count_with_their_first() -> None:
+    import keras
+
+    x = keras.Input((5, 2))
+    sequence, *_ = keras.layers.LSTM(3, return_sequences=True, return_state=True, name="lstm")(x)
+    model = keras.Model(x, keras.layers.Dense(1)(sequence))
+    assert layers.survey(model, [np.zeros((1, 5, 2))]).taps[0][:5] == ("lstm", "activation", "tanh", True, (5, 3))
+
+
+def test_activations_are_those_of_keras() -> None:
+    import keras
+
+    model = branched()
+    rng = np.random.default_rng(1)
+    inputs = [rng.normal(size=(9, 6, 6, 2)).astype(np.float32), rng.normal(size=(9, 3)).astype(np.float32)]
+    taps = layers.survey(model, inputs).taps
+    outer = [tap for tap in taps if tap.name in {layer.name for layer in model.layers} and tap.name != "shared"]
+    keras_own = keras.Model(model.inputs, [model.get_layer(tap.name).output for tap in outer])(inputs)
+    objective, _ = objectives.random_projection(0)
+    batches = list(layers.batches(model, outer, inputs, objective, size=4))
+    assert len(outer) == 8
+    for k, expected in enumerate(keras_own):
+        ours = np.concatenate([batch.activations[k] for batch in batches])
+        np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_gradients_of_kernels_are_those_of_keras() -> None:
+    """A tape around the whole model, with the loss that Keras itself computes for it."""
+    import tensorflow as tf
+
+    model = branched()
+    rng = np.random.default_rng(2)
+    inputs = [rng.normal(size=(9, 6, 6, 2)).astype(np.float32), rng.normal(size=(9, 3)).astype(np.float32)]
+    labels = rng.integers(0, 3, 9)
+    taps, outputs, _ = layers.survey(model, inputs)
+    objective, name = objectives.of_labels(outputs, [labels])
+    assert name == "sparse categorical crossentropy"
+    batches = list(layers.batches(model, taps, inputs, objective, size=4))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with tf.GradientTape() as tape:
+        loss = model.compute_loss(inputs, tf.constant(labels), model(inputs))
+    own = dict(
+        zip([v.path for v in model.trainable_variables], tape.gradient(loss, model.trainable_variables), strict=True)
+    )
+    for k, tap in enumerate(taps):
+        for at, kernel in enumerate(layers.kernels_of(tap.operation)):
+            ours = sum(batch.kernels[k][at] for batch in batches) / len(labels)
+            np.testing.assert_allclose(ours, own[kernel.path], rtol=1e-4, atol=1e-7)
+
+
+def test_frozen_layers_have_gradients_too(digits: Arrays) -> None:
+    x, labels = digits[0][:20], digits[1][:20]
+    model, frozen = mlp(), mlp()
+    frozen.trainable = False
+    for a, b in zip(measured(model, x, labels)[1][2], measured(frozen, x, labels)[1][2], strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert np.abs(a[0]).max() > 0
+
+
+def test_mixed_precision_does_not_break_the_trunk() -> None:
+    import keras
+
+    policy = keras.DTypePolicy("mixed_float16")
+    hidden = [keras.layers.Dense(8, "relu", dtype=policy) for _ in range(4)]
+    model = keras.Sequential([keras.Input((6,)), *hidden, keras.layers.Dense(3, "softmax", dtype="float32")])
+    taps = layers.survey(model, [np.zeros((1, 6))]).taps
+    assert [tap.on_trunk for tap in taps] == [True] * 5
+
+
+def test_biases_and_slopes_are_no_kernels() -> None:
+    import keras
+
+    gru, prelu = keras.layers.GRU(3), keras.layers.PReLU()
+    gru.build((None, 5, 2))
+    prelu.build((None, 4, 3))
+    assert [tuple(kernel.shape) for kernel in layers.kernels_of(gru)] == [(2, 9), (3, 9)]
+    assert layers.kernels_of(prelu) == []
+
+
+def test_a_subclassed_model_before_its_first_call() -> None:
+    import keras
+
+    class Mine(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.hidden, self.out = keras.layers.Dense(4, activation="relu"), keras.layers.Dense(2)
+
+        def call(self, x: Any) -> Any:
+            return self.out(self.hidden(x))
+
+    taps = layers.survey(Mine(), [np.zeros((3, 5), np.float32)]).taps
+    assert [(tap.kind, tap.on_trunk) for tap in taps] == [("activation", True), ("output", True)]
+
+
+def test_gradients_are_finite_differences(digits: Arrays) -> None:
+    """Central differences of the loss in float64, through the layers behind the tap; tanh, so that it is smooth."""
+    x, labels = digits
+    model = mlp("tanh")
+    taps, (activations, gradients, _) = measured(model, x, labels)
+    first = [tap.name for tap in taps].index("hidden_1")
+    kernels = {layer.name: layer.kernel.numpy().astype(np.float64) for layer in model.layers}
+
+    def loss(first_hidden: np.ndarray) -> np.ndarray:
+        logits = np.tanh(first_hidden @ kernels["hidden_2"]) @ kernels["softmax"]
+        return np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(logits)), labels]
+
+    at = activations[first].astype(np.float64)
+    for unit in (0, 7, 19):
+        step = np.zeros(20)
+        step[unit] = 1e-5
+        differences = (loss(at + step) - loss(at - step)) / 2e-5
+        # The probabilities that Keras's loss sees are float32: relative errors of 1e-5, some more by cancellation.
+        np.testing.assert_allclose(gradients[first][:, unit], differences, rtol=1e-3, atol=1e-5)
+
+
+def test_certain_and_wrong_predictions_keep_their_gradient() -> None:
+    """(p - y) W^T, also where the probability of the true class is 0: a loss that clips it would give 0 there."""
+    rng = np.random.default_rng(0)
+    x, labels = rng.uniform(0, 1, (50, 784)).astype(np.float32), rng.integers(0, 10, 50).astype(np.uint8)
+    model = mlp(stddev=3.0)
+    taps, (activations, gradients, _) = measured(model, x, labels)
+    last = [tap.name for tap in taps].index("hidden_2")
+    kernel = model.get_layer("softmax").kernel.numpy().astype(np.float64)
+    logits = activations[last] @ kernel
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    assert (p[np.arange(50), labels] < 1e-30).any()
+    expected = (p - np.eye(10)[labels]) @ kernel.T
+    np.testing.assert_allclose(gradients[last], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_batches_make_no_difference_to_gradients(digits: Arrays) -> None:
+    x, labels = digits[0][:20], digits[1][:20]
+    _, whole = measured(mlp(), x, labels)
+    _, cut = measured(mlp(), x, labels, size=7)
+    for a, b in zip(whole[0] + whole[1], cut[0] + cut[1], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_inputs_times_four_are_signals_times_four_and_the_same_dead_units(digits: Arrays) -> None:
+    """ReLU without biases is homogeneous, and 4 is a power of two: equality without a tolerance."""
+    x, labels = digits
+    taps, (once, _, _) = measured(mlp(), x, labels)
+    _, (four, _, _) = measured(mlp(), 4 * x, labels)
+    dead = 0.0
+    for tap, a, b in zip(taps[:-1], once, four, strict=False):
+        assert (4 * a == b).all()
+        described = []
+        for signal in (a, b):
+            running = Running(len(x), tap.activation)
+            running.add(signal)
+            described.append(running.statistics())
+        assert described[0]["dead_units"] == described[1]["dead_units"]
+        assert described[0]["rms"] * 4 == described[1]["rms"]
+        dead += described[0]["dead_units"]
+    assert dead > 0  # images are positive, so that some units are off for all
+
+
+@pytest.mark.parametrize(("stddev", "width"), [(0.1, 40), (0.3, 30)])
+def test_relu_multiplies_the_mean_square_by_half_the_fan_in_times_the_variance(stddev: float, width: int) -> None:
+    """E[q_(l+1) | q_l] = q_l N Var(w) / 2, exactly, for symmetric weights and no biases: mean over 60 networks."""
+    x = np.random.default_rng(0).normal(size=(20, 784)).astype(np.float32)
+    normal = params.Normal(name="random_normal", stddev=stddev)
+    ratios = []
+    for seed in range(60):
+        model = networks.mlp(4, width, "relu", normal, seed=seed)
+        taps, (activations, _, _) = measured(model, x, np.zeros(20, np.uint8))
+        q = [
+            np.mean(a.astype(float) ** 2) for tap, a in zip(taps, activations, strict=True) if tap.kind == "activation"
+        ]
+        ratios.append(np.mean(np.divide(q[1:], q[:-1])))
+    error = np.std(ratios, ddof=1) / np.sqrt(len(ratios))
+    # Five standard errors, a false alarm in 2 million; a factor off by a half would be off by some 20 of them.
+    assert abs(np.mean(ratios) - width * stddev**2 / 2) < 5 * error
+    assert 20 * error < width * stddev**2 / 4
+
+
+def test_training_mode_uses_the_batch_and_leaves_the_model_as_it_was() -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input((5,)), keras.layers.BatchNormalization(name="bn"), keras.layers.Dense(2)])
+    before = [weight.numpy() for weight in model.weights]
+    x = np.random.default_rng(0).normal(7, 3, size=(64, 5)).astype(np.float32)
+    taps = layers.survey(model, [x]).taps
+    objective, _ = objectives.random_projection(0)
+    (inference,) = layers.batches(model, taps, [x], objective)
+    (training,) = layers.batches(model, taps, [x], objective, training=True)
+    np.testing.assert_allclose(inference.activations[0].mean(), 7, atol=0.5)
+    np.testing.assert_allclose(training.activations[0].mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(training.activations[0].std(axis=0), 1, atol=1e-3)
+    assert all((a == b.numpy()).all() for a, b in zip(before, model.weights, strict=True))
+
+
+def test_memory_is_bounded_by_the_batch() -> None:
+    def tap(elements: int) -> layers.Tap:
+        return layers.Tap("a", "weights", None, True, (elements,), None)
+
+    assert layers.batch_size([tap(10)]) == layers.BATCH
+    assert layers.batch_size([tap(layers.ELEMENTS // 16)] * 2) == 8
+    assert layers.batch_size([tap(2 * layers.ELEMENTS)]) == 1
+
+
+@pytest.mark.parametrize(
+    ("layer", "name"),
+    [
+        (lambda k: k.layers.Dense(1, activation="relu"), "relu"),
+        (lambda k: k.layers.Dense(1), None),
+        (lambda k: k.layers.Activation("tanh"), "tanh"),
+        (lambda k: k.layers.Activation("linear"), None),
+        (lambda k: k.layers.ReLU(), "relu"),
+        (lambda k: k.layers.ReLU(max_value=6), "relu6"),
+        (lambda k: k.layers.Activation("relu6"), "relu6"),
+        (lambda k: k.layers.LeakyReLU(), "leaky_relu"),
+        (lambda k: k.layers.PReLU(), "prelu"),
+        (lambda k: k.layers.ELU(), "elu"),
+        (lambda k: k.layers.Softmax(), "softmax"),
+        (lambda k: k.layers.Activation("hard_sigmoid"), "hard_sigmoid"),
+        (lambda k: k.layers.Flatten(), None),
+        (lambda k: k.layers.TimeDistributed(k.layers.Dense(1, activation="relu")), "relu"),
+    ],
+)
+def test_activation_names(layer: Any, name: str | None) -> None:
+    import keras
+
+    assert layers.activation_name(layer(keras)) == name

@@ -1,0 +1,206 @@
+"""The command line as a user meets it: help that teaches, one line and exit 2 on wrong input, Ctrl-C."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import wait_until
+
+from deadrelu import cli
+
+COMMAND = [sys.executable, "-m", "deadrelu"]
+
+
+def deadrelu(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=False)
+
+
+def refused(*words: str) -> str:
+    """Run a command that must fail as wrong input does; its one line on stderr."""
+    done = deadrelu(*words)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("deadrelu: ")
+    return done.stderr
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_help_names_every_command_and_needs_no_tensorflow() -> None:
+    done = deadrelu("--help")
+    assert done.returncode == 0
+    for command in (
+        "data",
+        "activations",
+        "training",
+        "collapse",
+        "safe-region",
+        "report",
+        "check",
+        "inspect",
+        "bench",
+    ):
+        assert command in done.stdout
+        assert deadrelu(command, "--help").returncode == 0
+    code = (
+        "import sys, deadrelu.cli, deadrelu.report.build, deadrelu.check.command; sys.exit('tensorflow' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+MEASURE = """
+import sys
+from deadrelu.settings import params
+from deadrelu.stages import collapse, data_target
+
+settings = params.load()
+data_target.main(settings)
+for case in settings.collapse.cases:
+    collapse.main(settings, case)
+print("pandas" in sys.modules, end=" ")
+
+from deadrelu.stages import safe_region
+
+safe_region.main(settings)
+print("tensorflow" in sys.modules)
+"""
+
+
+def test_narrow_networks_are_trained_without_tensorflow(project: Path) -> None:
+    """Neither it nor, for a case of collapse, pandas is waited for."""
+    done = subprocess.run([sys.executable, "-c", MEASURE], cwd=project, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["nonsense"], "nonsense"),
+        (["collapse"], "case"),
+        (["data"], "which"),
+        (["data", "cifar"], "cifar"),
+        (["report", "--fast"], "--fast"),
+        (["collapse", "nope"], "params.yaml:collapse.cases: received 'nope'; allowed: relu, leaky_relu"),
+        (["collapse", "relu"], "data/target/points.parquet: missing; `dvc repro` makes it"),
+        (["activations"], "data/mnist/t10k-images-idx3-ubyte.gz: missing"),
+        (["training"], "data/mnist/train-images-idx3-ubyte.gz: missing"),
+        (["inspect", "m.keras"], "--inputs"),
+        (["inspect", "m.keras", "--inputs", "x.npy"], "x.npy: missing"),
+        (["report"], "data/mnist/source.json"),
+    ],
+)
+def test_wrong_command_is_one_line(words: list[str], named: str, project: Path) -> None:
+    before = tree(project)
+    assert named in refused(*words)
+    assert tree(project) == before
+
+
+def test_wrong_params_are_refused_before_any_work(project: Path) -> None:
+    params = project / "params.yaml"
+    params.write_text(params.read_text().replace("trials: 8", "trials: eight"))
+    before = tree(project)
+    for words in (["data", "target"], ["activations"], ["training"], ["collapse", "relu"], ["safe-region"], ["report"]):
+        assert "params.yaml:collapse.trials" in refused(*words)
+    assert tree(project) == before
+
+
+def test_outside_a_project_it_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "params.yaml: cannot be read" in refused("report")
+
+
+def test_folder_that_cannot_be_written_is_named(project: Path) -> None:
+    (project / "data").write_text("a file where a folder should be")
+    assert "data" in refused("data", "target")
+    assert (project / "data").read_text() == "a file where a folder should be"
+
+
+def test_damaged_table_is_named(project: Path) -> None:
+    assert deadrelu("data", "target").returncode == 0
+    table = project / "data" / "target" / "points.parquet"
+    table.write_bytes(table.read_bytes()[:100])
+    before = tree(project)
+    assert "data/target/points.parquet: not a readable Parquet file" in refused("collapse", "relu")
+    assert tree(project) == before
+
+
+def test_report_of_stale_tables_is_refused(project: Path) -> None:
+    """`dvc repro` would rerun the stage; `deadrelu report` alone must not show old numbers under new settings."""
+    for words in (
+        ["data", "mnist"],
+        ["data", "target"],
+        ["activations"],
+        ["training"],
+        ["collapse", "relu"],
+        ["collapse", "leaky_relu"],
+        ["collapse", "relu-continued"],
+        ["collapse", "step_sin_5x-rai"],
+        ["safe-region"],
+    ):
+        done = deadrelu(*words)
+        assert done.returncode == 0, done.stderr
+    assert deadrelu("report").returncode == 0
+    before = tree(project / "reports")
+    params = project / "params.yaml"
+    params.write_text(params.read_text().replace("negative_slope: 0.1", "negative_slope: 0.2"))
+    assert "made by other params" in refused("report")
+    params.write_text(params.read_text().replace("negative_slope: 0.2", "negative_slope: 0.1"))
+    labels = project / "data" / "mnist" / "t10k-labels-idx1-ubyte.gz"
+    content = labels.read_bytes()
+    labels.write_bytes(content[:300] + b"xyz" + content[303:])
+    assert "t10k-labels-idx1-ubyte.gz: not an MNIST file" in refused("report")
+    labels.write_bytes((project / "data" / "mnist" / "train-labels-idx1-ubyte.gz").read_bytes())
+    assert "1000 images and 4000 labels" in refused("report")
+    (project / "reports" / "report.ipynb").write_text("{")
+    assert "report.ipynb: not a notebook" in refused("report")
+    assert {k: v for k, v in tree(project / "reports").items() if k != "report.ipynb"} == {
+        k: v for k, v in before.items() if k != "report.ipynb"
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "section", "short", "long"),
+    [
+        (["collapse", "leaky_relu"], "collapse:", "epochs: 1", "epochs: 100000"),
+        (["collapse", "relu-continued"], "collapse:", "fits: 2", "fits: 100000, trials: 200"),
+        (["safe-region"], "safe_region:", "epochs: 2", "epochs: 100000"),
+    ],
+)
+def test_interrupt_leaves_nothing_behind(words: list[str], section: str, short: str, long: str, project: Path) -> None:
+    params = project / "params.yaml"
+    head, _, after = params.read_text().partition(f"\n{section}")
+    assert short in after
+    head = head.replace("points: 200", "points: 20000")  # else the engine might be done
+    params.write_text(f"{head}\n{section}{after.replace(short, long, 1)}")
+    assert deadrelu("data", "target").returncode == 0
+    before = tree(project)
+    running = subprocess.Popen([*COMMAND, *words], stderr=subprocess.PIPE, text=True, env=os.environ)
+    work = project / "data" / ".work"
+    wait_until(work.exists)  # it has begun to work
+    finishes = words == ["safe-region"]  # shards, those that only count the dead
+    wait_until(lambda: not finishes or bool(list(work.rglob("*.json"))))
+    time.sleep(5)
+    assert running.poll() is None
+    running.send_signal(signal.SIGINT)
+    _, told = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert "Traceback" not in told
+    after = tree(project)
+    kept = {name for name in after if name.startswith("data/.work/")}
+    assert {name: after[name] for name in set(after) - kept} == before
+    assert (f"what is finished is kept in {project}/data/.work/" in told) == bool(kept)
+    assert bool(kept) == finishes
+
+
+def test_version(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["deadrelu", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        cli.run()
+    assert not ended.value.code
+    assert capsys.readouterr().out.startswith("deadrelu 0.")

@@ -1,0 +1,161 @@
+"""One code path from one process to a cluster: the same bits, and each failure told in one line."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dask
+import pytest
+from clusters import Cluster, Toy, run
+from conftest import ROOT, wait_until, write_small_params
+
+from deadrelu.errors import InputError
+from deadrelu.jobs import shards, workers
+from deadrelu.jobs.shards import Store
+from deadrelu.settings import params
+from deadrelu.stages import collapse, data_target, safe_region
+
+CUT = shards.cut(("toy",), 200, 10)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    running = Cluster(tmp_path_factory.mktemp("cluster"))
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path / "work/toy/abc"))
+
+
+def larger() -> params.Params:
+    """The small params with cases of several shards."""
+    tree = params.load().model_dump(exclude_none=True)
+    tree["collapse"]["cases"]["leaky_relu"]["trials"] = 2500
+    tree["collapse"]["cases"]["relu"]["trials"] = 9000
+    tree["safe_region"]["trained"]["trials"] = 9000
+    tree["safe_region"]["networks"] = 101_000
+    return params.Params.model_validate(tree)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Of all files, hidden ones too."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_tables_have_the_same_bits_wherever_they_are_made(cluster: Cluster, project: Path) -> None:
+    settings = larger()
+    data_target.main(settings)
+    found = []
+    ways: list[dict[str, Any]] = [
+        {"scheduler": "synchronous"},
+        {"scheduler": "threads", "num_workers": 5},
+        {"scheduler-address": cluster.address},
+    ]
+    for way in ways:
+        with dask.config.set(way):
+            for key in ("leaky_relu", "relu", "relu-continued"):
+                collapse.main(settings, key)
+            safe_region.main(settings)
+        found.append(digests(project / "data"))
+        for name in ("collapse", "safe_region"):
+            shutil.rmtree(project / "data" / name)
+    assert found[0] == found[1] == found[2]
+    assert {"collapse/leaky_relu/part-000002.parquet", "collapse/relu/part-000001.parquet"} <= set(found[0])
+
+
+def test_a_shard_that_workers_die_of(cluster: Cluster, store: Store) -> None:
+    with (
+        dask.config.set({"scheduler-address": cluster.address}),
+        pytest.raises(InputError, match=r"trials 70 to 79 of toy failed .*its workers die"),
+    ):
+        run(Toy(kills=(7,)), CUT, store)
+    assert store.whole(CUT) == set(CUT) - {CUT[7]}
+
+
+def test_a_shard_that_fails_on_every_worker(cluster: Cluster, store: Store) -> None:
+    with (
+        dask.config.set({"scheduler-address": cluster.address}),
+        pytest.raises(InputError, match=r"trials 30 to 39 of toy failed on every worker, last on tcp://.*no luck"),
+    ):
+        run(Toy(fails=(3,)), CUT, store)
+    assert store.whole(CUT) == set(CUT) - {CUT[3]}
+    with dask.config.set({"scheduler-address": cluster.address}):
+        run(Toy(), CUT, store)
+    assert store.whole(CUT) == set(CUT)
+
+
+def test_a_worker_with_other_code_computes_nothing(store: Store, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    network = tmp_path / "src/deadrelu/engine/network.py"
+    network.write_text(network.read_text().replace("1e-7", "1e-3"))
+    alone = Cluster(tmp_path, workers=0)
+    alone.nannies.append(alone.start_worker(tmp_path / "src"))
+    try:
+        with (
+            dask.config.set({"scheduler-address": alone.address}),
+            pytest.raises(InputError, match="its Python, deadrelu or packages are not those of the client"),
+        ):
+            run(Toy(), CUT, store)
+        assert store.whole(CUT) == set()
+        alone.nannies.append(alone.start_worker())
+        with dask.config.set({"scheduler-address": alone.address}), workers.chosen() as place:
+            wait_until(lambda: len(place.threads) == 2)
+            run(Toy(), CUT, store)
+    finally:
+        alone.close()
+    assert store.whole(CUT) == set(CUT)
+
+
+def test_no_scheduler_is_one_line(tmp_path: Path) -> None:
+    write_small_params(tmp_path / "params.yaml")
+    words = [sys.executable, "-m", "deadrelu"]
+    subprocess.run([*words, "data", "target"], cwd=tmp_path, check=True)
+    env = os.environ | {
+        "DASK_SCHEDULER_ADDRESS": "tcp://127.0.0.1:1",
+        "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "1s",
+    }
+    before = digests(tmp_path)
+    done = subprocess.run([*words, "collapse", "relu"], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith(
+        "deadrelu: DASK_SCHEDULER_ADDRESS: received tcp://127.0.0.1:1, where no scheduler answers"
+    )
+    assert done.stderr.count("\n") == 1
+    assert digests(tmp_path) == before
+    assert not (tmp_path / "data/.work").exists()
+
+
+def test_no_worker_is_told(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "PATIENCE", 1)
+    empty = Cluster(tmp_path, workers=0)
+    try:
+        with (
+            dask.config.set({"scheduler-address": empty.address}),
+            pytest.raises(InputError, match=f"{empty.address}, which has no worker after 1 s; start some: dask worker"),
+        ):
+            run(Toy(), CUT, store)
+    finally:
+        empty.close()
+
+
+def test_without_distributed_it_says_what_to_install(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with (
+        dask.config.set({"scheduler-address": "tcp://127.0.0.1:1"}),
+        pytest.raises(InputError, match=r"pip install 'deadrelu\[cluster\]'"),
+    ):
+        run(Toy(), CUT, store)

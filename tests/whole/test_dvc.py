@@ -1,0 +1,221 @@
+"""The real `dvc` on a small pipeline: it reruns what an edit touches and nothing else, and compares what it made."""
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import clones
+import pytest
+from clones import attempt, commit, edit, run, stages_run
+from conftest import ROOT
+from ruamel.yaml import YAML
+
+from deadrelu.report.figures import drawing
+
+
+class Tags(HTMLParser):
+    """What a page asks of other hosts, and its images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.images: list[dict[str, str | None]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        if tag == "img":
+            self.images.append(values)
+        if tag in ("script", "link", "img", "iframe"):
+            self.addresses += [value for key, value in attrs if key in ("src", "href") and value]
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository in which nothing ran yet."""
+    folder = tmp_path_factory.mktemp("clone")
+    clones.make(folder)
+    return folder
+
+
+def test_pipeline_from_nothing_to_a_report_and_again(clone: Path) -> None:
+    """The order of these steps is a user's: run, run again, edit a case, compare, run, make a mistake."""
+    out = run(clone, "dvc", "repro")
+    assert stages_run(out) == [
+        *("data@mnist", "data@target", "activations", "training"),
+        *("collapse@relu", "collapse@leaky_relu", "collapse@relu-continued", "collapse@step_sin_5x-rai"),
+        *("safe_region", "report"),
+    ]
+    metrics = json.loads((clone / "reports" / "metrics.json").read_text())
+    assert metrics["data"]["mnist"] == {"source": "bundled", "test_images": 1000}
+    assert metrics["collapse"]["relu"]["trials"] == 8
+    first_page = (clone / "reports" / "report.html").read_text()
+    check_page(first_page)
+    commit(clone)
+
+    out = run(clone, "dvc", "repro")
+    assert stages_run(out) == []
+    assert "up to date" in out
+
+    edit(clone / "params.yaml", "negative_slope: 0.1", "negative_slope: 0.2")
+    difference = json.loads(run(clone, "dvc", "params", "diff", "--json"))
+    assert difference == {
+        "params.yaml": {"collapse.cases.leaky_relu.negative_slope": {"old": 0.1, "new": 0.2, "diff": 0.1}}
+    }
+    assert stages_run(run(clone, "dvc", "repro")) == ["collapse@leaky_relu", "report"]
+    assert "slope 0.2" in (clone / "reports" / "report.html").read_text()
+
+    edit(clone / "params.yaml", "negative_slope: 0.2", "negative_slope: 0.1")
+    assert "report" in stages_run(run(clone, "dvc", "repro"))
+    assert (clone / "reports" / "report.html").read_text() == first_page
+    assert run(clone, "git", "status", "--porcelain") == ""  # the same bytes in every tracked figure, table and metric
+
+    edit(clone / "params.yaml", "  tolerance:", "  tolerence:")
+    failed = attempt(clone, "dvc", "repro")
+    assert failed.returncode != 0
+    told = [line for line in failed.stderr.splitlines() if line.startswith("deadrelu: ")]
+    assert len(told) == 1
+    assert "params.yaml:collapse.tolerence: unknown key" in told[0]
+    assert (clone / "reports" / "report.html").read_text() == first_page
+    assert run(clone, "git", "status", "--porcelain").split() == ["M", "params.yaml"]
+    edit(clone / "params.yaml", "  tolerence:", "  tolerance:")
+
+
+def check_page(html: str) -> None:
+    """The three answers, the banner, every figure with words beside it, and no request to anyone."""
+    for words in ("1. Which initialization", "2. How often", "3. How often", "Not the official MNIST", "95 % interval"):
+        assert words in html
+    tags = Tags()
+    tags.feed(html)
+    assert all(address.startswith(("data:", "#")) for address in tags.addresses)
+    assert len(tags.images) == len(drawing.FIGURES)
+    assert all(image["alt"] for image in tags.images)
+
+
+def test_removed_case_is_not_read(clone: Path) -> None:
+    """DVC leaves the folder of a case that params.yaml no longer has."""
+    run(clone, "dvc", "repro")
+    shutil.copytree(clone / "data" / "collapse" / "relu", clone / "data" / "collapse" / "removed")
+    done = attempt(clone, "deadrelu", "report")
+    shutil.rmtree(clone / "data" / "collapse" / "removed")
+    assert done.returncode == 0
+    assert "not read: data/collapse/removed" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two commits, each with results: 500 narrow networks trained as in the notebook, first accepted, then steeper."""
+    folder = tmp_path_factory.mktemp("history")
+    clones.make(folder)
+    yaml = YAML()
+    small = yaml.load(folder / "params.yaml")
+    small["collapse"] |= {"trials": 500, "epochs": 10}
+    small["data"]["target"]["points"] = 3000
+    yaml.dump(small, folder / "params.yaml")
+    run(folder, "dvc", "repro")
+    run(folder, "deadrelu", "check", "--update", "--seeds", "3")
+    commit(folder)
+    edit(folder / "params.yaml", "negative_slope: 0.1", "negative_slope: 0.2")
+    run(folder, "dvc", "repro")
+    commit(folder)
+    return folder
+
+
+@pytest.fixture
+def without_cache(history: Path, tmp_path: Path) -> Path:
+    """A clone as a colleague has it: no cache, no remote."""
+    run(tmp_path, "git", "clone", "--quiet", str(history), "clone")
+    assert not (tmp_path / "clone" / ".dvc" / "cache").exists()
+    return tmp_path / "clone"
+
+
+def test_comparisons_need_no_cache_and_no_remote(without_cache: Path) -> None:
+    old = json.loads(run(without_cache, "git", "show", "HEAD~1:reports/metrics.json"))["collapse"]["leaky_relu"]["rate"]
+    new = json.loads((without_cache / "reports" / "metrics.json").read_text())["collapse"]["leaky_relu"]["rate"]
+    assert old > new
+    difference = json.loads(run(without_cache, "dvc", "metrics", "diff", "HEAD~1", "--json"))
+    rate = difference["reports/metrics.json"]["collapse.leaky_relu.rate"]
+    assert (rate["old"], rate["new"]) == (old, new)
+    assert rate["diff"] == pytest.approx(new - old)
+    assert not any("relu." in key and "leaky" not in key for key in difference["reports/metrics.json"])
+    difference = json.loads(run(without_cache, "dvc", "params", "diff", "HEAD~1", "--json"))
+    assert list(difference["params.yaml"]) == ["collapse.cases.leaky_relu.negative_slope"]
+
+
+def test_plots_of_two_commits_in_one_page_that_asks_nobody(without_cache: Path) -> None:
+    run(without_cache, "dvc", "plots", "diff", "HEAD~1")
+    page = (without_cache / "dvc_plots" / "index.html").read_text()
+    tags = Tags()
+    tags.feed(page)
+    assert not [address for address in tags.addresses if re.match("[a-z]+:|//", address)]
+    images = {image["src"] for image in tags.images}
+    shown = {Path(str(image)).name for image in images}
+    for figure in (without_cache / "reports" / "figures").iterdir():
+        sides = {f"HEAD~1_reports_figures_{figure.name}", f"workspace_reports_figures_{figure.name}"}
+        assert sides <= shown
+    static = without_cache / "dvc_plots" / "static"
+    name = "reports_figures_rate_by_tolerance.png"
+    before, after = ((static / f"{side}_{name}").read_bytes() for side in ("HEAD~1", "workspace"))
+    assert before != after
+    assert after == (without_cache / "reports" / "figures" / "rate_by_tolerance.png").read_bytes()
+    # Curves of both, drawn by the Vega that the page brings along.
+    assert page.count("vegaEmbed(") == 4
+    for table in ("collapse_rates", "rate_by_tolerance", "loss_curves", "signals"):
+        assert f"reports/tables/{table}.csv" in page
+    assert '"rev": "HEAD~1"' in page
+    assert '"rev": "workspace"' in page
+    run(without_cache, "dvc", "plots", "show")
+    assert "cdn" not in (without_cache / "dvc_plots" / "index.html").read_text().lower()
+
+
+def test_one_changed_line_is_told_to_a_pull_request(history: Path, tmp_path: Path) -> None:
+    """The workflow's last step, on a science with another epsilon, and on the science as it was."""
+    folder = tmp_path / "science"
+    shutil.copytree(history, folder)
+    run(folder, "git", "checkout", "--quiet", "HEAD~1")
+    run(folder, "dvc", "checkout")
+    nothing = run(folder, ".ci/summary", "HEAD")
+    assert "**identical: " in nothing
+    assert nothing.count("No difference.") == 3
+
+    edit(folder / "src" / "deadrelu" / "engine" / "network.py", "epsilon: float = 1e-7", "epsilon: float = 1e-3")
+    reran = stages_run(run(folder, "dvc", "repro"))
+    assert set(reran) >= {"collapse@relu", "collapse@leaky_relu", "safe_region", "report"}
+    assert not {"activations", "training"} & set(reran)
+    commit(folder)
+    done = attempt(folder, ".ci/summary", "HEAD~1")
+    assert done.returncode == 1
+    assert "**changed: collapse@leaky_relu**" in done.stdout
+    assert re.search(r"\| collapse@leaky_relu \| constant \| 0\.\d{3} \| 0\.\d{3} \| the same trials", done.stdout)
+    assert re.search(r"\| reports/metrics.json \| collapse.leaky_relu.rate +\|", done.stdout)
+    assert "### rate_by_tolerance" in done.stdout
+    assert "### activations" not in done.stdout
+
+    edit(folder / "params.yaml", "negative_slope: 0.1", "negative_slope: 0.3")
+    run(folder, "dvc", "repro")
+    done = attempt(folder, ".ci/summary", "HEAD")
+    assert done.returncode == 2
+    assert "collapse@leaky_relu: case.negative_slope is 0.3, 0.1 in the reference" in done.stdout
+    assert "| params.yaml | collapse.cases.leaky_relu.negative_slope |" in " ".join(done.stdout.split())
+    assert attempt(folder, ".ci/summary", "no-such-commit").returncode == 2
+
+
+def test_workflow_is_valid() -> None:
+    run(ROOT, "check-jsonschema", "--builtin-schema", "vendor.github-workflows", ".github/workflows/ci.yml")
+    (steps,) = [job["steps"] for name, job in workflow()["jobs"].items() if name == "results"]
+    ran = " ".join(step.get("run", "") for step in steps)
+    for needed in ("make report", ".ci/summary"):
+        assert needed in ran
+    assert "secrets." not in (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+
+
+def test_an_invalid_workflow_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ci.yml"
+    text = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+    path.write_text(text.replace("runs-on:", "runs-no:", 1))
+    assert attempt(ROOT, "check-jsonschema", "--builtin-schema", "vendor.github-workflows", str(path)).returncode == 1
+
+
+def workflow() -> dict[str, object]:
+    return dict(YAML(typ="safe").load(ROOT / ".github" / "workflows" / "ci.yml"))

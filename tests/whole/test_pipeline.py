@@ -1,0 +1,186 @@
+"""dvc.yaml, params.yaml, dvc.lock and the code agree; where they do not, it is noticed."""
+
+import ast
+import copy
+import functools
+import json
+import operator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import clones
+import pytest
+from clones import edit
+from conftest import ROOT
+from dvc.dependency.param import ParamsDependency
+from dvc.repo import Repo
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+
+from deadrelu import cli
+from deadrelu.check import quantities
+from deadrelu.settings import params
+
+EDGES = {"cli", "errors", "progress"}
+"""Modules that change no result: the command line, the error type, the progress bar."""
+
+
+class Stage(NamedTuple):
+    """A stage as DVC understands dvc.yaml."""
+
+    name: str
+    command: str
+    params: list[str]
+    deps: list[str]
+
+    def reads(self, key: str) -> bool:
+        """Whether a change of this param reruns the stage, by itself or by the stage before."""
+        through = [name.replace("/", ".") for name in self.deps if name in ("data/target", "data/mnist")]
+        return any(key == own or key.startswith(f"{own}.") for own in (*self.params, *through))
+
+
+def stages_of(folder: Path) -> list[Stage]:
+    """All stages, with the cases of `foreach` in place."""
+    with Repo(str(folder)) as repo:
+        return [
+            Stage(
+                stage.name,
+                stage.cmd,
+                [key for dep in stage.deps if isinstance(dep, ParamsDependency) for key in dep.params],
+                [dep.def_path for dep in stage.deps if not isinstance(dep, ParamsDependency)],
+            )
+            for stage in repo.index.stages
+        ]
+
+
+def imports(path: Path, root: Path) -> set[Path]:
+    """Modules of this package that a module imports, directly or not, itself included."""
+    found, queue = set(), [path]
+    while queue:
+        module = queue.pop()
+        if module in found:
+            continue
+        found.add(module)
+        code = module.read_text() if module.suffix == ".py" else notebook_code(module)
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "deadrelu":
+                base = root.joinpath("src", *node.module.split("."))
+                names = [base / f"{alias.name}.py" for alias in node.names] + [base.with_suffix(".py")]
+                rooms = [base / alias.name / "__init__.py" for alias in node.names] + [base / "__init__.py"]
+                package = root / "src" / "deadrelu" / "__init__.py"
+                queue += [name for name in names + rooms if name.is_file() and name != package]
+    return found
+
+
+def notebook_code(path: Path) -> str:
+    cells = json.loads(path.read_text())["cells"]
+    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+
+
+COMMANDS = {(command.name or command.callback.__name__).replace("_", "-") for command in cli.app.registered_commands}
+
+
+def disagreements(folder: Path) -> list[str]:
+    """Where dvc.yaml, params.yaml and the code do not say the same."""
+    stages, told = stages_of(folder), []
+    for stage in stages:
+        if not stage.params:
+            told.append(f"{stage.name}: no params")
+        words = stage.command.split()
+        if words[0] != "deadrelu" or words[1] not in COMMANDS:
+            told.append(f"{stage.name}: no command of deadrelu: {stage.command}")
+        name = stage.name.replace("data@", "data_").split("@")[0]
+        module = "report/build.py" if name == "report" else f"stages/{name}.py"
+        used = imports(folder / "src" / "deadrelu" / module, folder)
+        if name == "report":
+            used |= imports(folder / "reports" / "report.ipynb", folder)
+        deps = {folder / dep for dep in stage.deps}
+        missing = {path for path in used if path.stem not in EDGES and not deps & {path, *path.parents}}
+        told += [f"{stage.name}: {path.name} is used, and no dep" for path in sorted(missing)]
+    values = YAML(typ="safe").load(folder / "params.yaml")
+    leaves = quantities.flat(values)
+    told += [f"{key}: no stage reads it" for key in leaves if not any(stage.reads(key) for stage in stages)]
+    for key, value in leaves.items():
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            told += [
+                f"{stage.name}: depends on {key}, and does not list it"
+                for stage in stages
+                if not stage.reads(key)
+                and made_by(with_more(values, key), stage.name) not in (None, made_by(values, stage.name))
+            ]
+    return told
+
+
+def made_by(values: dict[str, Any], stage: str) -> object:
+    """What the code says that a stage depends on; None of settings that are not allowed."""
+    try:
+        settings = params.Params.model_validate(values)
+    except ValidationError:
+        return None
+    kind, _, key = stage.partition("@")
+    of = {
+        "data": lambda: settings.of_target() if key == "target" else settings.data.mnist,
+        "activations": settings.of_activations,
+        "training": settings.of_training,
+        "collapse": lambda: settings.of_collapse(key),
+        "safe_region": settings.of_safe_region,
+        "report": settings.model_dump,
+    }
+    return of[kind]()
+
+
+def with_more(values: dict[str, Any], key: str) -> dict[str, Any]:
+    """The same settings with a number somewhat larger."""
+    changed = copy.deepcopy(values)
+    *groups, last = key.split(".")
+    group = functools.reduce(operator.getitem, groups, changed)
+    group[last] = group[last] + 1 if isinstance(group[last], int) else group[last] * 1.01
+    return changed
+
+
+def test_files_and_code_agree() -> None:
+    assert disagreements(ROOT) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        ("dvc.yaml", "    params: [seed, training]\n", "", "training: no params"),
+        ("dvc.yaml", "    cmd: deadrelu training\n", "    cmd: deadrelu train\n", "training: no command of deadrelu"),
+        ("dvc.yaml", "        - src/deadrelu/engine\n", "", "collapse@relu: arithmetic.py is used, and no dep"),
+        ("dvc.yaml", "      - src/deadrelu/analysis\n", "", "report: fates.py is used, and no dep"),
+        ("params.yaml", "seed: 10", "seed: 10\nmore: {a: 1}", "more.a: no stage reads it"),
+        (
+            "src/deadrelu/settings/streams.py",
+            "import numpy as np\n",
+            "import numpy as np\nfrom deadrelu.analysis import theory\n",
+            "activations: theory.py is used, and no dep",
+        ),
+        (
+            "dvc.yaml",
+            "collapse.batch_size, ",
+            "",
+            "collapse@relu: depends on collapse.batch_size, and does not list it",
+        ),
+        ("dvc.yaml", "params: [seed, activations]", "params: [activations]", "activations: depends on seed"),
+    ],
+)
+def test_each_disagreement_is_noticed(file: str, old: str, new: str, told: str, tmp_path: Path) -> None:
+    clones.make(tmp_path)
+    assert disagreements(tmp_path) == []
+    edit(tmp_path / file, old, new)
+    assert any(line.startswith(told) for line in disagreements(tmp_path))
+
+
+def test_lock_is_of_the_committed_params_and_official_digits() -> None:
+    stages = YAML(typ="safe").load(ROOT / "dvc.lock")["stages"]
+    values = YAML(typ="safe").load(ROOT / "params.yaml")
+    assert stages["report"]["params"]["params.yaml"] == values
+    assert {f"collapse@{key}" for key in values["collapse"]["cases"]} <= set(stages)
+    metrics = json.loads((ROOT / "reports" / "metrics.json").read_text())
+    assert metrics["data"]["mnist"] == {"source": "official", "test_images": 10_000}
+    assert set(metrics["activations"]) == set(values["activations"]["cases"])
+    assert set(metrics["training"]) == set(values["training"]["cases"])
+    assert set(metrics["collapse"]) == set(values["collapse"]["cases"])
+    widths = values["safe_region"]["trained"]["widths"]
+    assert set(metrics["safe_region"]) == {f"width_{width}" for width in widths}
