@@ -1,5 +1,6 @@
 # make report   set up, reproduce everything that changed, and say where the report is
-# make test     set up and run every test, two files at a time
+# make test     set up and run every test once
+# make soak     what gains by repetition: kills, seeds, fuzzing, other processors (some of it needs qemu-user-static)
 # make check    say whether the results still hold: `deadrelu check --help`
 # make lint     format, lint, type and schema checks, those of pre-commit, on all files
 # make lock     pin the newest versions that pyproject.toml allows (needs a package index)
@@ -12,7 +13,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 UV := $(BIN)/uv --quiet
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 
-.PHONY: help report test check lint lock plots-page clean
+.PHONY: help report test soak check lint lock plots-page clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -23,6 +24,10 @@ report: .venv/installed
 
 test: .venv/tools
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+soak: .venv/tools
+	DEADRELU_FUZZ=20 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "soak or fuzz"
+	PATH="$(CURDIR)/$(BIN):$$PATH" tests/engine/arm64.sh
 
 check: .venv/installed
 	$(BIN)/deadrelu check

@@ -15,7 +15,7 @@ app = typer.Typer(
     "is a stage of the pipeline: it reads params.yaml and data/ in this folder, and writes below data/ or reports/. "
     "`dvc repro` runs, in order, those whose inputs changed.",
     epilog="Exit codes: 0 done, 1 `check` found a change, 2 wrong input (one line on stderr says which), "
-    "130 interrupted.",
+    "130 interrupted, 70 a fault of deadrelu itself.",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -216,7 +216,7 @@ UsageError: type[Any] = typer.BadParameter.__bases__[0]
 
 
 def run() -> None:
-    """Entry point: exit 0 done, 1 a change, 2 wrong input in one line, 130 on Ctrl-C."""
+    """Entry point: exit 0 done, 1 a change, 2 wrong input in one line. Anything else is raised."""
     try:
         sys.exit(app(args=sys.argv[1:] or ["--help"], standalone_mode=False))
     except InputError as error:

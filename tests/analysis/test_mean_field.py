@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from helpers.projects import ROOT
 from scipy.integrate import quad
 from scipy.stats import norm
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT
+from helpers.projects import ROOT
 
 from deadrelu.bench import command, figures, scale, sizes
 from deadrelu.settings import params

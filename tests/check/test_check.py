@@ -1,7 +1,6 @@
 """`deadrelu check` on results that ran: still under other seeds, awake to planted defects, deaf to cut files."""
 
 import json
-import os
 import shlex
 import shutil
 import subprocess
@@ -11,36 +10,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT, write_small_params
-from ruamel.yaml import YAML
+from helpers.commands import COMMAND, deadrelu, refused
+from helpers.projects import ROOT, run_all, tree
 from scipy import stats
-from test_cli import COMMAND, deadrelu, refused, tree
 
 from deadrelu import engine
 from deadrelu.analysis import load
 from deadrelu.check import command, compare, reference, spread
 from deadrelu.check.compare import Verdict
 from deadrelu.errors import InputError
-from deadrelu.report import build
 from deadrelu.settings import initializers, params, targets
 from deadrelu.signals import networks
-from deadrelu.stages import activations, collapse, data_mnist, data_target, safe_region, training
-from deadrelu.storage import tables
+from deadrelu.stages import data_target, training
+from deadrelu.storage import parquet
 
 REFERENCE = Path("reports/reference.json")
-
-
-def run_all(settings: params.Params) -> None:
-    """All stages here but the report's page, which shows and does not measure."""
-    if not Path("data/mnist").exists():
-        data_mnist.main(settings)
-    data_target.main(settings)
-    activations.main(settings)
-    training.main(settings)
-    for key in settings.collapse.cases:
-        collapse.main(settings, key)
-    safe_region.main(settings)
-    build.write_numbers(load.read(settings), Path("reports"))
 
 
 def with_seed(settings: params.Params, seed: int) -> params.Params:
@@ -56,43 +40,14 @@ def changes(comparison: compare.Comparison) -> set[str]:
     return {f"{f.stage}: {f.quantity}" for stage in comparison.stages for f in stage.findings if f.changed}
 
 
-@pytest.fixture(scope="module")
-def accepted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with results that are accepted: few networks on MNIST, the narrow ones of the notebook in full."""
-    folder = tmp_path_factory.mktemp("accepted")
-    (folder / "reports").mkdir()
-    write_small_params(folder / "params.yaml")
-    yaml = YAML()
-    small = yaml.load(folder / "params.yaml")
-    small["data"]["target"]["points"] = 3000
-    small["activations"]["cases"]["tanh-glorot_uniform"] = {
-        "activation": "tanh",
-        "initializer": {"name": "glorot_uniform"},
-    }
-    del small["training"]["cases"]["cnn-zeros"]
-    small["collapse"] |= {"trials": 1000, "epochs": 10}
-    small["safe_region"]["networks"] = 10_000
-    yaml.dump(small, folder / "params.yaml")
-    here = Path.cwd()
-    os.chdir(folder)
-    digits, os.environ["MNIST_DIR"] = os.environ.get("MNIST_DIR"), ""
-    try:
-        settings = params.load()
-        run_all(settings)
-        assert command.main(settings, update=True, seeds=20, form="text") == 0
-    finally:
-        os.chdir(here)
-        del os.environ["MNIST_DIR"]
-        if digits is not None:
-            os.environ["MNIST_DIR"] = digits
-    return folder
-
-
 @pytest.fixture
-def place(accepted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> params.Params:
-    """A copy of it to work in; its params."""
-    shutil.copytree(accepted, tmp_path / "place")
+def place(pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> params.Params:
+    """A copy of accepted results to work in: few networks on MNIST, the narrow ones in full; their params."""
+    for name in ("data", "reports"):
+        shutil.copytree(pipeline / name, tmp_path / "place" / name)
+    shutil.copy(pipeline / "params.yaml", tmp_path / "place")
     monkeypatch.chdir(tmp_path / "place")
+    monkeypatch.delenv("MNIST_DIR", raising=False)
     return params.load()
 
 
@@ -103,20 +58,31 @@ def test_nothing_changed_is_identical(place: params.Params, capsys: pytest.Captu
     assert judge(place).verdict == Verdict.IDENTICAL
 
 
-def test_200_other_seeds_raise_few_alarms(place: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The whole chance of a false alarm is 1 %: more than 7 of 200 would come by it once in 1,000 times."""
+def verdicts_under(seeds: range, place: params.Params, monkeypatch: pytest.MonkeyPatch) -> list[Verdict]:
+    """Of the same science, all of it run again under each seed."""
     # One network, compiled once: what it does depends on the arguments of its trainings alone.
     trainer = training.Trainer(training._network(place, place.training.cases["mlp-he_normal"]))
     monkeypatch.setattr(training, "Trainer", lambda _: trainer)
     tree = place.model_dump()
     tree["collapse"]["trials"] = 250  # a fourth of the trials of the reference: comparable
     verdicts = []
-    for seed in range(1000, 1200):
+    for seed in seeds:
         other = params.Params.model_validate(tree | {"seed": seed})
         run_all(other)
         comparison = judge(other)
         assert comparison.hypotheses > 50
         verdicts.append(comparison.verdict)
+    return verdicts
+
+
+def test_other_seeds_are_consistent(place: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert verdicts_under(range(1000, 1003), place, monkeypatch) == [Verdict.CONSISTENT] * 3
+
+
+@pytest.mark.soak
+def test_200_other_seeds_raise_few_alarms(place: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole chance of a false alarm is 1 %: more than 7 of 200 would come by it once in 1,000 times."""
+    verdicts = verdicts_under(range(1000, 1200), place, monkeypatch)
     assert set(verdicts) <= {Verdict.CONSISTENT, Verdict.CHANGED}
     assert stats.binom.sf(7, 200, compare.ALPHA) < 0.002
     assert verdicts.count(Verdict.CHANGED) <= 7
@@ -384,7 +350,7 @@ def test_update_measures_a_spread_that_is_not_there(place: params.Params) -> Non
     again = reference.read(REFERENCE)
     assert again == accepted
     assert again.stages["data@target"].seeds == 20
-    assert set(again.origin.versions) == {*tables.PACKAGES, "llvmlite", "scipy", "python"}
+    assert set(again.origin.versions) == {*parquet.PACKAGES, "llvmlite", "scipy", "python"}
 
 
 def test_a_place_that_cannot_be_written_costs_no_minutes(place: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import network
+from helpers.projects import network
 
 from deadrelu import engine
 from deadrelu.engine import programs, shuffles, trials
@@ -314,3 +314,13 @@ def test_a_stop_ends_programs_at_their_next_point(widths: tuple[int, ...]) -> No
     with pytest.raises(CancelledError):
         engine.predict(net, engine.draw_weights(net, 10, np.arange(8)), points[0], stop)
     timer.join()
+
+
+@pytest.mark.parametrize("trials", [range(0), range(5, 5), range(0, 100, 2), range(-1, 3), range(9, 0, -1)])
+def test_trials_that_are_not_consecutive_numbers_are_refused(trials: range, settings: params.Params) -> None:
+    described = network(settings.collapse.cases["relu"])
+    given = {"trials": trials, "seed": 1}
+    with pytest.raises(ValueError, match="trials must be consecutive numbers from 0 on"):
+        next(engine.run(described, engine.Training(epochs=1), [0.5], [0.5], **given))
+    with pytest.raises(ValueError, match="trials must be consecutive numbers from 0 on"):
+        next(engine.run_continued(described, engine.Training(epochs=1), [0.5], [0.5], fits=1, **given))

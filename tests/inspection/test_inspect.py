@@ -1,7 +1,6 @@
 """Inspecting models, from Python and from the command line: what is true is said, what does not fit is named."""
 
-import subprocess
-import sys
+import contextlib
 import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,13 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from browser import is_drawn, opened, serious
+from helpers.browser import is_drawn, opened, serious
+from helpers.commands import Done, deadrelu, in_a_process, one_line
 from playwright.sync_api import Browser
 
-from deadrelu import cli
 from deadrelu.errors import InputError
 from deadrelu.inspection import diagnosis, inspect
-from deadrelu.storage import tables
+from deadrelu.inspection.command import LAYERS
+from deadrelu.storage import parquet
 
 RNG = np.random.default_rng(6)
 X, Y = RNG.normal(size=(300, 20)).astype(np.float32), RNG.integers(0, 3, 300)
@@ -268,6 +268,7 @@ def test_mean_factor_is_for_layers_of_one_kind_on_the_trunk() -> None:
     assert found["verdict"].tolist()[4] == ""
 
 
+@pytest.mark.soak  # graphs of hundreds of layers are traced: a minute
 @pytest.mark.parametrize("name", ["ResNet50V2", "MobileNetV3Small", "EfficientNetB0"])
 def test_architectures_of_keras_applications(name: str) -> None:
     """Small images; `deadrelu inspect` on the full size is timed in the README."""
@@ -300,9 +301,6 @@ def test_page_of_a_model_in_a_browser(width: int, scheme: str, folder: Path, bro
         assert serious(tab) == []
 
 
-COMMAND = [sys.executable, "-m", "deadrelu", "inspect"]
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A saved model and its inputs, as a user has them."""
@@ -320,8 +318,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *words], cwd=folder, capture_output=True, text=True, check=False)
+def run(folder: Path, *words: str) -> Done:
+    with contextlib.chdir(folder):
+        return deadrelu("inspect", *words)
 
 
 class Text(HTMLParser):
@@ -340,19 +339,20 @@ class Text(HTMLParser):
 
 
 def test_command_prints_a_table_and_writes_files(folder: Path) -> None:
-    done = run(folder, "model.keras", "--inputs", "x.npy", "--labels", "y.npz")
+    with contextlib.chdir(folder):
+        done = in_a_process("inspect", "model.keras", "--inputs", "x.npy", "--labels", "y.npz")
     assert done.returncode == 0, done.stderr
     for words in ("layer", "rms", "zeros", "dead units", "verdict", "signal vanishes", "300 inputs"):
         assert words in done.stdout
     out = folder / "model-signals"
     assert sorted(path.name for path in out.iterdir()) == ["layers.parquet", "layers.png", "signals.html"]
-    table = tables.read(out / "layers.parquet", tables.LAYERS)
+    table = parquet.read(out / "layers.parquet", LAYERS)
     import keras
 
     model = keras.saving.load_model(folder / "model.keras")
     expected = inspect.inspect(model, X, Y).table
     pd.testing.assert_frame_equal(table, expected, check_dtype=False, check_exact=True)
-    made_by = tables.made_by(out / "layers.parquet")
+    made_by = parquet.made_by(out / "layers.parquet")
     assert {"model_sha256", "inputs_sha256", "labels_sha256"} <= set(made_by["params"])
     page = Text()
     page.feed((out / "signals.html").read_text())
@@ -371,9 +371,7 @@ def test_command_on_a_table_into_a_folder_with_other_files(folder: Path) -> None
     assert sorted(path.name for path in out.iterdir()) == ["layers.parquet", "layers.png", "notes.txt", "signals.html"]
 
 
-def test_options_of_the_command_reach_the_model(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_options_of_the_command_reach_the_model(folder: Path) -> None:
     """Flat rows of a table in the shape of an image, training mode, and a name that is markup elsewhere."""
     import keras
 
@@ -383,19 +381,14 @@ def test_options_of_the_command_reach_the_model(
         keras.layers.Flatten(),
     ]
     keras.Sequential([keras.Input((4, 5, 1)), *layers, keras.layers.Dense(3)]).save(folder / "image.keras")
-    monkeypatch.chdir(folder)
-    monkeypatch.setattr(
-        sys, "argv", ["deadrelu", "inspect", "image.keras", "--inputs", "x.parquet", "--training-mode", "--seed", "5"]
-    )
-    with pytest.raises(SystemExit) as ended:
-        cli.run()
-    assert not ended.value.code
-    told = capsys.readouterr().out
+    done = run(folder, "image.keras", "--inputs", "x.parquet", "--training-mode", "--seed", "5")
+    assert done.returncode == 0, done.stderr
+    told = done.stdout
     assert "[red]c" in told
     assert "training mode" in told
-    table = tables.read(folder / "image-signals" / "layers.parquet", tables.LAYERS).set_index("layer")
+    table = parquet.read(folder / "image-signals" / "layers.parquet", LAYERS).set_index("layer")
     assert table["rms"]["bn"] == pytest.approx(1, rel=1e-2)
-    assert tables.made_by(folder / "image-signals" / "layers.parquet")["seed"] == 5
+    assert parquet.made_by(folder / "image-signals" / "layers.parquet")["seed"] == 5
 
 
 @pytest.mark.parametrize(
@@ -415,8 +408,5 @@ def test_options_of_the_command_reach_the_model(
 def test_wrong_input_is_one_line_and_leaves_nothing(folder: Path, words: list[str], named: str) -> None:
     before = sorted(folder.rglob("*"))
     done = run(folder, *words)
-    assert done.returncode == 2
-    assert done.stderr.startswith("deadrelu: ")
-    assert done.stderr.count("\n") == 1
-    assert named in done.stderr
+    assert named in one_line(done)
     assert sorted(folder.rglob("*")) == before

@@ -12,8 +12,8 @@ from typing import Any
 
 import dask
 import pytest
-from clusters import run
-from conftest import wait_until
+from helpers.clusters import run
+from helpers.projects import wait_until
 
 from deadrelu import progress
 from deadrelu.errors import InputError

@@ -1,21 +1,14 @@
 """Work cut into shards: what is finished is known to the last bit, and what is stale is never used."""
 
-import contextlib
 import json
-import multiprocessing
-import os
 import pickle
-import signal
-import time
 from pathlib import Path
 
 import pytest
-from conftest import wait_until
 
 from deadrelu.errors import InputError
 from deadrelu.jobs import shards
 from deadrelu.jobs.shards import Shard, Store, Watch
-from deadrelu.storage import files
 
 CUT = shards.cut(("relu",), 2500, 1000)
 CONTENTS = {"trials.parquet": b"rows", "fits.parquet": b"more rows"}
@@ -203,64 +196,3 @@ def test_work_is_kept_where_the_environment_says(
     monkeypatch.setenv("DEADRELU_WORK", "nowhere://x")
     with pytest.raises(InputError, match="DEADRELU_WORK: received 'nowhere://x'"), shards.kept("collapse-relu", "abc"):
         pass
-
-
-def _hold(folder: Path, told: Path) -> None:
-    with files.held(folder):
-        with told.open("a") as file:
-            file.write("in ")
-        time.sleep(0.3)
-        with told.open("a") as file:
-            file.write("out ")
-        if told.read_text().count("in") == 1:
-            folder.rmdir()  # as the first does that is done with it
-
-
-def test_one_process_at_a_time(tmp_path: Path) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    holders = [spawn.Process(target=_hold, args=(tmp_path / "held", tmp_path / "told")) for _ in range(4)]
-    for holder in holders:
-        holder.start()
-    for holder in holders:
-        holder.join()
-    assert (tmp_path / "told").read_text() == "in out " * 4
-
-
-def _enter(folder: Path, told: Path) -> None:
-    with files.held(folder):
-        told.write_text("in")
-
-
-def test_who_waited_for_a_folder_that_is_gone_waits_for_the_new_one(tmp_path: Path) -> None:
-    folder, told = tmp_path / "held", tmp_path / "told"
-    waiting = multiprocessing.get_context("spawn").Process(target=_enter, args=(folder, told))
-    with contextlib.ExitStack() as new:
-        with files.held(folder):
-            waiting.start()
-            time.sleep(2)  # it waits for this one, or will see the next one only
-            folder.rmdir()
-            new.enter_context(files.held(folder))
-        time.sleep(0.5)
-        assert not told.exists()
-    waiting.join()
-    assert told.read_text() == "in"
-
-
-def _linger(parent: Path) -> None:
-    with files.scratch_folder(parent) as scratch:
-        (scratch / "part").write_text("half")
-        time.sleep(60)
-
-
-def test_what_a_killed_process_left_vanishes(tmp_path: Path) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    victim = spawn.Process(target=_linger, args=(tmp_path,))
-    victim.start()
-    wait_until(lambda: bool(list(tmp_path.glob(".new-*/part"))))
-    with files.scratch_folder(tmp_path) as mine:
-        assert len(list(tmp_path.glob(".new-*"))) == 2  # that of a living one stays
-    assert victim.pid
-    os.kill(victim.pid, signal.SIGKILL)
-    victim.join()
-    with files.scratch_folder(tmp_path) as mine:
-        assert list(tmp_path.glob(".new-*")) == [mine]

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import wait_until, write_small_params
+from helpers.projects import wait_until, write_small_params
 
 STAGE = f"{sys.executable} -m deadrelu"
 MOUNTS = ["unshare", "--map-root-user", "--mount", "bash", "-euc"]

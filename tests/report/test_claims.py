@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from conftest import ROOT
+from helpers.projects import ROOT
 
 from deadrelu.report import advice, claims, report_tables
 from deadrelu.settings import params

@@ -10,14 +10,12 @@ from typing import Any
 import nbformat
 import pandas as pd
 import pytest
-from browser import is_drawn, opened, serious
-from conftest import ROOT, write_small_params
+from helpers.browser import is_drawn, opened, serious
+from helpers.projects import ROOT, run_all, tree, write_small_params
 from papermill.exceptions import PapermillExecutionError
 from PIL import Image
 from playwright.sync_api import Browser, Page
 from ruamel.yaml import YAML
-from test_check import run_all
-from test_odd_tables import LONG
 
 from deadrelu.report import build, notebook, page
 from deadrelu.report.figures import drawing
@@ -46,9 +44,9 @@ def made(folder: Path, change: dict[str, Any]) -> Path:
     return folder / "reports" / "report.html"
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made(tmp_path_factory.mktemp("small"), {})
+@pytest.fixture
+def small(pipeline: Path) -> Path:
+    return pipeline / "reports" / "report.html"
 
 
 ODD_KEY = "a-case-whose-key-is-as-long-as-a-key-may-be".ljust(64, "x")
@@ -263,24 +261,17 @@ def test_odd_settings_are_told_in_words(odd: Path, browser: Browser) -> None:
         )
 
 
-def test_same_tables_same_page(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_same_tables_same_page(repository: Path) -> None:
     """Made again from the same tables, every byte of the page and of its figures is the same."""
-    again = tmp_path / "again"
-    shutil.copytree(small.parents[1], again)
+    before = tree(repository / "reports")
     for name in build.MADE:
-        made_before = again / "reports" / name
+        made_before = repository / "reports" / name
         shutil.rmtree(made_before) if made_before.is_dir() else made_before.unlink()
-    monkeypatch.chdir(again)
     build.main(params.load())
-    before = {path.relative_to(small.parent): path.read_bytes() for path in small.parent.rglob("*") if path.is_file()}
-    after = {
-        path.relative_to(again / "reports"): path.read_bytes()
-        for path in (again / "reports").rglob("*")
-        if path.is_file()
-    }
+    after = tree(repository / "reports")
     assert before.keys() == after.keys()
     assert [name for name in before if before[name] != after[name]] == []
-    assert Path("report.html") in before
+    assert "report.html" in before
 
 
 def test_text_of_a_page_is_text() -> None:
@@ -301,7 +292,8 @@ def test_text_of_a_page_is_text() -> None:
     )
     assert "<script>alert" not in data
     assert data.count("</script>") == 1
-    assert LONG[:20] in page.table(pd.DataFrame({"a": [LONG]}), caption="c")
+    long = "a name that goes on and on " * 20
+    assert long in page.table(pd.DataFrame({"a": [long]}), caption="c")
 
 
 def test_page_holds_its_images(tmp_path: Path) -> None:
@@ -320,17 +312,16 @@ def test_notebook_says_nothing_by_heart() -> None:
     assert [cell["metadata"].get("tags") for cell in cells].count(["parameters"]) == 1
 
 
-def test_notebook_opens_in_jupyter(small: Path) -> None:
+def test_notebook_opens_in_jupyter(repository: Path) -> None:
     """Run where it lies, with its own parameters: what a reader does who opens it, figures beside it."""
     import papermill
 
-    folder = small.parent
+    folder = repository / "reports"
     executed = papermill.execute_notebook(
         folder / "report.ipynb", folder / "opened.ipynb", kernel_name="python3", cwd=folder, progress_bar=False
     )
     shown = [output["data"].get("text/html", "") for cell in executed.cells for output in cell.get("outputs", [])]
     images = [part.split('"')[0] for html in shown for part in html.split('<img src="')[1:]]
-    (folder / "opened.ipynb").unlink()
     assert len(images) > 10
     assert all((folder / image).is_file() for image in images)
 

@@ -73,16 +73,22 @@ def test_fonts_of_the_system_change_nothing(tmp_path: Path, monkeypatch: pytest.
         manager.addfont(tmp_path / name)
     font = font_manager.FontProperties(family="DejaVu Sans")
     assert Path(manager.findfont(font)).parent == tmp_path
-    style.bundled_font_first()
-    for weight in ("normal", "bold"):
-        font = font_manager.FontProperties(family="DejaVu Sans", weight=weight)
-        assert Path(manager.findfont(font)).parent == bundled
-    assert {path.name for path in bundled.glob("*.ttf")} <= {Path(font.fname).name for font in manager.ttflist}
+    before = list(manager.ttflist)
+    with style.bundled_fonts_first():
+        for weight in ("normal", "bold"):
+            font = font_manager.FontProperties(family="DejaVu Sans", weight=weight)
+            assert Path(manager.findfont(font)).parent == bundled
+        assert {path.name for path in bundled.glob("*.ttf")} <= {Path(font.fname).name for font in manager.ttflist}
+    assert manager.ttflist == before  # the list is the user's, too
 
 
 def test_no_font_of_mathematical_text_is_missed(tmp_path: Path) -> None:
     """Matplotlib warns of each that it does not find, be it needed or not."""
-    draw = "from deadrelu.report.figures import style; from matplotlib.mathtext import MathTextParser as P; P('path').parse('$10^1$')"
+    draw = (
+        "from deadrelu.report.figures.style import bundled_fonts_first\n"
+        "from matplotlib.mathtext import MathTextParser\n"
+        "with bundled_fonts_first(): MathTextParser('path').parse('$10^1$')"
+    )
     env = os.environ | {"MPLCONFIGDIR": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", draw], env=env, capture_output=True, text=True, check=True)
     assert "findfont" not in done.stderr

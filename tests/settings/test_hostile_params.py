@@ -3,22 +3,24 @@
 import contextlib
 import copy
 import io
-import sys
-import warnings
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import clones
 import pytest
-from conftest import write_small_params
+from helpers import clones
+from helpers.commands import deadrelu
+from helpers.projects import write_small_params
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from deadrelu import cli
 from deadrelu.errors import InputError
 from deadrelu.settings import params
+
+DEPTH = int(os.environ.get("DEADRELU_FUZZ", "1"))
+"""How many times as many examples as `make test` tries."""
 
 HOSTILE = [
     "$(touch PWNED)",
@@ -109,7 +111,8 @@ def loaded(path: Path) -> params.Params | str:
         return str(error)
 
 
-@settings(max_examples=400, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.fuzz
+@settings(max_examples=100 * DEPTH, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(some=changes(ANY))
 def test_every_file_is_read_or_refused_in_one_line(small: Any, tmp_path_factory: Any, some: Any) -> None:
     path = tmp_path_factory.getbasetemp() / "any.yaml"
@@ -126,7 +129,8 @@ def test_every_file_is_read_or_refused_in_one_line(small: Any, tmp_path_factory:
         assert all(params.CASE_KEY.fullmatch(key) for key in (*found.activations.cases, *found.training.cases))
 
 
-@settings(max_examples=400, derandomize=True, deadline=None)
+@pytest.mark.fuzz
+@settings(max_examples=100 * DEPTH, derandomize=True, deadline=None)
 @given(text=st.one_of(st.text(), st.text(alphabet="{}[]:,&*!|>-?#'\"% \n\tab1")))
 def test_any_text_is_refused_in_one_line(tmp_path_factory: Any, text: str) -> None:
     path = tmp_path_factory.getbasetemp() / "text.yaml"
@@ -134,17 +138,6 @@ def test_any_text_is_refused_in_one_line(tmp_path_factory: Any, text: str) -> No
     with pytest.raises(InputError) as caught:
         params.load(path)
     assert "\n" not in str(caught.value)
-
-
-def command(*words: str) -> tuple[int, str]:
-    """What `deadrelu` exits with, and prints to stderr; in this process, which has TensorFlow already."""
-    told = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(told), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of overflow in weights that a user asked for
-        patch.setattr(sys, "argv", ["deadrelu", *words])
-        with pytest.raises(SystemExit) as caught:
-            cli.run()
-    return int(caught.value.code or 0), told.getvalue()
 
 
 def stages(found: params.Params, small: params.Params) -> list[list[str]]:
@@ -171,23 +164,24 @@ def ready(small: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ready")
     write(small, folder / "params.yaml")
     with contextlib.chdir(folder):
-        assert command("data", "mnist")[0] == 0
+        assert deadrelu("data", "mnist").returncode == 0
     return folder
 
 
-@settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.fuzz
+@settings(max_examples=12 * DEPTH, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(some=changes(SMALL))
 def test_what_is_accepted_runs(small: Any, ready: Path, some: Any) -> None:
     with contextlib.chdir(ready):
         write(changed(small, some), Path("params.yaml"))
         found = loaded(Path("params.yaml"))
-        status, told = command("data", "target")
+        status, _, told = deadrelu("data", "target")
         if isinstance(found, str):
             assert (status, told) == (2, f"deadrelu: {found}\n")
             return
         assert status == 0, told
         for words in stages(found, params.Params.model_validate(small)):
-            status, told = command(*words)
+            status, _, told = deadrelu(*words)
             assert status == 0, f"{words}: {told}"
 
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from deadrelu.analysis.growth import growth, growth_factor
 from deadrelu.signals import statistics
-from deadrelu.signals.statistics import Running, factor, verdict
+from deadrelu.signals.statistics import Running
 
 
 def described(signal: np.ndarray, *cuts: int, activation: str | None = None) -> dict[str, float]:
@@ -126,16 +127,16 @@ def test_the_sample_is_the_same_however_inputs_are_cut(monkeypatch: pytest.Monke
     ],
 )
 def test_verdict(arguments: tuple[float, ...], name: str) -> None:
-    assert verdict(*arguments) == name
+    assert growth(*arguments) == name
 
 
 def test_factor() -> None:
-    assert factor(np.array([8.0, 4.0, 2.0])) == pytest.approx((0.5, 0.5, 0.5))
-    mean, low, high = factor(np.array([1.0, 2.0, 2.0]))
+    assert growth_factor(np.array([8.0, 4.0, 2.0])) == pytest.approx((0.5, 0.5, 0.5))
+    mean, low, high = growth_factor(np.array([1.0, 2.0, 2.0]))
     assert mean == pytest.approx(np.sqrt(2))
     # Two logarithms, ln 2 and 0: mean ± 12.706 × (ln 2 / √2) / √2, from a table of the t distribution.
     assert np.log([low, high]) == pytest.approx(np.log(2) * (0.5 + 12.706 / 2 * np.array([-1, 1])), rel=1e-4)
-    assert factor(np.array([1.0, 0.0, 1.0]))[0] == 0
-    assert factor(np.array([1.0, np.inf, 1.0]))[0] == np.inf
-    assert np.isnan(factor(np.array([1.0, np.nan, 1.0]))[0])
-    assert np.isnan(factor(np.array([1.0]))[0])
+    assert growth_factor(np.array([1.0, 0.0, 1.0]))[0] == 0
+    assert growth_factor(np.array([1.0, np.inf, 1.0]))[0] == np.inf
+    assert np.isnan(growth_factor(np.array([1.0, np.nan, 1.0]))[0])
+    assert np.isnan(growth_factor(np.array([1.0]))[0])

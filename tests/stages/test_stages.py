@@ -8,6 +8,7 @@ import pytest
 
 from deadrelu import engine
 from deadrelu.engine import criteria, untrained
+from deadrelu.errors import InputError
 from deadrelu.inspection import inspect
 from deadrelu.settings import initializers, params, targets
 from deadrelu.signals import networks
@@ -15,8 +16,11 @@ from deadrelu.signals.trainer import Trainer
 from deadrelu.stages import activations, collapse_job, data_mnist, data_target, training
 from deadrelu.stages import collapse as collapse_stage
 from deadrelu.stages import safe_region as safe_region_stage
-from deadrelu.stages.grid_job import POINTS
-from deadrelu.storage import mnist, tables
+from deadrelu.stages.activations import GRADIENT_STATISTICS, SAMPLE, STATISTICS, SUMMARY
+from deadrelu.stages.collapse_job import FITS, FUNCTIONS, TRIALS
+from deadrelu.stages.grid_job import BESIDE, BORN_DEAD, POINTS, REGION_FUNCTIONS, TRAINED_GRID
+from deadrelu.stages.training import BATCHES, EPOCHS
+from deadrelu.storage import mnist, parquet, points
 from deadrelu.storage.rounding import significant
 
 
@@ -34,12 +38,12 @@ def test_activations_are_those_of_the_test_images(run: params.Params) -> None:
     x, case = mnist.flat(images), run.activations.cases["relu-he_normal"]
     model = networks.mlp(3, 20, case.activation, case.initializer, seed=run.seed, dtype="float64")
     expected = inspect.inspect(model, x, labels).table.iloc[1:-1]
-    summary = tables.read(Path("data/activations/summary.parquet"), tables.SUMMARY)
+    summary = parquet.read(Path("data/activations/summary.parquet"), SUMMARY)
     rows = summary[summary["case"] == "relu-he_normal"]
     assert rows["layer"].tolist() == [1, 2, 3]
-    for name in [*tables.STATISTICS.split(), *tables.GRADIENT_STATISTICS.split()]:
+    for name in [*STATISTICS.split(), *GRADIENT_STATISTICS.split()]:
         np.testing.assert_array_equal(rows[name], significant(expected[name], 6))
-    table = tables.read(Path("data/activations/relu-he_normal.parquet"), tables.ACTIVATIONS)
+    table = parquet.read(Path("data/activations/relu-he_normal.parquet"), SAMPLE)
     third = table[table["layer"] == 3]
     flat = np.arange(0, len(x) * 20, run.activations.every)
     assert (third["sample"] * 20 + third["unit"]).tolist() == flat.tolist()
@@ -66,12 +70,12 @@ def test_trainings_are_on_training_images_and_validated_on_others(run: params.Pa
     history = Trainer(networks.mlp(1, 8, "relu", case.initializer, seed=0, dtype="float64")).history(
         case.initializer, (x, y), held, epochs=1, batch_size=64, seed=run.seed, trial=1
     )
-    epochs = tables.read(Path("data/training/epochs.parquet"), tables.EPOCHS)
+    epochs = parquet.read(Path("data/training/epochs.parquet"), EPOCHS)
     rows = epochs[(epochs["case"] == "mlp-he_normal") & (epochs["trial"] == 1)]
     np.testing.assert_array_equal(rows["loss"], np.float32(significant([np.nan, *history.loss], 4)))
     np.testing.assert_array_equal(rows["validation_loss"], np.float32(significant(history.validation_loss, 4)))
     np.testing.assert_array_equal(rows["validation_accuracy"], np.float32(significant(history.validation_accuracy, 4)))
-    batches = tables.read(Path("data/training/batches.parquet"), tables.BATCHES)
+    batches = parquet.read(Path("data/training/batches.parquet"), BATCHES)
     found = batches[(batches["case"] == "mlp-he_normal") & (batches["trial"] == 1)]
     np.testing.assert_array_equal(found["loss"], np.float32(significant(history.batches[0], 4)))
     assert found["batch"].tolist() == [1, 2]
@@ -90,7 +94,7 @@ def test_collapse_of_two_inputs_has_no_half_lines_and_no_probes(run: params.Para
     plane = {"activation": "relu", "widths": [2, 2], "biases": True, "target": target, "trials": 5}
     collapse_stage.main(with_case(run, "plane", plane), "plane")
     (part,) = Path("data/collapse/plane").iterdir()
-    table = tables.read(part, tables.COLLAPSE)
+    table = parquet.read(part, TRIALS)
     assert len(table) == 5
     absent = ["born_dead_low", "born_dead_high", "range_low", "range_high", "probes_equal", "probe_1", "probe_5"]
     assert table[absent].isna().all(axis=None)
@@ -118,9 +122,8 @@ def test_every_column_of_a_trial_is_what_the_engine_says(run: params.Params) -> 
     case = {"activation": "relu", "widths": [2, 2, 2], "loss": "mean_absolute_error", "trials": 200, "epochs": 3}
     case |= {"optimizer": {"name": "sgd", "learning_rate": 0.05}, "initializer": {"name": "he_normal"}}
     collapse_stage.main(with_case(run, "case", case), "case")
-    table = tables.read_parts(Path("data/collapse/case"), tables.COLLAPSE)
-    points = tables.read(Path("data/target/points.parquet"), tables.TARGET)
-    x, y = points["x"].to_numpy(), points["y"].to_numpy()
+    table = parquet.read_parts(Path("data/collapse/case"), TRIALS)
+    x, y = (column.ravel() for column in points.read_arrays(run))
     draw = initializers.sampler(params.FanScaled(name="he_normal"))
     network = engine.Network(widths=(2, 2, 2), activation="relu", initialize=draw)
     training = engine.Training(
@@ -158,14 +161,14 @@ def test_loop_keeps_what_each_fit_left(run: params.Params, kind: dict[str, objec
     data_target.main(run)
     loop = {**kind, "widths": [2, 2], "protocol": "continued", "fits": 3}
     collapse_stage.main(with_case(run, "loop", loop), "loop")
-    fits = tables.read(Path("data/collapse/loop/fits.parquet"), tables.FITS)
+    fits = parquet.read(Path("data/collapse/loop/fits.parquet"), FITS)
     numbers = range(int(str(kind.get("trials", 8))))
     assert fits[["fit", "trial"]].to_numpy().tolist() == [[fit, trial] for fit in (1, 2, 3) for trial in numbers]
-    last = tables.read_parts(Path("data/collapse/loop"), tables.COLLAPSE)
+    last = parquet.read_parts(Path("data/collapse/loop"), TRIALS)
     for fit in (1, 2, 3):
         longer = {key: value for key, value in loop.items() if key not in ("protocol", "fits")} | {"epochs": fit}
         collapse_stage.main(with_case(run, "longer", longer), "longer")
-        table = tables.read_parts(Path("data/collapse/longer"), tables.COLLAPSE)
+        table = parquet.read_parts(Path("data/collapse/longer"), TRIALS)
         rows = fits[fits["fit"] == fit]
         np.testing.assert_array_equal(rows["range"], table["range"])
         probes = table[[f"probe_{k}" for k in range(1, 6)]].to_numpy()
@@ -176,7 +179,7 @@ def test_loop_keeps_what_each_fit_left(run: params.Params, kind: dict[str, objec
 def test_safe_region_holds_both_grids(run: params.Params) -> None:
     data_target.main(run)
     safe_region_stage.main(run)
-    cells = tables.read(Path("data/safe_region/born_dead.parquet"), tables.BORN_DEAD)
+    cells = parquet.read(Path("data/safe_region/born_dead.parquet"), BORN_DEAD)
     assert cells[["width", "depth"]].to_numpy().tolist() == [[1, 2], [1, 3], [2, 2], [2, 3]]
     draw = initializers.sampler(run.safe_region.initializer)
     expected = untrained.born_dead(draw, 2, 3, range(100), seed=run.seed)
@@ -184,11 +187,11 @@ def test_safe_region_holds_both_grids(run: params.Params) -> None:
         assert cells[cells["width"] == 2][f"born_dead_{name}"].tolist() == counts[1:].tolist()
     assert cells[cells["width"] == 2]["born_dead"].tolist() == expected.both[1:].tolist()
     assert expected.low.tolist() != expected.high.tolist() != expected.both.tolist()
-    trained = tables.read(Path("data/safe_region/trained.parquet"), tables.TRAINED_GRID)
+    trained = parquet.read(Path("data/safe_region/trained.parquet"), TRAINED_GRID)
     names = ("He normal", "Glorot uniform")  # RAI has biases, and is not trained here
     cells_trained = [[name, depth, 2, trial] for depth in (1, 3) for name in names for trial in range(6)]
     assert trained[["initializer", "depth", "width", "trial"]].to_numpy().tolist() == cells_trained
-    beside = tables.read(Path("data/safe_region/beside.parquet"), tables.BESIDE).set_index(["initializer", "width"])
+    beside = parquet.read(Path("data/safe_region/beside.parquet"), BESIDE).set_index(["initializer", "width"])
     rai = initializers.sampler(params.Rai(name="rai"))
     x = np.linspace(run.data.target.low, run.data.target.high, POINTS)
     constant = untrained.born_constant(rai, x, 2, 3, range(100), seed=run.seed)
@@ -201,7 +204,7 @@ def test_safe_region_holds_both_grids(run: params.Params) -> None:
         alone = with_case(run, "same", same | {"trials": 6, "epochs": 2})
         batches = alone.collapse.model_copy(update={"batch_size": 32})
         collapse_stage.main(alone.model_copy(update={"collapse": batches}), "same")
-        table = tables.read_parts(Path("data/collapse/same"), tables.COLLAPSE)
+        table = parquet.read_parts(Path("data/collapse/same"), TRIALS)
         cell = trained[(trained["depth"] == depth) & (trained["initializer"] == "He normal")]
         np.testing.assert_array_equal(cell["range"], table["range"])
         np.testing.assert_array_equal(cell["born_dead"], table["born_dead"])
@@ -214,7 +217,7 @@ def test_functions_are_those_of_the_networks(run: params.Params) -> None:
     tree["safe_region"]["trained"]["trials"] = 10  # more than are drawn
     run = params.Params.model_validate(tree)
     safe_region_stage.main(run)
-    drawn = tables.read(Path("data/safe_region/functions.parquet"), tables.REGION_FUNCTIONS)
+    drawn = parquet.read(Path("data/safe_region/functions.parquet"), REGION_FUNCTIONS)
     rai = drawn[(drawn["initializer"] == "RAI") & (drawn["depth"] == 3) & (drawn["width"] == 2)]
     x = np.linspace(run.data.target.low, run.data.target.high, POINTS)
     expected = untrained.functions(initializers.sampler(params.Rai(name="rai")), x, 2, 3, 8, seed=run.seed)[2]
@@ -224,15 +227,14 @@ def test_functions_are_those_of_the_networks(run: params.Params) -> None:
     alone = with_case(run, "same", same)
     batches = alone.collapse.model_copy(update={"batch_size": 32})
     collapse_stage.main(alone.model_copy(update={"collapse": batches}), "same")
-    kept = tables.read(Path("data/collapse/same/functions.parquet"), tables.FUNCTIONS)
+    kept = parquet.read(Path("data/collapse/same/functions.parquet"), FUNCTIONS)
     assert kept["trial"].unique().tolist() == list(range(8))
     grid = kept["x"].unique()
     assert len(grid) == collapse_job.DRAWN
     network = engine.Network(
         widths=(2, 2, 2), activation="relu", initialize=initializers.sampler(params.FanScaled(name="he_normal"))
     )
-    points = tables.read(Path("data/target/points.parquet"), tables.TARGET)
-    x, y = points["x"].to_numpy(), points["y"].to_numpy()
+    x, y = (column.ravel() for column in points.read_arrays(run))
     training = engine.Training(epochs=2, batch_size=32)
     (trained,) = engine.run(network, training, x, y, trials=range(8), seed=run.seed)
     for name, weights in (("untrained", trained.initial), ("trained", trained.final)):
@@ -250,9 +252,9 @@ def test_large_grids_keep_counts_and_no_functions(run: params.Params, monkeypatc
     data_target.main(run)
     monkeypatch.setattr("deadrelu.stages.grid_job.DRAWN_CELLS", 3)
     safe_region_stage.main(run)
-    drawn = tables.read(Path("data/safe_region/functions.parquet"), tables.REGION_FUNCTIONS)
+    drawn = parquet.read(Path("data/safe_region/functions.parquet"), REGION_FUNCTIONS)
     assert drawn["trained"].all()
-    assert len(tables.read(Path("data/safe_region/beside.parquet"), tables.BESIDE)) == 8
+    assert len(parquet.read(Path("data/safe_region/beside.parquet"), BESIDE)) == 8
 
 
 def test_two_inputs_or_outputs_have_no_functions_to_draw(run: params.Params) -> None:
@@ -267,7 +269,7 @@ def test_safe_region_tells_the_dying_from_the_born_dead(run: params.Params) -> N
     tree = run.model_dump()
     tree["safe_region"]["trained"] |= {"depths": [6], "trials": 128, "epochs": 30, "batch_size": 8}
     safe_region_stage.main(params.Params.model_validate(tree))
-    trained = tables.read(Path("data/safe_region/trained.parquet"), tables.TRAINED_GRID)
+    trained = parquet.read(Path("data/safe_region/trained.parquet"), TRAINED_GRID)
     trained = trained[trained["initializer"] == "He normal"]
     assert 0 < trained["born_dead"].sum() < (trained["range"] == 0).sum()
 
@@ -277,3 +279,16 @@ def with_case(settings: params.Params, key: str, case: dict[str, object]) -> par
     tree = settings.model_dump()
     tree["collapse"]["cases"][key] = case
     return params.Params.model_validate(tree)
+
+
+def test_points_of_another_target_are_refused(run: params.Params) -> None:
+    """Or tables would say of themselves that they were made from points that they were not made from."""
+    data_target.main(run)
+    tree = run.model_dump()
+    tree["data"]["target"]["high"] = 2.0
+    other = params.Params.model_validate(tree)
+    for stage in (lambda: collapse_stage.main(other, "relu"), lambda: safe_region_stage.main(other)):
+        with pytest.raises(InputError, match=r"points\.parquet: made by other params than those in params\.yaml"):
+            stage()
+    assert not list(Path("data").glob("collapse*"))
+    assert not list(Path("data").glob("safe_region*"))

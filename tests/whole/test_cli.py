@@ -8,46 +8,23 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import wait_until
+from helpers.commands import COMMAND, deadrelu, in_a_process, refused
+from helpers.projects import tree, wait_until
 
-from deadrelu import cli
-
-COMMAND = [sys.executable, "-m", "deadrelu"]
-
-
-def deadrelu(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=False)
+from deadrelu import __main__, cli
+from deadrelu.stages import data_target
 
 
-def refused(*words: str) -> str:
-    """Run a command that must fail as wrong input does; its one line on stderr."""
-    done = deadrelu(*words)
-    assert done.returncode == 2, done.stderr
-    assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith("deadrelu: ")
-    return done.stderr
+def test_help_names_every_command() -> None:
+    shown = deadrelu("--help").stdout
+    for command in cli.app.registered_commands:
+        name = (command.name or command.callback.__name__).replace("_", "-")
+        assert name in shown
+        assert deadrelu(name, "--help").returncode == 0
 
 
-def tree(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def test_help_names_every_command_and_needs_no_tensorflow() -> None:
-    done = deadrelu("--help")
-    assert done.returncode == 0
-    for command in (
-        "data",
-        "activations",
-        "training",
-        "collapse",
-        "safe-region",
-        "report",
-        "check",
-        "inspect",
-        "bench",
-    ):
-        assert command in done.stdout
-        assert deadrelu(command, "--help").returncode == 0
+def test_each_command_starts_in_a_shell_and_none_needs_tensorflow_to_help() -> None:
+    assert in_a_process("--help").returncode == 0
     code = (
         "import sys, deadrelu.cli, deadrelu.report.build, deadrelu.check.command; sys.exit('tensorflow' in sys.modules)"
     )
@@ -130,36 +107,22 @@ def test_damaged_table_is_named(project: Path) -> None:
     assert tree(project) == before
 
 
-def test_report_of_stale_tables_is_refused(project: Path) -> None:
+def test_report_of_stale_tables_is_refused(repository: Path) -> None:
     """`dvc repro` would rerun the stage; `deadrelu report` alone must not show old numbers under new settings."""
-    for words in (
-        ["data", "mnist"],
-        ["data", "target"],
-        ["activations"],
-        ["training"],
-        ["collapse", "relu"],
-        ["collapse", "leaky_relu"],
-        ["collapse", "relu-continued"],
-        ["collapse", "step_sin_5x-rai"],
-        ["safe-region"],
-    ):
-        done = deadrelu(*words)
-        assert done.returncode == 0, done.stderr
-    assert deadrelu("report").returncode == 0
-    before = tree(project / "reports")
-    params = project / "params.yaml"
+    before = tree(repository / "reports")
+    params = repository / "params.yaml"
     params.write_text(params.read_text().replace("negative_slope: 0.1", "negative_slope: 0.2"))
     assert "made by other params" in refused("report")
     params.write_text(params.read_text().replace("negative_slope: 0.2", "negative_slope: 0.1"))
-    labels = project / "data" / "mnist" / "t10k-labels-idx1-ubyte.gz"
+    labels = repository / "data" / "mnist" / "t10k-labels-idx1-ubyte.gz"
     content = labels.read_bytes()
     labels.write_bytes(content[:300] + b"xyz" + content[303:])
     assert "t10k-labels-idx1-ubyte.gz: not an MNIST file" in refused("report")
-    labels.write_bytes((project / "data" / "mnist" / "train-labels-idx1-ubyte.gz").read_bytes())
+    labels.write_bytes((repository / "data" / "mnist" / "train-labels-idx1-ubyte.gz").read_bytes())
     assert "1000 images and 4000 labels" in refused("report")
-    (project / "reports" / "report.ipynb").write_text("{")
+    (repository / "reports" / "report.ipynb").write_text("{")
     assert "report.ipynb: not a notebook" in refused("report")
-    assert {k: v for k, v in tree(project / "reports").items() if k != "report.ipynb"} == {
+    assert {k: v for k, v in tree(repository / "reports").items() if k != "report.ipynb"} == {
         k: v for k, v in before.items() if k != "report.ipynb"
     }
 
@@ -198,9 +161,21 @@ def test_interrupt_leaves_nothing_behind(words: list[str], section: str, short: 
     assert bool(kept) == finishes
 
 
-def test_version(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["deadrelu", "--version"])
+def test_version() -> None:
+    assert deadrelu("--version").stdout.startswith("deadrelu 0.")
+
+
+def test_a_fault_of_our_own_is_no_change_and_no_wrong_input(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def faulty(*_: object) -> None:
+        raise ZeroDivisionError("by a bug")
+
+    monkeypatch.setattr(data_target, "main", faulty)
+    monkeypatch.setattr(sys, "argv", ["deadrelu", "data", "target"])
     with pytest.raises(SystemExit) as ended:
-        cli.run()
-    assert not ended.value.code
-    assert capsys.readouterr().out.startswith("deadrelu 0.")
+        __main__.run()
+    assert ended.value.code == 70
+    told = capsys.readouterr().err
+    assert "ZeroDivisionError: by a bug" in told
+    assert told.splitlines()[-1].startswith("deadrelu: this is a fault of deadrelu")

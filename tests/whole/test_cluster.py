@@ -11,8 +11,8 @@ from typing import Any
 
 import dask
 import pytest
-from clusters import Cluster, Toy, run
-from conftest import ROOT, wait_until, write_small_params
+from helpers.clusters import Cluster, Toy, run
+from helpers.projects import ROOT, wait_until, write_small_params
 
 from deadrelu.errors import InputError
 from deadrelu.jobs import shards, workers

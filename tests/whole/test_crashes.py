@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import clones
 import psutil
 import pytest
-from clusters import Cluster, kill_group
-from conftest import wait_until, write_small_params
+from helpers import clones
+from helpers.clusters import Cluster, kill_group
+from helpers.projects import wait_until, write_small_params
 
 KILLS = 24
 VICTIMS = "stage", "worker", "nanny", "scheduler"
@@ -76,18 +76,25 @@ def finished_properly(folder: Path) -> None:
     assert [path.name for path in (folder / "data/collapse").iterdir()] == ["leaky_relu"]
 
 
-def test_kills_on_a_cluster_change_no_bit(undisturbed: Path, cluster: Cluster) -> None:
-    rng = random.Random(8)
-    # Most strike at any moment; the late ones once this run of the stage has finished a shard.
-    kills = [(victim, late) for victim in VICTIMS for late in (False, False, True)] * (KILLS // 12)
-    rng.shuffle(kills)
+def kill_all(kills: list[tuple[str, bool]], undisturbed: Path, cluster: Cluster, rng: random.Random) -> int:
+    """Run a stage on a cluster, again where it ended, until all kills happened and it is done.
+
+    Args:
+        kills: whom, and whether to wait until this run of the stage has finished a shard.
+        undisturbed: the project.
+        cluster: where it runs; it is mended all the time.
+        rng: of the moments of those that do not wait, and of who among several is killed.
+
+    Returns:
+        How many runs ended early and left finished shards.
+    """
     before: dict[str, int] = {}
     resumed = 0
     stage = begin(undisturbed, DASK_SCHEDULER_ADDRESS=cluster.address)
     deadline = time.monotonic() + 400
     while True:
         assert time.monotonic() < deadline
-        time.sleep(rng.uniform(0.1, 3))
+        time.sleep(0.05 if all(late for _, late in kills) else rng.uniform(0.1, 3))
         cluster.mend()  # workers whose scheduler died end, too, after a while
         if stage.poll() is not None:
             _, told = stage.communicate()
@@ -102,13 +109,26 @@ def test_kills_on_a_cluster_change_no_bit(undisturbed: Path, cluster: Cluster) -
                 assert {name: now.get(name) for name in before} == before  # finished is finished
                 resumed += bool(now)
             if not kills and stage.returncode == 0:
-                break
+                return resumed
             before, stage = now, begin(undisturbed, DASK_SCHEDULER_ADDRESS=cluster.address)
         elif kills:
             victim, late = kills[0]
             if (not late or set(lists(undisturbed)) - set(before)) and strike(victim, stage, cluster, rng):
                 del kills[0]
-    assert resumed > 0
+
+
+def test_whoever_is_killed_on_a_cluster_no_bit_changes(undisturbed: Path, cluster: Cluster) -> None:
+    """Each of them once; half a minute, as processes of Dask start and miss each other."""
+    assert kill_all([(victim, True) for victim in VICTIMS], undisturbed, cluster, random.Random(7)) > 0
+
+
+@pytest.mark.soak
+def test_kills_on_a_cluster_change_no_bit(undisturbed: Path, cluster: Cluster) -> None:
+    rng = random.Random(8)
+    # Most strike at any moment; the late ones once this run of the stage has finished a shard.
+    kills = [(victim, late) for victim in VICTIMS for late in (False, False, True)] * (KILLS // 12)
+    rng.shuffle(kills)
+    assert kill_all(kills, undisturbed, cluster, rng) > 0
 
 
 def strike(victim: str, stage: "subprocess.Popen[str]", cluster: Cluster, rng: random.Random) -> bool:
@@ -126,12 +146,27 @@ def strike(victim: str, stage: "subprocess.Popen[str]", cluster: Cluster, rng: r
     return True
 
 
+def test_a_killed_run_goes_on_where_it_was(undisturbed: Path) -> None:
+    """Killed once it has finished a shard, and again when the next run has finished another."""
+    before: dict[str, int] = {}
+    for _ in range(2):
+        stage = begin(undisturbed)
+        wait_until(lambda known=set(before): bool(set(lists(undisturbed)) - known))
+        kill_group(stage)
+        now = lists(undisturbed)
+        assert {name: now.get(name) for name in before} == before  # finished is finished
+        before = now
+    run(undisturbed, *WORDS[3:])
+    finished_properly(undisturbed)
+
+
+@pytest.mark.soak
 def test_kills_here_change_no_bit(undisturbed: Path) -> None:
     """The process itself, at any moment from the first import to the last rename."""
     rng = random.Random(9)
-    for _ in range(6):
+    for _ in range(24):
         stage = begin(undisturbed)
-        time.sleep(rng.uniform(2, 8))
+        time.sleep(rng.uniform(0.5, 8))
         kill_group(stage)
         if stage.returncode == 0:
             finished_properly(undisturbed)

@@ -6,10 +6,10 @@ import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
-import clones
 import pytest
-from clones import attempt, commit, edit, run, stages_run
-from conftest import ROOT
+from helpers.clones import attempt, commit, edit, run, stages_run
+from helpers.commands import deadrelu
+from helpers.projects import ROOT
 from ruamel.yaml import YAML
 
 from deadrelu.report.figures import drawing
@@ -31,55 +31,46 @@ class Tags(HTMLParser):
             self.addresses += [value for key, value in attrs if key in ("src", "href") and value]
 
 
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository in which nothing ran yet."""
-    folder = tmp_path_factory.mktemp("clone")
-    clones.make(folder)
-    return folder
-
-
-def test_pipeline_from_nothing_to_a_report_and_again(clone: Path) -> None:
-    """The order of these steps is a user's: run, run again, edit a case, compare, run, make a mistake."""
-    out = run(clone, "dvc", "repro")
-    assert stages_run(out) == [
+def test_pipeline_from_nothing_to_a_report(pipeline: Path) -> None:
+    assert stages_run((pipeline.parent / "repro.log").read_text()) == [
         *("data@mnist", "data@target", "activations", "training"),
         *("collapse@relu", "collapse@leaky_relu", "collapse@relu-continued", "collapse@step_sin_5x-rai"),
         *("safe_region", "report"),
     ]
-    metrics = json.loads((clone / "reports" / "metrics.json").read_text())
+    metrics = json.loads((pipeline / "reports" / "metrics.json").read_text())
     assert metrics["data"]["mnist"] == {"source": "bundled", "test_images": 1000}
-    assert metrics["collapse"]["relu"]["trials"] == 8
-    first_page = (clone / "reports" / "report.html").read_text()
-    check_page(first_page)
-    commit(clone)
+    assert metrics["collapse"]["relu"]["trials"] == 1000
+    check_page((pipeline / "reports" / "report.html").read_text())
 
-    out = run(clone, "dvc", "repro")
+
+def test_an_edit_reruns_what_it_touches(repository: Path) -> None:
+    """The order of these steps is a user's: run again, edit a case, compare, run, make a mistake. Five runs of DVC."""
+    first_page = (repository / "reports" / "report.html").read_text()
+    out = run(repository, "dvc", "repro")
     assert stages_run(out) == []
     assert "up to date" in out
 
-    edit(clone / "params.yaml", "negative_slope: 0.1", "negative_slope: 0.2")
-    difference = json.loads(run(clone, "dvc", "params", "diff", "--json"))
+    edit(repository / "params.yaml", "negative_slope: 0.1", "negative_slope: 0.2")
+    difference = json.loads(run(repository, "dvc", "params", "diff", "--json"))
     assert difference == {
         "params.yaml": {"collapse.cases.leaky_relu.negative_slope": {"old": 0.1, "new": 0.2, "diff": 0.1}}
     }
-    assert stages_run(run(clone, "dvc", "repro")) == ["collapse@leaky_relu", "report"]
-    assert "slope 0.2" in (clone / "reports" / "report.html").read_text()
+    assert stages_run(run(repository, "dvc", "repro")) == ["collapse@leaky_relu", "report"]
+    assert "slope 0.2" in (repository / "reports" / "report.html").read_text()
 
-    edit(clone / "params.yaml", "negative_slope: 0.2", "negative_slope: 0.1")
-    assert "report" in stages_run(run(clone, "dvc", "repro"))
-    assert (clone / "reports" / "report.html").read_text() == first_page
-    assert run(clone, "git", "status", "--porcelain") == ""  # the same bytes in every tracked figure, table and metric
+    edit(repository / "params.yaml", "negative_slope: 0.2", "negative_slope: 0.1")
+    assert "report" in stages_run(run(repository, "dvc", "repro"))
+    assert (repository / "reports" / "report.html").read_text() == first_page
+    assert run(repository, "git", "status", "--porcelain") == ""  # the same bytes in every tracked file
 
-    edit(clone / "params.yaml", "  tolerance:", "  tolerence:")
-    failed = attempt(clone, "dvc", "repro")
+    edit(repository / "params.yaml", "  tolerance:", "  tolerence:")
+    failed = attempt(repository, "dvc", "repro")
     assert failed.returncode != 0
     told = [line for line in failed.stderr.splitlines() if line.startswith("deadrelu: ")]
     assert len(told) == 1
     assert "params.yaml:collapse.tolerence: unknown key" in told[0]
-    assert (clone / "reports" / "report.html").read_text() == first_page
-    assert run(clone, "git", "status", "--porcelain").split() == ["M", "params.yaml"]
-    edit(clone / "params.yaml", "  tolerence:", "  tolerance:")
+    assert (repository / "reports" / "report.html").read_text() == first_page
+    assert run(repository, "git", "status", "--porcelain").split() == ["M", "params.yaml"]
 
 
 def check_page(html: str) -> None:
@@ -93,29 +84,19 @@ def check_page(html: str) -> None:
     assert all(image["alt"] for image in tags.images)
 
 
-def test_removed_case_is_not_read(clone: Path) -> None:
+def test_removed_case_is_not_read(repository: Path) -> None:
     """DVC leaves the folder of a case that params.yaml no longer has."""
-    run(clone, "dvc", "repro")
-    shutil.copytree(clone / "data" / "collapse" / "relu", clone / "data" / "collapse" / "removed")
-    done = attempt(clone, "deadrelu", "report")
-    shutil.rmtree(clone / "data" / "collapse" / "removed")
+    shutil.copytree("data/collapse/relu", "data/collapse/removed")
+    done = deadrelu("report")
     assert done.returncode == 0
     assert "not read: data/collapse/removed" in done.stderr
 
 
 @pytest.fixture(scope="module")
-def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two commits, each with results: 500 narrow networks trained as in the notebook, first accepted, then steeper."""
-    folder = tmp_path_factory.mktemp("history")
-    clones.make(folder)
-    yaml = YAML()
-    small = yaml.load(folder / "params.yaml")
-    small["collapse"] |= {"trials": 500, "epochs": 10}
-    small["data"]["target"]["points"] = 3000
-    yaml.dump(small, folder / "params.yaml")
-    run(folder, "dvc", "repro")
-    run(folder, "deadrelu", "check", "--update", "--seeds", "3")
-    commit(folder)
+def history(pipeline: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two commits, each with results: those that were accepted, and a steeper slope."""
+    folder = tmp_path_factory.mktemp("history") / "repository"
+    shutil.copytree(pipeline, folder, symlinks=True)
     edit(folder / "params.yaml", "negative_slope: 0.1", "negative_slope: 0.2")
     run(folder, "dvc", "repro")
     commit(folder)

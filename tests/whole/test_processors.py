@@ -1,4 +1,4 @@
-"""The pipeline leaves the same bytes on every processor: run as this one, and once more as an old one on one thread."""
+"""The pipeline leaves the same bytes on every processor: run by DVC as this one, and as others on one thread."""
 
 import os
 import shutil
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, write_small_params
+from helpers.projects import tree
 
 RUN = """
 from deadrelu.report import build
@@ -22,33 +22,49 @@ for case in settings.collapse.cases:
 build.main(settings)
 """
 
-AN_OLD_ONE = {
-    "DEADRELU_CPU": "generic",  # the trial engine's code
-    "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512_SKX X86_V4 AVX2 FMA3 X86_V3",
-    "ONEDNN_MAX_CPU_ISA": "SSE41",
-    "OPENBLAS_CORETYPE": "Prescott",
-    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA,-AVX512F",
-    "TF_NUM_INTRAOP_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "DASK_NUM_WORKERS": "1",
+OTHERS = {
+    "an old one": {
+        "DEADRELU_CPU": "generic",  # the trial engine's code
+        "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512_SKX X86_V4 AVX2 FMA3 X86_V3",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+        "OPENBLAS_CORETYPE": "Prescott",
+        "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA,-AVX512F",
+        "TF_NUM_INTRAOP_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "DASK_NUM_WORKERS": "1",
+    },
+    "one with AVX": {
+        "DEADRELU_CPU": "nehalem",
+        "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512_SKX X86_V4 AVX2 FMA3 X86_V3",
+        "ONEDNN_MAX_CPU_ISA": "AVX",
+        "OPENBLAS_CORETYPE": "Sandybridge",
+        "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA,-AVX512F",
+    },
+    "one with AVX2": {
+        "DEADRELU_CPU": "haswell",
+        "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512_SKX X86_V4",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "OPENBLAS_CORETYPE": "Haswell",
+        "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX512F",
+        "DASK_NUM_WORKERS": "3",
+    },
 }
+"""Processors, played by settings of the libraries that would otherwise choose by the present one."""
 
 
-def made(folder: Path, env: dict[str, str]) -> dict[str, bytes]:
-    """Every file of data and reports, after all stages have run in a folder."""
-    (folder / "reports").mkdir(parents=True)
-    shutil.copy(ROOT / "reports" / "report.ipynb", folder / "reports")
-    write_small_params(folder / "params.yaml")
-    environment = {name: value for name, value in os.environ.items() if name != "MNIST_DIR"} | env
-    subprocess.run([sys.executable, "-W", "ignore", "-c", RUN], cwd=folder, env=environment, check=True, timeout=600)
-    paths = [path for name in ("data", "reports") for path in (folder / name).rglob("*") if path.is_file()]
-    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="plays an old processor by settings of Linux's libraries")
-def test_an_old_processor_leaves_the_same_bytes(tmp_path: Path) -> None:
-    here, there = made(tmp_path / "here", {}), made(tmp_path / "there", AN_OLD_ONE)
-    assert here.keys() == there.keys()
-    assert [name for name in here if here[name] != there[name]] == []
-    assert {"reports/executed.ipynb", "reports/report.html", "data/training/epochs.parquet"} <= here.keys()
-    assert len([name for name in here if name.endswith(".png")]) > 10
+@pytest.mark.skipif(sys.platform != "linux", reason="plays other processors by settings of Linux's libraries")
+@pytest.mark.parametrize(
+    "name", [name if name == "an old one" else pytest.param(name, marks=pytest.mark.soak) for name in OTHERS]
+)
+def test_another_processor_leaves_the_same_bytes(name: str, pipeline: Path, tmp_path: Path) -> None:
+    """Slower than ten seconds: all stages, with TensorFlow on one thread."""
+    (tmp_path / "reports").mkdir()
+    for file in ("params.yaml", "reports/report.ipynb"):
+        shutil.copy(pipeline / file, tmp_path / file)
+    environment = {name: value for name, value in os.environ.items() if name != "MNIST_DIR"} | OTHERS[name]
+    subprocess.run([sys.executable, "-W", "ignore", "-c", RUN], cwd=tmp_path, env=environment, check=True, timeout=600)
+    there = {f"{part}/{path}": found for part in ("data", "reports") for path, found in tree(tmp_path / part).items()}
+    here = {path: (pipeline / path).read_bytes() for path in there}
+    assert [path for path in there if here[path] != there[path]] == []
+    assert {"reports/executed.ipynb", "reports/report.html", "data/training/epochs.parquet"} <= there.keys()
+    assert len([path for path in there if path.endswith(".png")]) > 10

@@ -12,10 +12,13 @@ from deadrelu.errors import InputError
 from deadrelu.report import explorer
 from deadrelu.settings import initializers
 from deadrelu.settings.params import Params
-from deadrelu.storage import mnist, tables
+from deadrelu.stages.activations import SUMMARY
+from deadrelu.stages.collapse_job import FITS, FUNCTIONS, TRIALS
+from deadrelu.stages.grid_job import BESIDE, BORN_DEAD, REGION_FUNCTIONS, TRAINED_GRID
+from deadrelu.stages.training import BATCHES, EPOCHS
+from deadrelu.storage import mnist, parquet
 
 MNIST = Path("data/mnist")
-TARGET = Path("data/target")
 ACTIVATIONS = Path("data/activations")
 TRAINING = Path("data/training")
 COLLAPSE = Path("data/collapse")
@@ -66,14 +69,6 @@ def read(params: Params) -> Results:
     return Results(source, len(images), small, trials, fits, own)
 
 
-def points(params: Params) -> pd.DataFrame:
-    """The training points that all cases share: columns x, y."""
-    path = TARGET / "points.parquet"
-    found = tables.read(path, tables.TARGET)
-    tables.check_made_by(path, params.of_target())
-    return found
-
-
 def to_csv(frame: pd.DataFrame) -> str:
     """A small table as it stands in `reports/tables`: 6 significant digits, as in the metrics."""
     text: str = frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")
@@ -102,17 +97,17 @@ def _mnist_source() -> Literal["official", "bundled"]:
 def _signals(params: Params) -> pd.DataFrame:
     """The summary of the cases in params, in their order."""
     path = ACTIVATIONS / "summary.parquet"
-    summary = tables.read(path, tables.SUMMARY)
-    tables.check_made_by(path, params.of_activations())
+    summary = parquet.read(path, SUMMARY)
+    parquet.check_made_by(path, params.of_activations())
     return _in_order(summary.sort_values("layer"), list(params.activations.cases))
 
 
 def _training(params: Params) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Losses of batches and of epochs."""
     paths = (TRAINING / "batches.parquet", TRAINING / "epochs.parquet")
-    batches, epochs = tables.read(paths[0], tables.BATCHES), tables.read(paths[1], tables.EPOCHS)
+    batches, epochs = parquet.read(paths[0], BATCHES), parquet.read(paths[1], EPOCHS)
     for path in paths:
-        tables.check_made_by(path, params.of_training())
+        parquet.check_made_by(path, params.of_training())
     cases = list(params.training.cases)
     return _in_order(batches, cases), _in_order(epochs, cases)
 
@@ -143,34 +138,34 @@ def _functions(params: Params) -> dict[str, pd.DataFrame]:
     for key in (*params.collapse.main, *params.collapse.own_target):
         path = COLLAPSE / key / "functions.parquet"
         if fates.has_functions(params, key):
-            found[key] = tables.read(path, tables.FUNCTIONS)
-            tables.check_made_by(path, params.of_collapse(key))
+            found[key] = parquet.read(path, FUNCTIONS)
+            parquet.check_made_by(path, params.of_collapse(key))
     return found
 
 
-def region_functions(params: Params) -> pd.DataFrame:
-    """What a few networks of each cell of `safe_region` compute."""
-    path = SAFE_REGION / "functions.parquet"
-    found = tables.read(path, tables.REGION_FUNCTIONS)
-    tables.check_made_by(path, params.of_safe_region())
+def region_functions(params: Params, data: Path = Path("data")) -> pd.DataFrame:
+    """What a few networks of each cell of `safe_region` compute; `data` is the folder of the stages."""
+    path = data / SAFE_REGION.name / "functions.parquet"
+    found = parquet.read(path, REGION_FUNCTIONS)
+    parquet.check_made_by(path, params.of_safe_region())
     return found
 
 
 def _fits(params: Params, key: str) -> pd.DataFrame:
     path = COLLAPSE / key / "fits.parquet"
-    fits = tables.read(path, tables.FITS)
-    tables.check_made_by(path, params.of_collapse(key))
+    fits = parquet.read(path, FITS)
+    parquet.check_made_by(path, params.of_collapse(key))
     return fits
 
 
 def _safe_region(params: Params) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Counts of the untrained grid, those of the initializers beside it, and the trials of the trained one."""
-    schemas = {"born_dead": tables.BORN_DEAD, "beside": tables.BESIDE, "trained": tables.TRAINED_GRID}
+    schemas = {"born_dead": BORN_DEAD, "beside": BESIDE, "trained": TRAINED_GRID}
     found = []
     for name, schema in schemas.items():
         path = SAFE_REGION / f"{name}.parquet"
-        found.append(tables.read(path, schema))
-        tables.check_made_by(path, params.of_safe_region())
+        found.append(parquet.read(path, schema))
+        parquet.check_made_by(path, params.of_safe_region())
     counts, beside, trained = found
     return counts, beside, trained
 
@@ -179,8 +174,8 @@ def _trials(params: Params) -> dict[str, pd.DataFrame]:
     """One table per case in params, in their order."""
     trials = {}
     for key in params.collapse.cases:
-        trials[key] = table = tables.read_parts(COLLAPSE / key, tables.COLLAPSE)
-        tables.check_made_by(min((COLLAPSE / key).glob("part-*.parquet")), params.of_collapse(key))
+        trials[key] = table = parquet.read_parts(COLLAPSE / key, TRIALS)
+        parquet.check_made_by(min((COLLAPSE / key).glob("part-*.parquet")), params.of_collapse(key))
         if len(table) != (asked := params.collapse.trials_of(key)):
             raise InputError(f"{COLLAPSE / key}: {len(table)} trials; params.yaml asks for {asked}: run `dvc repro`")
     # DVC leaves the folder of a case that is no longer in params.yaml.

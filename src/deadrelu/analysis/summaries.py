@@ -5,10 +5,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from deadrelu.analysis import mean_field
+from deadrelu.analysis.growth import growth, growth_factor
 from deadrelu.settings import initializers
 from deadrelu.settings.params import ActivationsParams
-from deadrelu.signals import networks
-from deadrelu.signals.statistics import factor, verdict
+from deadrelu.storage.mnist import PIXELS
 
 Array = npt.NDArray[np.float64]
 
@@ -23,7 +23,7 @@ def beside_theory(summary: pd.DataFrame, settings: ActivationsParams, squared_no
     """
     norms = np.quantile(squared_norms, (np.arange(QUANTILES) + 0.5) / QUANTILES)
     width, layers = settings.network.width, settings.network.hidden_layers
-    fans = [networks.PIXELS, *[width] * layers]
+    fans = [PIXELS, *[width] * layers]
     rows = []
     for key, case in settings.cases.items():
         independent = settings.layer_seeds == "independent" and initializers.is_symmetric(case.initializer)
@@ -59,9 +59,9 @@ def signal_ratios(summary: pd.DataFrame) -> pd.DataFrame:
         row: dict[str, object] = {"case": case}
         signals = {"forward": layers["input_std"].to_numpy(), "backward": layers["gradient_rms"].to_numpy()[::-1]}
         for direction, strength in signals.items():
-            found = factor(strength)
+            found = growth_factor(strength)
             row |= dict(zip([direction, f"{direction}_low", f"{direction}_high"], found, strict=True))
-            row[f"{direction}_verdict"] = verdict(*found)
+            row[f"{direction}_verdict"] = growth(*found)
         for name in ("saturated", "zero"):
             share = layers[f"{name}_fraction"]
             row |= {f"{name}_least": share.min(), f"{name}_largest": share.max()}

@@ -17,7 +17,7 @@ from deadrelu.check.quantities import Observed
 from deadrelu.check.reference import Origin, Reference
 from deadrelu.errors import InputError
 from deadrelu.settings.params import Params
-from deadrelu.storage import files, tables
+from deadrelu.storage import files, parquet, points
 
 REFERENCE = Path("reports/reference.json")
 REPORTS = Path("reports")
@@ -35,8 +35,8 @@ class Present(NamedTuple):
     def of(cls, params: Params, found: load.Results) -> Self:
         """Take the numbers from what was read, and the digests from the files."""
         report = Observed(quantities.setting(params.model_dump()), needs_mnist=True)
-        observed = quantities.observe(params, found, load.points(params)) | {compare.REPORT: report}
-        versions = {name: version(name) for name in (*tables.PACKAGES, "llvmlite", "scipy")}
+        observed = quantities.observe(params, found, points.read(params)) | {compare.REPORT: report}
+        versions = {name: version(name) for name in (*parquet.PACKAGES, "llvmlite", "scipy")}
         versions["python"] = platform.python_version()
         machine = reference.machine()
         origin = Origin(seed=params.seed, mnist=found.source, machine=machine, versions=versions)

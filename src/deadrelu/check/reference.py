@@ -28,7 +28,7 @@ class Record(BaseModel):
 
 
 class Counted(Record):
-    """An `observations.Count`; outcomes are bits, trial 0 first, in base64."""
+    """An `quantities.Count`; outcomes are bits, trial 0 first, in base64."""
 
     count: int = Field(ge=0)
     trials: int = Field(ge=1)

@@ -53,15 +53,18 @@ def run(
         training: epochs, batch size, optimizer and loss.
         x: inputs, shape (n_points,) or (n_points, network.inputs), float32.
         y: targets, shape (n_points,) or (n_points, network.outputs), float32.
-        trials: which trials, as consecutive numbers.
+        trials: which trials, as consecutive numbers: range(1000) is the first thousand.
         seed: with the number of a trial, the source of its weights and its shuffles.
         threads: how many programs run at once; all cores by default. It changes no bit.
         stop: set by another thread, it ends this run: with a `CancelledError`.
 
     Yields:
         Trained trials, in order.
+
+    Raises:
+        ValueError: x, y or trials are not what is described here.
     """
-    training, x, y = _checked(network, training, x, y)
+    training, x, y = _checked(network, training, x, y, trials)
     points, threads = Points(x, y, seed), threads or cores()
     with _pool(threads) as (pool, ended):
         parts: deque[_Part] = deque()
@@ -97,7 +100,7 @@ def run_continued(
     Yields:
         After each fit, all trials: `initial` from before the first fit, `final` and `loss` of this one.
     """
-    training, x, y = _checked(network, training, x, y)
+    training, x, y = _checked(network, training, x, y, trials)
     points, threads = Points(x, y, seed), threads or cores()
     with _pool(threads) as (pool, ended):
         parts = [
@@ -168,7 +171,9 @@ def _result(future: Future[tuple[Float, Float]], ended: Stop, stop: Event | None
                 raise CancelledError from None
 
 
-def _checked(network: Network, training: Training, x: Float, y: Float) -> tuple[Training, Float, Float]:
+def _checked(network: Network, training: Training, x: Float, y: Float, trials: range) -> tuple[Training, Float, Float]:
+    if len(trials) == 0 or trials.step != 1 or trials.start < 0:
+        raise ValueError(f"trials must be consecutive numbers from 0 on, at least one, got {trials}")
     x, y = (np.ascontiguousarray(_two_dimensional(values)) for values in (x, y))
     if x.shape != (len(x), network.inputs) or y.shape != (len(x), network.outputs) or len(x) == 0:
         expected = f"(n >= 1, {network.inputs}) and (n, {network.outputs})"

@@ -9,19 +9,34 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from deadrelu import progress
+from deadrelu.analysis.growth import EXPLODES, VANISHES
 from deadrelu.errors import InputError
 from deadrelu.inspection import input_files, inspect, layer_figure, model_file
 from deadrelu.report import page
 from deadrelu.report.figures import save
 from deadrelu.report.labels import count_of
 from deadrelu.signals import layers, tensorflow
-from deadrelu.signals.statistics import EXPLODES, VANISHES
-from deadrelu.storage import files, tables
+from deadrelu.stages.activations import GRADIENT_STATISTICS, STATISTICS
+from deadrelu.storage import files, parquet
+
+LAYERS = pa.schema(
+    [
+        *parquet.columns("layer kind activation", pa.string()),
+        *parquet.columns("on_trunk", pa.bool_()),
+        *parquet.columns("units parameters", pa.int64()),
+        *parquet.columns(STATISTICS, pa.float64()),
+        *parquet.columns(GRADIENT_STATISTICS, pa.float64()),
+        *parquet.columns("kernel_rms kernel_gradient_rms forward forward_mean backward backward_mean", pa.float64()),
+        *parquet.columns("verdict", pa.string()),
+    ]
+)
+"""What `deadrelu inspect` writes."""
 
 MADE = ("layers.parquet", "layers.png", "signals.html")
 SHOWN = {
@@ -56,9 +71,6 @@ def main(
     given = {"inputs": input_files.read(inputs)} | ({"labels": input_files.read(labels)} if labels else {})
     with files.scratch_folder(folder) as scratch:  # early: a place that cannot be written costs no minute
         tensorflow.tensorflow()
-        import keras
-
-        keras.utils.set_random_seed(seed)  # of Dropout, which draws in training mode
         loaded = model_file.load(model)
         x, *y = (_shaped(array, loaded, what, first) for what, array in given.items())
         options: dict[str, Any] = {"loss": loss, "training": training, "batch_size": batch_size, "seed": seed}
@@ -74,8 +86,8 @@ def main(
         shown = _written(found.table)
         hashed = {"model": model, "inputs": inputs, "labels": labels}
         hashes = {f"{name}_sha256": _sha256(path) for name, path in hashed.items() if path}
-        made_by = tables.provenance({"first": first, **options, **hashes})
-        tables.write(scratch / MADE[0], found.table, tables.LAYERS, made_by)
+        made_by = parquet.provenance({"first": first, **options, **hashes})
+        parquet.write(scratch / MADE[0], found.table, LAYERS, made_by)
         save.save(layer_figure.layer_by_layer(found.table), scratch / MADE[1])
         figure = page.figure(
             "layers",

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from deadrelu.analysis.growth import growth, growth_factor
 from deadrelu.report.labels import count_of
-from deadrelu.signals.statistics import factor, verdict
 
 CONSTANT = 1e-6
 """A layer is constant when what depends on the input is less than this share of it: float32 loses it behind."""
@@ -57,11 +57,11 @@ def with_verdicts(table: pd.DataFrame) -> pd.DataFrame:
         ):
             strength = table[column].to_numpy()[at]
             for k in range(1, len(at)):
-                table.loc[at[k], direction] = factor(strength[k - 1 : k + 1])[0]
+                table.loc[at[k], direction] = growth_factor(strength[k - 1 : k + 1])[0]
                 if k >= FACTORS:
-                    mean, low, high = factor(strength[: k + 1])
+                    mean, low, high = growth_factor(strength[: k + 1])
                     table.loc[at[k], f"{direction}_mean"] = mean
-                    verdicts[at[k]] = verdict(mean, low, high)
+                    verdicts[at[k]] = growth(mean, low, high)
     rows = zip(table.iterrows(), signal, gradient, strict=True)
     return table.assign(verdict=[_of_layer(row, ahead, back) for (_, row), ahead, back in rows])
 
@@ -146,9 +146,9 @@ def _along_trunk(table: pd.DataFrame) -> list[str]:
     chain = trunk[trunk["kind"] == kind]
     parts, changes = [], False
     for what, strength in (("signal", chain["input_std"]), ("gradient", chain["gradient_rms"][::-1])):
-        mean, low, high = factor(strength.to_numpy())
+        mean, low, high = growth_factor(strength.to_numpy())
         interval = f", 95 % interval {low:.3g} to {high:.3g}" if np.isfinite(low) else ""
-        named = verdict(mean, low, high)
+        named = growth(mean, low, high)
         changes = changes or named in ("vanishes", "explodes")
         parts.append(f"the {what} {named} (×{mean:.3g} a layer{interval})")
     name = {"merge": "the sums and other merges", "weights": "the layers with weights"}.get(kind, f"the {kind} layers")

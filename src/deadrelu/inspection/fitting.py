@@ -27,7 +27,7 @@ def arranged(given: Given, names: Sequence[str], what: str) -> list[Array]:
     Raises:
         InputError: other names, or another number of arrays.
     """
-    if isinstance(given, Mapping) and len(given) > 1 and names:
+    if isinstance(given, Mapping) and names:
         if set(given) != set(names):
             raise InputError(f"{what}: received {', '.join(map(str, given))}; allowed: {', '.join(names)}")
         return [np.asarray(given[name]) for name in names]

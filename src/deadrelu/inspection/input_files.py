@@ -21,8 +21,8 @@ def read(path: Path) -> dict[str, npt.NDArray[Any]]:
     """Read the arrays of a file.
 
     Returns:
-        By name: the names in a .npz file, the columns of a table; "" for the one array of a .npy file. A column of
-        lists, all of one length, is an array of shape (n, length).
+        By name: the names in a .npz file, the columns of a table; "" for the one array of a file, whatever the file
+        calls it. A column of lists, all of one length, is an array of shape (n, length).
 
     Raises:
         InputError: missing, too large, damaged, or no numbers.
@@ -45,7 +45,7 @@ def read(path: Path) -> dict[str, npt.NDArray[Any]]:
             raise InputError(f"{path}: received {kind}{f' in {name}' if name else ''}; {ALLOWED}, one row an input")
     if not arrays:
         raise InputError(f"{path}: received no array; {ALLOWED}")
-    return arrays
+    return arrays if len(arrays) > 1 else {"": next(iter(arrays.values()))}
 
 
 def side_by_side(arrays: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:

@@ -4,7 +4,8 @@
 >>> print(inspect(model, x, labels))
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,13 +64,13 @@ def inspect(
         loss: a name that Keras knows; None chooses by labels and output, see `objectives.of_labels`.
         training: as in training, where BatchNormalization uses the batch and Dropout drops.
         batch_size: inputs in a batch; None: as many as `signals.ELEMENTS` allows.
-        seed: of the random projection.
+        seed: of the random projection, and of layers that draw in training mode, such as Dropout.
         track: wraps the batches, given their number, e.g. with a progress bar.
 
     Returns:
         Table columns: layer; kind (weights, normalization, activation, merge, output); activation; on_trunk (every
         path goes through it, see `signals.survey`); units; parameters; statistics of the activations, see
-        `layer_stats.Running`, and, with the prefix gradient_, of the objective's gradient with respect to them (each
+        `statistics.Running`, and, with the prefix gradient_, of the objective's gradient with respect to them (each
         input's own, not a mean over the batch); kernel_rms and kernel_gradient_rms (of the mean over inputs; NaN
         without kernels); and those of `diagnosis.with_verdicts`.
 
@@ -99,12 +100,13 @@ def inspect(
     backward = [Running(len(x[0])) for _ in taps]
     kernels = [[np.zeros(k.shape, np.float32) for k in layers.kernels_of(tap.operation)] for tap in taps]
     passes: Iterable[layers.Batch] = layers.batches(model, taps, x, objective, size=size, training=training)
-    for batch in track(passes, -(-len(x[0]) // size)) if track else passes:
-        for running, signal in zip([*forward, *backward], [*batch.activations, *batch.gradients], strict=True):
-            running.add(signal)
-        for total, gradients in zip(kernels, batch.kernels, strict=True):
-            for of_all, of_batch in zip(total, gradients, strict=True):
-                of_all += of_batch
+    with _seeded(model, seed):
+        for batch in track(passes, -(-len(x[0]) // size)) if track else passes:
+            for running, signal in zip([*forward, *backward], [*batch.activations, *batch.gradients], strict=True):
+                running.add(signal)
+            for total, gradients in zip(kernels, batch.kernels, strict=True):
+                for of_all, of_batch in zip(total, gradients, strict=True):
+                    of_all += of_batch
     rows = [
         {
             "layer": tap.name,
@@ -127,6 +129,23 @@ def inspect(
     if not training:
         sentences += diagnosis.of_new_normalization(_new_normalization(taps))
     return Inspection(table, sentences, gradient_of, len(x[0]))
+
+
+@contextmanager
+def _seeded(model: Any, seed: int) -> Iterator[None]:
+    """Let layers draw what the seed says, whatever they drew before, and leave their generators as they were."""
+    import keras
+
+    found = (value for layer in model._flatten_layers() for value in vars(layer).values())
+    generators = list({id(value): value for value in found if isinstance(value, keras.random.SeedGenerator)}.values())
+    before = [generator.state.numpy() for generator in generators]
+    for number, generator in enumerate(generators):
+        generator.state.assign(np.array([seed, number]))
+    try:
+        yield
+    finally:
+        for generator, state in zip(generators, before, strict=True):
+            generator.state.assign(state)
 
 
 def _of_gradient(statistics: dict[str, float], tap: layers.Tap, gradient_of: str) -> dict[str, float]:

@@ -23,7 +23,7 @@ import fsspec
 from deadrelu.engine import Stop
 from deadrelu.errors import InputError
 from deadrelu.storage import files
-from deadrelu.storage.tables import ENGINE_PACKAGES
+from deadrelu.storage.parquet import ENGINE_PACKAGES
 
 WORK = Path("data/.work")
 """Finished shards of unfinished work, unless DEADRELU_WORK names another place."""

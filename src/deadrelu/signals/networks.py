@@ -5,9 +5,7 @@ from typing import Any, Literal
 from deadrelu.settings.initializers import keras_initializer
 from deadrelu.settings.params import Settings
 from deadrelu.settings.streams import DROPOUT, LAYERS, stream
-
-PIXELS = 784
-"""Of a digit, 28 × 28."""
+from deadrelu.storage.mnist import PIXELS
 
 
 def mlp(

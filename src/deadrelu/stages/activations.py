@@ -8,13 +8,35 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from deadrelu import progress
 from deadrelu.settings.params import Params
 from deadrelu.signals import layers, networks, objectives, tensorflow
 from deadrelu.signals.statistics import Running
-from deadrelu.storage import files, mnist, tables
+from deadrelu.storage import files, mnist, parquet
 from deadrelu.storage.rounding import significant
+
+STATISTICS = "mean std rms input_std zero_fraction dead_units saturated_fraction q01 q25 q50 q75 q99"
+"""Of a layer's signal, see `signals.statistics.Running`."""
+
+GRADIENT_STATISTICS = " ".join(f"gradient_{name}" for name in STATISTICS.split())
+
+SAMPLE = pa.schema(
+    [
+        *parquet.columns("case", pa.string()),
+        *parquet.columns("layer unit sample", pa.int32()),
+        *parquet.columns("activation gradient", pa.float32()),
+    ]
+)
+SUMMARY = pa.schema(
+    [
+        *parquet.columns("case", pa.string()),
+        *parquet.columns("layer", pa.int32()),
+        *parquet.columns(STATISTICS, pa.float64()),
+        *parquet.columns(GRADIENT_STATISTICS, pa.float64()),
+    ]
+)
 
 FOLDER = Path("data/activations")
 
@@ -27,15 +49,15 @@ Row = dict[str, object]
 def main(params: Params) -> None:
     """Write `data/activations/<case>.parquet` and `summary.parquet`."""
     x, labels = images()
-    made_by = tables.provenance(params.of_activations())
+    made_by = parquet.provenance(params.of_activations())
     rows: list[Row] = []
     with files.new_folder(FOLDER) as folder, progress.rate_and_time_left() as bar:
         task = bar.add_task("activations", total=len(params.activations.cases))
         for key, samples, layers in measure(params, x, labels):
-            tables.write(folder / f"{key}.parquet", samples, tables.ACTIVATIONS, made_by)
+            parquet.write(folder / f"{key}.parquet", samples, SAMPLE, made_by)
             rows += layers
             bar.advance(task)
-        tables.write(folder / "summary.parquet", pd.DataFrame(rows), tables.SUMMARY, made_by)
+        parquet.write(folder / "summary.parquet", pd.DataFrame(rows), SUMMARY, made_by)
 
 
 def images() -> tuple[layers.Float, mnist.Images]:

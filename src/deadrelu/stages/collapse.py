@@ -8,9 +8,7 @@ from deadrelu.jobs import schedule, shards
 from deadrelu.settings import targets
 from deadrelu.settings.params import Params
 from deadrelu.stages.collapse_job import CollapseJob, Points
-from deadrelu.storage import files, tables
-
-TARGET = Path("data/target/points.parquet")
+from deadrelu.storage import files, parquet, points
 
 PART = 1024
 """Rows of one file, if there are as many: those of one shard or more."""
@@ -39,8 +37,7 @@ def _points(params: Params, key: str) -> Points:
     if target := params.collapse.cases[key].target:
         x, y = targets.sample(target.function, target.low, target.high, target.points, seed=params.seed)
         return x.reshape(len(x), -1), y.reshape(len(y), -1)
-    points = tables.read_arrays(TARGET, tables.TARGET)
-    return points["x"][:, None], points["y"][:, None]
+    return points.read_arrays(params)
 
 
 def publish(store: shards.Store, cut: list[shards.Shard], folder: Path) -> None:
@@ -49,8 +46,8 @@ def publish(store: shards.Store, cut: list[shards.Shard], folder: Path) -> None:
     together = -(-PART // len(cut[0]))
     for number, at in enumerate(range(0, len(cut), together)):
         rows = (store.get(shard, "trials.parquet") for shard in cut[at : at + together])
-        tables.write_joined(folder / f"part-{number:06d}.parquet", rows)
+        parquet.write_joined(folder / f"part-{number:06d}.parquet", rows)
     if "fits.parquet" in names:
-        tables.write_joined(folder / "fits.parquet", (store.get(shard, "fits.parquet") for shard in cut))
+        parquet.write_joined(folder / "fits.parquet", (store.get(shard, "fits.parquet") for shard in cut))
     if "functions.parquet" in names:
         (folder / "functions.parquet").write_bytes(store.get(cut[0], "functions.parquet"))

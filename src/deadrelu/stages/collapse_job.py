@@ -5,13 +5,34 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from deadrelu import engine
 from deadrelu.engine import criteria
 from deadrelu.jobs import shards
 from deadrelu.settings import initializers
 from deadrelu.settings.params import Params
-from deadrelu.storage import tables
+from deadrelu.storage import parquet
+
+TRIALS = pa.schema(  # half-lines and probes are null where there is more than one input
+    [
+        *parquet.columns("trial", pa.int64()),
+        *parquet.columns("born_dead_low born_dead_high", pa.bool_(), nullable=True),
+        *parquet.columns("born_dead dead", pa.bool_()),
+        *parquet.columns("prediction_min prediction_max", pa.float32()),
+        *parquet.columns("range_low range_high", pa.float32(), nullable=True),
+        *parquet.columns("range", pa.float32()),
+        *parquet.columns("probe_1 probe_2 probe_3 probe_4 probe_5", pa.float32(), nullable=True),
+        *parquet.columns("probes_equal", pa.bool_(), nullable=True),
+        *parquet.columns("loss_initial loss_final", pa.float32()),
+        pa.field("loss", pa.list_(pa.field("element", pa.float32(), nullable=False)), nullable=False),
+    ]
+)
+FITS = pa.schema([*parquet.columns("trial fit", pa.int64()), *parquet.columns("range probe_range", pa.float32())])
+"""Of a continued trial, after each fit: the range over the training inputs, and over the probes."""
+
+FUNCTIONS = pa.schema([*parquet.columns("trial", pa.int64()), *parquet.columns("x untrained trained", pa.float32())])
+"""What the first trials of a case compute, on points over the interval."""
 
 PIECE = 1024
 """Networks whose predictions are held in memory by a shard, at most."""
@@ -69,7 +90,7 @@ class CollapseJob:
     @property
     def made_by(self) -> dict[str, object]:
         """What the tables say of themselves."""
-        return tables.provenance(self.params.of_collapse(self.key), tables.ENGINE_PACKAGES)
+        return parquet.provenance(self.params.of_collapse(self.key), parquet.ENGINE_PACKAGES)
 
     @property
     def fingerprint(self) -> str:
@@ -84,7 +105,7 @@ class CollapseJob:
         if fits := self.params.collapse.cases[self.key].fits:
             loop = engine.run_continued(self.network, self.training, self.x, self.y, fits=fits, **run)
             last, columns = self._follow(loop, shard, watch)
-            made["fits.parquet"] = tables.to_bytes(columns, tables.FITS, self.made_by)
+            made["fits.parquet"] = parquet.to_bytes(columns, FITS, self.made_by)
             chunks = iter([last])
         else:
             chunks = engine.run(self.network, self.training, self.x, self.y, **run)
@@ -94,9 +115,9 @@ class CollapseJob:
             rows.append(columns)
             curves.append(functions)
             watch.at(shard, part.trial[-1] + 1 - shard.low)
-        made["trials.parquet"] = tables.to_bytes(_joined(rows), tables.COLLAPSE, self.made_by)
+        made["trials.parquet"] = parquet.to_bytes(_joined(rows), TRIALS, self.made_by)
         if shard.low == 0 and curves[0]:
-            made["functions.parquet"] = tables.to_bytes(_joined(curves), tables.FUNCTIONS, self.made_by)
+            made["functions.parquet"] = parquet.to_bytes(_joined(curves), FUNCTIONS, self.made_by)
         return made
 
     def _columns(self, part: engine.Trained, stop: engine.Stop) -> tuple[Columns, Columns]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from deadrelu.settings import targets
 from deadrelu.settings.params import Params
-from deadrelu.storage import files, tables
+from deadrelu.storage import files, parquet, points
 
 FOLDER = Path("data/target")
 
@@ -14,5 +14,5 @@ def main(params: Params) -> None:
     target = params.data.target
     x, y = targets.sample(target.function, target.low, target.high, target.points, seed=params.seed)
     with files.new_folder(FOLDER) as folder:
-        made_by = tables.provenance(params.of_target())
-        tables.write(folder / "points.parquet", {"x": x, "y": y}, tables.TARGET, made_by)
+        made_by = parquet.provenance(params.of_target())
+        parquet.write(folder / "points.parquet", {"x": x, "y": y}, points.SCHEMA, made_by)

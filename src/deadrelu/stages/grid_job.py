@@ -6,13 +6,43 @@ from itertools import count
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from deadrelu import engine
 from deadrelu.engine import criteria, untrained
 from deadrelu.jobs import shards
 from deadrelu.settings import initializers
 from deadrelu.settings.params import Params, Rai, Settings
-from deadrelu.storage import tables
+from deadrelu.storage import parquet
+
+_CELL = [*parquet.columns("initializer", pa.string()), *parquet.columns("depth width", pa.int32())]
+
+BORN_DEAD = pa.schema(
+    [
+        *parquet.columns("depth width", pa.int32()),
+        *parquet.columns("networks born_dead_low born_dead_high born_dead", pa.int64()),
+    ]
+)
+BESIDE = pa.schema([*_CELL, *parquet.columns("networks born_dead", pa.int64())])
+"""Of the initializers beside the diagram's: constant before training."""
+
+TRAINED_GRID = pa.schema(
+    [
+        *_CELL,
+        *parquet.columns("trial", pa.int64()),
+        *parquet.columns("born_dead", pa.bool_()),
+        *parquet.columns("range", pa.float32()),
+    ]
+)
+REGION_FUNCTIONS = pa.schema(
+    [
+        *_CELL,
+        *parquet.columns("trained", pa.bool_()),
+        *parquet.columns("network", pa.int32()),
+        *parquet.columns("x value", pa.float32()),
+    ]
+)
+"""What a few networks of each cell compute."""
 
 NETWORKS = 8
 """Of each cell, so many are drawn as functions."""
@@ -56,7 +86,7 @@ class DepthWidthGrid:
     @property
     def made_by(self) -> dict[str, object]:
         """What the tables say of themselves."""
-        return tables.provenance(self.params.of_safe_region(), tables.ENGINE_PACKAGES)
+        return parquet.provenance(self.params.of_safe_region(), parquet.ENGINE_PACKAGES)
 
     @property
     def fingerprint(self) -> str:
@@ -103,12 +133,12 @@ class DepthWidthGrid:
             found = untrained.born_dead(draw, width, deepest, span, seed=seed)._asdict()
             by_name = {"low": "born_dead_low", "high": "born_dead_high", "both": "born_dead"}
             counts |= {by_name[side]: of_depth[depths - 1] for side, of_depth in found.items()}
-        schema = tables.BORN_DEAD if name == self.own else tables.BESIDE
-        made = {"counts.parquet": tables.to_bytes(counts, schema, self.made_by)}
+        schema = BORN_DEAD if name == self.own else BESIDE
+        made = {"counts.parquet": parquet.to_bytes(counts, schema, self.made_by)}
         if shard.low == 0 and len(depths) * len(settings.width.values) <= DRAWN_CELLS:
             values = untrained.functions(draw, x, width, deepest, NETWORKS, seed=seed)[depths - 1]
             drawn = _long(values, x, depth=depths).assign(initializer=name, width=width, trained=False)
-            made["functions.parquet"] = tables.to_bytes(drawn, tables.REGION_FUNCTIONS, self.made_by)
+            made["functions.parquet"] = parquet.to_bytes(drawn, REGION_FUNCTIONS, self.made_by)
         return made
 
     def _trained(
@@ -139,10 +169,10 @@ class DepthWidthGrid:
                 functions.append(_long(first[None], shown, depth=np.array([depth])).assign(initializer=name))
             watch.at(shard, len(shard) * nth / len(without_biases))
         rows = pd.concat(found).assign(depth=depth, width=width)
-        made = {"trials.parquet": tables.to_bytes(rows, tables.TRAINED_GRID, self.made_by)}
+        made = {"trials.parquet": parquet.to_bytes(rows, TRAINED_GRID, self.made_by)}
         if shard.low == 0:
             drawn = pd.concat(functions).assign(width=width, trained=True)
-            made["functions.parquet"] = tables.to_bytes(drawn, tables.REGION_FUNCTIONS, self.made_by)
+            made["functions.parquet"] = parquet.to_bytes(drawn, REGION_FUNCTIONS, self.made_by)
         return made
 
     def _where(self, *, biases: bool) -> np.ndarray:

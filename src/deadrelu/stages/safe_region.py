@@ -7,18 +7,16 @@ import pandas as pd
 from deadrelu import progress
 from deadrelu.jobs import schedule, shards
 from deadrelu.settings.params import Params
-from deadrelu.stages.grid_job import DepthWidthGrid
-from deadrelu.storage import files, tables
+from deadrelu.stages.grid_job import BESIDE, BORN_DEAD, DepthWidthGrid
+from deadrelu.storage import files, parquet, points
 
 FOLDER = Path("data/safe_region")
-TARGET = Path("data/target/points.parquet")
 
 
 def main(params: Params) -> None:
     """Write the untrained counts, the trained trials, a row per cell or trial, and functions, a row per point."""
-    points = tables.read(TARGET, tables.TARGET)
     files.check_place(FOLDER, folder=True)
-    cells = DepthWidthGrid(params, points[["x"]].to_numpy(), points[["y"]].to_numpy())
+    cells = DepthWidthGrid(params, *points.read_arrays(params))
     cut = list(cells.cut())
     untrained, trained = ([shard for shard in cut if shard.of[0] == kind] for kind in ("untrained", "trained"))
     with shards.kept("safe_region", cells.fingerprint) as store, progress.rate_and_time_left() as bar:
@@ -34,13 +32,13 @@ def _publish(
     """Make the tables from the shards."""
     own = [shard for shard in untrained if shard.of[1] == cells.own]
     beside = [shard for shard in untrained if shard.of[1] != cells.own]
-    for name, some, schema in (("born_dead", own, tables.BORN_DEAD), ("beside", beside, tables.BESIDE)):
-        counts = [tables.from_bytes(store.get(shard, "counts.parquet"), schema) for shard in some]
+    for name, some, schema in (("born_dead", own, BORN_DEAD), ("beside", beside, BESIDE)):
+        counts = [parquet.from_bytes(store.get(shard, "counts.parquet"), schema) for shard in some]
         table = _summed(pd.concat(counts)) if counts else pd.DataFrame(columns=schema.names)
-        tables.write(folder / f"{name}.parquet", table, schema, cells.made_by)
-    tables.write_joined(folder / "trained.parquet", (store.get(shard, "trials.parquet") for shard in trained))
+        parquet.write(folder / f"{name}.parquet", table, schema, cells.made_by)
+    parquet.write_joined(folder / "trained.parquet", (store.get(shard, "trials.parquet") for shard in trained))
     drawn = [shard for shard in (*untrained, *trained) if "functions.parquet" in store.names(shard)]
-    tables.write_joined(folder / "functions.parquet", (store.get(shard, "functions.parquet") for shard in drawn))
+    parquet.write_joined(folder / "functions.parquet", (store.get(shard, "functions.parquet") for shard in drawn))
 
 
 def _summed(counts: pd.DataFrame) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from deadrelu import progress
 from deadrelu.errors import InputError
@@ -17,8 +18,12 @@ from deadrelu.settings.params import CnnParams, Params, TrainingCase, TrainingPa
 from deadrelu.settings.streams import EXAMPLES, stream
 from deadrelu.signals import networks, tensorflow
 from deadrelu.signals.trainer import Data, Trainer
-from deadrelu.storage import files, mnist, tables
+from deadrelu.storage import files, mnist, parquet
 from deadrelu.storage.rounding import significant
+
+_EPOCH = [*parquet.columns("case", pa.string()), *parquet.columns("trial epoch", pa.int32())]
+BATCHES = pa.schema([*_EPOCH, *parquet.columns("batch", pa.int32()), *parquet.columns("loss", pa.float32())])
+EPOCHS = pa.schema([*_EPOCH, *parquet.columns("loss validation_loss validation_accuracy", pa.float32())])
 
 FOLDER = Path("data/training")
 
@@ -30,7 +35,7 @@ LOSS_DIGITS = 4
 def main(params: Params) -> None:
     """Write `data/training/batches.parquet` and `epochs.parquet`."""
     images = draw(params)
-    made_by = tables.provenance(params.of_training())
+    made_by = parquet.provenance(params.of_training())
     batches, epochs = [], []
     with files.new_folder(FOLDER) as folder, progress.rate_and_time_left() as bar:
         task = bar.add_task("training", total=len(params.training.cases) * params.training.trials)
@@ -38,8 +43,8 @@ def main(params: Params) -> None:
             batches.append(of_batches)
             epochs.append(of_epochs)
             bar.advance(task)
-        tables.write(folder / "batches.parquet", pd.concat(batches), tables.BATCHES, made_by)
-        tables.write(folder / "epochs.parquet", pd.concat(epochs), tables.EPOCHS, made_by)
+        parquet.write(folder / "batches.parquet", pd.concat(batches), BATCHES, made_by)
+        parquet.write(folder / "epochs.parquet", pd.concat(epochs), EPOCHS, made_by)
 
 
 Images = Mapping[Literal["mlp", "cnn"], tuple[Data, Data]]

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from deadrelu.errors import InputError
 
+MOVED_AWAY = "old-"
+"""Before the name of a folder that is about to be replaced; a killed process may leave it in its scratch folder."""
+
 
 @contextmanager
 def scratch_folder(parent: Path) -> Iterator[Path]:
@@ -59,7 +62,7 @@ def put(new: Path, path: Path, scratch: Path) -> None:
     if not path.is_dir():
         os.replace(new, path)
         return
-    old = scratch / f"old-{path.name}"
+    old = scratch / f"{MOVED_AWAY}{path.name}"
     path.rename(old)  # a folder cannot be renamed over another
     try:
         new.rename(path)
@@ -139,11 +142,15 @@ def _locked_folder(parent: Path) -> tuple[Path, int]:
 
 
 def _remove_the_dead(parent: Path) -> None:
+    """Remove what killed processes left; what they had moved away, and not yet replaced, comes back."""
     for left in parent.glob(".new-*"):
         with suppress(OSError):  # gone meanwhile, or not ours
             lock = os.open(left, os.O_RDONLY)
             try:
                 if _try(lock):
+                    for old in left.glob(f"{MOVED_AWAY}*"):
+                        if not (place := parent / old.name.removeprefix(MOVED_AWAY)).exists():
+                            old.rename(place)
                     shutil.rmtree(left, ignore_errors=True)
             finally:
                 os.close(lock)

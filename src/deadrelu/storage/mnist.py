@@ -13,6 +13,9 @@ from deadrelu.errors import InputError
 UNPACKED = 16 + 60_000 * 28 * 28
 """Bytes of the largest file when unpacked."""
 
+PIXELS = 784
+"""Of a digit, 28 × 28."""
+
 Images = npt.NDArray[np.uint8]
 
 

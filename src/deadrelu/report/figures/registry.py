@@ -21,7 +21,8 @@ from deadrelu.report.figures import (
 )
 from deadrelu.settings import initializers, targets
 from deadrelu.settings.params import Params
-from deadrelu.storage import tables
+from deadrelu.stages.activations import SAMPLE
+from deadrelu.storage import parquet
 
 Numbers = Mapping[str, pd.DataFrame]
 """The report's small tables by name."""
@@ -32,7 +33,7 @@ Drawing = partial[Figure]
 
 
 def drawing(name: str, params: Params, numbers: Numbers, activations: Path) -> Drawing:
-    """How to draw one of `drawings.FIGURES`; `activations` is the folder with the samples of `activations`."""
+    """How to draw one of `drawing.FIGURES`; `activations` is the folder with the samples of `activations`."""
     return DRAWN_BY[name](params, numbers, activations)
 
 
@@ -66,7 +67,7 @@ def _violins_of_files(
 
 @cache  # for the figures of one run
 def _samples(files: tuple[Path, ...]) -> pd.DataFrame:
-    return pd.concat([signal_figures.some(tables.read(path, tables.ACTIVATIONS)) for path in files], ignore_index=True)
+    return pd.concat([signal_figures.some(parquet.read(path, SAMPLE)) for path in files], ignore_index=True)
 
 
 def _signals(params: Params, numbers: Numbers, _: Path) -> Drawing:

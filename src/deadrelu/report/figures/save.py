@@ -13,13 +13,13 @@ def save(drawn: "Figure", path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-    from deadrelu.report.figures.style import STYLE
+    from deadrelu.report.figures.style import STYLE, bundled_fonts_first
 
     vector = path.with_suffix(".svg")
     undated = {"Date": None, "Creator": None}
     # No dates, and no version of matplotlib in the files. Not `savefig`, which would draw everything once more to lay
     # it out, and layout is most of the time.
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(STYLE), bundled_fonts_first():
         FigureCanvasAgg(drawn).print_png(path, metadata={"Software": None})  # type: ignore[no-untyped-call]
         drawn.set_layout_engine("none")  # as laid out for the PNG
         FigureCanvasSVG(drawn).print_svg(vector, metadata=undated)  # type: ignore[no-untyped-call]

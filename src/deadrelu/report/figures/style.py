@@ -2,7 +2,8 @@
 
 import itertools
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ STYLE: dict[Any, Any] = {
     "figure.dpi": 144,
     "figure.facecolor": PAPER,
     "font.size": 11,
-    "font.family": "DejaVu Sans",  # see `bundled_font_first`
+    "font.family": "DejaVu Sans",  # see `bundled_fonts_first`
     "grid.color": GRID,
     "grid.linewidth": 0.8,
     "legend.fontsize": 10,
@@ -84,21 +85,24 @@ LONGEST = 3
 """Lines of a name; the rest of a very long one is left out."""
 
 
-def bundled_font_first() -> None:
-    """Prefer the fonts that come with matplotlib to those of the system, which may be another version of them.
+@contextmanager
+def bundled_fonts_first() -> Iterator[None]:
+    """Prefer, for a while, the fonts that come with matplotlib to those of the system, which may be other versions.
 
-    Then figures have the same bytes on every machine. Called when this module is imported.
+    Then figures have the same bytes on every machine.
     """
     manager, bundled = font_manager.fontManager, str(mpl.get_data_path())
+    before = manager.ttflist
     others = [font for font in manager.ttflist if not font.fname.startswith(bundled)]
     # The first of equals wins. Added anew: the list that matplotlib keeps in a file may be another environment's.
     manager.ttflist = []
     for path in sorted(Path(bundled, "fonts", "ttf").glob("*.ttf")):
         manager.addfont(path)
     manager.ttflist += others
-
-
-bundled_font_first()
+    try:
+        yield
+    finally:
+        manager.ttflist = before
 
 
 def by_activation(panels: Mapping[str, Panel]) -> dict[str, list[str]]:

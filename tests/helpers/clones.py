@@ -4,20 +4,21 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from conftest import ROOT, write_small_params
+from helpers.projects import ROOT, write_small_params
 
 PACKAGE = ROOT / "src" / "deadrelu"
 FILES = ("dvc.yaml", "reports/report.ipynb", "src/deadrelu", "Makefile", ".ci", ".dvcignore", ".gitignore")
 DVC_FILES = (".dvc/config", ".dvc/.gitignore", ".dvc/plots", ".dvc/plots_page.html")
 
 
-def make(folder: Path) -> None:
+def make(folder: Path, write_params: Callable[[Path], None] = write_small_params) -> None:
     """A repository with one commit, and nothing run."""
     for name in (*FILES, *DVC_FILES):
         copy(ROOT / name, folder / name)
-    write_small_params(folder / "params.yaml")
+    write_params(folder / "params.yaml")
     run(folder, "git", "init", "--quiet", "--initial-branch=main")
     run(folder, "git", "config", "user.name", "test")
     run(folder, "git", "config", "user.email", "test@localhost")

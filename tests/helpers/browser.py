@@ -1,31 +1,14 @@
 """Debian's chromium, driven with Playwright: tests open pages in it as a reader does."""
 
 import io
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
-
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
-
-
-@pytest.fixture(scope="module")  # closed before others run: Playwright keeps an event loop in this thread
-def browser() -> Iterator[Browser]:
-    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
-    if program is None:
-        text = "no chromium on this machine: `apt-get install chromium` for the tests of pages"
-        pytest.fail(text) if os.environ.get("CI") else pytest.skip(text)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+from playwright.sync_api import Browser, Page
 
 
 @contextmanager

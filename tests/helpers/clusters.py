@@ -57,7 +57,7 @@ class Cluster:
             kill_group(process)
 
     def _start(self, *words: str, source: Path | None = None) -> "subprocess.Popen[bytes]":
-        path = os.pathsep.join([str(source)] * (source is not None) + [str(Path(__file__).parent)])
+        path = os.pathsep.join([str(source)] * (source is not None) + [str(Path(__file__).parents[1])])
         env = os.environ | {"PYTHONPATH": path, "DASK_TEMPORARY_DIRECTORY": str(self.folder)}
         with (self.folder / "log").open("ab") as log:
             return subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Parquet tables: schemas, provenance, writes, checked reads."""
+"""Parquet tables: what made them, writes, checked reads. A schema stands with the stage that writes it."""
 
 import hashlib
 import io
@@ -28,90 +28,9 @@ ROW_GROUP = 2**20
 """Rows that Parquet files keep together: pyarrow's default."""
 
 
-def _columns(names: str, kind: pa.DataType, *, nullable: bool = False) -> list[pa.Field]:
+def columns(names: str, kind: pa.DataType, *, nullable: bool = False) -> list[pa.Field]:
+    """Fields of one type, for a schema; names are parted by spaces."""
     return [pa.field(name, kind, nullable=nullable) for name in names.split()]
-
-
-STATISTICS = "mean std rms input_std zero_fraction dead_units saturated_fraction q01 q25 q50 q75 q99"
-"""Of a layer's signal, see `layer_stats.Running`."""
-
-GRADIENT_STATISTICS = " ".join(f"gradient_{name}" for name in STATISTICS.split())
-
-TARGET = pa.schema(_columns("x y", pa.float32()))
-ACTIVATIONS = pa.schema(
-    [
-        *_columns("case", pa.string()),
-        *_columns("layer unit sample", pa.int32()),
-        *_columns("activation gradient", pa.float32()),
-    ]
-)
-SUMMARY = pa.schema(
-    [
-        *_columns("case", pa.string()),
-        *_columns("layer", pa.int32()),
-        *_columns(STATISTICS, pa.float64()),
-        *_columns(GRADIENT_STATISTICS, pa.float64()),
-    ]
-)
-_EPOCH = [*_columns("case", pa.string()), *_columns("trial epoch", pa.int32())]
-BATCHES = pa.schema([*_EPOCH, *_columns("batch", pa.int32()), *_columns("loss", pa.float32())])
-EPOCHS = pa.schema([*_EPOCH, *_columns("loss validation_loss validation_accuracy", pa.float32())])
-LAYERS = pa.schema(
-    [
-        *_columns("layer kind activation", pa.string()),
-        *_columns("on_trunk", pa.bool_()),
-        *_columns("units parameters", pa.int64()),
-        *_columns(STATISTICS, pa.float64()),
-        *_columns(GRADIENT_STATISTICS, pa.float64()),
-        *_columns("kernel_rms kernel_gradient_rms forward forward_mean backward backward_mean", pa.float64()),
-        *_columns("verdict", pa.string()),
-    ]
-)
-COLLAPSE = pa.schema(  # half-lines and probes are null where there is more than one input
-    [
-        *_columns("trial", pa.int64()),
-        *_columns("born_dead_low born_dead_high", pa.bool_(), nullable=True),
-        *_columns("born_dead dead", pa.bool_()),
-        *_columns("prediction_min prediction_max", pa.float32()),
-        *_columns("range_low range_high", pa.float32(), nullable=True),
-        *_columns("range", pa.float32()),
-        *_columns("probe_1 probe_2 probe_3 probe_4 probe_5", pa.float32(), nullable=True),
-        *_columns("probes_equal", pa.bool_(), nullable=True),
-        *_columns("loss_initial loss_final", pa.float32()),
-        pa.field("loss", pa.list_(pa.field("element", pa.float32(), nullable=False)), nullable=False),
-    ]
-)
-FITS = pa.schema([*_columns("trial fit", pa.int64()), *_columns("range probe_range", pa.float32())])
-"""Of a continued trial, after each fit: the range over the training inputs, and over the probes."""
-
-FUNCTIONS = pa.schema([*_columns("trial", pa.int64()), *_columns("x untrained trained", pa.float32())])
-"""What the first trials of a case compute, on points over the interval."""
-
-BORN_DEAD = pa.schema(
-    [*_columns("depth width", pa.int32()), *_columns("networks born_dead_low born_dead_high born_dead", pa.int64())]
-)
-_CELL = [*_columns("initializer", pa.string()), *_columns("depth width", pa.int32())]
-BESIDE = pa.schema([*_CELL, *_columns("networks born_dead", pa.int64())])
-"""Of the initializers beside the diagram's: constant before training."""
-
-REGION_FUNCTIONS = pa.schema(
-    [
-        *_CELL,
-        *_columns("trained", pa.bool_()),
-        *_columns("network", pa.int32()),
-        *_columns("x value", pa.float32()),
-    ]
-)
-"""What a few networks of each cell compute."""
-
-TRAINED_GRID = pa.schema(
-    [
-        *_CELL,
-        *_columns("trial", pa.int64()),
-        *_columns("born_dead", pa.bool_()),
-        *_columns("range", pa.float32()),
-    ]
-)
 
 
 def provenance(params: dict[str, object], packages: Sequence[str] = PACKAGES) -> dict[str, object]:

@@ -1,0 +1,55 @@
+"""What becomes of a signal from layer to layer: the factor, and the word for it."""
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import stdtrit  # not scipy.stats, which takes half a second to import
+
+VANISHES, EXPLODES = 0.8, 1.25
+"""A signal vanishes when a layer leaves less than this share of it, and explodes when it leaves more than that: over
+ten layers, less than a ninth or more than nine times."""
+
+Growth = Literal["vanishes", "holds", "explodes", "varies", "not measured"]
+
+
+def growth(factor: float, low: float = np.nan, high: float = np.nan) -> Growth:
+    """Name what becomes of a signal that each layer multiplies by `factor`; NaN stands for no second layer.
+
+    Args:
+        factor: per layer.
+        low: end of its 95 % interval; NaN: there is none, and the factor alone decides.
+        high: the other end.
+
+    Returns:
+        'vanishes' or 'explodes' beyond the limits, if the interval excludes 1; 'holds' between them, unless the
+        interval reaches beyond both; else 'varies': from layer to layer, too much to say.
+    """
+    if np.isnan(factor):
+        return "not measured"
+    inside = VANISHES <= factor <= EXPLODES
+    if (low < VANISHES and high > EXPLODES) or (not inside and low <= 1 <= high):
+        return "varies"
+    return "holds" if inside else "vanishes" if factor < 1 else "explodes"
+
+
+def growth_factor(strength: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+    """What one layer does to a signal: the geometric mean of the ratios between neighbours.
+
+    Args:
+        strength: of the signal in each layer, in the order in which it passes them, shape (layers,).
+
+    Returns:
+        The factor per layer and its 95 % t interval over layers. NaN for fewer than two layers (the interval: three),
+        and if a strength is NaN; infinite if one is infinite; 0 if one is 0, where the signal has died out.
+    """
+    if len(strength) < 2 or np.any(np.isnan(strength)):
+        return np.nan, np.nan, np.nan
+    if not np.all(np.isfinite(strength)):
+        return np.inf, np.nan, np.nan
+    if not np.all(strength > 0):
+        return 0.0, np.nan, np.nan
+    logs = np.diff(np.log(strength))
+    mean, n = float(logs.mean()), len(logs)
+    half = float(stdtrit(n - 1, 0.975) * logs.std(ddof=1) / np.sqrt(n)) if n > 1 else np.nan
+    return float(np.exp(mean)), float(np.exp(mean - half)), float(np.exp(mean + half))

@@ -1,0 +1,1 @@
+"""What tests share beside fixtures: small projects, repositories, commands, clusters, a browser."""

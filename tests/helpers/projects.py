@@ -1,0 +1,95 @@
+"""Projects of seconds: the settings of params.yaml cut down, and all stages in this process."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from deadrelu import engine
+from deadrelu.analysis import load
+from deadrelu.report import build
+from deadrelu.settings import initializers, params
+from deadrelu.stages import activations, collapse, data_mnist, data_target, safe_region, training
+
+ROOT = Path(__file__).parents[2]
+"""The project itself."""
+
+ACTIVATIONS = ("tanh-glorot_normal", "relu-he_normal", "tanh-glorot_uniform")
+TRAINING = ("mlp-he_normal", "cnn-zeros")
+COLLAPSE = ("relu", "leaky_relu", "relu-continued", "step_sin_5x-rai")
+
+
+def write_small_params(path: Path) -> None:
+    """The project's params.yaml, cut down: the bundled digits, few layers, 8 trials of one epoch."""
+    yaml = YAML()
+    tree = yaml.load(ROOT / "params.yaml")
+    tree["data"]["mnist"]["source"] = "bundled"
+    tree["data"]["target"]["points"] = 200
+    tree["activations"]["network"] = {"hidden_layers": 3, "width": 20}
+    tree["activations"]["cases"]["tanh-glorot_uniform"] = {
+        "activation": "tanh",
+        "initializer": {"name": "glorot_uniform"},
+    }
+    tree["activations"]["cases"] = {key: tree["activations"]["cases"][key] for key in ACTIVATIONS}
+    tree["training"] |= {"examples": 100, "validation": 50, "epochs": 1, "trials": 2}
+    tree["training"]["mlp"] = {"hidden_layers": 1, "width": 8}
+    tree["training"]["cnn"] = {"examples": 40, "validation": 20, "batch_size": 16}
+    tree["training"]["cases"] = {key: tree["training"]["cases"][key] for key in TRAINING}
+    tree["collapse"] |= {"trials": 8, "epochs": 1}
+    cases = tree["collapse"]["cases"]
+    tree["collapse"]["cases"] = {key: cases[key] for key in COLLAPSE}
+    cases["relu-continued"]["fits"] = 2
+    cases["step_sin_5x-rai"]["epochs"] = 2
+    cases["step_sin_5x-rai"]["target"]["points"] = 200
+    tree["safe_region"] |= {"depth": {"low": 2, "high": 3}, "width": {"low": 1, "high": 2}, "networks": 100}
+    tree["safe_region"]["trained"] |= {"depths": [1, 3], "widths": [2], "trials": 6, "epochs": 2, "batch_size": 32}
+    yaml.dump(tree, path)
+
+
+def write_params_of_pipeline(path: Path) -> None:
+    """The same with the narrow networks of the notebook in full: 1,000 trials of 10 epochs on 3,000 points."""
+    write_small_params(path)
+    yaml = YAML()
+    tree = yaml.load(path)
+    tree["data"]["target"]["points"] = 3000
+    tree["collapse"] |= {"trials": 1000, "epochs": 10}
+    tree["safe_region"]["networks"] = 10_000
+    yaml.dump(tree, path)
+
+
+def run_all(settings: params.Params) -> None:
+    """All stages here but the report's page, which shows and does not measure."""
+    if not Path("data/mnist").exists():
+        data_mnist.main(settings)
+    data_target.main(settings)
+    activations.main(settings)
+    training.main(settings)
+    for key in settings.collapse.cases:
+        collapse.main(settings, key)
+    safe_region.main(settings)
+    build.write_numbers(load.read(settings), Path("reports"))
+
+
+def network(case: params.CollapseCase) -> engine.Network:
+    """The engine's description of a case of one input and output."""
+    return engine.Network(
+        widths=tuple(case.widths),
+        activation=case.activation,
+        negative_slope=case.negative_slope,
+        biases=case.biases,
+        initialize=initializers.sampler(case.initializer),
+    )
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file, by its path from the folder on."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
+    """Look again and again; fail where it does not become true."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
