@@ -12,8 +12,9 @@ from pathlib import Path
 import psutil
 
 from deadrelu import progress
-from deadrelu.jobs import schedule
-from deadrelu.jobs.shards import Shard, Store, Watch, Work
+from deadrelu.jobs import workers
+from deadrelu.jobs.shards import Shard, Watch, Work
+from deadrelu.jobs.store import Store
 
 
 class Cluster:
@@ -80,7 +81,7 @@ def kill_group(process: "subprocess.Popen[bytes] | subprocess.Popen[str]") -> No
 def run(work: Work, cut: list[Shard], store: Store) -> None:
     """Compute shards as a stage does."""
     with progress.rate_and_time_left() as bar:
-        schedule.run(work, cut, store, bar, "toy")
+        workers.run(work, cut, store, bar, "toy")
 
 
 @dataclass(frozen=True)

@@ -1,104 +1,145 @@
-"""A full disk, a folder that is read-only, one that vanishes: one line, exit 2, and what was there is as it was."""
+"""Finished shards are known to the last bit, and stale ones are never used."""
 
-import shutil
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from helpers.projects import wait_until, write_small_params
 
-STAGE = f"{sys.executable} -m deadrelu"
-MOUNTS = ["unshare", "--map-root-user", "--mount", "bash", "-euc"]
-"""A shell that may mount file systems, which nobody else sees."""
+from deadrelu.errors import InputError
+from deadrelu.jobs import shards
+from deadrelu.jobs.shards import Shard
+from deadrelu.jobs.store import Store, open_store
 
-may_mount = pytest.mark.skipif(
-    shutil.which("unshare") is None
-    or subprocess.run([*MOUNTS, "mount -t tmpfs none /mnt"], capture_output=True, check=False).returncode != 0,
-    reason="needs the right to mount a file system",
+CUT = shards.cut(("relu",), 2500, 1000)
+CONTENTS = {"trials.parquet": b"rows", "fits.parquet": b"more rows"}
+
+
+@pytest.fixture(params=["disk", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    """On disk, and on another file system of fsspec."""
+    address = str(tmp_path / "work") if request.param == "disk" else f"memory://{tmp_path.name}"
+    found = Store(f"{address}/collapse/abc")
+    found.make(CUT)
+    return found
+
+
+def test_finished_shards_are_found(store: Store) -> None:
+    assert store.listed(CUT) == store.whole(CUT) == set()
+    store.put(CUT[1], CONTENTS)
+    assert store.listed(CUT) == store.whole(CUT) == {CUT[1]}
+    assert store.get(CUT[1]) == CONTENTS
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda c: c[:-1], lambda c: b"x" + c[1:], lambda c: c[:100] + b"x" + c[101:], lambda _: b"", lambda _: None],
+    ids=["cut", "digest", "content", "empty", "gone"],
 )
+def test_damaged_shards_are_not_finished(store: Store, damage: Callable[[bytes], bytes | None]) -> None:
+    store.put(CUT[0], CONTENTS)
+    path = store._path(CUT[0])
+    content = damage(store.fs.cat_file(path))
+    store.fs.rm_file(path)
+    if content is not None:
+        store.fs.pipe_file(path, content)
+    assert store.whole(CUT) == set()
+    store.put(CUT[0], CONTENTS)
+    assert store.whole(CUT) == {CUT[0]}
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with the tables of one case."""
-    folder = tmp_path_factory.mktemp("storage")
-    write_small_params(folder / "params.yaml")
-    for words in (["data", "target"], ["collapse", "leaky_relu"]):
-        subprocess.run([*STAGE.split(), *words], cwd=folder, check=True, capture_output=True)
-    return folder
+def test_finished_shards_are_not_written_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.put(CUT[0], CONTENTS)
+    monkeypatch.setattr(store.fs, "pipe_file", lambda *_: pytest.fail("it is there"))
+    store.put(CUT[0], CONTENTS)
 
 
-@pytest.fixture
-def project(made: Path, tmp_path: Path) -> Path:
-    """A copy of it, whose params ask for 20 shards."""
-    shutil.copytree(made, tmp_path / "project")
-    params = tmp_path / "project/params.yaml"
-    params.write_text(params.read_text().replace("\n  trials: 8\n", "\n  trials: 20000\n"))
-    return tmp_path / "project"
+def test_a_write_that_fails_leaves_no_file(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(store.fs, "mv", full)
+    with pytest.raises(OSError, match="No space"):
+        store.put(CUT[0], CONTENTS)
+    assert store.fs.find(store.root) == []
 
 
-def told(text: str) -> str:
-    """The one line of an error."""
-    assert text.count("\n") == 1, text
-    assert text.startswith("deadrelu: ")
-    return text
+def test_folders_that_vanish_are_not_made_again(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "work/collapse/abc"))
+    with pytest.raises(FileNotFoundError):
+        store.put(CUT[0], CONTENTS)
 
 
-def in_its_own_mounts(folder: Path, script: str) -> tuple[subprocess.CompletedProcess[str], list[str]]:
-    """Run a script that ends with an exit status in a file `rc`; also digests of what is in `data` then."""
-    look = "find data -type f -exec sha256sum {} + | sort -k 2 > ../after"
-    done = subprocess.run([*MOUNTS, f"{script}; {look}"], cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done, (folder.parent / "after").read_text().splitlines()
+def test_clearing_leaves_what_others_have_beside(store: Store) -> None:
+    other = Store(store.address.replace("abc", "other"))
+    other.make(CUT)
+    other.put(CUT[0], CONTENTS)
+    assert store.whole(CUT) == set()  # another fingerprint
+    store.clear()
+    store.clear()  # nothing is there any more
+    assert not store.fs.exists(store.root)
+    assert other.whole(CUT) == {CUT[0]}
 
 
-def digests(folder: Path) -> list[str]:
-    done = subprocess.run(
-        "find data -type f -exec sha256sum {} + | sort -k 2", shell=True, cwd=folder, capture_output=True, text=True
-    )
-    return done.stdout.splitlines()
+def test_a_thousand_shards_share_a_folder(store: Store) -> None:
+    many = [Shard(index, ("relu",), index, index + 1) for index in (0, 999, 1000)]
+    store.make(many)
+    assert len({store._folder(shard) for shard in many}) == 2
+    for shard in many:
+        store.put(shard, {})
+    assert store.whole(many) == set(many)
 
 
-def without_work(lines: list[str]) -> list[str]:
-    return [line for line in lines if "data/.work/" not in line]
+def test_work_vanishes_when_all_went_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with open_store("collapse-relu", "abc") as store:
+        store.make(CUT)
+        store.put(CUT[0], CONTENTS)
+    assert not (tmp_path / "data/.work").exists()
 
 
-@may_mount
-@pytest.mark.parametrize("size", ["100k", "600k", "2m"])
-def test_full_disk(project: Path, size: str) -> None:
-    """Full while shards are kept, or when they are joined."""
-    before = digests(project)
-    copy = f"cp -r data ../saved && mount -t tmpfs -o size={size} none data && cp -r ../saved/. data"
-    done, after = in_its_own_mounts(
-        project, f"{copy}; rc=0; {STAGE} collapse leaky_relu || rc=$?; echo $rc; find data -name '.new-*'"
-    )
-    assert done.stdout == "2\n"
-    assert "No space left on device" in told(done.stderr)
-    assert without_work(after) == before
-    assert "data/" in done.stderr  # where
-    assert size == "100k" or any(line.endswith(".json") for line in after)  # what is finished is kept
+def interrupted_after(done: list[Shard]) -> None:
+    with open_store("collapse-relu", "abc") as store:
+        store.make(CUT)
+        for shard in done:
+            store.put(shard, CONTENTS)
+        raise KeyboardInterrupt
 
 
-@may_mount
-@pytest.mark.parametrize("stage", ["data target", "collapse leaky_relu", "safe-region"])
-def test_read_only_folder(project: Path, stage: str) -> None:
-    before = digests(project)
-    read_only = "mount --bind data data && mount -o remount,bind,ro data"
-    done, after = in_its_own_mounts(project, f"{read_only}; rc=0; {STAGE} {stage} || rc=$?; echo $rc")
-    assert done.stdout == "2\n"
-    assert "Read-only file system" in told(done.stderr)
-    assert "data" in done.stderr
-    assert after == before
+def test_work_is_kept_when_it_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_after([])
+    assert not (tmp_path / "data/.work").exists()  # nothing to keep
+    assert capsys.readouterr().err == ""
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_after(CUT[:1])
+    assert f"kept in {tmp_path}/data/.work/collapse-relu" in capsys.readouterr().err
+    with open_store("collapse-relu", "abc") as store:
+        assert store.whole(CUT) == {CUT[0]}
 
 
-def test_folder_that_vanishes(project: Path) -> None:
-    params = project / "params.yaml"
-    params.write_text(params.read_text().replace("\n  trials: 20000\n", "\n  trials: 2000000\n"))
-    stage = subprocess.Popen([*STAGE.split(), "collapse", "leaky_relu"], cwd=project, stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: bool(list((project / "data/.work").rglob("*.json"))))
-    shutil.rmtree(project / "data", ignore_errors=True)
-    shutil.rmtree(project / "data", ignore_errors=True)  # a shard may have come in between
-    _, error = stage.communicate(timeout=60)
-    assert stage.returncode == 2
-    assert "No such file or directory" in told(error)
+def test_stale_shards_vanish_with_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_after(CUT[:1])
+    with open_store("collapse-relu", "of other params") as store:
+        assert store.whole(CUT) == set()
+        assert list((tmp_path / "data/.work/collapse-relu/abc").rglob("*.shard"))  # they may be asked for again
+    assert not (tmp_path / "data/.work").exists()
+
+
+def test_work_is_kept_where_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DEADRELU_WORK", str(tmp_path / "elsewhere"))
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_after(CUT[:1])
+    assert f"kept in {tmp_path}/elsewhere/collapse-relu" in capsys.readouterr().err
+    assert list((tmp_path / "elsewhere/collapse-relu/abc").rglob("*.shard"))
+    assert not list(tmp_path.glob("data/**/*.shard"))
+    monkeypatch.setenv("DEADRELU_WORK", "nowhere://x")
+    with pytest.raises(InputError, match="DEADRELU_WORK: received 'nowhere://x'"), open_store("collapse-relu", "abc"):
+        pass

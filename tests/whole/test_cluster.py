@@ -12,11 +12,11 @@ from typing import Any
 import dask
 import pytest
 from helpers.clusters import Cluster, Toy, run
-from helpers.projects import ROOT, wait_until, write_small_params
+from helpers.projects import ROOT, write_small_params
 
 from deadrelu.errors import InputError
 from deadrelu.jobs import shards, workers
-from deadrelu.jobs.shards import Store
+from deadrelu.jobs.store import Store
 from deadrelu.settings import params
 from deadrelu.stages import collapse, data_target, safe_region
 
@@ -80,16 +80,20 @@ def test_tables_have_the_same_bits_wherever_they_are_made(cluster: Cluster, proj
 def test_a_shard_that_workers_die_of(cluster: Cluster, store: Store) -> None:
     with (
         dask.config.set({"scheduler-address": cluster.address}),
-        pytest.raises(InputError, match=r"trials 70 to 79 of toy failed .*its workers die"),
+        pytest.raises(InputError, match=r"trials 70 to 79 of toy.* failed: KilledWorker: .*; all others are kept"),
     ):
         run(Toy(kills=(7,)), CUT, store)
-    assert store.whole(CUT) == set(CUT) - {CUT[7]}
+    # Dask cannot tell which of the shards of a worker it died of: one beside the deadly one may be blamed, too.
+    assert set(CUT) - store.whole(CUT) >= {CUT[7]}
+    with dask.config.set({"scheduler-address": cluster.address}):
+        run(Toy(), CUT, store)
+    assert store.whole(CUT) == set(CUT)
 
 
-def test_a_shard_that_fails_on_every_worker(cluster: Cluster, store: Store) -> None:
+def test_a_shard_that_fails_again_and_again(cluster: Cluster, store: Store) -> None:
     with (
         dask.config.set({"scheduler-address": cluster.address}),
-        pytest.raises(InputError, match=r"trials 30 to 39 of toy failed on every worker, last on tcp://.*no luck"),
+        pytest.raises(InputError, match=r"trials 30 to 39 of toy failed: ValueError: no luck; all others are kept"),
     ):
         run(Toy(fails=(3,)), CUT, store)
     assert store.whole(CUT) == set(CUT) - {CUT[3]}
@@ -110,14 +114,9 @@ def test_a_worker_with_other_code_computes_nothing(store: Store, tmp_path: Path)
             pytest.raises(InputError, match="its Python, deadrelu or packages are not those of the client"),
         ):
             run(Toy(), CUT, store)
-        assert store.whole(CUT) == set()
-        alone.nannies.append(alone.start_worker())
-        with dask.config.set({"scheduler-address": alone.address}), workers.chosen() as place:
-            wait_until(lambda: len(place.threads) == 2)
-            run(Toy(), CUT, store)
     finally:
         alone.close()
-    assert store.whole(CUT) == set(CUT)
+    assert store.whole(CUT) == set()
 
 
 def test_no_scheduler_is_one_line(tmp_path: Path) -> None:
@@ -140,12 +139,12 @@ def test_no_scheduler_is_one_line(tmp_path: Path) -> None:
 
 
 def test_no_worker_is_told(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "PATIENCE", 1)
+    monkeypatch.setattr(workers, "WORKER_TIMEOUT_S", 1)
     empty = Cluster(tmp_path, workers=0)
     try:
         with (
             dask.config.set({"scheduler-address": empty.address}),
-            pytest.raises(InputError, match=f"{empty.address}, which has no worker after 1 s; start some: dask worker"),
+            pytest.raises(InputError, match=f"{empty.address}, which has no worker after 1 s; expected: one or more"),
         ):
             run(Toy(), CUT, store)
     finally:

@@ -54,9 +54,9 @@ def bits(folder: Path) -> dict[str, bytes]:
 
 
 def lists(folder: Path) -> dict[str, int]:
-    """Lists of files of finished shards, and when they were written."""
+    """Files of finished shards, and when they were written."""
     found = {}
-    for path in (folder / "data/.work").rglob("*.json"):
+    for path in (folder / "data/.work").rglob("*.shard"):
         try:
             found[path.name] = path.stat().st_mtime_ns
         except FileNotFoundError:  # when the run ends

@@ -16,7 +16,8 @@ from rich.table import Table
 from deadrelu import progress
 from deadrelu.analysis.published import NOTEBOOK
 from deadrelu.bench import figures, machines
-from deadrelu.jobs import schedule, shards
+from deadrelu.jobs import shards, workers
+from deadrelu.jobs.store import Store
 from deadrelu.report.figures import save
 from deadrelu.settings import targets
 from deadrelu.settings.params import Params
@@ -78,8 +79,8 @@ def _seconds(case: CollapseJob, folder: Path, bar: Progress) -> float:
     begin = time.perf_counter()
     n = case.params.collapse.trials_of("scale")
     cut = shards.cut(("scale",), n, case.together)
-    store = shards.Store(str(folder / "work" / "scale"))
-    schedule.run(case, cut, store, bar, f"{n:,} trials")
+    store = Store(str(folder / "work" / "scale"))
+    workers.run(case, cut, store, bar, f"{n:,} trials")
     with files.new_folder(folder / "tables") as new:
         publish(store, cut, new)
     store.clear()

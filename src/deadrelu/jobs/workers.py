@@ -1,174 +1,209 @@
-"""Where shards are computed: in this process, or on a Dask cluster, whose address the environment has.
+"""Shards computed on workers: threads of this process, or a Dask cluster, whose address the environment has.
 
-`DASK_SCHEDULER_ADDRESS` (or `scheduler-address` in Dask's configuration) names the scheduler of a cluster. Where
-to compute is no param: it changes no result.
+`DASK_SCHEDULER_ADDRESS` (or `scheduler-address` in Dask's configuration) names the scheduler of a cluster. Where to
+compute is no param: it changes no result. Who retries what, and what becomes of a worker that dies, is Dask's business.
 """
 
 import logging
-import sys
 import time
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import Any, Protocol
+from threading import Event, Thread
+from typing import Any
+from uuid import uuid4
 
 import dask
 import dask.threaded
 from dask.system import CPU_COUNT
+from rich.progress import Progress
 
 from deadrelu.errors import InputError
+from deadrelu.jobs.shards import Shard, Watch, Work, code
+from deadrelu.jobs.store import SHARDS_PER_FOLDER, Store
 
-PATIENCE = 60
-"""Seconds in which a first worker must have come."""
+RETRIES = 3
+"""How often a cluster tries a shard again that failed."""
 
-LOOK = 1
-"""Seconds between two looks at which workers there are."""
+WORKER_TIMEOUT_S = 60
+"""Seconds without a worker after which a cluster is given up."""
 
-HERE = "this process"
+POLL_INTERVAL_S = 0.25
+"""Between two looks at which shards are there."""
 
+OTHER_CODE = "its Python, deadrelu or packages are not those of the client"
 KEPT = "what is finished is kept: the same command goes on from there"
 
-
-class Place(Protocol):
-    """Where tasks run, and on how many threads of which workers."""
-
-    @property
-    def threads(self) -> Mapping[str, int]:
-        """Of each worker there is now."""
-
-    def compute(self, tasks: list[Any], refused: Set[str]) -> list[Any]:
-        """Results of Dask's delayed tasks, computed on any worker that is not refused.
-
-        In the place of a result stands `Deadly` where workers died of the task, or of one beside it.
-        """
+Failures = dict[Shard, str]
+"""Shards that failed, and of what."""
 
 
-@dataclass(frozen=True)
-class Deadly:
-    """A task that workers died of, perhaps, and what is known of it."""
+def run(work: Work, shards: Sequence[Shard], store: Store, bar: Progress, description: str) -> None:
+    """Compute the shards that the store does not have, and let the bar show how far it is.
 
-    told: str
+    Raises:
+        InputError: some failed, or the cluster is none or was lost. What is finished is in the store.
+        OSError: they cannot be stored.
+    """
+    failures: Failures = {}
+    line = bar.add_task(description, total=sum(map(len, shards)))
+    with _cluster() as client:
+        for at in range(0, len(shards), SHARDS_PER_FOLDER):
+            block = shards[at : at + SHARDS_PER_FOLDER]
+            store.make(block)
+            done = store.whole(block)
+            todo = [shard for shard in block if shard not in done]
+            before = sum(map(len, shards[:at])) + sum(map(len, done))
+
+            def show(n: int, before: int = before) -> None:
+                bar.update(line, completed=before + n)
+
+            with _watched(show, todo, store) as watch:
+                failed = _compute_on(client, work, todo, store, watch) if client else _compute(work, todo, store, watch)
+            if lost := set(todo) - set(failed) - store.listed(todo):
+                raise InputError(
+                    f"{store.address}: {len(lost)} shards are done and not there; expected: a place that all workers see"
+                )
+            failures |= failed
+    if failures:
+        (first, reason), more = next(iter(failures.items())), len(failures) - 1
+        others = f", and {more} more shard{'s' * (more > 1)}," if more else ""
+        raise InputError(f"{first}{others} failed: {reason}; all others are kept: the same command computes the rest")
 
 
-def this_worker() -> str:
-    """Address of the worker that this task runs on; HERE, where there is none."""
-    distributed = sys.modules.get("distributed")
-    try:
-        return str(distributed.get_worker().address) if distributed else HERE
-    except ValueError:
-        return HERE
+def _compute(work: Work, todo: list[Shard], store: Store, watch: Watch) -> Failures:
+    """On threads of this process, as Dask is configured: all cores by default."""
+    threads = dask.config.get("num_workers", None) or CPU_COUNT
+    # By the function: to find it by its name, Dask would import dask.distributed, which takes a second.
+    scheduler = None if dask.config.get("scheduler", None) else dask.threaded.get
+    failures: Failures = {}
+
+    def measured(*given: Any) -> None:
+        try:
+            _measure(*given)
+        except (CancelledError, OSError):  # the run ends: no other shard could be stored
+            raise
+        except Exception as error:
+            failures[given[1]] = _told(error)
+
+    dask.compute(*_tasks(measured, work, todo, store, watch, [threads]), scheduler=scheduler)
+    return {shard: failures[shard] for shard in todo if shard in failures}
+
+
+def _compute_on(client: Any, work: Work, todo: list[Shard], store: Store, watch: Watch) -> Failures:
+    """On a cluster."""
+    from distributed import wait
+
+    with _lost():
+        if others := sorted(worker for worker, digest in client.run(code).items() if digest != code()):
+            raise InputError(f"{', '.join(others)}: {OTHER_CODE}; expected: the same on all workers")
+        futures = client.compute(
+            _tasks(_measure, work, todo, store, watch, list(client.nthreads().values())), retries=RETRIES
+        )
+        since = time.monotonic()
+        while any(not future.done() for future in futures):
+            with suppress(TimeoutError):
+                wait(futures, timeout=1)
+            if client.nthreads():
+                since = time.monotonic()
+            elif time.monotonic() > since + WORKER_TIMEOUT_S:  # Dask would wait for ever
+                raise InputError(f"no worker is left; {KEPT}")
+        errors = {shard: future.exception() for shard, future in zip(todo, futures, strict=True)}
+    return {shard: _told(error) for shard, error in errors.items() if error is not None}
+
+
+def _tasks(
+    function: Callable[..., None], work: Work, todo: list[Shard], store: Store, watch: Watch, threads: list[int]
+) -> list[Any]:
+    """Delayed tasks, one a shard; `threads` of each worker. Where shards are fewer, they share a worker's threads."""
+    on_a_worker = -(-len(todo) // len(threads))
+    each = max(1, max(threads, default=1) // max(1, on_a_worker))
+    run, shared = uuid4().hex, dask.delayed(work, traverse=False)
+    return [  # Dask goes by the order of keys
+        dask.delayed(function)(
+            shared, shard, store.address, each, code(), watch, dask_key_name=f"{shard.index:09d}: {shard}, {run}"
+        )
+        for shard in todo
+    ]
+
+
+def _measure(work: Work, shard: Shard, address: str, threads: int, expected: str, watch: Watch) -> None:
+    """Compute and keep a shard, in whatever process."""
+    if code() != expected:  # of a worker that came later
+        raise RuntimeError(OTHER_CODE)
+    Store(address).put(shard, work.measure(shard, threads, watch))
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 @contextmanager
-def chosen() -> Iterator[Place]:
-    """The place that the environment names."""
+def _cluster() -> Iterator[Any]:
+    """A client of the cluster that the environment names, which has a worker; None, if it names none."""
     address = dask.config.get("scheduler-address", None)
     if address is None:
-        yield Here()
+        yield None
         return
-    client = _client(address)
+    received = f"DASK_SCHEDULER_ADDRESS: received {address}"
     try:
-        yield Cluster(client, address)
+        from distributed import Client
+    except ImportError:
+        needed = "dask.distributed, which `pip install 'deadrelu[cluster]'` installs"
+        raise InputError(f"{received}; expected: {needed}") from None
+    for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what it has to say comes as an exception, too
+    try:
+        client = Client(address)
+    except Exception as error:  # Dask's, the network's and those of unpickling share no base class
+        needed = f"what `dask scheduler` prints, or nothing: then here ({_told(error)})"
+        raise InputError(f"{received}, where no scheduler answers; expected: {needed}") from None
+    try:
+        try:
+            client.wait_for_workers(1, timeout=WORKER_TIMEOUT_S)
+        except TimeoutError:
+            told = (
+                f"no worker after {WORKER_TIMEOUT_S} s; expected: one or more, as `dask worker {address}` starts them"
+            )
+            raise InputError(f"{received}, which has {told}") from None
+        yield client
     finally:
         with suppress(Exception):  # there may be none any more to take leave of
             client.close()
 
 
-def _client(address: str) -> Any:
-    """Connected with a cluster that has a worker."""
-    received = f"DASK_SCHEDULER_ADDRESS: received {address}"
+@contextmanager
+def _lost() -> Iterator[None]:
+    """Say in one line that a cluster was lost."""
     try:
-        from distributed import Client
-    except ImportError:
-        needed = "pip install 'deadrelu[cluster]', which has dask.distributed"
-        raise InputError(f"{received}; allowed: after {needed}") from None
-    for name in [name for name in logging.root.manager.loggerDict if name.startswith("distributed")]:
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # what it has to say comes as an exception, too
-    client = None
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"the cluster was lost ({_told(error)}); {KEPT}, on one that answers") from None
+
+
+@contextmanager
+def _watched(show: Callable[[int], None], todo: list[Shard], store: Store) -> Iterator[Watch]:
+    """Show how many trials are there, or under way in this process."""
+    watch, ended = Watch(), Event()
+
+    def look() -> None:
+        there = store.listed(todo)
+        under_way = sum(trials for shard, trials in list(watch.so_far.items()) if shard not in there)
+        show(sum(map(len, there)) + under_way)
+
+    def keep_looking() -> None:
+        while not ended.wait(POLL_INTERVAL_S):
+            with suppress(OSError):
+                look()
+
+    watcher = Thread(target=keep_looking, daemon=True)
+    watcher.start()
     try:
-        client = Client(address)
-        client.wait_for_workers(1, timeout=PATIENCE)
-    except Exception as error:  # see `Cluster._lost`
-        if client is not None and isinstance(error, TimeoutError):
-            told = f", which has no worker after {PATIENCE} s; start some: dask worker {address}"
-        else:
-            what = " ".join(str(error).split())[:160]
-            told = (
-                f", where no scheduler answers ({what}); allowed: what `dask scheduler` prints, or nothing: then here"
-            )
-        if client is not None:
-            with suppress(Exception):
-                client.close()
-        raise InputError(f"{received}{told}") from None
-    return client
-
-
-class Here:
-    """Threads of this process, as Dask is configured: all cores by default."""
-
-    @property
-    def threads(self) -> Mapping[str, int]:
-        """Of this process."""
-        return {HERE: dask.config.get("num_workers", None) or CPU_COUNT}
-
-    def compute(self, tasks: list[Any], refused: Set[str]) -> list[Any]:
-        """Results of Dask's delayed tasks."""
-        # By the function: to find it by its name, Dask would import dask.distributed, which takes a second.
-        scheduler = None if dask.config.get("scheduler", None) else dask.threaded.get
-        return list(dask.compute(*tasks, scheduler=scheduler))
-
-
-class Cluster:
-    """Workers of a `dask.distributed` cluster."""
-
-    def __init__(self, client: Any, address: str) -> None:
-        self.client, self.address = client, address
-
-    @property
-    def threads(self) -> Mapping[str, int]:
-        """Of each worker there is now."""
-        with self._lost():
-            found: dict[str, int] = self.client.nthreads()
-            return found
-
-    def compute(self, tasks: list[Any], refused: Set[str]) -> list[Any]:
-        """Results of Dask's delayed tasks."""
-        allowed = set(self.threads) - refused if refused else None
-        with self._lost():
-            futures = self.client.compute(tasks, workers=allowed and list(allowed))
-            self._wait(futures, allowed)
-            return [self._result(future) for future in futures]
-
-    def _wait(self, futures: list[Any], allowed: set[str] | None) -> None:
-        """Wait until all are done, or no worker is left: Dask would wait for ever."""
-        from distributed import wait
-
-        since = time.monotonic()
-        while any(not future.done() for future in futures):
-            with suppress(TimeoutError):
-                wait(futures, timeout=LOOK)
-            there = set(self.threads)
-            if there & (there if allowed is None else allowed):
-                since = time.monotonic()
-            elif time.monotonic() > since + PATIENCE:
-                raise InputError(f"{self.address}: no worker is left; {KEPT}")
-
-    def _result(self, future: Any) -> Any:
-        from distributed import KilledWorker
-
-        error = future.exception()
-        if isinstance(error, KilledWorker):
-            return Deadly(f"its workers die, the last was {error.last_worker.address}")
-        return future.result()
-
-    @contextmanager
-    def _lost(self) -> Iterator[None]:
-        try:
-            yield
-        except InputError:
-            raise
-        except Exception as error:  # Dask's, the network's and those of unpickling share no base class
-            told = " ".join(str(error).split())[:160]
-            raise InputError(
-                f"{self.address}: the cluster was lost ({type(error).__name__}: {told}); {KEPT}, on one that answers"
-            ) from None
+        yield watch
+    finally:
+        watch.set()  # on Ctrl-C, no thread works on
+        ended.set()
+        watcher.join()
+    look()

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from deadrelu import progress
 from deadrelu.errors import InputError
-from deadrelu.jobs import schedule, shards
+from deadrelu.jobs import shards, workers
+from deadrelu.jobs.store import Store, open_store
 from deadrelu.settings import targets
 from deadrelu.settings.params import Params
 from deadrelu.stages.collapse_job import CollapseJob, Points
@@ -26,8 +27,8 @@ def main(params: Params, key: str) -> None:
     files.check_place(folder, folder=True)
     case = CollapseJob(params, key, *_points(params, key))
     cut = shards.cut((key,), settings.trials_of(key), case.together)
-    with shards.kept(f"collapse-{key}", case.fingerprint) as store, progress.rate_and_time_left() as bar:
-        schedule.run(case, cut, store, bar, f"collapse {key}")
+    with open_store(f"collapse-{key}", case.fingerprint) as store, progress.rate_and_time_left() as bar:
+        workers.run(case, cut, store, bar, f"collapse {key}")
         with files.new_folder(folder) as new:
             publish(store, cut, new)
 
@@ -40,14 +41,14 @@ def _points(params: Params, key: str) -> Points:
     return points.read_arrays(params)
 
 
-def publish(store: shards.Store, cut: list[shards.Shard], folder: Path) -> None:
+def publish(store: Store, cut: list[shards.Shard], folder: Path) -> None:
     """Make the tables of a case from its shards."""
-    names = store.names(cut[0])
+    first = store.get(cut[0])
     together = -(-PART // len(cut[0]))
     for number, at in enumerate(range(0, len(cut), together)):
-        rows = (store.get(shard, "trials.parquet") for shard in cut[at : at + together])
+        rows = (store.get(shard)["trials.parquet"] for shard in cut[at : at + together])
         parquet.write_joined(folder / f"part-{number:06d}.parquet", rows)
-    if "fits.parquet" in names:
-        parquet.write_joined(folder / "fits.parquet", (store.get(shard, "fits.parquet") for shard in cut))
-    if "functions.parquet" in names:
-        (folder / "functions.parquet").write_bytes(store.get(cut[0], "functions.parquet"))
+    if "fits.parquet" in first:
+        parquet.write_joined(folder / "fits.parquet", (store.get(shard)["fits.parquet"] for shard in cut))
+    if "functions.parquet" in first:
+        (folder / "functions.parquet").write_bytes(first["functions.parquet"])

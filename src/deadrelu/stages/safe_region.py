@@ -5,7 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from deadrelu import progress
-from deadrelu.jobs import schedule, shards
+from deadrelu.jobs import shards, workers
+from deadrelu.jobs.store import Store, open_store
 from deadrelu.settings.params import Params
 from deadrelu.stages.grid_job import BESIDE, BORN_DEAD, DepthWidthGrid
 from deadrelu.storage import files, parquet, points
@@ -19,26 +20,26 @@ def main(params: Params) -> None:
     cells = DepthWidthGrid(params, *points.read_arrays(params))
     cut = list(cells.cut())
     untrained, trained = ([shard for shard in cut if shard.of[0] == kind] for kind in ("untrained", "trained"))
-    with shards.kept("safe_region", cells.fingerprint) as store, progress.rate_and_time_left() as bar:
-        schedule.run(cells, untrained, store, bar, "networks, untrained")
-        schedule.run(cells, trained, store, bar, "trials, in cells")
+    with open_store("safe_region", cells.fingerprint) as store, progress.rate_and_time_left() as bar:
+        workers.run(cells, untrained, store, bar, "networks, untrained")
+        workers.run(cells, trained, store, bar, "trials, in cells")
         with files.new_folder(FOLDER) as new:
             _publish(cells, store, untrained, trained, new)
 
 
 def _publish(
-    cells: DepthWidthGrid, store: shards.Store, untrained: list[shards.Shard], trained: list[shards.Shard], folder: Path
+    cells: DepthWidthGrid, store: Store, untrained: list[shards.Shard], trained: list[shards.Shard], folder: Path
 ) -> None:
     """Make the tables from the shards."""
     own = [shard for shard in untrained if shard.of[1] == cells.own]
     beside = [shard for shard in untrained if shard.of[1] != cells.own]
     for name, some, schema in (("born_dead", own, BORN_DEAD), ("beside", beside, BESIDE)):
-        counts = [parquet.from_bytes(store.get(shard, "counts.parquet"), schema) for shard in some]
+        counts = [parquet.from_bytes(store.get(shard)["counts.parquet"], schema) for shard in some]
         table = _summed(pd.concat(counts)) if counts else pd.DataFrame(columns=schema.names)
         parquet.write(folder / f"{name}.parquet", table, schema, cells.made_by)
-    parquet.write_joined(folder / "trained.parquet", (store.get(shard, "trials.parquet") for shard in trained))
-    drawn = [shard for shard in (*untrained, *trained) if "functions.parquet" in store.names(shard)]
-    parquet.write_joined(folder / "functions.parquet", (store.get(shard, "functions.parquet") for shard in drawn))
+    parquet.write_joined(folder / "trained.parquet", (store.get(shard)["trials.parquet"] for shard in trained))
+    drawn = [shard for shard in (*untrained, *trained) if "functions.parquet" in store.get(shard)]
+    parquet.write_joined(folder / "functions.parquet", (store.get(shard)["functions.parquet"] for shard in drawn))
 
 
 def _summed(counts: pd.DataFrame) -> pd.DataFrame:

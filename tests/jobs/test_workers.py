@@ -1,0 +1,164 @@
+"""Shards on the threads of this process: what fails is told with its trials, and all else is kept."""
+
+import os
+import signal
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import dask
+import pytest
+from helpers.clusters import run
+from helpers.projects import wait_until
+
+from deadrelu import progress
+from deadrelu.errors import InputError
+from deadrelu.jobs import shards, workers
+from deadrelu.jobs.shards import Shard, Watch
+from deadrelu.jobs.store import Store
+
+CUT = shards.cut(("toy",), 100, 10)
+
+
+@dataclass
+class Toy:
+    """Each shard's file is its name; some fail."""
+
+    fails: tuple[int, ...] = ()
+    measured: list[tuple[int, int]] = field(default_factory=list)
+
+    def measure(self, shard: Shard, threads: int, watch: Watch) -> dict[str, bytes]:
+        self.measured.append((shard.index, threads))
+        if shard.index in self.fails:
+            raise ValueError(f"no such\nluck {shard.index}")
+        return {"name": str(shard).encode()}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path / "work/toy/abc"))
+
+
+def indices(found: set[Shard]) -> set[int]:
+    return {shard.index for shard in found}
+
+
+def test_what_is_there_is_not_computed_again(store: Store) -> None:
+    store.make(CUT)
+    store.put(CUT[3], {"name": b"from before"})
+    toy = Toy()
+    run(toy, CUT, store)
+    assert sorted(index for index, _ in toy.measured) == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+    assert store.whole(CUT) == set(CUT)
+    assert store.get(CUT[3]) == {"name": b"from before"}
+
+
+def test_a_damaged_shard_is_computed_again(store: Store) -> None:
+    store.make(CUT)
+    for shard in CUT:
+        store.put(shard, {"name": b"right"})
+    store.fs.pipe_file(store._path(CUT[2]), b"wrong")
+    toy = Toy()
+    run(toy, CUT, store)
+    assert [index for index, _ in toy.measured] == [2]
+
+
+@pytest.mark.parametrize("scheduler", ["synchronous", "threads"])
+def test_a_failure_names_its_trials_and_the_rest_is_kept(store: Store, scheduler: str) -> None:
+    with dask.config.set(scheduler=scheduler), pytest.raises(InputError) as caught:
+        run(Toy(fails=(4, 7)), CUT, store)
+    told = str(caught.value)
+    assert told.startswith("trials 40 to 49 of toy, and 1 more shard, failed: ValueError: no such luck 4; all others")
+    assert "\n" not in told
+    assert indices(store.whole(CUT)) == {0, 1, 2, 3, 5, 6, 8, 9}
+    run(Toy(), CUT, store)
+    assert store.whole(CUT) == set(CUT)
+
+
+def test_other_code_measures_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a worker that comes when others are at work; those that are there before are asked."""
+    toy = Toy()
+    with pytest.raises(RuntimeError, match="its Python, deadrelu or packages are not those of the client"):
+        workers._measure(toy, CUT[0], store.address, 1, "the client's", Watch())
+    assert toy.measured == []
+
+
+@pytest.mark.parametrize(
+    ("shards", "threads", "each"),
+    [
+        (1, [8], 8),
+        (3, [8], 2),
+        (8, [8], 1),
+        (10, [8], 1),
+        (1, [4, 4], 4),
+        (2, [4, 4], 4),
+        (3, [4, 4], 2),
+        (9, [4, 4], 1),
+    ],
+)
+def test_few_shards_share_the_threads_of_their_worker(store: Store, shards: int, threads: list[int], each: int) -> None:
+    tasks = workers._tasks(workers._measure, Toy(), CUT[:shards], store, Watch(), threads)
+    measured = []
+    for task in tasks:
+        (graph,) = [value for key, value in task.dask.items() if key == task.key]
+        measured += [argument for argument in graph.args if type(argument) is int]
+    assert set(measured) == {each}
+
+
+def test_a_store_that_fails_ends_all_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk: no other shard is computed in vain."""
+    toy = Toy()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Store, "put", full)
+    with dask.config.set(num_workers=1), pytest.raises(OSError, match="No space left"):
+        run(toy, CUT, store)
+    assert len(toy.measured) < len(CUT)
+
+
+def test_workers_that_see_another_place_are_noticed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Store, "put", lambda *_: None)
+    with pytest.raises(InputError, match="10 shards are done and not there; expected: a place that all workers see"):
+        run(Toy(), CUT, store)
+
+
+def test_threads_end_with_the_run(store: Store) -> None:
+    """On Ctrl-C, or an error: shards under way are told."""
+    seen: list[Watch] = []
+    ended: list[Watch] = []
+
+    class Endless(Toy):
+        def measure(self, shard: Shard, threads: int, watch: Watch) -> dict[str, bytes]:
+            seen.append(watch)
+            if len(seen) == 2:
+                os.kill(os.getpid(), signal.SIGINT)
+            watch.wait()
+            ended.append(watch)
+            return {}
+
+    with dask.config.set(num_workers=2), pytest.raises(KeyboardInterrupt):
+        run(Endless(), CUT, store)
+    wait_until(lambda: len(ended) == len(seen), seconds=10)
+
+
+def test_the_bar_shows_shards_and_what_is_under_way(
+    store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown: list[float] = []
+
+    class Slow(Toy):
+        def measure(self, shard: Shard, threads: int, watch: Watch) -> dict[str, bytes]:
+            watch.at(shard, 5)
+            time.sleep(0.5)  # the bar looks each hundredth of a second
+            shown.extend(task.completed for task in bar.tasks)
+            return super().measure(shard, threads, watch)
+
+    monkeypatch.setattr(workers, "POLL_INTERVAL_S", 0.01)
+    store.make(CUT)
+    store.put(CUT[3], {"name": b"from before"})
+    with dask.config.set(scheduler="synchronous"), progress.rate_and_time_left() as bar:
+        workers.run(Slow(), CUT[:4], store, bar, "toy")
+    assert shown == [15, 25, 35]
+    assert "40/40" in capsys.readouterr().err
