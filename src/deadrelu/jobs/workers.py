@@ -61,9 +61,8 @@ def run(work: Work, shards: Sequence[Shard], store: Store, bar: Progress, descri
             with _watched(show, todo, store) as watch:
                 failed = _compute_on(client, work, todo, store, watch) if client else _compute(work, todo, store, watch)
             if lost := set(todo) - set(failed) - store.listed(todo):
-                raise InputError(
-                    f"{store.address}: {len(lost)} shards are done and not there; expected: a place that all workers see"
-                )
+                told = f"{len(lost)} shards are done and not there; expected: a place that all workers see"
+                raise InputError(f"{store.address}: {told}")
             failures |= failed
     if failures:
         (first, reason), more = next(iter(failures.items())), len(failures) - 1
