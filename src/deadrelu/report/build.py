@@ -25,7 +25,7 @@ def main(params: Params) -> None:
         (scratch / "figures").mkdir()
         drawn = draw(params, found.small, load.ACTIVATIONS, scratch / "figures")
         write_numbers(found, scratch)
-        executed = notebook.run(NOTEBOOK, {**PATHS, "tables_folder": scratch / "tables"}, scratch)
+        executed = notebook.run(NOTEBOOK, {**PATHS, "tables_folder": scratch / "tables"})
         content = "\n".join(notebook.content(executed.cells))
         keys = {name: key for job in drawn for name, key in job.result().items()}
         with_outputs = notebook.standalone(executed, scratch / "figures")

@@ -27,13 +27,12 @@ def check(path: Path) -> None:
         raise InputError(f"{path}: not a notebook: {reason}; `git checkout {path}` restores it") from None
 
 
-def run(notebook: Path, parameters: dict[str, Path], scratch: Path) -> Any:
+def run(notebook: Path, parameters: dict[str, Path]) -> Any:
     """Run a notebook with papermill, in this process (`notebook_engine`), and return it with its outputs.
 
     Args:
         notebook: with a cell tagged `parameters`.
         parameters: paths for that cell.
-        scratch: a folder for the executed copy.
     """
     import papermill
 
@@ -42,7 +41,7 @@ def run(notebook: Path, parameters: dict[str, Path], scratch: Path) -> Any:
     notebook_engine.register()
     return papermill.execute_notebook(
         notebook,
-        scratch / notebook.name,
+        None,  # papermill would write the file twice for every cell
         {name: path.as_posix() for name, path in parameters.items()},
         engine_name=notebook_engine.NAME,
         kernel_name="python3",

@@ -92,14 +92,12 @@ def agreeing(curve: pd.DataFrame, notebook: Mapping[str, float]) -> dict[str, li
     """
     if not notebook:
         return {}
-    return {
-        str(criterion): [
-            float(str(tolerance))
-            for tolerance, rows in of_criterion.groupby("tolerance")
-            if _all_agree(rows.set_index("case"), notebook)
-        ]
-        for criterion, of_criterion in curve.groupby("criterion", sort=False)
-    }
+    found: dict[str, list[float]] = {str(criterion): [] for criterion in curve["criterion"].unique()}
+    counts = curve.pivot(index=["criterion", "tolerance"], columns="case", values=["count", "trials"])
+    for (criterion, tolerance), row in zip(counts.index, counts.to_dict("records"), strict=True):
+        if all(agrees(int(row["count", case]), int(row["trials", case]), rate)[0] for case, rate in notebook.items()):
+            found[str(criterion)].append(float(tolerance))
+    return found
 
 
 def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> list[str]:
@@ -127,10 +125,6 @@ def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> list
     places = f"Yes, by comparing predictions on {sentence_list(found)}" if found else "No, by none of these"
     test = f"(Fisher's exact test for each number, p ≥ {ALPHA:g})"
     return [f"Does one criterion give the notebook's {numbers}? {places} {test}.", *texts]
-
-
-def _all_agree(rows: pd.DataFrame, notebook: Mapping[str, float]) -> bool:
-    return all(agrees(int(rows["count"][case]), int(rows["trials"][case]), rate)[0] for case, rate in notebook.items())
 
 
 def against_print(constant: pd.Series, dead_untrained: pd.Series) -> str:
