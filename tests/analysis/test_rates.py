@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from deadrelu.analysis import grid as grid_tables
 from deadrelu.analysis import metrics, rates, theory
 from deadrelu.analysis.intervals import p_of_bounds, p_of_equal
 from deadrelu.engine.criteria import PROBES
@@ -174,7 +175,7 @@ def test_grids_by_hand(settings: params.Params) -> None:
     counts = pd.DataFrame(
         {"depth": [2], "width": [3], "networks": [100], "born_dead_low": [7], "born_dead_high": [20], "born_dead": [5]}
     )
-    (row,) = rates.born_dead_grid(counts, settings.safe_region.initializer).to_dict("records")
+    (row,) = grid_tables.born_dead_grid(counts, settings.safe_region.initializer).to_dict("records")
     assert (row["positive"], row["rate"]) == (0.2, 0.05)
     assert (row["positive_count"], row["count"]) == (20, 5)
     assert row["positive_p"] == pytest.approx(p_of_bounds(20, 100, 1 - (7 / 8) ** 2, 1 - (7 / 8) ** 2))
@@ -183,11 +184,11 @@ def test_grids_by_hand(settings: params.Params) -> None:
     assert row["positive_theory"] == pytest.approx(1 - (7 / 8) ** 2)
     assert (row["theory_low"], row["theory_high"]) == pytest.approx(theory.born_dead_on_interval([3, 3]))
     shifted = params.Normal(name="random_normal", mean=0.1, stddev=1.0)
-    assert np.isnan(rates.born_dead_grid(counts, shifted)["theory_low"][0])
+    assert np.isnan(grid_tables.born_dead_grid(counts, shifted)["theory_low"][0])
     trained = pd.DataFrame(
         {"depth": 2, "width": [3, 3, 4], "trial": [0, 1, 0], "born_dead": [True, False, False], "range": [0, 5e-4, 2.0]}
     )
-    cells = rates.trained_grid(trained, 1e-3).set_index("width")
+    cells = grid_tables.trained_grid(trained, 1e-3).set_index("width")
     assert cells["rate"].to_dict() == {3: 1, 4: 0}
     assert cells["born_dead"].to_dict() == {3: 0.5, 4: 0}
 

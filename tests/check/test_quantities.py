@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from deadrelu.analysis import grid as grid_tables
 from deadrelu.analysis import load, rates
 from deadrelu.check import quantities
 from deadrelu.check.quantities import Count
@@ -43,7 +44,7 @@ def found(small: params.Params) -> load.Results:
         "signals": signals,
         "epochs": epochs,
         "collapse_rates": rates.collapse_rates(of_trials, small),
-        "born_dead": rates.born_dead_grid(counts, small.safe_region.initializer),
+        "born_dead": grid_tables.born_dead_grid(counts, small.safe_region.initializer),
         "explorer": pd.DataFrame(
             [
                 ("He normal", 3, 4, 1000, 20, 3, 1),

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deadrelu.analysis import intervals, rates, theory
+from deadrelu.analysis import grid as grid_tables
+from deadrelu.analysis import intervals, theory
 from deadrelu.report import explorer
 from deadrelu.settings import params
 
@@ -13,12 +14,12 @@ from deadrelu.settings import params
 def one_cell(settings: params.Params) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Depth 3, width 2: the explorer's table and functions of two networks."""
     counts = pd.DataFrame({"depth": [3], "width": 2, "networks": 1000, "born_dead_low": 6, "born_dead_high": 5})
-    grid = rates.born_dead_grid(counts.assign(born_dead=300), settings.safe_region.initializer)
+    grid = grid_tables.born_dead_grid(counts.assign(born_dead=300), settings.safe_region.initializer)
     beside = pd.DataFrame(
         {"initializer": ["Glorot uniform", "RAI"], "depth": 3, "width": 2, "networks": 1000, "born_dead": [310, 20]}
     )
     trained = pd.DataFrame({"initializer": "He normal", "depth": 3, "width": 2, "range": [0.0, 9e-4, 1e-2, np.nan]})
-    cells = explorer.cells(grid, beside, trained, settings)
+    cells = grid_tables.cells(grid, beside, trained, settings)
     rows = [
         (name, is_trained, network, x, value)
         for name in ("He normal", "Glorot uniform", "RAI")
@@ -71,10 +72,10 @@ def test_initializer_without_theory_or_company(settings: params.Params) -> None:
     alone = settings.safe_region.model_copy(update={"beside": {}, "initializer": params.Orthogonal(name="orthogonal")})
     changed = settings.model_copy(update={"safe_region": alone})
     counts = pd.DataFrame({"depth": [3], "width": 2, "networks": 10, "born_dead_low": 6, "born_dead_high": 5})
-    grid = rates.born_dead_grid(counts.assign(born_dead=3), alone.initializer)
+    grid = grid_tables.born_dead_grid(counts.assign(born_dead=3), alone.initializer)
     beside = pd.DataFrame(columns=["initializer", "depth", "width", "networks", "born_dead"])
     trained = pd.DataFrame({"initializer": [], "depth": [], "width": [], "range": []})
-    cells = explorer.cells(grid, beside, trained, changed)
+    cells = grid_tables.cells(grid, beside, trained, changed)
     assert cells[["initializer", "count"]].to_numpy().tolist() == [["Orthogonal", 3]]
     assert cells["theory_low"].isna().all()
     functions = pd.DataFrame(columns=["initializer", "depth", "width", "trained", "network", "x", "value"])

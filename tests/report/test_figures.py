@@ -10,7 +10,8 @@ import pytest
 from helpers.projects import ROOT
 from matplotlib.figure import Figure
 
-from deadrelu.analysis import rates, theory
+from deadrelu.analysis import grid as grid_tables
+from deadrelu.analysis import theory
 from deadrelu.inspection import layer_figure
 from deadrelu.report import labels
 from deadrelu.report.figures import (
@@ -362,7 +363,7 @@ def grid(settings: params.Params) -> tuple[pd.DataFrame, pd.DataFrame]:
     cells = pd.DataFrame([(d, w) for d in (2, 3, 4) for w in (1, 2)], columns=["depth", "width"])
     counts = cells.assign(networks=1000, born_dead_low=600, born_dead_high=500 // cells["width"], born_dead=300)
     trained = pd.DataFrame({"depth": [5], "width": [4], "trial": 0, "born_dead": True, "range": 1.0})
-    return rates.born_dead_grid(counts, settings.safe_region.initializer), rates.trained_grid(trained, 1e-3)
+    return grid_tables.born_dead_grid(counts, settings.safe_region.initializer), grid_tables.trained_grid(trained, 1e-3)
 
 
 def test_theory_goes_through_the_points(grid: tuple[pd.DataFrame, pd.DataFrame]) -> None:
@@ -393,7 +394,7 @@ def test_names_of_lines_do_not_meet(settings: params.Params) -> None:
 def test_width_without_a_dead_network_is_left_out(settings: params.Params) -> None:
     counts = pd.DataFrame({"depth": [2], "width": 20, "networks": 100})
     none = counts.assign(born_dead_low=0, born_dead_high=0, born_dead=0)
-    figure = grid_figures.born_dead(rates.born_dead_grid(none, settings.safe_region.initializer))
+    figure = grid_figures.born_dead(grid_tables.born_dead_grid(none, settings.safe_region.initializer))
     assert not figure.axes[0].texts
     figure.savefig("/dev/null", format="png")
 

@@ -7,9 +7,8 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
-from deadrelu.analysis import fates, rates, summaries
+from deadrelu.analysis import fates, grid, rates, summaries
 from deadrelu.errors import InputError
-from deadrelu.report import explorer
 from deadrelu.settings import initializers
 from deadrelu.settings.params import Params
 from deadrelu.stages.activations import SUMMARY
@@ -62,10 +61,10 @@ def read(params: Params) -> Results:
         "loss_curves": summaries.loss_curves(batches),
         "epochs": summaries.epochs_over_trials(epochs),
         **_collapse(params, trials, fits),
-        "born_dead": rates.born_dead_grid(counts, params.safe_region.initializer),
-        "trained_grid": rates.trained_grid(own, params.collapse.tolerance),
+        "born_dead": grid.born_dead_grid(counts, params.safe_region.initializer),
+        "trained_grid": grid.trained_grid(own, params.collapse.tolerance),
     }
-    small["explorer"] = explorer.cells(small["born_dead"], beside, trained, params)
+    small["explorer"] = grid.cells(small["born_dead"], beside, trained, params)
     return Results(source, len(images), small, trials, fits, own)
 
 

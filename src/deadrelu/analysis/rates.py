@@ -1,4 +1,4 @@
-"""From the tables of `collapse` and `safe_region` to the report's small tables: how often, with intervals."""
+"""From the tables of `collapse` to the report's small tables: how often, with intervals."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +8,7 @@ from deadrelu.analysis import published, theory
 from deadrelu.analysis.intervals import p_of_bounds, wilson
 from deadrelu.engine import criteria
 from deadrelu.settings import initializers, targets
-from deadrelu.settings.params import Params, Settings
+from deadrelu.settings.params import Params
 
 TOLERANCES = np.logspace(-8, 0, 81)
 CRITERIA = {"interval": "range", "negative": "range_low", "positive": "range_high", "probes": "probe_range"}
@@ -42,7 +42,7 @@ def collapse_rates(trials: Trials, params: Params) -> pd.DataFrame:
         in_print = {"constant": {"notebook": notebook, "lu": lu}, "probes_equal": {"notebook": notebook}}
         for event, of_trial in happened.items():
             known = {"notebook": None, "lu": None, **in_print.get(event, {})}
-            counted = _counted(of_trial)
+            counted = rate_of(of_trial)
             bounds = born_dead_bounds(params, key) if event == "born_dead" else None
             if bounds:
                 p = p_of_bounds(int(counted["count"]), int(counted["trials"]), *bounds)
@@ -55,7 +55,8 @@ def collapse_rates(trials: Trials, params: Params) -> pd.DataFrame:
 COUNTED = ("trials", "count", "rate", "low", "high")
 
 
-def _counted(happened: npt.NDArray[np.bool_]) -> dict[str, float]:
+def rate_of(happened: npt.NDArray[np.bool_]) -> dict[str, float]:
+    """How many trials it happened in, shape (trials,): trials, count, rate, and low and high, 95 % Wilson."""
     count = int(happened.sum())
     return {"trials": len(happened), "count": count, **wilson(count, len(happened))._asdict()}
 
@@ -91,7 +92,7 @@ def rate_by_tolerance(trials: Trials) -> pd.DataFrame:
         ranges = {"probe_range": np.ptp(probes, axis=1)} | {name: frame[name].to_numpy() for name in RANGES}
         for criterion, column in CRITERIA.items():
             for tolerance in TOLERANCES:
-                found = _counted(criteria.collapsed(ranges[column], tolerance))
+                found = rate_of(criteria.collapsed(ranges[column], tolerance))
                 rows.append({"case": key, "criterion": criterion, "tolerance": tolerance, **found})
     return pd.DataFrame(rows, columns=["case", "criterion", "tolerance", *COUNTED])
 
@@ -175,53 +176,3 @@ def loop_numbers(fits: Trials, tolerance: float) -> pd.DataFrame:
 
 def _constant(frame: pd.DataFrame, tolerance: float) -> pd.Series:
     return pd.Series(criteria.collapsed(frame["range"].to_numpy(), tolerance), frame.index)
-
-
-def born_dead_grid(counts: pd.DataFrame, initializer: Settings) -> pd.DataFrame:
-    """Untrained networks over depth and width beside theory.
-
-    Args:
-        counts: columns depth, width, networks, born_dead_low, born_dead_high, born_dead.
-        initializer: that drew them; without symmetry there is no theory.
-
-    Returns:
-        Columns depth, width, networks; positive_count, positive, positive_low, positive_high: dead for every x > 0,
-        with its 95 % Wilson interval; count, rate, low, high: for every x; and theory: positive_theory (exact),
-        theory_low, theory_high (bounds; equal where exact); positive_p, p (of exact tests of them). NaN: none.
-    """
-    rows = []
-    for row in counts.sort_values(["width", "depth"]).to_dict("records"):
-        networks, dead, dead_positive = row["networks"], row["born_dead"], row["born_dead_high"]
-        found = {
-            **{name: row[name] for name in ("depth", "width", "networks")},
-            "positive_count": dead_positive,
-            **dict(zip(("positive", "positive_low", "positive_high"), wilson(dead_positive, networks), strict=True)),
-            "count": dead,
-            **wilson(dead, networks)._asdict(),
-        }
-        if initializers.is_symmetric(initializer):
-            widths = [row["width"]] * row["depth"]
-            exact, bounds = theory.born_dead_on_half_line(widths), theory.born_dead_on_interval(widths)
-            found |= {"positive_theory": exact, "theory_low": bounds.low, "theory_high": bounds.high}
-            found |= {"positive_p": p_of_bounds(dead_positive, networks, exact, exact)}
-            found |= {"p": p_of_bounds(dead, networks, *bounds)}
-        rows.append(found)
-    known = ["positive_theory", "theory_low", "theory_high", "positive_p", "p"]
-    return pd.DataFrame(rows, columns=[*(name for name in rows[0] if name not in known), *known])
-
-
-def trained_grid(trials: pd.DataFrame, tolerance: float) -> pd.DataFrame:
-    """Trained networks over depth and width.
-
-    Args:
-        trials: columns depth, width, trial, born_dead, range.
-        tolerance: what "constant" means.
-
-    Returns:
-        Columns depth, width, born_dead (share before training), trials, count, rate, low, high: constant after it.
-    """
-    rows = []
-    for (width, depth), cell in trials.groupby(["width", "depth"]):
-        found = _counted(criteria.collapsed(cell["range"].to_numpy(), tolerance))
-        rows.append({"depth": depth, "width": width, "born_dead": cell["born_dead"].mean(), **found})
-    return pd.DataFrame(rows)

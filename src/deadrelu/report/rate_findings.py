@@ -193,7 +193,7 @@ def coin(numbers: pd.DataFrame) -> str:
 
 
 def grid(cells: pd.DataFrame) -> str:
-    """Untrained networks of the whole grid against theory; `rates.born_dead_grid`."""
+    """Untrained networks of the whole grid against theory; `grid.born_dead_grid`."""
     p = cells[["positive_p", "p"]].to_numpy().ravel()
     if np.isnan(p).any():
         return "Theory is for weights that are independent, symmetric about 0 and continuous: it says nothing of these."

@@ -34,7 +34,7 @@ def born_dead(cells: pd.DataFrame) -> Figure:
     """Draw the share of untrained networks that are dead against depth, with theory through the points.
 
     Args:
-        cells: `rates.born_dead_grid`.
+        cells: `grid.born_dead_grid`.
     """
     if cells.empty:
         return says("No network was drawn: there is no share to show.")
@@ -92,7 +92,7 @@ def safe_region(cells: pd.DataFrame, trained: pd.DataFrame) -> Figure:
     """Draw how wide a deep ReLU network must be: shares of dead networks over depth and width, and theory's contours.
 
     Args:
-        cells: `rates.born_dead_grid`: the colour of each cell, networks that are dead for every x.
+        cells: `grid.born_dead_grid`: the colour of each cell, networks that are dead for every x.
         trained: `rates.trained_grid`: circles, networks that are constant after training.
     """
     if cells.empty:

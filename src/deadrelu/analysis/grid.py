@@ -1,0 +1,101 @@
+"""From the tables of `safe_region` to those of the report: how often networks are dead, over depth and width."""
+
+import pandas as pd
+
+from deadrelu.analysis import theory
+from deadrelu.analysis.intervals import p_of_bounds, wilson
+from deadrelu.analysis.rates import rate_of
+from deadrelu.engine import criteria
+from deadrelu.settings import initializers
+from deadrelu.settings.params import Params, Settings
+
+CELL = ["initializer", "depth", "width"]
+
+
+def born_dead_grid(counts: pd.DataFrame, initializer: Settings) -> pd.DataFrame:
+    """Untrained networks over depth and width beside theory.
+
+    Args:
+        counts: columns depth, width, networks, born_dead_low, born_dead_high, born_dead.
+        initializer: that drew them; without symmetry there is no theory.
+
+    Returns:
+        Columns depth, width, networks; positive_count, positive, positive_low, positive_high: dead for every x > 0,
+        with its 95 % Wilson interval; count, rate, low, high: for every x; and theory: positive_theory (exact),
+        theory_low, theory_high (bounds; equal where exact); positive_p, p (of exact tests of them). NaN: none.
+    """
+    rows = []
+    for row in counts.sort_values(["width", "depth"]).to_dict("records"):
+        networks, dead, dead_positive = row["networks"], row["born_dead"], row["born_dead_high"]
+        found = {
+            **{name: row[name] for name in ("depth", "width", "networks")},
+            "positive_count": dead_positive,
+            **dict(zip(("positive", "positive_low", "positive_high"), wilson(dead_positive, networks), strict=True)),
+            "count": dead,
+            **wilson(dead, networks)._asdict(),
+        }
+        if initializers.is_symmetric(initializer):
+            widths = [row["width"]] * row["depth"]
+            exact, bounds = theory.born_dead_on_half_line(widths), theory.born_dead_on_interval(widths)
+            found |= {"positive_theory": exact, "theory_low": bounds.low, "theory_high": bounds.high}
+            found |= {"positive_p": p_of_bounds(dead_positive, networks, exact, exact)}
+            found |= {"p": p_of_bounds(dead, networks, *bounds)}
+        rows.append(found)
+    known = ["positive_theory", "theory_low", "theory_high", "positive_p", "p"]
+    return pd.DataFrame(rows, columns=[*(name for name in rows[0] if name not in known), *known])
+
+
+def trained_grid(trials: pd.DataFrame, tolerance: float) -> pd.DataFrame:
+    """Trained networks over depth and width.
+
+    Args:
+        trials: columns depth, width, trial, born_dead, range.
+        tolerance: what "constant" means.
+
+    Returns:
+        Columns depth, width, born_dead (share before training), trials, count, rate, low, high: constant after it.
+    """
+    rows = []
+    for (width, depth), cell in trials.groupby(["width", "depth"]):
+        found = rate_of(criteria.collapsed(cell["range"].to_numpy(), tolerance))
+        rows.append({"depth": depth, "width": width, "born_dead": cell["born_dead"].mean(), **found})
+    return pd.DataFrame(rows)
+
+
+def cells(born_dead: pd.DataFrame, beside: pd.DataFrame, trained: pd.DataFrame, params: Params) -> pd.DataFrame:
+    """How many networks are constant, for each initializer, depth and width.
+
+    Args:
+        born_dead: `born_dead_grid`, of the diagram's initializer.
+        beside: counts of the others: columns initializer, depth, width, networks, born_dead.
+        trained: columns initializer, depth, width, trial, range.
+        params: the settings that made them.
+
+    Returns:
+        Columns initializer, depth, width; networks, count, rate, low, high (95 % Wilson): constant before training;
+        theory_low, theory_high (bounds; NaN where there is no theory); trained, trained_count, trained_rate,
+        trained_low, trained_high: trials, and those that are constant within the tolerance after it (NaN: not trained).
+    """
+    own, others = initializers.label(params.safe_region.initializer), params.safe_region.beside.values()
+    names = ["depth", "width", "networks", "count", "rate", "low", "high", "theory_low", "theory_high"]
+    parts = [born_dead[names].assign(initializer=own)]
+    for initializer in (other.initializer for other in others):
+        counts = beside[beside["initializer"] == initializers.label(initializer)].rename(columns={"born_dead": "count"})
+        found = [wilson(count, n) for count, n in zip(counts["count"], counts["networks"], strict=True)]
+        counts = counts.assign(**pd.DataFrame(found, counts.index, ["rate", "low", "high"]))
+        if initializers.is_symmetric(initializer):
+            bounds = [
+                theory.born_dead_on_interval([width] * depth)
+                for depth, width in zip(counts["depth"], counts["width"], strict=True)
+            ]
+            counts = counts.assign(**pd.DataFrame(bounds, counts.index, ["theory_low", "theory_high"]))
+        parts.append(counts)
+    after = trained.assign(constant=criteria.collapsed(trained["range"].to_numpy(), params.collapse.tolerance))
+    rows = []
+    for key, of_cell in after.groupby(CELL, sort=False)["constant"]:
+        counted = wilson(int(of_cell.sum()), len(of_cell))
+        rows.append([*key, len(of_cell), int(of_cell.sum()), *counted])
+    learned = pd.DataFrame(
+        rows, columns=[*CELL, *(f"trained{name}" for name in ("", "_count", "_rate", "_low", "_high"))]
+    )
+    return pd.concat(parts, ignore_index=True)[["initializer", *names]].merge(learned, on=CELL, how="left")
