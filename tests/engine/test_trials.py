@@ -77,20 +77,20 @@ def keras_train(
 
 @pytest.mark.parametrize("key", ["relu", "leaky_relu"])
 def test_all_weights_are_keras_weights(key: str, settings: params.Params, points: Points) -> None:
-    """One step, 47, then the notebook's 470, of eight networks that are not born dead.
+    """One step, 47, then the notebook's 470, of three networks that are not born dead.
 
     Both sum in float32, in another order: weights of size 1 differ by a few units of 1e-7 in the last place. 1e-6
     allows ten of them, and a step moves a weight by 1e-3. Where a preactivation is so near 0 that the two programs
-    take different sides of the kink, a long trajectory parts for good: seen in 1 of 32 trainings, so more than two
-    of eight part with probability 0.0012.
+    take different sides of the kink, a long trajectory parts for good: seen in 1 of 32 trainings, so more than one
+    of three parts with probability 0.003.
     """
     net = network(settings.collapse.cases[key])
     assert net.architecture.n_weights == 37
     numbers = range(100)
     short = train_all(net, SHORT, points, numbers)
     long = train_all(net, NOTEBOOK, points, numbers)
-    alive = np.flatnonzero(np.ptp(engine.predict(net, short.initial, points[0])[:, :, 0], axis=1) > 0)[:8]
-    assert len(alive) >= 5
+    alive = np.flatnonzero(np.ptp(engine.predict(net, short.initial, points[0])[:, :, 0], axis=1) > 0)[:3]
+    assert len(alive) == 3
     model = keras_network(net, NOTEBOOK)
     parted = 0
     one = train_all(net, ONE_STEP, points, numbers)
@@ -104,7 +104,7 @@ def test_all_weights_are_keras_weights(key: str, settings: params.Params, points
         assert np.abs(long.final[trial] - long.initial[trial]).max() > 0.01
         parted += not np.allclose(long.final[trial], weights, rtol=0, atol=1e-4)
         np.testing.assert_allclose(long.loss[trial, 0], losses[0], rtol=1e-5)
-    assert parted <= 2
+    assert parted <= 1
 
 
 def glorot(rng: np.random.Generator, n: int, fan_in: int, fan_out: int) -> np.ndarray:
@@ -317,10 +317,12 @@ def test_a_stop_ends_programs_at_their_next_point(widths: tuple[int, ...]) -> No
 
 
 @pytest.mark.parametrize("trials", [range(0), range(5, 5), range(0, 100, 2), range(-1, 3), range(9, 0, -1)])
-def test_trials_that_are_not_consecutive_numbers_are_refused(trials: range, settings: params.Params) -> None:
+def test_trials_that_are_not_consecutive_numbers_are_refused(
+    trials: range, settings: params.Params, points: Points
+) -> None:
     described = network(settings.collapse.cases["relu"])
     given = {"trials": trials, "seed": 1}
     with pytest.raises(ValueError, match="trials must be consecutive numbers from 0 on"):
-        next(engine.run(described, engine.Training(epochs=1), [0.5], [0.5], **given))
+        next(engine.run(described, ONE_STEP, *points, **given))
     with pytest.raises(ValueError, match="trials must be consecutive numbers from 0 on"):
-        next(engine.run_continued(described, engine.Training(epochs=1), [0.5], [0.5], fits=1, **given))
+        next(engine.run_continued(described, ONE_STEP, *points, fits=1, **given))

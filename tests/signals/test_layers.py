@@ -78,11 +78,11 @@ def test_taps_of_a_branched_model() -> None:
 def test_trunk_goes_around_skips_only() -> None:
     import keras
 
-    layers = keras.layers
+    kl = keras.layers
     x = keras.Input((4,))
-    first = layers.Dense(4, name="first")(x)
-    branch = layers.Dense(4, name="branch")(first)
-    model = keras.Model(x, layers.Dense(2, name="last")(layers.Add(name="sum")([first, branch])))
+    first = kl.Dense(4, name="first")(x)
+    branch = kl.Dense(4, name="branch")(first)
+    model = keras.Model(x, kl.Dense(2, name="last")(kl.Add(name="sum")([first, branch])))
     trunk = {tap.name: tap.on_trunk for tap in layers.survey(model, [np.zeros((1, 4))]).taps}
     assert trunk == {"first": True, "branch": False, "sum": True, "last": True}
 
@@ -90,10 +90,10 @@ def test_trunk_goes_around_skips_only() -> None:
 def test_a_late_input_or_an_early_output_is_no_way_around() -> None:
     import keras
 
-    layers = keras.layers
+    kl = keras.layers
     x, late = keras.Input((4,)), keras.Input((4,))
-    hidden = layers.Dense(4, name="second")(layers.Dense(4, name="first")(x))
-    outputs = [layers.Dense(1, name="early")(x), layers.Dense(1, name="last")(layers.Add(name="sum")([hidden, late]))]
+    hidden = kl.Dense(4, name="second")(kl.Dense(4, name="first")(x))
+    outputs = [kl.Dense(1, name="early")(x), kl.Dense(1, name="last")(kl.Add(name="sum")([hidden, late]))]
     model = keras.Model([x, late], outputs)
     survey = layers.survey(model, [np.zeros((1, 4)), np.zeros((1, 4))])
     trunk = {tap.name: tap.on_trunk for tap in survey.taps}
@@ -104,10 +104,10 @@ def test_a_late_input_or_an_early_output_is_no_way_around() -> None:
 def test_outputs_in_the_models_order_with_the_activation_behind_a_reshape() -> None:
     import keras
 
-    layers = keras.layers
+    kl = keras.layers
     x = keras.Input((4,))
-    number = layers.Dense(3, name="number")(layers.Dense(5, activation="relu")(x))
-    classes = layers.Reshape((4,), name="classes")(layers.Dense(4, activation="softmax", name="inside")(number))
+    number = kl.Dense(3, name="number")(kl.Dense(5, activation="relu")(x))
+    classes = kl.Reshape((4,), name="classes")(kl.Dense(4, activation="softmax", name="inside")(number))
     survey = layers.survey(keras.Model(x, [classes, number]), [np.zeros((1, 4))])
     assert survey.outputs == [("classes", "softmax", (4,)), ("number", None, (3,))]
     assert [tap.name for tap in survey.taps if tap.kind == "output"] == ["number", "classes"]

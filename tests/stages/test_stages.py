@@ -1,5 +1,6 @@
 """Stages that measure: their tables hold what the functions below them say of the right images, in the right rows."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from deadrelu.inspection import inspect
 from deadrelu.settings import initializers, params, targets
 from deadrelu.signals import networks
 from deadrelu.signals.trainer import Trainer
-from deadrelu.stages import activations, collapse_job, data_mnist, data_target, training
+from deadrelu.stages import activations, collapse_job, data_target, training
 from deadrelu.stages import collapse as collapse_stage
 from deadrelu.stages import safe_region as safe_region_stage
 from deadrelu.stages.activations import GRADIENT_STATISTICS, SAMPLE, STATISTICS, SUMMARY
@@ -25,11 +26,10 @@ from deadrelu.storage.rounding import significant
 
 
 @pytest.fixture
-def run(project: Path) -> params.Params:
+def run(project: Path, pipeline: Path) -> params.Params:
     """Params of the small project, with its digits in place."""
-    settings = params.load()
-    data_mnist.main(settings)
-    return settings
+    shutil.copytree(pipeline / "data/mnist", "data/mnist")
+    return params.load()
 
 
 def test_activations_are_those_of_the_test_images(run: params.Params) -> None:
