@@ -148,7 +148,7 @@ def test_interrupt_leaves_nothing_behind(words: list[str], section: str, short: 
     wait_until(work.exists)  # it has begun to work
     finishes = words == ["safe-region"]  # shards, those that only count the dead
     wait_until(lambda: not finishes or bool(list(work.rglob("*.shard"))))
-    time.sleep(5)
+    time.sleep(1)
     assert running.poll() is None
     running.send_signal(signal.SIGINT)
     _, told = running.communicate(timeout=30)

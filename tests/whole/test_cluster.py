@@ -80,7 +80,7 @@ def test_tables_have_the_same_bits_wherever_they_are_made(cluster: Cluster, proj
 def test_a_shard_that_workers_die_of(cluster: Cluster, store: Store) -> None:
     with (
         dask.config.set({"scheduler-address": cluster.address}),
-        pytest.raises(InputError, match=r"trials 70 to 79 of toy.* failed: KilledWorker: .*; all others are kept"),
+        pytest.raises(InputError, match=r"trials .* of toy.* failed: KilledWorker: .*; all others are kept"),
     ):
         run(Toy(kills=(7,)), CUT, store)
     # Dask cannot tell which of the shards of a worker it died of: one beside the deadly one may be blamed, too.

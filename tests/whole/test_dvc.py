@@ -173,12 +173,6 @@ def test_one_changed_line_is_told_to_a_pull_request(history: Path, tmp_path: Pat
     assert "### rate_by_tolerance" in done.stdout
     assert "### activations" not in done.stdout
 
-    edit(folder / "params.yaml", "negative_slope: 0.1", "negative_slope: 0.3")
-    run(folder, "dvc", "repro")
-    done = attempt(folder, ".ci/summary", "HEAD")
-    assert done.returncode == 2
-    assert "collapse@leaky_relu: case.negative_slope is 0.3, 0.1 in the reference" in done.stdout
-    assert "| params.yaml | collapse.cases.leaky_relu.negative_slope |" in " ".join(done.stdout.split())
     assert attempt(folder, ".ci/summary", "no-such-commit").returncode == 2
 
 
