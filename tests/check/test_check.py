@@ -40,6 +40,18 @@ def changes(comparison: compare.Comparison) -> set[str]:
     return {f"{f.stage}: {f.quantity}" for stage in comparison.stages for f in stage.findings if f.changed}
 
 
+Trainer, TRAINERS = training.Trainer, dict[str, Any]()
+
+
+def trainer_of(model: Any) -> Any:
+    """One for each kind of network, compiled once: what it does depends on the arguments of its trainings alone."""
+    layers = [{k: v for k, v in layer.get_config().items() if "initializer" not in k} for layer in model.layers]
+    described = str([{**config, "name": ""} for config in layers])
+    if described not in TRAINERS:
+        TRAINERS[described] = Trainer(model)
+    return TRAINERS[described]
+
+
 @pytest.fixture
 def place(pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> params.Params:
     """A copy of accepted results to work in: few networks on MNIST, the narrow ones in full; their params."""
@@ -47,6 +59,7 @@ def place(pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pa
         shutil.copytree(pipeline / name, tmp_path / "place" / name)
     shutil.copy(pipeline / "params.yaml", tmp_path / "place")
     monkeypatch.chdir(tmp_path / "place")
+    monkeypatch.setattr(training, "Trainer", trainer_of)
     monkeypatch.delenv("MNIST_DIR", raising=False)
     return params.load()
 
@@ -58,11 +71,8 @@ def test_nothing_changed_is_identical(place: params.Params, capsys: pytest.Captu
     assert judge(place).verdict == Verdict.IDENTICAL
 
 
-def verdicts_under(seeds: range, place: params.Params, monkeypatch: pytest.MonkeyPatch) -> list[Verdict]:
+def verdicts_under(seeds: range, place: params.Params) -> list[Verdict]:
     """Of the same science, all of it run again under each seed."""
-    # One network, compiled once: what it does depends on the arguments of its trainings alone.
-    trainer = training.Trainer(training._network(place, place.training.cases["mlp-he_normal"]))
-    monkeypatch.setattr(training, "Trainer", lambda _: trainer)
     tree = place.model_dump()
     tree["collapse"]["trials"] = 250  # a fourth of the trials of the reference: comparable
     verdicts = []
@@ -75,14 +85,14 @@ def verdicts_under(seeds: range, place: params.Params, monkeypatch: pytest.Monke
     return verdicts
 
 
-def test_other_seeds_are_consistent(place: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert verdicts_under(range(1000, 1003), place, monkeypatch) == [Verdict.CONSISTENT] * 3
+def test_other_seeds_are_consistent(place: params.Params) -> None:
+    assert verdicts_under(range(1000, 1003), place) == [Verdict.CONSISTENT] * 3
 
 
 @pytest.mark.soak
-def test_200_other_seeds_raise_few_alarms(place: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_200_other_seeds_raise_few_alarms(place: params.Params) -> None:
     """The whole chance of a false alarm is 1 %: more than 7 of 200 would come by it once in 1,000 times."""
-    verdicts = verdicts_under(range(1000, 1200), place, monkeypatch)
+    verdicts = verdicts_under(range(1000, 1200), place)
     assert set(verdicts) <= {Verdict.CONSISTENT, Verdict.CHANGED}
     assert stats.binom.sf(7, 200, compare.ALPHA) < 0.002
     assert verdicts.count(Verdict.CHANGED) <= 7
@@ -236,7 +246,9 @@ def test_update_measures_a_spread_anew_where_it_must(place: params.Params, monke
     found = reference.read(REFERENCE).stages["activations"]
     assert found.seeds == spread.SEEDS
     name = "relu-he_normal.layer_3.input_std"
-    values = [spread.MEASURE["activations"](with_seed(place, place.seed + k))[name] for k in range(1, spread.SEEDS + 1)]
+    values = [
+        spread.MEASURE["activations"](with_seed(place, place.seed + k), {})[name] for k in range(1, spread.SEEDS + 1)
+    ]
     assert found.spread[name].log
     assert found.spread[name].mean == pytest.approx(np.mean(np.log(values)), rel=1e-9)
     assert found.spread[name].sd == pytest.approx(np.std(np.log(values), ddof=1), rel=1e-9)
@@ -356,7 +368,7 @@ def test_update_measures_a_spread_that_is_not_there(place: params.Params) -> Non
 def test_a_place_that_cannot_be_written_costs_no_minutes(place: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
     REFERENCE.unlink()
     REFERENCE.mkdir()
-    monkeypatch.setitem(spread.MEASURE, "activations", lambda _: pytest.fail("measured"))
+    monkeypatch.setitem(spread.MEASURE, "activations", lambda *_: pytest.fail("measured"))
     for update in (True, False):
         with pytest.raises(InputError, match=r"reference\.json: received a folder; allowed: a file"):
             command.main(place, update=update, seeds=None, form="text")

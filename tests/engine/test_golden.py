@@ -40,7 +40,9 @@ def test_trainings_differ_and_do_what_they_are_for() -> None:
         assert np.isfinite(trained.loss).all() == (name != "diverging")
 
 
-@pytest.mark.parametrize("processor", ["generic", "x86-64", "nehalem", "haswell"])
+@pytest.mark.parametrize(
+    "processor", ["generic", *(pytest.param(name, marks=pytest.mark.soak) for name in ("x86-64", "nehalem", "haswell"))]
+)
 def test_code_made_for_another_processor_gives_the_same_bits(processor: str) -> None:
     """In a process of its own, where NumPy plays an old one, too."""
     try:
@@ -63,7 +65,7 @@ def test_a_processor_that_cannot_be_played_is_refused_in_one_line(monkeypatch: p
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("lanes", [8, 32])
+@pytest.mark.parametrize("lanes", [8, pytest.param(32, marks=pytest.mark.soak)])
 def test_any_number_of_lanes(lanes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs, "lanes", lambda _: lanes)
     assert hashes() == GOLDEN

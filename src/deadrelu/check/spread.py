@@ -20,11 +20,12 @@ SEEDS = 20
 
 def measure(params: Params, stage: str, seeds: int) -> dict[str, Spread]:
     """Run a stage under other seeds, with what it measures, and nothing written."""
-    rows = []
+    rows: list[dict[str, float]] = []
+    trainers: training.Trainers = {}
     with progress.rate_and_time_left() as bar:
         for k in bar.track(range(1, seeds + 1), description=f"spread of {stage} over seeds"):
             other = params.model_copy(update={"seed": (params.seed + k) % 2**32})
-            rows.append(MEASURE[stage](other))
+            rows.append(MEASURE[stage](other, trainers))
     values = pd.DataFrame(rows).dropna(axis="columns")
     return {str(name): spread_of(str(name), column.to_numpy(float)) for name, column in values.items()}
 
@@ -36,23 +37,23 @@ def spread_of(name: str, values: npt.NDArray[np.float64]) -> Spread:
     return Spread(mean=float(scaled.mean()), sd=float(scaled.std(ddof=1)), log=log)
 
 
-def _points(params: Params) -> dict[str, float]:
+def _points(params: Params, _: training.Trainers) -> dict[str, float]:
     target = params.data.target
     x, y = targets.sample(target.function, target.low, target.high, target.points, seed=params.seed)
     return quantities.of_points(x, y)
 
 
-def _signals(params: Params) -> dict[str, float]:
+def _signals(params: Params, _: training.Trainers) -> dict[str, float]:
     rows = [row for _, _, layers in activations.measure(params, *activations.images()) for row in layers]
     return quantities.of_signals(pd.DataFrame(rows))
 
 
-def _losses(params: Params) -> dict[str, float]:
-    epochs = pd.concat([of_epochs for _, of_epochs in training.measure(params, training.draw(params))])
+def _losses(params: Params, trainers: training.Trainers) -> dict[str, float]:
+    epochs = pd.concat([of_epochs for _, of_epochs in training.measure(params, training.draw(params), trainers)])
     return quantities.of_training(summaries.epochs_over_trials(epochs))
 
 
-MEASURE: dict[str, Callable[[Params], dict[str, float]]] = {
+MEASURE: dict[str, Callable[[Params, training.Trainers], dict[str, float]]] = {
     "data@target": _points,
     "activations": _signals,
     "training": _losses,

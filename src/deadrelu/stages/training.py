@@ -65,16 +65,23 @@ def draw(params: Params) -> Images:
     return {"mlp": drawn("training", settings), "cnn": drawn("training.cnn", settings.cnn)}
 
 
-def measure(params: Params, images: Images) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+Trainers = dict[tuple[str, str], Trainer]
+"""A compiled network for each kind and activation."""
+
+
+def measure(
+    params: Params, images: Images, trainers: Trainers | None = None
+) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
     """Of each trial of each case: the loss of every batch, and what each epoch left.
 
     Args:
         params: of the run.
         images: of each kind of network, from `draw`.
+        trainers: of a run under another seed: compiling takes longer than training. Missing ones are added.
     """
     settings = params.training
     tensorflow.tensorflow()
-    trainers: dict[tuple[str, str], Trainer] = {}
+    trainers = {} if trainers is None else trainers
     for (key, case), trial in itertools.product(settings.cases.items(), range(settings.trials)):
         kind = (case.network, case.activation)
         if kind not in trainers:
