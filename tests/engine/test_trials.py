@@ -77,20 +77,20 @@ def keras_train(
 
 @pytest.mark.parametrize("key", ["relu", "leaky_relu"])
 def test_all_weights_are_keras_weights(key: str, settings: params.Params, points: Points) -> None:
-    """One step, 47, then the notebook's 470, of three networks that are not born dead.
+    """One step, 47, then the notebook's 470, of two networks that are not born dead.
 
     Both sum in float32, in another order: weights of size 1 differ by a few units of 1e-7 in the last place. 1e-6
     allows ten of them, and a step moves a weight by 1e-3. Where a preactivation is so near 0 that the two programs
-    take different sides of the kink, a long trajectory parts for good: seen in 1 of 32 trainings, so more than one
-    of three parts with probability 0.003.
+    take different sides of the kink, a long trajectory parts for good: seen in 1 of 32 trainings, so both part
+    with probability 0.001.
     """
     net = network(settings.collapse.cases[key])
     assert net.architecture.n_weights == 37
     numbers = range(100)
     short = train_all(net, SHORT, points, numbers)
     long = train_all(net, NOTEBOOK, points, numbers)
-    alive = np.flatnonzero(np.ptp(engine.predict(net, short.initial, points[0])[:, :, 0], axis=1) > 0)[:3]
-    assert len(alive) == 3
+    alive = np.flatnonzero(np.ptp(engine.predict(net, short.initial, points[0])[:, :, 0], axis=1) > 0)[:2]
+    assert len(alive) == 2
     model = keras_network(net, NOTEBOOK)
     parted = 0
     one = train_all(net, ONE_STEP, points, numbers)
@@ -146,13 +146,13 @@ def some_points(net: engine.Network, n: int) -> Points:
     return x, np.stack([np.sin(x.sum(axis=1) + k) for k in range(net.outputs)], axis=1)
 
 
-# Each kind once, three of them with each way to train; `make soak` has all pairs.
+# Each kind once, two of them with each way to train; `make soak` has all pairs.
 PAIRS = [
     pytest.param(
         net,
         training,
         id=f"{kind}, {way}",
-        marks=[] if way == "adam, mse" or kind in ("relu with biases", "wide", "rai") else pytest.mark.soak,
+        marks=[] if way == "adam, mse" or kind in ("relu with biases", "wide relu") else pytest.mark.soak,
     )
     for kind, net in KINDS.items()
     for way, training in TRAININGS.items()

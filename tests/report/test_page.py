@@ -83,7 +83,7 @@ def whole() -> Path:
     return path
 
 
-@pytest.fixture(params=["whole", "small", "odd"])
+@pytest.fixture(params=["whole", "odd"])
 def report_page(request: pytest.FixtureRequest) -> Path:
     path: Path = request.getfixturevalue(request.param)
     return path

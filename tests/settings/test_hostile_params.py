@@ -185,15 +185,13 @@ def test_what_is_accepted_runs(small: Any, ready: Path, some: Any) -> None:
             assert status == 0, f"{words}: {told}"
 
 
-def test_no_key_reaches_a_shell(tmp_path: Path) -> None:
+def test_no_key_reaches_a_shell(repository: Path) -> None:
     """DVC would paste a key into a command; a shell would run what it finds there."""
-    clones.make(tmp_path)
-    clones.run(tmp_path, "dvc", "repro", "data@mnist", "data@target")  # or these would refuse the params first
-    tree = YAML(typ="safe").load(tmp_path / "params.yaml")
+    tree = YAML(typ="safe").load(repository / "params.yaml")
     cases = tree["collapse"]["cases"]
     tree["collapse"]["cases"] = dict.fromkeys(HOSTILE[:-2], cases["relu"])
-    write(tree, tmp_path / "params.yaml")
-    done = clones.attempt(tmp_path, "dvc", "repro", "--keep-going")
+    write(tree, repository / "params.yaml")
+    done = clones.attempt(repository, "dvc", "repro", "--keep-going")
     assert done.returncode != 0
     assert "Running stage 'collapse@$(touch PWNED)'" in done.stdout  # DVC did not refuse it
-    assert not list(tmp_path.rglob("PWNED*"))
+    assert not list(repository.rglob("PWNED*"))

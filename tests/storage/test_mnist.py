@@ -234,8 +234,12 @@ def test_hostile_mirror_is_given_up_in_time_and_the_next_is_asked(
     while cache.exists() and list(cache.iterdir()):  # what was given up may take a moment to notice
         assert time.monotonic() - begin < 30
         time.sleep(0.05)
-    monkeypatch.setattr(data_mnist, "MIRRORS", (hostile, good))
-    monkeypatch.setattr(data_mnist, "LONGEST", 1)
+
+    def hostile_once(request: http.server.BaseHTTPRequestHandler) -> None:
+        first = "train-images" in request.path
+        answer(request) if first else answer_with(lambda _: b"", 404)(request)
+
+    monkeypatch.setattr(data_mnist, "MIRRORS", (serve(hostile_once), good))
     assert data_mnist.fetch(folder, "official") == "official"
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
         path.name: path.read_bytes() for path in files.iterdir()

@@ -18,7 +18,7 @@ from deadrelu.errors import InputError
 from deadrelu.jobs import shards, workers
 from deadrelu.jobs.store import Store
 from deadrelu.settings import params
-from deadrelu.stages import collapse, data_target, safe_region
+from deadrelu.stages import collapse, collapse_job, data_target, grid_job, safe_region
 
 CUT = shards.cut(("toy",), 200, 10)
 
@@ -40,10 +40,10 @@ def store(tmp_path: Path) -> Store:
 def larger() -> params.Params:
     """The small params with cases of several shards."""
     tree = params.load().model_dump(exclude_none=True)
-    tree["collapse"]["cases"]["leaky_relu"]["trials"] = 2500
-    tree["collapse"]["cases"]["relu"]["trials"] = 9000
-    tree["safe_region"]["trained"]["trials"] = 9000
-    tree["safe_region"]["networks"] = 101_000
+    tree["collapse"]["cases"]["leaky_relu"]["trials"] = 300
+    tree["collapse"]["cases"]["relu"]["trials"] = 1100
+    tree["safe_region"]["trained"]["trials"] = 1100
+    tree["safe_region"]["networks"] = 2_500
     return params.Params.model_validate(tree)
 
 
@@ -56,7 +56,14 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
-def test_tables_have_the_same_bits_wherever_they_are_made(cluster: Cluster, project: Path) -> None:
+def test_tables_have_the_same_bits_wherever_they_are_made(
+    cluster: Cluster, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Smaller shards, so that few trials are several; workers get them as they are cut here.
+    monkeypatch.setattr(collapse_job, "PIECE", 128)
+    monkeypatch.setattr(grid_job, "TRAINED", 1024)
+    monkeypatch.setattr(grid_job, "COUNTED", 2000)
+    monkeypatch.setattr(collapse, "PART", 128)
     settings = larger()
     data_target.main(settings)
     found = []

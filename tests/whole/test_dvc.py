@@ -43,33 +43,49 @@ def test_pipeline_from_nothing_to_a_report(pipeline: Path) -> None:
     check_page((pipeline / "reports" / "report.html").read_text())
 
 
-def test_an_edit_reruns_what_it_touches(repository: Path) -> None:
-    """The order of these steps is a user's: run again, edit a case, compare, run, make a mistake. Five runs of DVC."""
-    first_page = (repository / "reports" / "report.html").read_text()
-    out = run(repository, "dvc", "repro")
+@pytest.fixture(scope="module")
+def history(pipeline: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two commits, each with results: those that were accepted, and a steeper slope.
+
+    Beside it, `edited.log` is what `dvc repro` printed.
+    """
+    folder = tmp_path_factory.mktemp("history") / "repository"
+    shutil.copytree(pipeline, folder, symlinks=True)
+    edit(folder / "params.yaml", "negative_slope: 0.1", "negative_slope: 0.2")
+    (folder.parent / "edited.log").write_text(run(folder, "dvc", "repro"))
+    commit(folder)
+    return folder
+
+
+def test_an_edit_reruns_what_it_touches(history: Path, pipeline: Path, tmp_path: Path) -> None:
+    """And back: the order of these steps is a user's."""
+    assert stages_run((history.parent / "edited.log").read_text()) == ["collapse@leaky_relu", "report"]
+    assert "slope 0.2" in (history / "reports" / "report.html").read_text()
+    folder = tmp_path / "repository"
+    shutil.copytree(history, folder, symlinks=True)
+    out = run(folder, "dvc", "repro")
     assert stages_run(out) == []
     assert "up to date" in out
 
-    edit(repository / "params.yaml", "negative_slope: 0.1", "negative_slope: 0.2")
-    difference = json.loads(run(repository, "dvc", "params", "diff", "--json"))
+    edit(folder / "params.yaml", "negative_slope: 0.2", "negative_slope: 0.1")
+    difference = json.loads(run(folder, "dvc", "params", "diff", "--json"))
     assert difference == {
-        "params.yaml": {"collapse.cases.leaky_relu.negative_slope": {"old": 0.1, "new": 0.2, "diff": 0.1}}
+        "params.yaml": {"collapse.cases.leaky_relu.negative_slope": {"old": 0.2, "new": 0.1, "diff": -0.1}}
     }
-    assert stages_run(run(repository, "dvc", "repro")) == ["collapse@leaky_relu", "report"]
-    assert "slope 0.2" in (repository / "reports" / "report.html").read_text()
+    assert "report" in stages_run(run(folder, "dvc", "repro"))
+    assert (folder / "reports" / "report.html").read_text() == (pipeline / "reports" / "report.html").read_text()
+    assert run(folder, "git", "diff", "HEAD~1") == ""  # the same bytes in every tracked figure, table and metric
 
-    edit(repository / "params.yaml", "negative_slope: 0.2", "negative_slope: 0.1")
-    assert "report" in stages_run(run(repository, "dvc", "repro"))
-    assert (repository / "reports" / "report.html").read_text() == first_page
-    assert run(repository, "git", "status", "--porcelain") == ""  # the same bytes in every tracked file
 
+def test_a_mistake_in_the_params_costs_nothing(repository: Path) -> None:
+    page = (repository / "reports" / "report.html").read_text()
     edit(repository / "params.yaml", "  tolerance:", "  tolerence:")
     failed = attempt(repository, "dvc", "repro")
     assert failed.returncode != 0
     told = [line for line in failed.stderr.splitlines() if line.startswith("deadrelu: ")]
     assert len(told) == 1
     assert "params.yaml:collapse.tolerence: unknown key" in told[0]
-    assert (repository / "reports" / "report.html").read_text() == first_page
+    assert (repository / "reports" / "report.html").read_text() == page
     assert run(repository, "git", "status", "--porcelain").split() == ["M", "params.yaml"]
 
 
@@ -90,17 +106,6 @@ def test_removed_case_is_not_read(repository: Path) -> None:
     done = deadrelu("report")
     assert done.returncode == 0
     assert "not read: data/collapse/removed" in done.stderr
-
-
-@pytest.fixture(scope="module")
-def history(pipeline: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two commits, each with results: those that were accepted, and a steeper slope."""
-    folder = tmp_path_factory.mktemp("history") / "repository"
-    shutil.copytree(pipeline, folder, symlinks=True)
-    edit(folder / "params.yaml", "negative_slope: 0.1", "negative_slope: 0.2")
-    run(folder, "dvc", "repro")
-    commit(folder)
-    return folder
 
 
 @pytest.fixture

@@ -1,15 +1,17 @@
-"""The README: its numbers are the committed ones, its commands and code run."""
+"""README.md and docs/: their numbers are the committed ones, their commands and code run, their links lead somewhere."""
 
+import contextlib
 import json
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from helpers import clones
+from helpers.commands import deadrelu
 from helpers.projects import ROOT
 from ruamel.yaml import YAML
 
@@ -17,6 +19,12 @@ from deadrelu.report import rate_findings
 from deadrelu.settings import params
 
 README = (ROOT / "README.md").read_text()
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text()
+    for path in sorted(ROOT.glob("**/*.md"))
+    if ".venv" not in path.parts
+}
+DOCS = {name: text for name, text in PAGES.items() if name.startswith("docs/")}
 ELSEWHERE = ("make ", "source .venv/", "pip install", "deadrelu bench", "dask ", "DASK_SCHEDULER_ADDRESS=")
 """Commands that are not run here: `.ci/run` and other tests do."""
 
@@ -28,6 +36,15 @@ def commands(text: str) -> list[str]:
     """What a reader would type, in order."""
     blocks = re.findall(r"^```console\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+
+
+def to_run(text: str) -> list[str]:
+    """Those of them that are run here."""
+    return [c for c in commands(text) if not c.startswith(ELSEWHERE) and not any(word in c for word in LONG)]
+
+
+def python(text: str) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 def failures(folder: Path, typed: list[str]) -> tuple[list[str], dict[str, str]]:
@@ -43,48 +60,50 @@ def failures(folder: Path, typed: list[str]) -> tuple[list[str], dict[str, str]]
 
 @pytest.fixture(scope="module")
 def clone(pipeline: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository in which the pipeline ran and was accepted, with the model of the README."""
+    """A repository in which the pipeline ran and was accepted, with the model of docs/inspect.md."""
     folder = tmp_path_factory.mktemp("readme") / "repository"
     shutil.copytree(pipeline, folder, symlinks=True)
-    clones.run(folder, sys.executable, "-c", python()[0])
+    with contextlib.chdir(folder):
+        exec(python(DOCS["docs/inspect.md"])[0], {})
     with (folder / ".git" / "info" / "exclude").open("a") as file:
         file.write("model*\n*.npy\n")
     return folder
 
 
-def python() -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-
-
-def test_every_command_succeeds(clone: Path) -> None:
-    typed = [c for c in commands(README) if not c.startswith(ELSEWHERE) and not any(word in c for word in LONG)]
+def test_every_command_of_the_readme_succeeds(clone: Path) -> None:
+    """Twenty seconds: a reader's changed setting runs, and is compared."""
+    typed = to_run(README)
     for needed in (
-        *(
-            "dvc params diff",
-            "dvc repro",
-            "dvc metrics diff",
-            "dvc plots diff",
-            "dvc exp run --queue",
-            "dvc exp run -n",
-        ),
-        *("dvc exp show", "deadrelu check", "deadrelu inspect", "git checkout"),
+        "dvc params diff",
+        "dvc repro",
+        "dvc metrics diff",
+        "dvc plots diff",
+        "deadrelu check",
+        "git checkout",
     ):
         assert any(command.startswith(needed) for command in typed)
-    # Of three experiments in the queue the first stands for the others: each takes DVC a quarter of a minute.
-    typed = [re.sub(r"(--queue .*=[^,]*),.*", r"\1", command) for command in typed]
     failed, printed = failures(clone, typed)
     assert not failed
-    by_start = {
-        start: next(out for command, out in printed.items() if command.startswith(start))
-        for start in ("dvc params diff", "dvc exp show", "deadrelu check", "dvc plots diff")
-    }
-    assert "collapse.cases.leaky_relu.negative_slope" in by_start["dvc params diff"]
-    rows = [line for line in by_start["dvc exp show"].splitlines() if "[" in line]
-    assert len(rows) == 2
-    assert any("[steeper]" in row and row.split("|")[-2].strip() == "0.2" for row in rows)
-    assert by_start["deadrelu check"].splitlines()[-1].startswith("identical: ")
+    assert "collapse.cases.leaky_relu.negative_slope" in printed["dvc params diff"]
+    assert printed["deadrelu check"].splitlines()[-1].startswith("identical: ")
     assert (clone / "dvc_plots" / "index.html").exists()
     assert clones.run(clone, "git", "status", "--porcelain") == ""  # the README leads back
+
+
+@pytest.mark.parametrize(
+    "page", [pytest.param(name, marks=pytest.mark.soak if name == "docs/experiments.md" else []) for name in DOCS]
+)
+def test_every_command_of_a_page_succeeds(page: str, clone: Path) -> None:
+    # Of three experiments in the queue the first stands for the others: each takes DVC a quarter of a minute.
+    typed = [re.sub(r"(--queue .*=[^,]*),.*", r"\1", command) for command in to_run(DOCS[page])]
+    failed, printed = failures(clone, typed)
+    assert not failed
+    if page == "docs/experiments.md":
+        (table,) = [text for command, text in printed.items() if command.startswith("dvc exp show")]
+        rows = [line for line in table.splitlines() if "[" in line]
+        assert len(rows) == 2
+        assert any("[steeper]" in row and row.split("|")[-2].strip() == "0.2" for row in rows)
+    assert clones.run(clone, "git", "status", "--porcelain") == ""
 
 
 def test_a_command_that_fails_is_noticed(clone: Path) -> None:
@@ -95,7 +114,7 @@ def test_a_command_that_fails_is_noticed(clone: Path) -> None:
 
 def test_settings_of_long_experiments_are_valid() -> None:
     """The override of a key that does not exist, or with a value out of range, is found without hours of training."""
-    long = [command for command in commands(README) if any(word in command for word in LONG)]
+    long = [c for text in PAGES.values() for c in commands(text) if any(word in c for word in LONG)]
     assert len(long) == 3
     for command in long:
         tree = YAML(typ="safe").load(ROOT / "params.yaml")
@@ -112,36 +131,73 @@ def test_settings_of_long_experiments_are_valid() -> None:
 
 
 def test_other_commands_are_there() -> None:
-    for target in sorted({command.split()[1] for command in commands(README) if command.startswith("make ")}):
+    text = "\n".join(PAGES.values())
+    for target in sorted({command.split()[1] for command in commands(text) if command.startswith("make ")}):
         subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, check=True)
-    for command in sorted(set(re.findall(r"`(deadrelu [a-z-]+)", README))):
-        clones.run(ROOT, *command.split(), "--help")
+    for command in sorted(set(re.findall(r"`(deadrelu [a-z-]+)", text))):
+        assert deadrelu(*command.split()[1:], "--help").returncode == 0
 
 
-def test_python_runs(clone: Path) -> None:
-    model, inspection, engine = python()
-    loaded = "import keras, numpy as np\nmodel = keras.saving.load_model('model.keras')\n"
-    arrays = "x, labels = np.load('x.npy'), np.load('labels.npy')\n"
-    assert "model.keras" in model
-    shown = clones.run(clone, sys.executable, "-c", loaded + arrays + inspection)
-    assert "dense_1" in shown
-    losses = [float(line.split()[1]) for line in clones.run(clone, sys.executable, "-c", engine).splitlines()]
+@pytest.mark.parametrize("page", PAGES)
+def test_links_and_pictures_lead_somewhere(page: str) -> None:
+    """To files of the repository, and headings in them; addresses elsewhere are not asked."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", PAGES[page]):
+        if re.match("[a-z]+:", target):
+            continue
+        name, _, heading = target.partition("#")
+        path = (ROOT / page).parent / name if name else ROOT / page
+        assert path.exists(), target
+        if heading:
+            headings = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)
+            assert heading in {re.sub(r"[^\w -]", "", text.lower()).replace(" ", "-") for text in headings}, target
+
+
+def test_tests_that_pages_name_are_there() -> None:
+    for page, text in DOCS.items():
+        for name in re.findall(r"`((?:\w+/)*(?:test_\w+\.py|arm64\.sh))`", text):
+            assert (ROOT / "tests" / name.removeprefix("tests/")).exists(), f"{page}: {name}"
+
+
+def test_readme_fits_a_few_screens_and_names_every_room() -> None:
+    assert len(README.encode()) < 9_000
+    rooms = {path.parent.name for path in clones.PACKAGE.glob("*/__init__.py")}
+    assert rooms == set(re.findall(r"`(\w+)/`", README.split("## Where things are")[1].split("## Limits")[0])) - {
+        *("data", "reports", "figures", "tests", "whole"),
+    }
+
+
+def test_python_runs(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import keras
+
+    given = {"model": keras.saving.load_model(clone / "model.keras")}
+    given |= {name: np.load(clone / f"{file}.npy") for name, file in (("x", "x"), ("labels", "labels"))}
+    (inspection,) = python(README)
+    exec(inspection, given)
+    assert "dense_1" in capsys.readouterr().out
+    (engine,) = python(DOCS["docs/engine.md"])
+    exec(engine, {})
+    losses = [float(line.split()[1]) for line in capsys.readouterr().out.splitlines()]
     assert len(losses) >= 1
     assert all(0 < loss < 10 for loss in losses)
 
 
-def test_it_shows_the_committed_numbers() -> None:
+def test_they_show_the_committed_numbers() -> None:
+    results = " ".join(DOCS["docs/results.md"].split())
     metrics = json.loads((ROOT / "reports" / "metrics.json").read_text())
     for case in metrics["collapse"].values():
         low, high = case["rate_low"], case["rate_high"]
-        assert f"| **{case['rate']:.3f}** ({low:.3f} to {high:.3f}) |" in README
+        assert f"| **{case['rate']:.3f}** ({low:.3f} to {high:.3f}) |" in results
+    for key in ("relu", "leaky_relu"):
+        case = metrics["collapse"][key]
+        assert f"| **{case['rate']:.3f}** ({case['rate_low']:.3f} to {case['rate_high']:.3f}) |" in README
+        assert f"{round(1000 * case['rate'])} of 1,000" in README
     loops = pd.read_csv(ROOT / "reports" / "tables" / "loop_numbers.csv")
     loops = loops[loops["criterion"] == "probes_equal"].set_index(["case", "number"])["loops"]
     ones, zeros = loops["relu-continued", 1.0], loops["relu-continued", 0.0]
-    assert f"{ones} would print exactly 1 and {zeros} exactly 0" in " ".join(README.split())
-    assert f"of {loops['leaky_relu-continued', 0.0]} with Leaky ReLU, all would print 0" in " ".join(README.split())
+    assert f"{ones} would print exactly 1 and {zeros} exactly 0" in results
+    assert f"Of {loops['leaky_relu-continued', 0.0]} with Leaky ReLU, all would print 0" in results
     cells = pd.read_csv(ROOT / "reports" / "tables" / "born_dead.csv")
     widths = re.findall(r"(\d+) layers: (\d+) units", rate_findings.wide_enough(cells, 0.01))
     (shallow, _), (middle, _), (deep, _) = widths
     text = f"takes {{}} units in each of {shallow} layers, {{}} of {middle}, {{}} of {deep};"
-    assert text.format(*(width for _, width in widths)) in " ".join(README.split())
+    assert text.format(*(width for _, width in widths)) in results

@@ -43,7 +43,7 @@ class Store:
         archive, path = io.BytesIO(), self._path(shard)
         with zipfile.ZipFile(archive, "w") as file:
             for name, content in contents.items():
-                file.writestr(name, content)
+                file.writestr(zipfile.ZipInfo(name), content)  # without the time
         temporary = f"{path}.{uuid4().hex}"
         try:
             with files.named(path):
