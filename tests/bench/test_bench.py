@@ -43,7 +43,7 @@ def test_memory_does_not_grow_with_trials() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     rows = json.loads(done.stdout)["sizes"]
     assert [row["trials"] for row in rows] == [5_000, 20_000]
-    assert rows[-1]["peak_bytes"] < scale.LIMIT
+    assert rows[-1]["peak_bytes"] < scale.MEMORY_LIMIT_BYTES
     # Kept, a trial would be its 14 columns, 80 bytes at least, and some of them weights and predictions, 12 kB.
     assert rows[-1]["peak_bytes"] - rows[-2]["peak_bytes"] < 15_000 * 1_000
 

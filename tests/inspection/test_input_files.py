@@ -64,7 +64,7 @@ def test_pickle_is_refused_and_not_run(tmp_path: Path, name: str) -> None:
 
 
 def test_what_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(input_files, "LARGEST", 100_000)
+    monkeypatch.setattr(input_files, "MAX_UNPACKED_BYTES", 100_000)
     np.savez_compressed(tmp_path / "bomb.npz", np.zeros(100_000, np.uint8))  # a few hundred bytes
     with pytest.raises(InputError, match=r"bomb\.npz: unpacks to 100,[0-9]+ bytes; allowed: 100,000"):
         input_files.read(tmp_path / "bomb.npz")

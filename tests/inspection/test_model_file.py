@@ -166,6 +166,6 @@ def test_too_large_damaged_missing_and_foreign_files(tmp_path: Path, monkeypatch
     monkeypatch.setattr(model_file, "LARGEST_CONFIG", 100)
     with pytest.raises(InputError, match=r"m\.keras: its config\.json unpacks to .* bytes; allowed: 100"):
         model_file.load(path)
-    monkeypatch.setattr(model_file, "LARGEST", 1000)
+    monkeypatch.setattr(model_file, "MAX_UNPACKED_BYTES", 1000)
     with pytest.raises(InputError, match=r"m\.keras: unpacks to .* bytes; allowed: 1,000"):
         model_file.load(path)

@@ -62,7 +62,7 @@ def test_data_hold_what_is_drawn(one_cell: tuple[pd.DataFrame, pd.DataFrame], se
 def test_a_grid_too_large_for_a_page_is_told(
     one_cell: tuple[pd.DataFrame, pd.DataFrame], settings: params.Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(explorer, "MOST", 2)
+    monkeypatch.setattr(explorer, "MAX_CELLS", 2)
     text = explorer.html_of(*one_cell, settings)
     assert "3 cells, more than the 2" in text
     assert "<section" not in text

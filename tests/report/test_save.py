@@ -97,6 +97,6 @@ def test_no_font_of_mathematical_text_is_missed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["A" * 500, "word " * 200])
 def test_names_without_end_are_cut(name: str) -> None:
     lines = style.wrapped(name, 20).split("\n")
-    assert len(lines) <= style.LONGEST
+    assert len(lines) <= style.MAX_NAME_LINES
     assert max(map(len, lines)) <= 20
     assert lines[-1].endswith("…")

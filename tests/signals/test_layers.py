@@ -15,7 +15,7 @@ Arrays = tuple[np.ndarray, np.ndarray]
 @pytest.fixture
 def digits() -> Arrays:
     rng = np.random.default_rng(3)
-    n = layers.BATCH + 7  # more than one batch
+    n = layers.MAX_BATCH_SIZE + 7  # more than one batch
     return rng.uniform(0, 1, (n, 784)).astype(np.float32), rng.integers(0, 10, n).astype(np.uint8)
 
 
@@ -23,15 +23,19 @@ def mlp(activation: str = "relu", stddev: float = 0.1, **settings: Any) -> Any:
     return networks.mlp(2, 20, activation, params.Normal(name="random_normal", stddev=stddev), seed=1, **settings)
 
 
-def measured(model: Any, x: np.ndarray, labels: np.ndarray, **options: Any) -> tuple[list[layers.Tap], list[Any]]:
-    """All batches put together: activations, gradients and summed gradients of kernels, one for each tap."""
-    taps, outputs, _ = layers.survey(model, [x])
+def measured(
+    model: Any, x: np.ndarray, labels: np.ndarray, **options: Any
+) -> tuple[list[layers.LayerOutput], list[Any]]:
+    """All batches put together: activations, gradients and summed gradients of kernels, one for each layer."""
+    recorded, outputs, _ = layers.trace_layers(model, [x])
     objective, _ = objectives.of_labels(outputs, [labels])
-    found = list(layers.batches(model, taps, [x], objective, **options))
-    together = [np.concatenate([batch.activations[k] for batch in found]) for k in range(len(taps))]
-    gradients = [np.concatenate([batch.gradients[k] for batch in found]) for k in range(len(taps))]
-    kernels = [[sum(arrays) for arrays in zip(*(b.kernels[k] for b in found), strict=True)] for k in range(len(taps))]
-    return taps, [together, gradients, kernels]
+    found = list(layers.batches(model, recorded, [x], objective, **options))
+    together = [np.concatenate([batch.activations[k] for batch in found]) for k in range(len(recorded))]
+    gradients = [np.concatenate([batch.gradients[k] for batch in found]) for k in range(len(recorded))]
+    kernels = [
+        [sum(arrays) for arrays in zip(*(b.kernels[k] for b in found), strict=True)] for k in range(len(recorded))
+    ]
+    return recorded, [together, gradients, kernels]
 
 
 def branched() -> Any:
@@ -56,7 +60,10 @@ def test_taps_of_a_branched_model() -> None:
     model = branched()
     rng = np.random.default_rng(0)
     inputs = [rng.normal(size=(2, 6, 6, 2)), rng.normal(size=(2, 3))]
-    found = {tap.name: (tap.kind, tap.activation, tap.on_trunk, tap.shape) for tap in layers.survey(model, inputs).taps}
+    found = {
+        entry.name: (entry.kind, entry.activation, entry.on_trunk, entry.shape)
+        for entry in layers.trace_layers(model, inputs).recorded
+    }
     # The way of the image is the longer one: what the vector goes through alone is a branch.
     assert found == {
         "conv": ("weights", None, True, (4, 4, 4)),
@@ -83,7 +90,7 @@ def test_trunk_goes_around_skips_only() -> None:
     first = kl.Dense(4, name="first")(x)
     branch = kl.Dense(4, name="branch")(first)
     model = keras.Model(x, kl.Dense(2, name="last")(kl.Add(name="sum")([first, branch])))
-    trunk = {tap.name: tap.on_trunk for tap in layers.survey(model, [np.zeros((1, 4))]).taps}
+    trunk = {entry.name: entry.on_trunk for entry in layers.trace_layers(model, [np.zeros((1, 4))]).recorded}
     assert trunk == {"first": True, "branch": False, "sum": True, "last": True}
 
 
@@ -95,8 +102,8 @@ def test_a_late_input_or_an_early_output_is_no_way_around() -> None:
     hidden = kl.Dense(4, name="second")(kl.Dense(4, name="first")(x))
     outputs = [kl.Dense(1, name="early")(x), kl.Dense(1, name="last")(kl.Add(name="sum")([hidden, late]))]
     model = keras.Model([x, late], outputs)
-    survey = layers.survey(model, [np.zeros((1, 4)), np.zeros((1, 4))])
-    trunk = {tap.name: tap.on_trunk for tap in survey.taps}
+    survey = layers.trace_layers(model, [np.zeros((1, 4)), np.zeros((1, 4))])
+    trunk = {entry.name: entry.on_trunk for entry in survey.recorded}
     assert trunk == {"first": True, "second": True, "sum": True, "last": True, "early": False}
     assert [output.name for output in survey.outputs] == ["early", "last"]
 
@@ -108,9 +115,9 @@ def test_outputs_in_the_models_order_with_the_activation_behind_a_reshape() -> N
     x = keras.Input((4,))
     number = kl.Dense(3, name="number")(kl.Dense(5, activation="relu")(x))
     classes = kl.Reshape((4,), name="classes")(kl.Dense(4, activation="softmax", name="inside")(number))
-    survey = layers.survey(keras.Model(x, [classes, number]), [np.zeros((1, 4))])
+    survey = layers.trace_layers(keras.Model(x, [classes, number]), [np.zeros((1, 4))])
     assert survey.outputs == [("classes", "softmax", (4,)), ("number", None, (3,))]
-    assert [tap.name for tap in survey.taps if tap.kind == "output"] == ["number", "classes"]
+    assert [entry.name for entry in survey.recorded if entry.kind == "output"] == ["number", "classes"]
 
 
 @pytest.mark.parametrize("last", ["Dropout", "Activation"])
@@ -119,8 +126,8 @@ def test_a_layer_that_changes_nothing_is_no_second_output(last: str) -> None:
 
     end = keras.layers.Dropout(0.5) if last == "Dropout" else keras.layers.Activation("linear")
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="dense"), end])
-    taps, outputs, _ = layers.survey(model, [np.zeros((1, 4))])
-    assert [(tap.name, tap.kind) for tap in taps] == [("dense", "output")]
+    recorded, outputs, _ = layers.trace_layers(model, [np.zeros((1, 4))])
+    assert [(entry.name, entry.kind) for entry in recorded] == [("dense", "output")]
     assert [output.shape for output in outputs] == [(3,)]
 
 
@@ -130,7 +137,13 @@ def test_layers_with_several_outputs_count_with_their_first() -> None:
     x = keras.Input((5, 2))
     sequence, *_ = keras.layers.LSTM(3, return_sequences=True, return_state=True, name="lstm")(x)
     model = keras.Model(x, keras.layers.Dense(1)(sequence))
-    assert layers.survey(model, [np.zeros((1, 5, 2))]).taps[0][:5] == ("lstm", "activation", "tanh", True, (5, 3))
+    assert layers.trace_layers(model, [np.zeros((1, 5, 2))]).recorded[0][:5] == (
+        "lstm",
+        "activation",
+        "tanh",
+        True,
+        (5, 3),
+    )
 
 
 def test_activations_are_those_of_keras() -> None:
@@ -139,9 +152,11 @@ def test_activations_are_those_of_keras() -> None:
     model = branched()
     rng = np.random.default_rng(1)
     inputs = [rng.normal(size=(9, 6, 6, 2)).astype(np.float32), rng.normal(size=(9, 3)).astype(np.float32)]
-    taps = layers.survey(model, inputs).taps
-    outer = [tap for tap in taps if tap.name in {layer.name for layer in model.layers} and tap.name != "shared"]
-    keras_own = keras.Model(model.inputs, [model.get_layer(tap.name).output for tap in outer])(inputs)
+    recorded = layers.trace_layers(model, inputs).recorded
+    outer = [
+        entry for entry in recorded if entry.name in {layer.name for layer in model.layers} and entry.name != "shared"
+    ]
+    keras_own = keras.Model(model.inputs, [model.get_layer(entry.name).output for entry in outer])(inputs)
     objective, _ = objectives.random_projection(0)
     batches = list(layers.batches(model, outer, inputs, objective, size=4))
     assert len(outer) == 8
@@ -158,18 +173,18 @@ def test_gradients_of_kernels_are_those_of_keras() -> None:
     rng = np.random.default_rng(2)
     inputs = [rng.normal(size=(9, 6, 6, 2)).astype(np.float32), rng.normal(size=(9, 3)).astype(np.float32)]
     labels = rng.integers(0, 3, 9)
-    taps, outputs, _ = layers.survey(model, inputs)
+    recorded, outputs, _ = layers.trace_layers(model, inputs)
     objective, name = objectives.of_labels(outputs, [labels])
     assert name == "sparse categorical crossentropy"
-    batches = list(layers.batches(model, taps, inputs, objective, size=4))
+    batches = list(layers.batches(model, recorded, inputs, objective, size=4))
     model.compile("sgd", "sparse_categorical_crossentropy")
     with tf.GradientTape() as tape:
         loss = model.compute_loss(inputs, tf.constant(labels), model(inputs))
     own = dict(
         zip([v.path for v in model.trainable_variables], tape.gradient(loss, model.trainable_variables), strict=True)
     )
-    for k, tap in enumerate(taps):
-        for at, kernel in enumerate(layers.kernels_of(tap.operation)):
+    for k, entry in enumerate(recorded):
+        for at, kernel in enumerate(layers.kernels_of(entry.operation)):
             ours = sum(batch.kernels[k][at] for batch in batches) / len(labels)
             np.testing.assert_allclose(ours, own[kernel.path], rtol=1e-4, atol=1e-7)
 
@@ -189,8 +204,8 @@ def test_mixed_precision_does_not_break_the_trunk() -> None:
     policy = keras.DTypePolicy("mixed_float16")
     hidden = [keras.layers.Dense(8, "relu", dtype=policy) for _ in range(4)]
     model = keras.Sequential([keras.Input((6,)), *hidden, keras.layers.Dense(3, "softmax", dtype="float32")])
-    taps = layers.survey(model, [np.zeros((1, 6))]).taps
-    assert [tap.on_trunk for tap in taps] == [True] * 5
+    recorded = layers.trace_layers(model, [np.zeros((1, 6))]).recorded
+    assert [entry.on_trunk for entry in recorded] == [True] * 5
 
 
 def test_biases_and_slopes_are_no_kernels() -> None:
@@ -214,16 +229,16 @@ def test_a_subclassed_model_before_its_first_call() -> None:
         def call(self, x: Any) -> Any:
             return self.out(self.hidden(x))
 
-    taps = layers.survey(Mine(), [np.zeros((3, 5), np.float32)]).taps
-    assert [(tap.kind, tap.on_trunk) for tap in taps] == [("activation", True), ("output", True)]
+    recorded = layers.trace_layers(Mine(), [np.zeros((3, 5), np.float32)]).recorded
+    assert [(entry.kind, entry.on_trunk) for entry in recorded] == [("activation", True), ("output", True)]
 
 
 def test_gradients_are_finite_differences(digits: Arrays) -> None:
-    """Central differences of the loss in float64, through the layers behind the tap; tanh, so that it is smooth."""
+    """Central differences of the loss in float64, through the layers behind the entry; tanh, so that it is smooth."""
     x, labels = digits
     model = mlp("tanh")
-    taps, (activations, gradients, _) = measured(model, x, labels)
-    first = [tap.name for tap in taps].index("hidden_1")
+    recorded, (activations, gradients, _) = measured(model, x, labels)
+    first = [entry.name for entry in recorded].index("hidden_1")
     kernels = {layer.name: layer.kernel.numpy().astype(np.float64) for layer in model.layers}
 
     def loss(first_hidden: np.ndarray) -> np.ndarray:
@@ -244,8 +259,8 @@ def test_certain_and_wrong_predictions_keep_their_gradient() -> None:
     rng = np.random.default_rng(0)
     x, labels = rng.uniform(0, 1, (50, 784)).astype(np.float32), rng.integers(0, 10, 50).astype(np.uint8)
     model = mlp(stddev=3.0)
-    taps, (activations, gradients, _) = measured(model, x, labels)
-    last = [tap.name for tap in taps].index("hidden_2")
+    recorded, (activations, gradients, _) = measured(model, x, labels)
+    last = [entry.name for entry in recorded].index("hidden_2")
     kernel = model.get_layer("softmax").kernel.numpy().astype(np.float64)
     logits = activations[last] @ kernel
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -266,14 +281,14 @@ def test_batches_make_no_difference_to_gradients(digits: Arrays) -> None:
 def test_inputs_times_four_are_signals_times_four_and_the_same_dead_units(digits: Arrays) -> None:
     """ReLU without biases is homogeneous, and 4 is a power of two: equality without a tolerance."""
     x, labels = digits
-    taps, (once, _, _) = measured(mlp(), x, labels)
+    recorded, (once, _, _) = measured(mlp(), x, labels)
     _, (four, _, _) = measured(mlp(), 4 * x, labels)
     dead = 0.0
-    for tap, a, b in zip(taps[:-1], once, four, strict=False):
+    for entry, a, b in zip(recorded[:-1], once, four, strict=False):
         assert (4 * a == b).all()
         described = []
         for signal in (a, b):
-            running = Running(len(x), tap.activation)
+            running = Running(len(x), entry.activation)
             running.add(signal)
             described.append(running.statistics())
         assert described[0]["dead_units"] == described[1]["dead_units"]
@@ -290,9 +305,11 @@ def test_relu_multiplies_the_mean_square_by_half_the_fan_in_times_the_variance(s
     ratios = []
     for seed in range(60):
         model = networks.mlp(4, width, "relu", normal, seed=seed)
-        taps, (activations, _, _) = measured(model, x, np.zeros(20, np.uint8))
+        recorded, (activations, _, _) = measured(model, x, np.zeros(20, np.uint8))
         q = [
-            np.mean(a.astype(float) ** 2) for tap, a in zip(taps, activations, strict=True) if tap.kind == "activation"
+            np.mean(a.astype(float) ** 2)
+            for entry, a in zip(recorded, activations, strict=True)
+            if entry.kind == "activation"
         ]
         ratios.append(np.mean(np.divide(q[1:], q[:-1])))
     error = np.std(ratios, ddof=1) / np.sqrt(len(ratios))
@@ -307,10 +324,10 @@ def test_training_mode_uses_the_batch_and_leaves_the_model_as_it_was() -> None:
     model = keras.Sequential([keras.Input((5,)), keras.layers.BatchNormalization(name="bn"), keras.layers.Dense(2)])
     before = [weight.numpy() for weight in model.weights]
     x = np.random.default_rng(0).normal(7, 3, size=(64, 5)).astype(np.float32)
-    taps = layers.survey(model, [x]).taps
+    recorded = layers.trace_layers(model, [x]).recorded
     objective, _ = objectives.random_projection(0)
-    (inference,) = layers.batches(model, taps, [x], objective)
-    (training,) = layers.batches(model, taps, [x], objective, training=True)
+    (inference,) = layers.batches(model, recorded, [x], objective)
+    (training,) = layers.batches(model, recorded, [x], objective, training=True)
     np.testing.assert_allclose(inference.activations[0].mean(), 7, atol=0.5)
     np.testing.assert_allclose(training.activations[0].mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(training.activations[0].std(axis=0), 1, atol=1e-3)
@@ -318,12 +335,12 @@ def test_training_mode_uses_the_batch_and_leaves_the_model_as_it_was() -> None:
 
 
 def test_memory_is_bounded_by_the_batch() -> None:
-    def tap(elements: int) -> layers.Tap:
-        return layers.Tap("a", "weights", None, True, (elements,), None)
+    def entry(elements: int) -> layers.LayerOutput:
+        return layers.LayerOutput("a", "weights", None, True, (elements,), None)
 
-    assert layers.batch_size([tap(10)]) == layers.BATCH
-    assert layers.batch_size([tap(layers.ELEMENTS // 16)] * 2) == 8
-    assert layers.batch_size([tap(2 * layers.ELEMENTS)]) == 1
+    assert layers.batch_size([entry(10)]) == layers.MAX_BATCH_SIZE
+    assert layers.batch_size([entry(layers.MAX_BATCH_ELEMENTS // 16)] * 2) == 8
+    assert layers.batch_size([entry(2 * layers.MAX_BATCH_ELEMENTS)]) == 1
 
 
 @pytest.mark.parametrize(

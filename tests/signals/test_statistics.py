@@ -66,7 +66,7 @@ def test_quantiles_of_a_large_layer_are_of_a_sample_that_meets_every_unit() -> N
     for q in statistics.QUANTILES:
         # The level of the quantile found, within five standard errors of a sample of KEPT: false alarms 6e-7 each.
         level = (signal < found[f"q{round(100 * q):02d}"]).mean()
-        assert abs(level - q) < 5 * np.sqrt(q * (1 - q) / statistics.KEPT)
+        assert abs(level - q) < 5 * np.sqrt(q * (1 - q) / statistics.QUANTILE_SAMPLE)
 
 
 def test_units_that_differ_but_ignore_the_input_carry_no_signal() -> None:
@@ -103,7 +103,7 @@ def test_nan_is_no_infinity() -> None:
 
 
 def test_the_sample_is_the_same_however_inputs_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(statistics, "KEPT", 20)
+    monkeypatch.setattr(statistics, "QUANTILE_SAMPLE", 20)
     signal = np.random.default_rng(3).normal(size=(50, 7)).astype(np.float32)
     whole = described(signal)
     assert whole["q50"] != np.median(signal)

@@ -19,7 +19,7 @@ from deadrelu.stages import collapse as collapse_stage
 from deadrelu.stages import safe_region as safe_region_stage
 from deadrelu.stages.activations import GRADIENT_STATISTICS, SAMPLE, STATISTICS, SUMMARY
 from deadrelu.stages.collapse_job import FITS, FUNCTIONS, TRIALS
-from deadrelu.stages.grid_job import BESIDE, BORN_DEAD, POINTS, REGION_FUNCTIONS, TRAINED_GRID
+from deadrelu.stages.grid_job import BESIDE, BORN_DEAD, CURVE_POINTS, REGION_FUNCTIONS, TRAINED_GRID
 from deadrelu.stages.training import BATCHES, EPOCHS
 from deadrelu.storage import mnist, parquet, points
 from deadrelu.storage.rounding import significant
@@ -193,7 +193,7 @@ def test_safe_region_holds_both_grids(run: params.Params) -> None:
     assert trained[["initializer", "depth", "width", "trial"]].to_numpy().tolist() == cells_trained
     beside = parquet.read(Path("data/safe_region/beside.parquet"), BESIDE).set_index(["initializer", "width"])
     rai = initializers.sampler(params.Rai(name="rai"))
-    x = np.linspace(run.data.target.low, run.data.target.high, POINTS)
+    x = np.linspace(run.data.target.low, run.data.target.high, CURVE_POINTS)
     constant = untrained.born_constant(rai, x, 2, 3, range(100), seed=run.seed)
     assert beside.loc[("RAI", 2), "born_dead"].tolist() == constant[1:].tolist()
     glorot = initializers.sampler(params.FanScaled(name="glorot_uniform"))
@@ -219,7 +219,7 @@ def test_functions_are_those_of_the_networks(run: params.Params) -> None:
     safe_region_stage.main(run)
     drawn = parquet.read(Path("data/safe_region/functions.parquet"), REGION_FUNCTIONS)
     rai = drawn[(drawn["initializer"] == "RAI") & (drawn["depth"] == 3) & (drawn["width"] == 2)]
-    x = np.linspace(run.data.target.low, run.data.target.high, POINTS)
+    x = np.linspace(run.data.target.low, run.data.target.high, CURVE_POINTS)
     expected = untrained.functions(initializers.sampler(params.Rai(name="rai")), x, 2, 3, 8, seed=run.seed)[2]
     np.testing.assert_allclose(rai["value"].to_numpy().reshape(8, -1), expected, rtol=1e-6)
     assert not rai["trained"].any()
@@ -230,7 +230,7 @@ def test_functions_are_those_of_the_networks(run: params.Params) -> None:
     kept = parquet.read(Path("data/collapse/same/functions.parquet"), FUNCTIONS)
     assert kept["trial"].unique().tolist() == list(range(8))
     grid = kept["x"].unique()
-    assert len(grid) == collapse_job.DRAWN
+    assert len(grid) == collapse_job.CURVE_POINTS
     network = engine.Network(
         widths=(2, 2, 2), activation="relu", initialize=initializers.sampler(params.FanScaled(name="he_normal"))
     )
@@ -250,7 +250,7 @@ def test_functions_are_those_of_the_networks(run: params.Params) -> None:
 
 def test_large_grids_keep_counts_and_no_functions(run: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
     data_target.main(run)
-    monkeypatch.setattr("deadrelu.stages.grid_job.DRAWN_CELLS", 3)
+    monkeypatch.setattr("deadrelu.stages.grid_job.MAX_CELLS_WITH_FUNCTIONS", 3)
     safe_region_stage.main(run)
     drawn = parquet.read(Path("data/safe_region/functions.parquet"), REGION_FUNCTIONS)
     assert drawn["trained"].all()

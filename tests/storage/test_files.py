@@ -69,7 +69,7 @@ def test_file_and_folder_do_not_replace_each_other(tmp_path: Path) -> None:
     (tmp_path / "new").write_text("")
     (tmp_path / "folder").mkdir()
     with pytest.raises(InputError, match="folder: received a folder; allowed: a file"):
-        files.put(tmp_path / "new", tmp_path / "folder", tmp_path)
+        files.replace(tmp_path / "new", tmp_path / "folder", tmp_path)
 
 
 def test_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 
 def _hold(folder: Path, told: Path) -> None:
-    with files.held(folder):
+    with files.locked(folder):
         with told.open("a") as file:
             file.write("in ")
         time.sleep(0.3)
@@ -103,7 +103,7 @@ def test_one_process_at_a_time(tmp_path: Path) -> None:
 
 
 def _enter(folder: Path, told: Path) -> None:
-    with files.held(folder):
+    with files.locked(folder):
         told.write_text("in")
 
 
@@ -111,11 +111,11 @@ def test_who_waited_for_a_folder_that_is_gone_waits_for_the_new_one(tmp_path: Pa
     folder, told = tmp_path / "held", tmp_path / "told"
     waiting = multiprocessing.get_context("spawn").Process(target=_enter, args=(folder, told))
     with contextlib.ExitStack() as new:
-        with files.held(folder):
+        with files.locked(folder):
             waiting.start()
             time.sleep(2)  # it waits for this one, or will see the next one only
             folder.rmdir()
-            new.enter_context(files.held(folder))
+            new.enter_context(files.locked(folder))
         time.sleep(0.5)
         assert not told.exists()
     waiting.join()

@@ -128,7 +128,7 @@ def test_bad_mirror_is_passed_over_and_named(
     serve: Callable[[Handler], str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(data_mnist, "LARGEST", 500)
+    monkeypatch.setattr(data_mnist, "MAX_DOWNLOAD_BYTES", 500)
     bad = serve(answer_with(lambda name: damage((files / name).read_bytes()), status))
     good = serve(answer_with(lambda name: (files / name).read_bytes()))
     monkeypatch.setattr(data_mnist, "MIRRORS", (bad,))
@@ -219,7 +219,7 @@ def test_hostile_mirror_is_given_up_in_time_and_the_next_is_asked(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(data_mnist, "LONGEST", 1)
+    monkeypatch.setattr(data_mnist, "DOWNLOAD_TIMEOUT_S", 1)
     hostile, worse = serve(answer), serve(answer_with(lambda _: b"", 503))
     good = serve(answer_with(lambda name: (files / name).read_bytes()))
     monkeypatch.setattr(data_mnist, "MIRRORS", (hostile, worse))
@@ -252,19 +252,19 @@ def test_bomb_with_the_right_name_is_not_unpacked(folder: Path, monkeypatch: pyt
     offered.mkdir()
     packer = zlib.compressobj(9, wbits=31)
     bomb = b"".join(packer.compress(bytes(10**6)) for _ in range(500)) + packer.flush()
-    assert len(bomb) < data_mnist.LARGEST
+    assert len(bomb) < data_mnist.MAX_DOWNLOAD_BYTES
     (offered / "train-images-idx3-ubyte.gz").write_bytes(bomb)
     monkeypatch.setenv("MNIST_DIR", str(offered))
     tracemalloc.start()
     try:
         with pytest.raises(InputError, match=r"train-images-idx3-ubyte\.gz: SHA-256 is"):
             data_mnist.fetch(folder, "official")
-        with pytest.raises(InputError, match=f"not an MNIST file: more than {mnist.UNPACKED} bytes"):
+        with pytest.raises(InputError, match=f"not an MNIST file: more than {mnist.MAX_UNPACKED_BYTES} bytes"):
             mnist.read_images(offered / "train-images-idx3-ubyte.gz")
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 4 * mnist.UNPACKED  # of 500 MB
+    assert peak < 4 * mnist.MAX_UNPACKED_BYTES  # of 500 MB
     assert list(folder.iterdir()) == []
 
 

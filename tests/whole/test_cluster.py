@@ -60,10 +60,10 @@ def test_tables_have_the_same_bits_wherever_they_are_made(
     cluster: Cluster, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Smaller shards, so that few trials are several; workers get them as they are cut here.
-    monkeypatch.setattr(collapse_job, "PIECE", 128)
-    monkeypatch.setattr(grid_job, "TRAINED", 1024)
-    monkeypatch.setattr(grid_job, "COUNTED", 2000)
-    monkeypatch.setattr(collapse, "PART", 128)
+    monkeypatch.setattr(collapse_job, "MAX_NETWORKS_IN_MEMORY", 128)
+    monkeypatch.setattr(grid_job, "TRIALS_PER_SHARD", 1024)
+    monkeypatch.setattr(grid_job, "UNTRAINED_PER_SHARD", 2000)
+    monkeypatch.setattr(collapse, "MIN_ROWS_PER_FILE", 128)
     settings = larger()
     data_target.main(settings)
     found = []

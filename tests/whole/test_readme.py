@@ -1,4 +1,4 @@
-"""README.md and docs/: their numbers are the committed ones, their commands and code run, their links lead somewhere."""
+"""README.md and docs/: numbers are the committed ones, commands and code run, links lead somewhere."""
 
 import contextlib
 import json
@@ -21,8 +21,7 @@ from deadrelu.settings import params
 README = (ROOT / "README.md").read_text()
 PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text()
-    for path in sorted(ROOT.glob("**/*.md"))
-    if ".venv" not in path.parts
+    for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 }
 DOCS = {name: text for name, text in PAGES.items() if name.startswith("docs/")}
 ELSEWHERE = ("make ", "source .venv/", "pip install", "deadrelu bench", "dask ", "DASK_SCHEDULER_ADDRESS=")

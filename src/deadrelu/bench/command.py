@@ -30,7 +30,7 @@ def main(*, repeats: int, as_json: bool, figure: Path | None = None) -> None:
             pass
     x, y = targets.sample("x_sin_x", -(7**0.5), 7**0.5, 3000, seed=10)
     training = engine.Training(epochs=10, batch_size=64)
-    tensorflow.tensorflow()
+    tensorflow.import_tensorflow()
     relu, leaky = (
         engine.Network(
             widths=tuple(case.widths),
@@ -64,7 +64,7 @@ def main(*, repeats: int, as_json: bool, figure: Path | None = None) -> None:
     if figure:
         with files.scratch_folder(figure.parent) as scratch:
             save.save(figures.sizes(by_size, machine), scratch / "new.png")
-            files.put(scratch / "new.png", figure, scratch)
+            files.replace(scratch / "new.png", figure, scratch)
     if as_json:
         found = {"ms_per_trial": ms, "ratio": ratio, "first_call_s": first, "machine": machine}
         print(json.dumps(found | {"sizes": sizes.as_json(by_size)}, indent=2))

@@ -36,7 +36,7 @@ REPEATS = {1_000: 9, 10_000: 3}
 
 Row = dict[str, float]
 
-LIMIT = 2 * 2**30
+MEMORY_LIMIT_BYTES = 2 * 2**30
 """Bytes of memory that no number of trials may need."""
 
 
@@ -56,9 +56,9 @@ def main(params: Params, *, up_to: int, as_json: bool, figure: Path | None) -> N
     machine = machines.description()
     if figure:
         with files.scratch_folder(figure.parent) as scratch:
-            drawn = figures.scale(pd.DataFrame(rows), LIMIT, f"{BUDGET_IN_WORDS}; {machine}")
+            drawn = figures.scale(pd.DataFrame(rows), MEMORY_LIMIT_BYTES, f"{BUDGET_IN_WORDS}; {machine}")
             save.save(drawn, scratch / "new.png")
-            files.put(scratch / "new.png", figure, scratch)
+            files.replace(scratch / "new.png", figure, scratch)
     if as_json:
         print(json.dumps({"budget": BUDGET, "sizes": rows, "machine": machine}, indent=2))
     else:

@@ -136,7 +136,7 @@ def write(reference: Reference, path: Path) -> None:
     with files.scratch_folder(path.parent) as scratch:
         new = scratch / path.name
         new.write_text(json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-        files.put(new, path, scratch)
+        files.replace(new, path, scratch)
 
 
 def read(path: Path) -> Reference:

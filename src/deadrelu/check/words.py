@@ -14,7 +14,7 @@ from deadrelu.report.labels import count_of
 
 COLUMNS = ("stage", "verdict", "same tables", "numbers compared", "what moved most", "smallest change found")
 CHANGED_COLUMNS = ("stage", "changed", "reference", "now", "how compared", "p")
-SHOWN = 20
+MAX_CHANGES_SHOWN = 20
 """Changes listed; `--json` has all."""
 
 STYLES = {Verdict.CHANGED: "bold red", Verdict.NOT_COMPARABLE: "yellow"}
@@ -145,7 +145,7 @@ def _changes(comparison: Comparison) -> list[list[str]]:
             finding.method,
             f"{finding.p:.2g}" if _p(finding) else "",
         ]
-        for finding in sorted(changed, key=lambda finding: finding.p)[:SHOWN]
+        for finding in sorted(changed, key=lambda finding: finding.p)[:MAX_CHANGES_SHOWN]
     ]
     if more := len(changed) - len(rows):
         rows.append(["…", f"and {more:,} more: --json lists all", "", "", "", ""])

@@ -70,7 +70,7 @@ def main(
         files.check_place(folder / name, folder=False)
     given = {"inputs": input_files.read(inputs)} | ({"labels": input_files.read(labels)} if labels else {})
     with files.scratch_folder(folder) as scratch:  # early: a place that cannot be written costs no minute
-        tensorflow.tensorflow()
+        tensorflow.import_tensorflow()
         loaded = model_file.load(model)
         x, *y = (_shaped(array, loaded, what, first) for what, array in given.items())
         options: dict[str, Any] = {"loss": loss, "training": training, "batch_size": batch_size, "seed": seed}
@@ -105,7 +105,7 @@ def main(
         html = page.with_images(page.document(title, content), scratch)
         (scratch / MADE[2]).write_text(html, encoding="utf-8")
         for name in MADE:
-            files.put(scratch / name, folder / name, scratch)
+            files.replace(scratch / name, folder / name, scratch)
     _print(shown, found, training)
     print(f"\n{', '.join(str(folder / name) for name in MADE)}")
 

@@ -12,7 +12,7 @@ Array = npt.NDArray[Any]
 Given = Array | Sequence[Array] | Mapping[str, Array]
 """One array, or several: in order, or by name."""
 
-PIECE = 1000
+CHUNK_ROWS = 1000
 """Rows looked at together: a mapped file may be larger than the memory."""
 
 
@@ -64,10 +64,12 @@ def check_inputs(x: Sequence[Array], shapes: Sequence[tuple[int | None, ...]] | 
         if array.dtype.kind not in "biuf":
             raise InputError(f"inputs: received {array.dtype}; allowed: numbers")
         with np.errstate(over="ignore"):
-            pieces = (array[at : at + PIECE].astype(np.float32) for at in range(0, len(array), PIECE))
+            pieces = (array[at : at + CHUNK_ROWS].astype(np.float32) for at in range(0, len(array), CHUNK_ROWS))
             if not all(np.isfinite(piece).all() for piece in pieces):
                 raise InputError("inputs: received NaN, infinity or beyond float32; allowed: finite numbers")
-    differs = any((array[at : at + PIECE] != array[0]).any() for array in x for at in range(0, len(array), PIECE))
+    differs = any(
+        (array[at : at + CHUNK_ROWS] != array[0]).any() for array in x for at in range(0, len(array), CHUNK_ROWS)
+    )
     if not differs:
         equal = " equal" if len(x[0]) > 1 else ""
         raise InputError(

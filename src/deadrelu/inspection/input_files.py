@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from deadrelu.errors import InputError
 
-LARGEST = 4 * 2**30
+MAX_UNPACKED_BYTES = 4 * 2**30
 """Bytes that a file may unpack to. A .npy file is not unpacked but mapped, and may be of any size."""
 
 ALLOWED = "allowed: a .npy file, a .npz file or a Parquet table of numbers"
@@ -107,5 +107,7 @@ def _numbers(name: str, column: pa.Array) -> npt.NDArray[Any]:
 
 
 def _check_size(path: Path, size: int) -> None:
-    if size > LARGEST:
-        raise InputError(f"{path}: unpacks to {size:,} bytes; allowed: {LARGEST:,}; a .npy file may be larger")
+    if size > MAX_UNPACKED_BYTES:
+        raise InputError(
+            f"{path}: unpacks to {size:,} bytes; allowed: {MAX_UNPACKED_BYTES:,}; a .npy file may be larger"
+        )

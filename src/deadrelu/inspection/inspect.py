@@ -57,7 +57,7 @@ def inspect(
     """Measure the signals of every layer, forward and backward, in one pass over the inputs.
 
     Args:
-        model: a Keras model, see `signals.survey`; it comes out unchanged.
+        model: a Keras model, see `signals.layers.trace_layers`; it comes out unchanged.
         inputs: shape (n, …); for several inputs a list in their order, or a dictionary by their names.
         labels: classes, shape (n,), or targets of the output's shape; a list or dictionary for several outputs.
             None: gradients are of a random projection of the outputs.
@@ -69,7 +69,7 @@ def inspect(
 
     Returns:
         Table columns: layer; kind (weights, normalization, activation, merge, output); activation; on_trunk (every
-        path goes through it, see `signals.survey`); units; parameters; statistics of the activations, see
+        path goes through it, see `signals.layers.trace_layers`); units; parameters; statistics of the activations, see
         `statistics.Running`, and, with the prefix gradient_, of the objective's gradient with respect to them (each
         input's own, not a mean over the batch); kernel_rms and kernel_gradient_rms (of the mean over inputs; NaN
         without kernels); and those of `diagnosis.with_verdicts`.
@@ -82,8 +82,8 @@ def inspect(
     fitting.check_inputs(x, [tuple(tensor.shape[1:]) for tensor in tensors] if tensors else None)
     if batch_size is not None and batch_size < 1:
         raise InputError(f"batch_size: received {batch_size}; allowed: 1 or more")
-    taps, outputs, classes = layers.survey(model, x)
-    if not taps:
+    recorded, outputs, classes = layers.trace_layers(model, x)
+    if not recorded:
         raise InputError("model: received no layer with a signal; allowed: a Keras model with layers of its own")
     if labels is not None:
         y = fitting.arranged(labels, [output.name for output in outputs], "labels")
@@ -95,11 +95,11 @@ def inspect(
         objective, gradient_of = objectives.random_projection(seed)
     else:
         raise InputError(f"loss: received {loss!r} without labels; allowed: with labels")
-    size = batch_size or layers.batch_size(taps)
-    forward = [Running(len(x[0]), tap.activation) for tap in taps]
-    backward = [Running(len(x[0])) for _ in taps]
-    kernels = [[np.zeros(k.shape, np.float32) for k in layers.kernels_of(tap.operation)] for tap in taps]
-    passes: Iterable[layers.Batch] = layers.batches(model, taps, x, objective, size=size, training=training)
+    size = batch_size or layers.batch_size(recorded)
+    forward = [Running(len(x[0]), entry.activation) for entry in recorded]
+    backward = [Running(len(x[0])) for _ in recorded]
+    kernels = [[np.zeros(k.shape, np.float32) for k in layers.kernels_of(entry.operation)] for entry in recorded]
+    passes: Iterable[layers.Batch] = layers.batches(model, recorded, x, objective, size=size, training=training)
     with _seeded(model, seed):
         for batch in track(passes, -(-len(x[0]) // size)) if track else passes:
             for running, signal in zip([*forward, *backward], [*batch.activations, *batch.gradients], strict=True):
@@ -109,25 +109,25 @@ def inspect(
                     of_all += of_batch
     rows = [
         {
-            "layer": tap.name,
-            "kind": tap.kind,
-            "activation": tap.activation or "",
-            "on_trunk": tap.on_trunk,
-            "units": tap.shape[-1] if tap.shape else 1,
-            "parameters": sum(int(np.prod(w.shape)) for w in getattr(tap.operation, "weights", ())),
+            "layer": entry.name,
+            "kind": entry.kind,
+            "activation": entry.activation or "",
+            "on_trunk": entry.on_trunk,
+            "units": entry.shape[-1] if entry.shape else 1,
+            "parameters": sum(int(np.prod(w.shape)) for w in getattr(entry.operation, "weights", ())),
             **ahead.statistics(),
-            **_of_gradient(back.statistics(), tap, gradient_of),
-            "kernel_rms": _rms([k.numpy() for k in layers.kernels_of(tap.operation)]),
+            **_of_gradient(back.statistics(), entry, gradient_of),
+            "kernel_rms": _rms([k.numpy() for k in layers.kernels_of(entry.operation)]),
             "kernel_gradient_rms": _rms([k / len(x[0]) for k in gradients]),
         }
-        for tap, ahead, back, gradients in zip(taps, forward, backward, kernels, strict=True)
+        for entry, ahead, back, gradients in zip(recorded, forward, backward, kernels, strict=True)
     ]
     table = diagnosis.with_verdicts(pd.DataFrame(rows))
     sentences = diagnosis.sentences(table, len(x[0]))
     if not classes & SCALES_ITSELF:
         sentences = [*diagnosis.of_inputs([_rms([array]) for array in x if array.dtype.kind == "f"]), *sentences]
     if not training:
-        sentences += diagnosis.of_new_normalization(_new_normalization(taps))
+        sentences += diagnosis.of_new_normalization(_new_normalization(recorded))
     return Inspection(table, sentences, gradient_of, len(x[0]))
 
 
@@ -148,22 +148,24 @@ def _seeded(model: Any, seed: int) -> Iterator[None]:
             generator.state.assign(state)
 
 
-def _of_gradient(statistics: dict[str, float], tap: layers.Tap, gradient_of: str) -> dict[str, float]:
+def _of_gradient(statistics: dict[str, float], entry: layers.LayerOutput, gradient_of: str) -> dict[str, float]:
     """With the prefix gradient_; NaN behind the logits, where Keras's cross-entropy goes around what is put out."""
-    around = tap.kind == "output" and "crossentropy" in gradient_of and statistics["zero_fraction"] == 1
+    around = entry.kind == "output" and "crossentropy" in gradient_of and statistics["zero_fraction"] == 1
     return {f"gradient_{name}": np.nan if around else value for name, value in statistics.items()}
 
 
 def _rms(arrays: Sequence[npt.NDArray[Any]]) -> float:
     """Root mean square over all of them; NaN for none."""
-    pieces = [array[at : at + fitting.PIECE] for array in arrays for at in range(0, len(array), fitting.PIECE)]
+    pieces = [
+        array[at : at + fitting.CHUNK_ROWS] for array in arrays for at in range(0, len(array), fitting.CHUNK_ROWS)
+    ]
     values = sum(piece.size for piece in pieces)
     return float(np.sqrt(sum(np.square(p, dtype=np.float64).sum() for p in pieces) / values)) if values else np.nan
 
 
-def _new_normalization(taps: Sequence[layers.Tap]) -> int:
+def _new_normalization(recorded: Sequence[layers.LayerOutput]) -> int:
     """How many BatchNormalization layers have the moving averages of a new layer."""
-    normalizations = [tap.operation for tap in taps if hasattr(tap.operation, "moving_variance")]
+    normalizations = [entry.operation for entry in recorded if hasattr(entry.operation, "moving_variance")]
     return sum(
         bool(np.all(layer.moving_mean.numpy() == 0) and np.all(layer.moving_variance.numpy() == 1))
         for layer in normalizations

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from deadrelu.report.figures.style import INK, MUTED, PALETTE, PAPER, STYLE, says
+from deadrelu.report.figures.style import INK, MUTED, PALETTE, PAPER, STYLE, message
 
 KIND_COLOURS = dict(zip(("weights", "normalization", "activation", "merge", "output"), PALETTE, strict=False))
 NAMED = 70
@@ -26,7 +26,7 @@ def layer_by_layer(table: pd.DataFrame) -> Figure:
         table: of `inspection.inspect`.
     """
     if table.empty:
-        return says("The model has no layer: there is nothing to draw.")
+        return message("The model has no layer: there is nothing to draw.")
     x = np.arange(len(table))
     colours = table["kind"].map(KIND_COLOURS)
     with mpl.rc_context(STYLE):

@@ -10,7 +10,7 @@ from typing import Any
 
 from deadrelu.errors import InputError
 
-LARGEST = 8 * 2**30
+MAX_UNPACKED_BYTES = 8 * 2**30
 """Bytes that a model file may unpack to."""
 
 LARGEST_CONFIG = 64 * 2**20
@@ -79,8 +79,8 @@ def _config(path: Path) -> Any:
         with zipfile.ZipFile(path) as archive:
             members = {member.filename: member.file_size for member in archive.infolist()}
             size = sum(members.values())
-            if size > LARGEST:
-                raise InputError(f"{path}: unpacks to {size:,} bytes; allowed: {LARGEST:,}")
+            if size > MAX_UNPACKED_BYTES:
+                raise InputError(f"{path}: unpacks to {size:,} bytes; allowed: {MAX_UNPACKED_BYTES:,}")
             if (of_config := members.get("config.json", 0)) > LARGEST_CONFIG:
                 raise InputError(f"{path}: its config.json unpacks to {of_config:,} bytes; allowed: {LARGEST_CONFIG:,}")
             config = json.loads(archive.read("config.json"))

@@ -46,7 +46,7 @@ class Store:
                 file.writestr(zipfile.ZipInfo(name), content)  # without the time
         temporary = f"{path}.{uuid4().hex}"
         try:
-            with files.named(path):
+            with files.with_path_in_errors(path):
                 self.fs.pipe_file(temporary, hashlib.sha256(archive.getvalue()).digest() + archive.getvalue())
                 self.fs.mv(temporary, path)
         except BaseException:
@@ -103,7 +103,7 @@ def open_store(name: str, fingerprint: str) -> Iterator[Store]:
     """The store of some work, such as collapse-relu; one process at a time has it. It vanishes when all went well."""
     place = (os.environ.get("DEADRELU_WORK") or WORK.absolute().as_posix()).rstrip("/")
     here = WORK / name
-    with files.held(here):
+    with files.locked(here):
         try:
             store = Store(f"{place}/{name}/{fingerprint}")
         except (ImportError, ValueError) as error:

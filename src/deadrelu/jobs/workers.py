@@ -32,7 +32,7 @@ POLL_INTERVAL_S = 0.25
 """Between two looks at which shards are there."""
 
 OTHER_CODE = "its Python, deadrelu or packages are not those of the client"
-KEPT = "what is finished is kept: the same command goes on from there"
+KEPT_SHARDS_TOLD = "what is finished is kept: the same command goes on from there"
 
 Failures = dict[Shard, str]
 """Shards that failed, and of what."""
@@ -106,7 +106,7 @@ def _compute_on(client: Any, work: Work, todo: list[Shard], store: Store, watch:
             if client.nthreads():
                 since = time.monotonic()
             elif time.monotonic() > since + WORKER_TIMEOUT_S:  # Dask would wait for ever
-                raise InputError(f"no worker is left; {KEPT}")
+                raise InputError(f"no worker is left; {KEPT_SHARDS_TOLD}")
         errors = {shard: future.exception() for shard, future in zip(todo, futures, strict=True)}
     return {shard: _told(error) for shard, error in errors.items() if error is not None}
 
@@ -179,7 +179,7 @@ def _lost() -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        raise InputError(f"the cluster was lost ({_told(error)}); {KEPT}, on one that answers") from None
+        raise InputError(f"the cluster was lost ({_told(error)}); {KEPT_SHARDS_TOLD}, on one that answers") from None
 
 
 @contextmanager

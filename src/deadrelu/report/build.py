@@ -34,7 +34,7 @@ def main(params: Params) -> None:
         (scratch / "report.html").write_text(html, encoding="utf-8")
         kept.put(keys, scratch / "figures", scratch / "vectors")  # beside PNGs, DVC would show figures twice
         for name in MADE:
-            files.put(scratch / name, FOLDER / name, scratch)
+            files.replace(scratch / name, FOLDER / name, scratch)
 
 
 def write_numbers(found: load.Results, folder: Path) -> None:

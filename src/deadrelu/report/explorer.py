@@ -11,7 +11,7 @@ from deadrelu.report import labels, page
 from deadrelu.settings import targets
 from deadrelu.settings.params import Params
 
-MOST = 5000
+MAX_CELLS = 5000
 """Cells that go into a page; more would make it slow to open."""
 
 
@@ -23,9 +23,9 @@ def html_of(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> str
         functions: columns initializer, depth, width, trained, network, x, value.
         params: the settings that made them.
     """
-    if len(cells) > MOST:
+    if len(cells) > MAX_CELLS:
         return (
-            f"<p>An explorer would have {len(cells):,} cells, more than the {MOST:,} that go into a page: "
+            f"<p>An explorer would have {len(cells):,} cells, more than the {MAX_CELLS:,} that go into a page: "
             "their numbers are in <code>reports/tables/explorer.csv</code>.</p>"
         )
     known = cells[cells["trained"].notna()] if cells["trained"].notna().any() else cells

@@ -14,10 +14,10 @@ Inputs = Sequence[npt.NDArray[Any]]
 Objective = Callable[[list[Any], slice], Any]
 """`objective(outputs, rows)`: the sum of the losses of these rows of the inputs, a scalar tensor."""
 
-BATCH = 1000
+MAX_BATCH_SIZE = 1000
 """Most inputs in one pass. Constant, because the last bits of a matrix product depend on the batch size."""
 
-ELEMENTS = 2**26
+MAX_BATCH_ELEMENTS = 2**26
 """Most numbers that the layers put out in one pass, 256 MB; their gradients and the tape take about thrice that."""
 
 Kind = Literal["weights", "normalization", "activation", "merge", "output"]
@@ -28,7 +28,7 @@ NONLINEAR = {
 }
 
 
-class Tap(NamedTuple):
+class LayerOutput(NamedTuple):
     """One call of one layer; a shared layer has one for each."""
 
     name: str
@@ -37,7 +37,7 @@ class Tap(NamedTuple):
     activation: str | None
     """The field's name of its nonlinearity, e.g. 'relu'; None for a linear layer."""
     on_trunk: bool
-    """Every path goes through it, see `survey`."""
+    """Every path goes through it, see `trace_layers`."""
     shape: tuple[int, ...]
     """Of the output for one input; the last axis counts units."""
     operation: Any
@@ -54,9 +54,9 @@ class Output(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """What there is to hear in a model."""
+    """What there is to record in a model."""
 
-    taps: list[Tap]
+    recorded: list[LayerOutput]
     outputs: list[Output]
     """In the order of `model.outputs`."""
     classes: set[str]
@@ -64,17 +64,17 @@ class Survey(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Signals of some of the inputs, one array for each tap: float32, or float64 where the model computes in it."""
+    """Signals of some of the inputs, one array for each layer: float32, or float64 where the model computes in it."""
 
     rows: slice
     activations: list[Float]
     gradients: list[Float]
     """Of the objective with respect to the activations: same shapes."""
     kernels: list[list[Float]]
-    """For each tap, gradients with respect to its layer's kernels (weights of two or more axes)."""
+    """For each layer output, gradients with respect to its layer's kernels (weights of two or more axes)."""
 
 
-def survey(model: Any, inputs: Inputs) -> Survey:
+def trace_layers(model: Any, inputs: Inputs) -> Survey:
     """Find the layers that make, change or join signals, in the order in which the model calls them.
 
     Layers inside nested models are among them. Left out are layers that only move numbers about (Flatten, Dropout,
@@ -102,16 +102,16 @@ def survey(model: Any, inputs: Inputs) -> Survey:
             made.setdefault(id(tensor), at)  # Dropout puts out in inference what came in: the first call made it
     trunk = _trunk(calls, made, [made[id(end)] for end in ends if id(end) in made])
     is_end = {made.get(id(end)) for end in ends}
-    found: list[Tap] = []
+    found: list[LayerOutput] = []
     for at, call in enumerate(calls):
         kind = "output" if at in is_end else _kind(call.operation, len(call.sources))
         signal = _signal(call.output)
         if kind is None or signal is None:
             continue
-        earlier = sum(tap.operation is call.operation for tap in found)
+        earlier = sum(entry.operation is call.operation for entry in found)
         name = operations[call.operation] + (f" (call {earlier + 1})" if earlier else "")
         shape = tuple(signal.shape[1:])
-        found.append(Tap(name, kind, activation_name(call.operation), at in trunk, shape, call.operation))
+        found.append(LayerOutput(name, kind, activation_name(call.operation), at in trunk, shape, call.operation))
     names = list(getattr(model, "output_names", None) or [])
     if len(names) != len(ends):
         names = [f"output {k + 1}" for k in range(len(ends))]
@@ -124,7 +124,7 @@ def survey(model: Any, inputs: Inputs) -> Survey:
 
 def batches(
     model: Any,
-    taps: Sequence[Tap],
+    recorded: Sequence[LayerOutput],
     inputs: Inputs,
     objective: Objective,
     *,
@@ -138,22 +138,22 @@ def batches(
 
     Args:
         model: a Keras model; it comes out as it went in, also after `training`.
-        taps: of `survey(model, inputs)`, all or some.
+        recorded: of `survey(model, inputs)`, all or some.
         inputs: float32 or what the model takes.
         objective: what the gradient is of.
-        size: inputs in a batch; None: `batch_size(taps)`.
+        size: inputs in a batch; None: `batch_size(recorded)`.
         training: run layers such as BatchNormalization and Dropout as in training.
     """
     import keras
     import tensorflow as tf
 
     heard: list[Any] = []
-    size = size or batch_size(taps)
-    wanted = list(dict.fromkeys(tap.operation for tap in taps))
+    size = size or batch_size(recorded)
+    wanted = list(dict.fromkeys(entry.operation for entry in recorded))
     kernels = [kernel.value for operation in wanted for kernel in kernels_of(operation)]
     moving = [(v, v.numpy()) for v in model.non_trainable_variables] if training else []
 
-    def hear(_: Any, __: list[Any], output: Any) -> None:
+    def record(_: Any, __: list[Any], output: Any) -> None:
         signal = _signal(output)
         if signal is not None:
             tape.watch(signal)
@@ -163,7 +163,7 @@ def batches(
         for start in range(0, len(inputs[0]), size):
             rows = slice(start, min(start + size, len(inputs[0])))
             heard.clear()
-            with tf.GradientTape() as tape, _listening(wanted, hear):
+            with tf.GradientTape() as tape, _listening(wanted, record):
                 tape.watch(kernels)  # of frozen layers too
                 outputs = model(_packed(model, [x[rows] for x in inputs]), training=training)
                 loss = objective(keras.tree.flatten(outputs), rows)
@@ -175,17 +175,17 @@ def batches(
                 rows,
                 [_float32(signal.numpy()) for signal in heard],
                 [_float32(gradient) for gradient in arrays[: len(heard)]],
-                [by_operation[id(tap.operation)] for tap in taps],
+                [by_operation[id(entry.operation)] for entry in recorded],
             )
     finally:
         for variable, value in moving:
             variable.assign(value)
 
 
-def batch_size(taps: Sequence[Tap]) -> int:
-    """How many inputs fit into `ELEMENTS` and `BATCH`; at least 1."""
-    elements = sum(int(np.prod(tap.shape)) for tap in taps)
-    return max(1, min(BATCH, ELEMENTS // max(1, elements)))
+def batch_size(recorded: Sequence[LayerOutput]) -> int:
+    """How many inputs fit into `MAX_BATCH_ELEMENTS` and `MAX_BATCH_SIZE`; at least 1."""
+    elements = sum(int(np.prod(entry.shape)) for entry in recorded)
+    return max(1, min(MAX_BATCH_SIZE, MAX_BATCH_ELEMENTS // max(1, elements)))
 
 
 def activation_name(operation: Any) -> str | None:
@@ -275,8 +275,8 @@ def _operations(model: Any, prefix: str = "") -> dict[Any, str]:
 
 
 @contextmanager
-def _listening(operations: Sequence[Any], hear: Callable[[Any, list[Any], Any], None]) -> Iterator[None]:
-    """While open, `hear(operation, its input tensors, output)` is called after each call of an operation.
+def _listening(operations: Sequence[Any], record: Callable[[Any, list[Any], Any], None]) -> Iterator[None]:
+    """While open, `record(operation, its input tensors, output)` is called after each call of an operation.
 
     Each operation's `call` is wrapped on the object itself and unwrapped at the end. A second model with the
     outputs of all layers would not reach into nested models.
@@ -288,7 +288,9 @@ def _listening(operations: Sequence[Any], hear: Callable[[Any, list[Any], Any], 
 
         def call(*args: Any, **kwargs: Any) -> Any:
             output = inner(*args, **kwargs)
-            hear(operation, [part for part in keras.tree.flatten((args, kwargs)) if keras.ops.is_tensor(part)], output)
+            record(
+                operation, [part for part in keras.tree.flatten((args, kwargs)) if keras.ops.is_tensor(part)], output
+            )
             return output
 
         return call

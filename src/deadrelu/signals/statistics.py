@@ -8,7 +8,7 @@ import numpy.typing as npt
 Float = npt.NDArray[np.float32]
 
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
-KEPT = 50_000
+QUANTILE_SAMPLE = 50_000
 """Values of a layer that quantiles are taken of, at least: the 1 % quantile is then that of 0.9 to 1.1 %."""
 
 SATURATED = {
@@ -24,7 +24,7 @@ SATURATED = {
 class Running:
     """Statistics of one layer over all inputs, from batches.
 
-    Memory: four numbers for each number that the layer puts out for one input, and `KEPT` values.
+    Memory: four numbers for each number that the layer puts out for one input, and `QUANTILE_SAMPLE` values.
 
     Args:
         inputs: how many inputs there will be.
@@ -46,7 +46,7 @@ class Running:
             self.alive = np.zeros(shape[-1:], bool)
             # Every so many values of the flattened layer; no divisor in common with a layer's size, so that all
             # units and positions are met.
-            self.every = max(1, self.inputs * self.mean.size // KEPT)
+            self.every = max(1, self.inputs * self.mean.size // QUANTILE_SAMPLE)
             while gcd(self.every, self.mean.size) > 1:
                 self.every -= 1
         with np.errstate(over="ignore", invalid="ignore"):  # an exploded signal may hold infinities
@@ -76,8 +76,8 @@ class Running:
             root mean square over positions and units of the standard deviation over inputs (a sigmoid unit stuck at
             0.6 adds to std and says nothing of the input); zero_fraction: share of exact zeros; dead_units: units
             (entries of the last axis) that are 0 on every input, everywhere; saturated_fraction: share at or beyond
-            `SATURATED` (0 where the activation has no saturation); q01, q25, …: quantiles of `KEPT` values or more, or
-            of all. std, rms and input_std are infinite where an output is, and NaN where one is.
+            `SATURATED` (0 where the activation has no saturation); q01, q25, …: quantiles of `QUANTILE_SAMPLE` values
+            or more, or of all. std, rms and input_std are infinite where an output is, and NaN where one is.
         """
         with np.errstate(over="ignore", invalid="ignore"):
             mean, variance = self.mean.mean(), self.squares.mean() / self.seen

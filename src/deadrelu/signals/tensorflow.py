@@ -5,7 +5,7 @@ import sys
 import tempfile
 
 
-def tensorflow() -> None:
+def import_tensorflow() -> None:
     """Import TensorFlow and run a first operation; show what it writes to stderr only if that fails.
 
     Its log level does not silence the notes on oneDNN and on absent GPU drivers, and turning oneDNN off would

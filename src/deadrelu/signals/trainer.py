@@ -9,7 +9,7 @@ from deadrelu.settings.params import Settings
 from deadrelu.settings.streams import ORDER, stream
 from deadrelu.signals import networks
 
-EVALUATED = 500
+EVALUATION_BATCH = 500
 """Images in one pass of an evaluation."""
 
 Data = tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]
@@ -86,7 +86,7 @@ class Trainer:
         return History(batches, means, list(losses), list(accuracies))
 
     def _checked(self, data: Data) -> tuple[float, float]:
-        parts = [slice(at, min(at + EVALUATED, len(data[0]))) for at in range(0, len(data[0]), EVALUATED)]
+        parts = [slice(at, min(at + EVALUATION_BATCH, len(data[0]))) for at in range(0, len(data[0]), EVALUATION_BATCH)]
         found = [self._run_check(*self._tensors((data[0][part], data[1][part]))) for part in parts]
         loss, accuracy = np.average(found, axis=0, weights=[part.stop - part.start for part in parts])
         return float(loss), float(accuracy)

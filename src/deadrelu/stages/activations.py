@@ -69,7 +69,7 @@ def images() -> tuple[layers.Float, mnist.Images]:
 def measure(params: Params, x: layers.Float, labels: mnist.Images) -> Iterator[tuple[str, pd.DataFrame, list[Row]]]:
     """Of each case: its name, the samples of its activations, and a row of statistics for each layer."""
     settings = params.activations
-    tensorflow.tensorflow()
+    tensorflow.import_tensorflow()
     for key, case in settings.cases.items():
         model = networks.mlp(
             settings.network.hidden_layers,
@@ -80,8 +80,8 @@ def measure(params: Params, x: layers.Float, labels: mnist.Images) -> Iterator[t
             layer_seeds=settings.layer_seeds,
             dtype="float64",
         )
-        taps, outputs, _ = layers.survey(model, [x])
-        hidden = [tap for tap in taps if tap.name.startswith("hidden_")]
+        recorded, outputs, _ = layers.trace_layers(model, [x])
+        hidden = [entry for entry in recorded if entry.name.startswith("hidden_")]
         objective, _ = objectives.of_labels(outputs, [labels])
         forward = [Running(len(x), case.activation) for _ in hidden]
         backward = [Running(len(x)) for _ in hidden]

@@ -11,7 +11,7 @@ from deadrelu.settings.params import Params
 from deadrelu.stages.collapse_job import CollapseJob, Points
 from deadrelu.storage import files, parquet, points
 
-PART = 1024
+MIN_ROWS_PER_FILE = 1024
 """Rows of one file, if there are as many: those of one shard or more."""
 
 
@@ -44,7 +44,7 @@ def _points(params: Params, key: str) -> Points:
 def publish(store: Store, cut: list[shards.Shard], folder: Path) -> None:
     """Make the tables of a case from its shards."""
     first = store.get(cut[0])
-    together = -(-PART // len(cut[0]))
+    together = -(-MIN_ROWS_PER_FILE // len(cut[0]))
     for number, at in enumerate(range(0, len(cut), together)):
         rows = (store.get(shard)["trials.parquet"] for shard in cut[at : at + together])
         parquet.write_joined(folder / f"part-{number:06d}.parquet", rows)

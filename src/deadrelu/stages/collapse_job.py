@@ -34,13 +34,13 @@ FITS = pa.schema([*parquet.columns("trial fit", pa.int64()), *parquet.columns("r
 FUNCTIONS = pa.schema([*parquet.columns("trial", pa.int64()), *parquet.columns("x untrained trained", pa.float32())])
 """What the first trials of a case compute, on points over the interval."""
 
-PIECE = 1024
+MAX_NETWORKS_IN_MEMORY = 1024
 """Networks whose predictions are held in memory by a shard, at most."""
 
-EXAMPLES = 200
+SAVED_FUNCTIONS = 200
 """Of the first so many trials it is kept what they compute, for pictures."""
 
-DRAWN = 61
+CURVE_POINTS = 61
 """Points over the interval at which it is kept."""
 
 Points = tuple[engine.Float, engine.Float]
@@ -85,7 +85,7 @@ class CollapseJob:
     @property
     def together(self) -> int:
         """Trials of a shard: where most are dead at initialization, so many that training them takes a while."""
-        return 8 * PIECE if self.network.can_be_born_dead else PIECE
+        return 8 * MAX_NETWORKS_IN_MEMORY if self.network.can_be_born_dead else MAX_NETWORKS_IN_MEMORY
 
     @property
     def made_by(self) -> dict[str, object]:
@@ -110,7 +110,7 @@ class CollapseJob:
         else:
             chunks = engine.run(self.network, self.training, self.x, self.y, **run)
         rows, curves = [], []
-        for part in (piece for chunk in chunks for piece in chunk.pieces(PIECE)):
+        for part in (piece for chunk in chunks for piece in chunk.pieces(MAX_NETWORKS_IN_MEMORY)):
             columns, functions = self._columns(part, watch)
             rows.append(columns)
             curves.append(functions)
@@ -123,7 +123,7 @@ class CollapseJob:
     def _columns(self, part: engine.Trained, stop: engine.Stop) -> tuple[Columns, Columns]:
         """The columns of trials, and those of their functions: none where networks have several inputs or outputs."""
         n, target = len(self.x), self.params.target_of(self.key)
-        grid = np.linspace(target.low, target.high, DRAWN, dtype=np.float32)
+        grid = np.linspace(target.low, target.high, CURVE_POINTS, dtype=np.float32)
         inputs = _with_probes(self.x, grid)  # one program for all
         before, after = (engine.predict(self.network, weights, inputs, stop) for weights in (part.initial, part.final))
         initial, final = (criteria.spread(outputs[:, :n], self.x) for outputs in (before, after))
@@ -147,10 +147,10 @@ class CollapseJob:
         }
         if self.y.shape[1] > 1:
             return columns, {}
-        some = part.trial < EXAMPLES
-        untrained, trained = (outputs[some, -DRAWN:, 0].ravel() for outputs in (before, after))
+        some = part.trial < SAVED_FUNCTIONS
+        untrained, trained = (outputs[some, -CURVE_POINTS:, 0].ravel() for outputs in (before, after))
         numbers = part.trial[some]
-        curves: Columns = {"trial": np.repeat(numbers, DRAWN), "x": np.tile(grid, len(numbers))}
+        curves: Columns = {"trial": np.repeat(numbers, CURVE_POINTS), "x": np.tile(grid, len(numbers))}
         return columns, curves | {"untrained": untrained, "trained": trained}
 
     def _follow(

@@ -38,13 +38,13 @@ MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist",
     "https://raw.githubusercontent.com/fgnt/mnist/master",
 )
-LARGEST = 16 * 2**20
+MAX_DOWNLOAD_BYTES = 16 * 2**20
 """Bytes after which a download is given up: the largest file has 9.9 million."""
 
 TIMEOUT = (5, 20)
 """Seconds after which a mirror is given up: to connect, and between two pieces of an answer."""
 
-LONGEST = 300
+DOWNLOAD_TIMEOUT_S = 300
 """Seconds after which a download is given up, whatever it waits for and however steadily it drips."""
 
 BUNDLED_SHA256 = (
@@ -110,8 +110,8 @@ def _copy(source: Path, folder: Path) -> str | None:
     """Copy one of the official files into a folder; None, or why it is none."""
     if not source.is_file():
         return f"{source}: no such file"
-    if (size := source.stat().st_size) > LARGEST:
-        return f"{source}: {size} bytes, allowed: {LARGEST} at most"
+    if (size := source.stat().st_size) > MAX_DOWNLOAD_BYTES:
+        return f"{source}: {size} bytes, allowed: {MAX_DOWNLOAD_BYTES} at most"
     digest = hashlib.sha256(source.read_bytes()).hexdigest()
     if digest != SHA256[source.name]:
         return f"{source}: SHA-256 is {digest[:8]}…, allowed: {SHA256[source.name][:8]}…"
@@ -120,20 +120,20 @@ def _copy(source: Path, folder: Path) -> str | None:
 
 
 def _download(mirror: str, name: str, cache: Path) -> str | None:
-    """Download into the cache, within `LONGEST` seconds.
+    """Download into the cache, within `DOWNLOAD_TIMEOUT_S` seconds.
 
     Returns:
         None, or why it failed.
     """
-    end = time.monotonic() + LONGEST
+    end = time.monotonic() + DOWNLOAD_TIMEOUT_S
     begun: list[Path] = []
     outcome: list[str | None] = []
     # In a thread: servers can keep a client waiting where no timeout of a socket ends it, such as in the headers.
     attempt = Thread(target=lambda: outcome.append(_fetch(mirror, name, cache, end, begun)), daemon=True)
     try:
         attempt.start()
-        attempt.join(LONGEST)
-        return outcome[0] if outcome else f"{mirror}/{name}: not complete after {LONGEST} s"
+        attempt.join(DOWNLOAD_TIMEOUT_S)
+        return outcome[0] if outcome else f"{mirror}/{name}: not complete after {DOWNLOAD_TIMEOUT_S} s"
     finally:
         if not outcome:
             for path in begun:
@@ -149,7 +149,7 @@ def _fetch(mirror: str, name: str, cache: Path, end: float, begun: list[Path]) -
 
     def download(address: str, path: str, registry: Any) -> None:
         if time.monotonic() > end:  # nobody waits for this attempt any more
-            raise ValueError(f"not complete after {LONGEST} s")
+            raise ValueError(f"not complete after {DOWNLOAD_TIMEOUT_S} s")
         begun.append(Path(path))
         with _Capped(path, end) as file:
             to_terminal(address, file, registry)
@@ -166,7 +166,7 @@ def _fetch(mirror: str, name: str, cache: Path, end: float, begun: list[Path]) -
 
 
 class _Capped(io.FileIO):
-    """A file that refuses to grow beyond `LARGEST` or after `end`, whatever the server announces."""
+    """A file that refuses to grow beyond `MAX_DOWNLOAD_BYTES` or after `end`, whatever the server announces."""
 
     def __init__(self, path: str, end: float) -> None:
         super().__init__(path, "w")
@@ -174,10 +174,10 @@ class _Capped(io.FileIO):
 
     def write(self, content: Any) -> int:
         """Write, or raise ValueError."""
-        if self.tell() + len(content) > LARGEST:
-            raise ValueError(f"more than {LARGEST} bytes")
+        if self.tell() + len(content) > MAX_DOWNLOAD_BYTES:
+            raise ValueError(f"more than {MAX_DOWNLOAD_BYTES} bytes")
         if time.monotonic() > self.end:
-            raise ValueError(f"not complete after {LONGEST} s")
+            raise ValueError(f"not complete after {DOWNLOAD_TIMEOUT_S} s")
         return super().write(content)
 
 

@@ -44,22 +44,22 @@ REGION_FUNCTIONS = pa.schema(
 )
 """What a few networks of each cell compute."""
 
-NETWORKS = 8
+SAVED_FUNCTIONS = 8
 """Of each cell, so many are drawn as functions."""
 
-DRAWN_CELLS = 1000
+MAX_CELLS_WITH_FUNCTIONS = 1000
 """Of a grid with more cells, none is drawn: tables of their functions would dwarf all others."""
 
-POINTS = 25
+CURVE_POINTS = 25
 """Where networks with biases are looked at. Without, two half-lines say everything: three points draw them."""
 
-COUNTED = 100 * untrained.BLOCK
+UNTRAINED_PER_SHARD = 100 * untrained.BLOCK
 """Untrained networks of a shard."""
 
-PIECE = 1024
+MAX_NETWORKS_IN_MEMORY = 1024
 """Networks whose predictions are held in memory by a shard, at most."""
 
-TRAINED = 8 * PIECE
+TRIALS_PER_SHARD = 8 * MAX_NETWORKS_IN_MEMORY
 """Trials of a shard."""
 
 
@@ -99,10 +99,10 @@ class DepthWidthGrid:
         ranges: list[tuple[tuple[str | int, ...], int, int]] = []
         for name in self.named:
             for width in settings.width.values:
-                ranges.append((("untrained", name, "width", width), settings.networks, COUNTED))
+                ranges.append((("untrained", name, "width", width), settings.networks, UNTRAINED_PER_SHARD))
         for width in settings.trained.widths:
             for depth in settings.trained.depths:
-                ranges.append((("trained", "depth", depth, "width", width), settings.trained.trials, TRAINED))
+                ranges.append((("trained", "depth", depth, "width", width), settings.trained.trials, TRIALS_PER_SHARD))
         index = count()
         for of, n, size in ranges:
             for low in range(0, n, size):
@@ -135,8 +135,8 @@ class DepthWidthGrid:
             counts |= {by_name[side]: of_depth[depths - 1] for side, of_depth in found.items()}
         schema = BORN_DEAD if name == self.own else BESIDE
         made = {"counts.parquet": parquet.to_bytes(counts, schema, self.made_by)}
-        if shard.low == 0 and len(depths) * len(settings.width.values) <= DRAWN_CELLS:
-            values = untrained.functions(draw, x, width, deepest, NETWORKS, seed=seed)[depths - 1]
+        if shard.low == 0 and len(depths) * len(settings.width.values) <= MAX_CELLS_WITH_FUNCTIONS:
+            values = untrained.functions(draw, x, width, deepest, SAVED_FUNCTIONS, seed=seed)[depths - 1]
             drawn = _long(values, x, depth=depths).assign(initializer=name, width=width, trained=False)
             made["functions.parquet"] = parquet.to_bytes(drawn, REGION_FUNCTIONS, self.made_by)
         return made
@@ -158,14 +158,14 @@ class DepthWidthGrid:
             run = engine.run(
                 network, training, self.x, self.y, trials=span, seed=self.params.seed, threads=threads, stop=watch
             )
-            for part in (piece for chunk in run for piece in chunk.pieces(PIECE)):
+            for part in (piece for chunk in run for piece in chunk.pieces(MAX_NETWORKS_IN_MEMORY)):
                 before, after = (
                     engine.predict(network, weights, inputs, watch) for weights in (part.initial, part.final)
                 )
                 ranges = [criteria.spread(outputs[:, :n], self.x).range for outputs in (before, after)]
                 columns = {"trial": part.trial, "born_dead": ranges[0] == 0, "range": ranges[1]}
                 found.append(pd.DataFrame(columns).assign(initializer=name))
-                first = after[part.trial < NETWORKS, n:, 0]
+                first = after[part.trial < SAVED_FUNCTIONS, n:, 0]
                 functions.append(_long(first[None], shown, depth=np.array([depth])).assign(initializer=name))
             watch.at(shard, len(shard) * nth / len(without_biases))
         rows = pd.concat(found).assign(depth=depth, width=width)
@@ -178,7 +178,7 @@ class DepthWidthGrid:
     def _where(self, *, biases: bool) -> np.ndarray:
         target = self.params.data.target
         if biases:
-            return np.linspace(target.low, target.high, POINTS)
+            return np.linspace(target.low, target.high, CURVE_POINTS)
         return np.unique([target.low, min(max(0.0, target.low), target.high), target.high])
 
 

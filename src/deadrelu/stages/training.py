@@ -80,7 +80,7 @@ def measure(
         trainers: of a run under another seed: compiling takes longer than training. Missing ones are added.
     """
     settings = params.training
-    tensorflow.tensorflow()
+    tensorflow.import_tensorflow()
     trainers = {} if trainers is None else trainers
     for (key, case), trial in itertools.product(settings.cases.items(), range(settings.trials)):
         kind = (case.network, case.activation)

@@ -45,14 +45,14 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
 def new_folder(path: Path) -> Iterator[Path]:
     """Fill a folder that takes the place of `path` when all went well, and vanishes otherwise."""
     check_place(path, folder=True)
-    with named(path), scratch_folder(path.parent) as scratch:
+    with with_path_in_errors(path), scratch_folder(path.parent) as scratch:
         new = scratch / "new"
         new.mkdir()
         yield new
-        put(new, path, scratch)
+        replace(new, path, scratch)
 
 
-def put(new: Path, path: Path, scratch: Path) -> None:
+def replace(new: Path, path: Path, scratch: Path) -> None:
     """Move a file or folder to `path`; what was there goes to the scratch folder, and with it.
 
     Raises:
@@ -79,7 +79,7 @@ def check_place(path: Path, *, folder: bool) -> None:
 
 
 @contextmanager
-def named(path: Path | str) -> Iterator[None]:
+def with_path_in_errors(path: Path | str) -> Iterator[None]:
     """Let errors of the operating system say where, which those of writing to a full disk do not."""
     try:
         yield
@@ -90,7 +90,7 @@ def named(path: Path | str) -> Iterator[None]:
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Make a folder, unless it is there, and keep other processes from holding it; wait, if one does.
 
     When that one is done with the folder, it may have removed it: then it is made again.

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from deadrelu.errors import InputError
 
-UNPACKED = 16 + 60_000 * 28 * 28
+MAX_UNPACKED_BYTES = 16 + 60_000 * 28 * 28
 """Bytes of the largest file when unpacked."""
 
 PIXELS = 784
@@ -56,9 +56,9 @@ def _read_set(folder: Path, prefix: str) -> tuple[Images, Images]:
 def _read_idx(path: Path, dimensions: int) -> Images:
     try:
         with gzip.open(path) as file:
-            content = file.read(UNPACKED + 1)
-        if len(content) > UNPACKED:
-            raise ValueError(f"more than {UNPACKED} bytes")
+            content = file.read(MAX_UNPACKED_BYTES + 1)
+        if len(content) > MAX_UNPACKED_BYTES:
+            raise ValueError(f"more than {MAX_UNPACKED_BYTES} bytes")
         magic, *shape = struct.unpack_from(f">{1 + dimensions}I", content)
         if magic != 0x0800 + dimensions:
             raise ValueError(f"magic number {magic:#06x}; allowed: {0x0800 + dimensions:#06x}")

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from deadrelu.report.figures.style import ACCENT, INK, MUTED, PAPER, STYLE, legend_below, most_lines, says, wrapped
+from deadrelu.report.figures.style import ACCENT, INK, MUTED, PAPER, STYLE, legend_below, message, most_lines, wrapped
 
 
 def loop_numbers(numbers: pd.DataFrame, labels: Mapping[str, str], notebook: Mapping[str, float]) -> Figure:
@@ -22,7 +22,7 @@ def loop_numbers(numbers: pd.DataFrame, labels: Mapping[str, str], notebook: Map
         notebook: the number that the notebook has for a case, which is one between.
     """
     if numbers.empty:
-        return says("No loop as printed was run: there is nothing to draw.")
+        return message("No loop as printed was run: there is nothing to draw.")
     columns = min(2, len(labels))
     rows = -(-len(labels) // columns)
     with mpl.rc_context(STYLE):
@@ -66,7 +66,7 @@ def collapse_values(values: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     quantiles = ["q05", "q25", "q50", "q75", "q95"]
     shown = values[values["case"].isin(labels)] if len(values) else values
     if shown.empty:
-        return says("No case whose dead networks can learn a constant: there is nothing to draw.")
+        return message("No case whose dead networks can learn a constant: there is nothing to draw.")
     length = (shown["median"] - shown["mean"]).astype(float)
     scaled = shown[quantiles].sub(shown["mean"], axis=0).div(length.where(length != 0), axis=0).astype(float)
     with mpl.rc_context(STYLE):

@@ -21,11 +21,11 @@ from deadrelu.report.figures.style import (
     STYLE,
     empty,
     legend_below,
-    says,
+    message,
     wrapped,
 )
 
-WIDEST = 3
+MAX_PANEL_COLUMNS = 3
 """Panels side by side."""
 
 
@@ -46,9 +46,9 @@ def functions(
         names: of each fate.
     """
     if not cases or drawn.empty:
-        return says("No network of one input and one output: there is no function to draw.")
+        return message("No network of one input and one output: there is no function to draw.")
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9, 2.75 * -(-len(cases) // WIDEST)), layout="constrained")
+        figure = Figure(figsize=(9, 2.75 * -(-len(cases) // MAX_PANEL_COLUMNS)), layout="constrained")
         for ax, case in _panels(figure, cases):
             x, y = targets[case]
             ax.plot(x, y, color=MUTED, linewidth=5, alpha=0.45)
@@ -73,9 +73,9 @@ def losses(table: pd.DataFrame, fates: pd.DataFrame, cases: Mapping[str, str], n
         names: of each fate.
     """
     if not cases or table.empty:
-        return says("No independent trials: there is no loss to draw.")
+        return message("No independent trials: there is no loss to draw.")
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9, 2.5 * -(-len(cases) // WIDEST)), layout="constrained")
+        figure = Figure(figsize=(9, 2.5 * -(-len(cases) // MAX_PANEL_COLUMNS)), layout="constrained")
         for ax, case in _panels(figure, cases):
             rows = table[table["case"] == case].replace([np.inf, -np.inf], np.nan)
             for fate, of_fate in rows.groupby("fate", sort=False):
@@ -102,7 +102,7 @@ def _line(fate: object) -> dict[str, Any]:
 
 
 def _panels(figure: Figure, cases: Mapping[str, str]) -> Iterator[tuple[Axes, str]]:
-    columns = min(WIDEST, len(cases))
+    columns = min(MAX_PANEL_COLUMNS, len(cases))
     grid = figure.subplots(-(-len(cases) // columns), columns, squeeze=False)
     for ax, case in itertools.zip_longest(grid.flat, cases):
         if case is None:

@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from deadrelu.analysis import theory
-from deadrelu.report.figures.style import STYLE, says
+from deadrelu.report.figures.style import STYLE, message
 
 SHADES = (0, 0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1)
 """Borders of the colours: a region is safe or not in the last percents, where an even scale would show none."""
 
-MOST = 10
+MAX_CURVES = 10
 """Widths with a line of their own."""
 
 WHITE = "#fefefe"
@@ -37,12 +37,12 @@ def born_dead(cells: pd.DataFrame) -> Figure:
         cells: `grid.born_dead_grid`.
     """
     if cells.empty:
-        return says("No network was drawn: there is no share to show.")
+        return message("No network was drawn: there is no share to show.")
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 4.6), layout="constrained")
         axes = figure.subplots(1, 2, sharey=True)
         widths = cells["width"].unique()
-        widths = widths[:: -(-len(widths) // MOST)]
+        widths = widths[:: -(-len(widths) // MAX_CURVES)]
         right = widths[:: -(-len(widths) // 4)]  # the bands of many would lie over each other
         known = bool(cells["theory_low"].notna().all())
         for width, colour in zip(widths, mpl.colormaps["viridis"](np.linspace(0, 0.92, len(widths))), strict=True):
@@ -96,7 +96,7 @@ def safe_region(cells: pd.DataFrame, trained: pd.DataFrame) -> Figure:
         trained: `rates.trained_grid`: circles, networks that are constant after training.
     """
     if cells.empty:
-        return says("No network was drawn: there is no region to show.")
+        return message("No network was drawn: there is no region to show.")
     with mpl.rc_context({**STYLE, "axes.grid": False}):
         figure = Figure(figsize=(9, 5.4), layout="constrained")
         ax = figure.subplots()

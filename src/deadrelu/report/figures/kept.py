@@ -26,7 +26,7 @@ MODULES = ("report/figures/*.py", "report/labels.py", "settings/initializers.py"
 
 PACKAGES = ("matplotlib", "seaborn", "scipy", "numpy", "pandas")
 
-DIGITS = 9
+KEY_DIGITS = 9
 """Of numbers that a figure is given: more than it can show, fewer than differ by a library's sine or logarithm."""
 
 Entry = Mapping[str, str]
@@ -97,9 +97,9 @@ def _parts(value: Any) -> Iterator[bytes]:
     elif isinstance(value, np.ndarray) and value.dtype.kind in "biu":
         yield f"{value.dtype} {value.shape}".encode() + np.ascontiguousarray(value).tobytes()
     elif isinstance(value, np.ndarray) and value.dtype.kind == "f":
-        yield f"{value.dtype} {value.shape}".encode() + np.ascontiguousarray(significant(value, DIGITS)).tobytes()
+        yield f"{value.dtype} {value.shape}".encode() + np.ascontiguousarray(significant(value, KEY_DIGITS)).tobytes()
     elif isinstance(value, float | np.floating):
-        yield f"{value:.{DIGITS}g};".encode()
+        yield f"{value:.{KEY_DIGITS}g};".encode()
     elif isinstance(value, np.ndarray | Sequence) and not isinstance(value, str):
         yield f"{len(value)} values".encode()
         for entry in value:

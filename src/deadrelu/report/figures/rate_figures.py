@@ -21,8 +21,8 @@ from deadrelu.report.figures.style import (
     STYLE,
     empty,
     legend_below,
+    message,
     most_lines,
-    says,
     wrapped,
 )
 
@@ -39,7 +39,7 @@ def collapse_rates(rates: pd.DataFrame, cases: Mapping[str, str], events: Mappin
         events: name of each event: the rows.
     """
     if rates.empty:
-        return says("No independent trials on the common target: there are no rates to draw.")
+        return message("No independent trials on the common target: there are no rates to draw.")
     columns = min(2, len(cases))
     rows = -(-len(cases) // columns)
     titles = {case: wrapped(name, 36) for case, name in cases.items()}
@@ -71,7 +71,7 @@ def paper_rates(rates: pd.DataFrame, cases: Mapping[str, str]) -> Figure:
         cases: name of each case.
     """
     if rates.empty:
-        return says("No case with a target of its own: there are no rates to draw.")
+        return message("No case with a target of its own: there are no rates to draw.")
     names = [wrapped(name, 34) for name in cases.values()]
     with mpl.rc_context(STYLE):
         row = max(0.52, 0.1 + 0.18 * most_lines(names))
@@ -160,7 +160,7 @@ def rate_by_tolerance(
         tolerance: the one used elsewhere in the report; a vertical line.
     """
     if curve.empty:
-        return says("No independent trials on the common target: there is no rate to draw against the tolerance.")
+        return message("No independent trials on the common target: there is no rate to draw against the tolerance.")
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 5.4), layout="constrained")
         axes = figure.subplots(2, -(-len(criteria) // 2), sharex=True, sharey=True, squeeze=False)

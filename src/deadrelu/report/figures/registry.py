@@ -67,7 +67,7 @@ def _violins_of_files(
 
 @cache  # for the figures of one run
 def _samples(files: tuple[Path, ...]) -> pd.DataFrame:
-    return pd.concat([signal_figures.some(parquet.read(path, SAMPLE)) for path in files], ignore_index=True)
+    return pd.concat([signal_figures.subset(parquet.read(path, SAMPLE)) for path in files], ignore_index=True)
 
 
 def _signals(params: Params, numbers: Numbers, _: Path) -> Drawing:

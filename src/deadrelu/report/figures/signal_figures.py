@@ -18,20 +18,20 @@ from deadrelu.report.figures.style import (
     empty,
     legend_below,
     markers,
+    message,
     most_lines,
-    says,
     wrapped,
 )
 from deadrelu.report.labels import Panel
 
-ENOUGH = 1500
+VALUES_PER_VIOLIN = 1500
 """Values in a violin, on average over layers: with more, the eye sees no difference, but the clock does."""
 
-TAIL = 0.05
-WIDEST = 4
+OMITTED_TAIL = 0.05
+MAX_PANEL_COLUMNS = 4
 """Panels side by side: more would be too small to read."""
 
-SEEN = 0.005
+MIN_ZERO_FRACTION_SHOWN = 0.005
 """A share of zeros that is worth a bar."""
 
 
@@ -58,7 +58,7 @@ def gradient_violins(
 ) -> Figure:
     """Draw the same of gradients: violins of the exponent of their size, log10 |g|, since they span many.
 
-    The smallest `TAIL` of each layer are left out: single gradients that cancel to next to nothing.
+    The smallest `OMITTED_TAIL` of each layer are left out: single gradients that cancel to next to nothing.
 
     Args:
         sample: of each layer; columns case, layer, gradient.
@@ -69,14 +69,14 @@ def gradient_violins(
     size = sample["gradient"].abs().astype(float)
     value = pd.Series(np.log10(size.where(size > 0)), dtype=float)  # NaN for a gradient of 0
     by_layer = value.groupby([sample["case"], sample["layer"]])
-    value = value.where(value >= by_layer.transform("quantile", TAIL))
+    value = value.where(value >= by_layer.transform("quantile", OMITTED_TAIL))
     return _violins(sample.assign(value=value), summary, panels, colours, zeros="gradient_zero_fraction")
 
 
-def some(sample: pd.DataFrame) -> pd.DataFrame:
+def subset(sample: pd.DataFrame) -> pd.DataFrame:
     """Of the rows of one case, as many as are drawn, and as many again for the zeros, which are not."""
     # At random, not every so many: that would meet the same units again and again.
-    return sample.sample(min(len(sample), 2 * ENOUGH * sample["layer"].nunique()), random_state=0)
+    return sample.sample(min(len(sample), 2 * VALUES_PER_VIOLIN * sample["layer"].nunique()), random_state=0)
 
 
 def _violins(
@@ -88,16 +88,16 @@ def _violins(
     zeros: str,
 ) -> Figure:
     if summary.empty:
-        return says("No layer was measured: there is nothing to draw.")
+        return message("No layer was measured: there is nothing to draw.")
     rows = [
-        (activation, cases[at : at + WIDEST])
+        (activation, cases[at : at + MAX_PANEL_COLUMNS])
         for activation, cases in by_activation(panels).items()
-        for at in range(0, len(cases), WIDEST)
+        for at in range(0, len(cases), MAX_PANEL_COLUMNS)
     ]
     columns = max(*(len(cases) for _, cases in rows), 2)
     by_case = dict(iter(sample.groupby("case")))
     shares = {case: summary[summary["case"] == case].set_index("layer")[zeros] for case in panels}
-    below = [any(shares[case].max() >= SEEN for case in cases) for _, cases in rows]
+    below = [any(shares[case].max() >= MIN_ZERO_FRACTION_SHOWN for case in cases) for _, cases in rows]
     heights = [height for bars in below for height in ((3.0, 1.0) if bars else (3.0,))]
     titles = {case: f"{wrapped(of.activation, 24)}\n{wrapped(of.initializer, 24)}" for case, of in panels.items()}
     with mpl.rc_context(STYLE):
@@ -107,7 +107,7 @@ def _violins(
         at = 0
         for (_, cases), bars in zip(rows, below, strict=True):
             for column, case in enumerate(cases):
-                has_zeros = shares[case].max() >= SEEN
+                has_zeros = shares[case].max() >= MIN_ZERO_FRACTION_SHOWN
                 ax = figure.add_subplot(grid[at : at + 1 + (bars and not has_zeros), column])
                 _density(ax, by_case.get(case), shares[case].index, colours[panels[case].initializer])
                 ax.set_title(titles[case], linespacing=1.3, fontsize=9.5)
@@ -130,7 +130,7 @@ def _density(ax: Axes, sample: pd.DataFrame | None, layers: pd.Index, colour: st
         import seaborn as sns  # half a second, which only some figures need
 
         sns.violinplot(
-            drawn[: ENOUGH * len(layers)],
+            drawn[: VALUES_PER_VIOLIN * len(layers)],
             x="layer",
             y="value",
             order=list(layers),
@@ -152,7 +152,7 @@ def _zeros(ax: Axes, shares: pd.Series) -> None:
     """Bars on a scale from none to all, and their numbers."""
     ax.bar(range(len(shares)), 1, 0.62, color=GRID)
     bars = ax.bar(range(len(shares)), shares, 0.62, color=MUTED)
-    numbers = [f"{100 * share:.0f} %" if share >= SEEN else "" for share in shares]
+    numbers = [f"{100 * share:.0f} %" if share >= MIN_ZERO_FRACTION_SHOWN else "" for share in shares]
     ax.bar_label(bars, numbers, fontsize=8.5, padding=1)
     ax.set(xlim=(-0.6, len(shares) - 0.4), ylim=(0, 1), yticks=[], ylabel="zeros")
     ax.set_xticks(range(len(shares)), [str(layer) for layer in shares.index])
@@ -199,7 +199,7 @@ def _by_layer(
 ) -> Figure:
     """Two rows of panels, a column per activation function; without theory, lines join what is measured."""
     if summary.empty:
-        return says("No layer was measured: there is nothing to draw.")
+        return message("No layer was measured: there is nothing to draw.")
     groups = by_activation(panels)
     used = dict.fromkeys(panel.initializer for panel in panels.values())
     marks = markers(colours)

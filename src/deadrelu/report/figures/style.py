@@ -81,7 +81,7 @@ STYLE: dict[Any, Any] = {
     "ytick.labelsize": 10,
 }
 
-LONGEST = 3
+MAX_NAME_LINES = 3
 """Lines of a name; the rest of a very long one is left out."""
 
 
@@ -124,8 +124,8 @@ def markers(colours: Mapping[str, str]) -> dict[str, str]:
 
 
 def wrapped(name: str, width: int) -> str:
-    """A name in lines of so many letters, and not more than `LONGEST` of them."""
-    return "\n".join(textwrap.wrap(name, width, max_lines=LONGEST, placeholder=" …"))
+    """A name in lines of so many letters, and not more than `MAX_NAME_LINES` of them."""
+    return "\n".join(textwrap.wrap(name, width, max_lines=MAX_NAME_LINES, placeholder=" …"))
 
 
 def most_lines(names: Iterable[str]) -> int:
@@ -152,7 +152,7 @@ def legend_below(figure: Figure, handles: list[Any], columns: int) -> None:
     figure.legend(handles=handles, loc="outside lower center", ncols=columns)
 
 
-def says(text: str) -> Figure:
+def message(text: str) -> Figure:
     """A figure in words: where there is nothing to draw, what is missing."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 1.4))

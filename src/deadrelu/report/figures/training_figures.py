@@ -9,10 +9,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from deadrelu.report.figures.style import INK, STYLE, by_activation, legend_below, markers, says, wrapped
+from deadrelu.report.figures.style import INK, STYLE, by_activation, legend_below, markers, message, wrapped
 from deadrelu.report.labels import Panel
 
-WIDEST = 2
+MAX_PANEL_COLUMNS = 2
 """Panels side by side."""
 
 
@@ -31,13 +31,13 @@ def loss_curves(
         colours: of each initializer.
     """
     if curves.empty:
-        return says("No network was trained: there is no loss to draw.")
+        return message("No network was trained: there is no loss to draw.")
     groups, marks = by_activation(cases), markers(colours)
-    rows = -(-len(groups) // WIDEST)
+    rows = -(-len(groups) // MAX_PANEL_COLUMNS)
     per_epoch = curves.groupby("case")["step"].max() / max(1, epochs["epoch"].max())
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 2.7 * rows + 0.5), layout="constrained")
-        grid = figure.subplots(rows, WIDEST, sharex=True, sharey=True, squeeze=False)
+        grid = figure.subplots(rows, MAX_PANEL_COLUMNS, sharex=True, sharey=True, squeeze=False)
         for ax, group in itertools.zip_longest(grid.flat, groups.items()):
             if group is None:
                 ax.set_visible(False)
