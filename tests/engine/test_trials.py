@@ -169,7 +169,7 @@ def test_every_kind_of_network_is_keras(net: engine.Network, training: engine.Tr
     for trial in range(2):
         set_weights(model, trained.initial[trial])
         outputs = engine.predict(net, trained.initial[trial : trial + 1], points[0])[0]
-        np.testing.assert_allclose(outputs, model.predict(points[0], verbose=0), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(outputs, np.asarray(model(points[0])), rtol=1e-5, atol=1e-6)
         weights, losses = keras_train(model, trained.initial[trial], trial, training, points)
         np.testing.assert_allclose(trained.final[trial], weights, rtol=0, atol=1e-5)
         np.testing.assert_allclose(trained.loss[trial], losses, rtol=1e-5)

@@ -29,7 +29,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = (folder / "params.yaml").read_text()
     head, leaky, rest = text.partition("    leaky_relu:")
     assert leaky
-    (folder / "params.yaml").write_text(head + leaky + rest.replace("{", "{trials: 50000, ", 1))
+    (folder / "params.yaml").write_text(head + leaky + rest.replace("{", "{trials: 30000, ", 1))
     run(folder, "data", "target")
     run(folder, *WORDS[3:])
     (folder / "data/collapse").rename(folder / "expected")
