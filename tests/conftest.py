@@ -71,7 +71,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if not done.exists():
             clones.make(folder, write_params_of_pipeline)
             printed = clones.run(folder, "dvc", "repro")
-            clones.run(folder, "deadrelu", "check", "--update", "--seeds", "12")
+            clones.run(folder, "deadrelu", "check", "--update", "--seeds", "20")
             clones.commit(folder)
             (base / "repro.log").write_text(printed)
             done.touch()

@@ -44,8 +44,8 @@ def test_memory_does_not_grow_with_trials() -> None:
     rows = json.loads(done.stdout)["sizes"]
     assert [row["trials"] for row in rows] == [5_000, 20_000]
     assert rows[-1]["peak_bytes"] < scale.MEMORY_LIMIT_BYTES
-    # Kept, a trial would be its 14 columns, 80 bytes at least, and some of them weights and predictions, 12 kB.
-    assert rows[-1]["peak_bytes"] - rows[-2]["peak_bytes"] < 15_000 * 1_000
+    # Kept, a trial would be its weights and predictions, 12 kB; what a process happens to hold differs by some 20 MB.
+    assert rows[-1]["peak_bytes"] - rows[-2]["peak_bytes"] < 15_000 * 3_000
 
 
 def test_scale_runs_the_notebooks_network_as_collapse_does(
