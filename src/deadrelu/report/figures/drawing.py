@@ -3,7 +3,6 @@
 import multiprocessing
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -48,7 +47,7 @@ def side_by_side() -> Iterator[Draw]:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         for _ in range(PROCESSES):
-            pool.submit(_warm_up)
+            pool.submit(_start)
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     try:
@@ -90,19 +89,6 @@ def _jobs(names: list[str]) -> list[list[str]]:
     """What one process draws at a time: figures of the same samples together, and those first, as they take longest."""
     violins = [name for name in names if name in VIOLINS]
     return [violins, *([name] for name in names if name not in VIOLINS)]
-
-
-def _warm_up() -> None:
-    """Let matplotlib read fonts and learn to read formulas while the tables are read."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    from deadrelu.report.figures import save, style
-
-    with tempfile.TemporaryDirectory(prefix="deadrelu-") as folder, mpl.rc_context(style.STYLE):
-        figure = Figure(layout="constrained")
-        figure.subplots().set(title="warm", xscale="log", xlim=(1e-3, 1), xlabel="$10^{-3}$")
-        save.save(figure, Path(folder, "warm.png"))
 
 
 def _start() -> None:
