@@ -34,6 +34,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
+def chromium() -> str | None:
+    """Where Debian's chromium, or Chrome, is."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Say in the last line what could not be tested here."""
+    if not hasattr(config, "workerinput") and not config.option.collectonly and chromium() is None:
+        print("Not tested: pages in a browser, which `apt-get install chromium` brings.")
+
+
 @pytest.fixture(scope="session")
 def settings() -> params.Params:
     """The project's own params.yaml."""
@@ -90,12 +101,11 @@ def repository(pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture(scope="module")  # closed before others run: Playwright keeps an event loop in this thread
 def browser() -> Iterator[Browser]:
-    """Debian's chromium, or Chrome."""
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
+    """As a reader has it."""
+    if (program := chromium()) is None:
         text = "no chromium on this machine: `apt-get install chromium` for the tests of pages"
         pytest.fail(text) if os.environ.get("CI") else pytest.skip(text)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+        opened = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield opened
+        opened.close()

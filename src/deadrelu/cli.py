@@ -173,9 +173,9 @@ def check(
     Exits with 0 if identical or consistent, 1 if changed, 2 if it cannot compare.
     """
     if as_json and as_markdown:
-        raise InputError("--json --md: received both; allowed: one of them")
+        raise InputError("--json --md: received both; expected: one of them")
     if seeds and not update:
-        raise InputError(f"--seeds: received {seeds}; allowed: together with --update")
+        raise InputError(f"--seeds: received {seeds}; expected: together with --update")
     from deadrelu.check import command
 
     form: Literal["json", "md", "text"] = "json" if as_json else "md" if as_markdown else "text"
@@ -200,7 +200,7 @@ def bench(
     to tables as `deadrelu collapse` has them; takes a minute or two. Writes nothing but the figure.
     """
     if figure and figure.suffix != ".png":
-        raise InputError(f"--figure: received {figure}; allowed: a file whose name ends with .png")
+        raise InputError(f"--figure: received {figure}; expected: a file whose name ends with .png")
     if what == "scale":
         from deadrelu.bench import scale
 
@@ -225,6 +225,6 @@ def run() -> None:
         command = error.ctx.command_path if error.ctx else "deadrelu"
         message = f"{' '.join(error.format_message().split())} `{command} --help` lists what is allowed"
     except OSError as error:
-        message = f"{error}; allowed: files and folders you can read and write, with space left"
+        message = f"{error}; expected: files and folders you can read and write, with space left"
     print(f"deadrelu: {printable(message)}", file=sys.stderr)
     sys.exit(2)

@@ -1,4 +1,4 @@
-"""A number in print stands beside its own settings, and beside no other run."""
+"""A published number stands beside its own settings, and beside no other run."""
 
 import pytest
 

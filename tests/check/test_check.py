@@ -321,7 +321,7 @@ BAD: dict[str, tuple[Callable[[], None], str]] = {
     ),
     "cut reference": (cut("reports/reference.json"), "reference.json: not readable JSON"),
     "edited reference": (edited("reports/reference.json", '"seed": 10', '"seed": 11'), "edited by hand or cut"),
-    "other schema": (edited("reports/reference.json", '"schema": 1', '"schema": 2'), "received schema 2; allowed: 1"),
+    "other schema": (edited("reports/reference.json", '"schema": 1', '"schema": 2'), "received schema 2; expected: 1"),
     "no metrics": (Path("reports/metrics.json").unlink, "metrics.json: missing; `dvc repro` makes it"),
     "cut metrics": (cut("reports/metrics.json"), "metrics.json: not readable JSON"),
     "edited metrics": (
@@ -387,7 +387,7 @@ def test_a_place_that_cannot_be_written_costs_no_minutes(place: params.Params, m
     REFERENCE.mkdir()
     monkeypatch.setitem(spread.MEASURE, "activations", lambda *_: pytest.fail("measured"))
     for update in (True, False):
-        with pytest.raises(InputError, match=r"reference\.json: received a folder; allowed: a file"):
+        with pytest.raises(InputError, match=r"reference\.json: received a folder; expected: a file"):
             command.main(place, update=update, seeds=None, form="text")
 
 
@@ -402,4 +402,4 @@ def test_verdict_stands_where_nobody_reads_on(place: params.Params, options: lis
 
 def test_options_that_contradict_are_refused(place: params.Params) -> None:
     assert "--json --md: received both" in refused("check", "--json", "--md")
-    assert "--seeds: received 5; allowed: together with --update" in refused("check", "--seeds", "5")
+    assert "--seeds: received 5; expected: together with --update" in refused("check", "--seeds", "5")

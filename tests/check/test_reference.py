@@ -67,7 +67,7 @@ def test_cut_anywhere_is_refused(written: Path) -> None:
 @pytest.mark.parametrize("text", ["[]", "3", "null", "{}", '{"schema": 2}', '{"schema": "1"}', '{"schema": [1]}'])
 def test_another_schema_is_refused(written: Path, text: str) -> None:
     written.write_text(text)
-    with pytest.raises(InputError, match=r"reference\.json: received schema .*; allowed: 1; `deadrelu check --update`"):
+    with pytest.raises(InputError, match=r"json: received schema .*; expected: 1; `deadrelu check --update`"):
         reference.read(written)
 
 

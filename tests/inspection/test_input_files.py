@@ -66,7 +66,7 @@ def test_pickle_is_refused_and_not_run(tmp_path: Path, name: str) -> None:
 def test_what_unpacks_to_too_much_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(input_files, "MAX_UNPACKED_BYTES", 100_000)
     np.savez_compressed(tmp_path / "bomb.npz", np.zeros(100_000, np.uint8))  # a few hundred bytes
-    with pytest.raises(InputError, match=r"bomb\.npz: unpacks to 100,[0-9]+ bytes; allowed: 100,000"):
+    with pytest.raises(InputError, match=r"bomb\.npz: unpacks to 100,[0-9]+ bytes; expected: 100,000"):
         input_files.read(tmp_path / "bomb.npz")
     pd.DataFrame({"x": np.zeros(100_000)}).to_parquet(tmp_path / "bomb.parquet")
     with pytest.raises(InputError, match=r"bomb\.parquet: unpacks to 800,000 bytes"):
@@ -87,7 +87,7 @@ def test_damaged_missing_and_foreign_files_are_named(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"nothing of the kind")
         with pytest.raises(InputError, match=f"{name}: cannot be read"):
             input_files.read(tmp_path / name)
-    with pytest.raises(InputError, match=r"x\.csv: received a name that ends with '\.csv'; allowed: a \.npy file"):
+    with pytest.raises(InputError, match=r"x\.csv: received a name that ends with '\.csv'; expected: a \.npy file"):
         input_files.read(tmp_path / "x.csv")
 
 

@@ -174,7 +174,7 @@ def test_labels_by_the_names_of_the_outputs_in_any_order() -> None:
     expected = np.sqrt(np.mean(np.square(tape.gradient(loss, model.get_layer("hidden").kernel.value))))
     row = found.table.set_index("layer").loc["hidden"]
     assert row["kernel_gradient_rms"] == pytest.approx(float(expected), rel=1e-4)
-    with pytest.raises(InputError, match="labels: received a, b; allowed: classes, number"):
+    with pytest.raises(InputError, match="labels: received a, b; expected: classes, number"):
         inspect.inspect(model, X, {"a": Y, "b": Y})
 
 
@@ -228,18 +228,18 @@ def test_three_lines_print_a_table_and_sentences() -> None:
 @pytest.mark.parametrize(
     ("x", "y", "named"),
     [
-        (X[:, :5], None, r"inputs: received shape \(300, 5\); allowed: \(n, 20\)"),
-        (X[:0], None, "inputs: received 0; allowed: 2 or more that differ"),
-        (X[:1], None, "inputs: received 1; allowed: 2 or more that differ"),
-        (X[[0] * 9], None, "inputs: received 9 equal; allowed: 2 or more that differ"),
+        (X[:, :5], None, r"inputs: received shape \(300, 5\); expected: \(n, 20\)"),
+        (X[:0], None, "inputs: received 0; expected: 2 or more that differ"),
+        (X[:1], None, "inputs: received 1; expected: 2 or more that differ"),
+        (X[[0] * 9], None, "inputs: received 9 equal; expected: 2 or more that differ"),
         (1e300 * X.astype(float), None, "inputs: received NaN, infinity or beyond float32"),
         (X.astype(str), None, "inputs: received <U"),
         (np.vstack([X] * 4 + [np.where(X > 3, np.nan, X)]), None, "inputs: received NaN, infinity or beyond float32"),
         (np.where(X > 3, np.nan, X), None, "inputs: received NaN, infinity or beyond float32"),
-        ([X, X], None, "inputs: received 2; allowed: 1"),
+        ([X, X], None, "inputs: received 2; expected: 1"),
         (X, Y[:5], "labels: received 5 for 300 inputs"),
         (X, Y + 1, "labels: received values from 1 to 3"),
-        ({"a": X, "b": X}, None, "inputs: received a, b; allowed: "),
+        ({"a": X, "b": X}, None, "inputs: received a, b; expected: "),
     ],
 )
 def test_what_does_not_fit_is_named(x: Any, y: Any, named: str) -> None:
@@ -394,11 +394,11 @@ def test_options_of_the_command_reach_the_model(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (["model.keras", "--inputs", "short.npy"], "short.npy: received shape (300, 3); allowed: (n, 20)"),
+        (["model.keras", "--inputs", "short.npy"], "short.npy: received shape (300, 3); expected: (n, 20)"),
         (["model.keras", "--inputs", "x.npy", "--labels", "x.npy"], "x.npy: received shape (300, 20)"),
         (["none.keras", "--inputs", "x.npy"], "none.keras: missing"),
-        (["x.npy", "--inputs", "x.npy"], "x.npy: received a name that ends with '.npy'; allowed: a .keras file"),
-        (["model.keras", "--inputs", "x.npy", "--out", "x.npy"], "x.npy: received a file; allowed: a folder"),
+        (["x.npy", "--inputs", "x.npy"], "x.npy: received a name that ends with '.npy'; expected: a .keras file"),
+        (["model.keras", "--inputs", "x.npy", "--out", "x.npy"], "x.npy: received a file; expected: a folder"),
         (["model.keras", "--inputs", "x.npy", "--loss", "nope", "--labels", "y.npz"], "loss: received 'nope'"),
         (["model.keras", "--inputs", "x.npy", "--loss", "mse"], "loss: received 'mse' without labels"),
         (["empty.keras", "--inputs", "x.npy"], "empty.keras: "),

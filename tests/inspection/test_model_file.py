@@ -1,4 +1,4 @@
-"""Model files that nobody vouches for: what Keras ships is loaded, what would run code is refused and not run."""
+"""Model untrusted files: what Keras ships is loaded, what would run code is refused and not run."""
 
 import io
 import json
@@ -141,7 +141,7 @@ def test_too_large_damaged_missing_and_foreign_files(tmp_path: Path, monkeypatch
 
     with pytest.raises(InputError, match=r"none\.keras: missing"):
         model_file.load(tmp_path / "none.keras")
-    with pytest.raises(InputError, match=r"m\.h5: received a name that ends with '\.h5'; allowed: a \.keras file"):
+    with pytest.raises(InputError, match=r"m\.h5: received a name that ends with '\.h5'; expected: a \.keras file"):
         model_file.load(tmp_path / "m.h5")
     (tmp_path / "text.keras").write_text("not an archive")
     with pytest.raises(InputError, match=r"text\.keras: not a model file: File is not a zip file"):
@@ -164,8 +164,8 @@ def test_too_large_damaged_missing_and_foreign_files(tmp_path: Path, monkeypatch
         model_file.load(path)
     saved(path, keras.layers.Dense(2))
     monkeypatch.setattr(model_file, "LARGEST_CONFIG", 100)
-    with pytest.raises(InputError, match=r"m\.keras: its config\.json unpacks to .* bytes; allowed: 100"):
+    with pytest.raises(InputError, match=r"m\.keras: its config\.json unpacks to .* bytes; expected: 100"):
         model_file.load(path)
     monkeypatch.setattr(model_file, "MAX_UNPACKED_BYTES", 1000)
-    with pytest.raises(InputError, match=r"m\.keras: unpacks to .* bytes; allowed: 1,000"):
+    with pytest.raises(InputError, match=r"m\.keras: unpacks to .* bytes; expected: 1,000"):
         model_file.load(path)

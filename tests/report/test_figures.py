@@ -290,7 +290,7 @@ def test_loops_are_counted_at_their_ends_and_between() -> None:
     keys = dict(
         zip([t.get_text() for t in figure.legends[0].get_texts()], figure.legends[0].get_patches(), strict=True)
     )
-    assert keys["equal at the 5 probes, as printed"].get_facecolor() == as_printed[0].get_facecolor()
+    assert keys["equal at the notebook's 5 probes"].get_facecolor() == as_printed[0].get_facecolor()
 
 
 def test_loops_of_a_case_without_a_number_in_print() -> None:

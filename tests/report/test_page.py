@@ -305,7 +305,7 @@ def test_page_holds_its_images(tmp_path: Path) -> None:
 
 
 def test_notebook_says_nothing_by_heart() -> None:
-    """No number that a run could change stands in its texts: those of the field and of the print-out do."""
+    """No number that a run could change stands in its texts: those of the field and of the 2019 notebook do."""
     cells = json.loads((ROOT / "reports" / "report.ipynb").read_text())["cells"]
     assert all(not cell.get("outputs") for cell in cells)
     assert [cell["metadata"].get("tags") for cell in cells].count(["parameters"]) == 1

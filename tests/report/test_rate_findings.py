@@ -79,7 +79,7 @@ def test_number_of_the_paper_and_ours(theirs: float, told: str) -> None:
     """Of 1,000: 400 (370 to 431) are constant here, 229 (204 to 256) dead untrained."""
     text = rate_findings.against_print(rate_row(400, 1000, lu=theirs), rate_row(229, 1000))
     assert told in text
-    assert f"in print {100 * theirs:.1f} %, here 40.0 % (interval 37.0 to 43.1 %)" in text
+    assert f"published {100 * theirs:.1f} %, here 40.0 % (interval 37.0 to 43.1 %)" in text
     assert ("further apart" in text) == (theirs != 0.41)
 
 

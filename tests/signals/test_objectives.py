@@ -76,21 +76,21 @@ def test_random_projection_does_not_depend_on_the_cut() -> None:
 
 def test_loss_over_the_whole_batch_is_refused() -> None:
     objective, _ = objectives.of_labels([output("softmax", 3)], [np.eye(3)], "dice")
-    with pytest.raises(InputError, match="loss: received 'dice'; allowed: a loss of each input by itself"):
+    with pytest.raises(InputError, match="loss: received 'dice'; expected: a loss of each input by itself"):
         objective([np.eye(3, dtype=np.float32)], slice(0, 3))
 
 
 @pytest.mark.parametrize(
     ("labels", "loss", "named"),
     [
-        (np.array([0, 3]), None, "values from 0 to 3; allowed: whole numbers from 0 to 2"),
+        (np.array([0, 3]), None, "values from 0 to 3; expected: whole numbers from 0 to 2"),
         (np.array([-1, 0]), None, "values from -1 to 0"),
         (np.zeros((2, 4)), None, r"shape \(2, 4\); allowed for output out: \(n,\) with classes or \(n, 3\)"),
         (np.array([0, 1]), "nonsense", "loss: received 'nonsense'"),
         (np.array([0, 1]), "MeanSquaredError", "loss: received 'MeanSquaredError'"),
         (np.array([0, np.nan]), None, "labels: received NaN, infinity or beyond float32"),
         (np.array([0, 1e300]), None, "labels: received NaN, infinity or beyond float32"),
-        (np.array(["a", "b"]), None, "labels: received <U1; allowed: numbers"),
+        (np.array(["a", "b"]), None, "labels: received <U1; expected: numbers"),
     ],
 )
 def test_what_does_not_fit_is_named(labels: np.ndarray, loss: str | None, named: str) -> None:

@@ -61,14 +61,14 @@ def test_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_file_and_folder_do_not_replace_each_other(tmp_path: Path) -> None:
     (tmp_path / "place").write_text("a user's")
     with (
-        pytest.raises(InputError, match="place: received a file; allowed: a folder"),
+        pytest.raises(InputError, match="place: received a file; expected: a folder"),
         files.new_folder(tmp_path / "place"),
     ):
         pass
     assert (tmp_path / "place").read_text() == "a user's"
     (tmp_path / "new").write_text("")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(InputError, match="folder: received a folder; allowed: a file"):
+    with pytest.raises(InputError, match="folder: received a folder; expected: a file"):
         files.replace(tmp_path / "new", tmp_path / "folder", tmp_path)
 
 

@@ -20,7 +20,7 @@ from deadrelu.errors import InputError
 from deadrelu.stages import data_mnist
 from deadrelu.storage import mnist
 
-OFFICIAL = Path(__file__).parents[3] / "shared" / "mnist"
+OFFICIAL = Path(os.environ.get("MNIST_DIR") or Path(__file__).parents[3] / "shared" / "mnist")
 Handler = Callable[[http.server.BaseHTTPRequestHandler], None]
 
 
@@ -274,7 +274,7 @@ def test_huge_file_with_the_right_name_is_not_read(folder: Path, monkeypatch: py
     with (offered / "train-images-idx3-ubyte.gz").open("wb") as file:
         file.truncate(10**12)  # a hole
     monkeypatch.setenv("MNIST_DIR", str(offered))
-    with pytest.raises(InputError, match="1000000000000 bytes, allowed: 16777216 at most"):
+    with pytest.raises(InputError, match="1000000000000 bytes, expected: 16777216 at most"):
         data_mnist.fetch(folder, "official")
 
 

@@ -63,7 +63,7 @@ def test_narrow_networks_are_trained_without_tensorflow(project: Path) -> None:
         (["data"], "which"),
         (["data", "cifar"], "cifar"),
         (["report", "--fast"], "--fast"),
-        (["collapse", "nope"], "params.yaml:collapse.cases: received 'nope'; allowed: relu, leaky_relu"),
+        (["collapse", "nope"], "params.yaml:collapse.cases: received 'nope'; expected: relu, leaky_relu"),
         (["collapse", "relu"], "data/target/points.parquet: missing; `dvc repro` makes it"),
         (["activations"], "data/mnist/t10k-images-idx3-ubyte.gz: missing"),
         (["training"], "data/mnist/train-images-idx3-ubyte.gz: missing"),
@@ -84,6 +84,17 @@ def test_wrong_params_are_refused_before_any_work(project: Path) -> None:
     before = tree(project)
     for words in (["data", "target"], ["activations"], ["training"], ["collapse", "relu"], ["safe-region"], ["report"]):
         assert "params.yaml:collapse.trials" in refused(*words)
+    assert tree(project) == before
+
+
+@pytest.mark.parametrize("words", [["collapse", "relu"], ["safe-region"]])
+def test_a_processor_that_cannot_be_played_is_refused_before_any_work(
+    words: list[str], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert deadrelu("data", "target").returncode == 0
+    monkeypatch.setenv("DEADRELU_CPU", "abacus")
+    before = tree(project)
+    assert refused(*words).startswith("deadrelu: DEADRELU_CPU: received 'abacus'; expected one of generic")
     assert tree(project) == before
 
 

@@ -88,7 +88,7 @@ def _mnist_source() -> Literal["official", "bundled"]:
         raise InputError(f"{path}: cannot be read ({error}); `dvc repro data@mnist` makes it") from None
     if source not in ("official", "bundled"):
         raise InputError(
-            f"{path}: received source {source!r}; allowed: official, bundled; `dvc repro --force data@mnist`"
+            f"{path}: received source {source!r}; expected: official, bundled; `dvc repro --force data@mnist`"
         )
     return source
 

@@ -1,4 +1,4 @@
-"""Numbers in print, each with the settings it belongs to: it is shown beside no other run."""
+"""Published numbers, each with the settings it belongs to: it is shown beside no other run."""
 
 from math import sqrt
 
@@ -44,7 +44,7 @@ def notebook_rate(params: Params, key: str) -> float | None:
 
 
 def loop_rates(params: Params) -> dict[str, float]:
-    """The same for each continued case that is the notebook's loop as printed, however often it fits."""
+    """The same for each continued case that is the notebook's loop, however often it fits."""
     rates = {key: _of_notebook(params, key) for key in params.collapse.continued}
     return {key: rate for key, rate in rates.items() if rate is not None}
 

@@ -26,7 +26,7 @@ def collapse_rates(trials: Trials, params: Params) -> pd.DataFrame:
         params: the settings that made them.
 
     Returns:
-        Columns case, event, trials, count, rate, low, high (95 % Wilson), notebook, lu (numbers in print), theory_low,
+        Columns case, event, trials, count, rate, low, high (95 % Wilson), notebook, lu (published numbers), theory_low,
         theory_high (equal where theory is exact), theory_p (of an exact test of the two). NaN: none. Events: constant
         (within the tolerance on the training inputs), probes_equal (of one input only), dead, born_dead.
     """
@@ -152,7 +152,7 @@ def learns_constants(params: Params, key: str) -> bool:
 
 
 def loop_numbers(fits: Trials, tolerance: float) -> pd.DataFrame:
-    """What the print-out's loop would print: of its fits, the share after which the network is constant.
+    """What the notebook's loop would print: of its fits, the share after which the network is constant.
 
     Args:
         fits: of each continued case, columns trial, fit, range, probe_range.
@@ -160,7 +160,7 @@ def loop_numbers(fits: Trials, tolerance: float) -> pd.DataFrame:
 
     Returns:
         Columns case, criterion, number, loops, total: so many of all loops print this number. Criteria: probes_equal
-        (as printed), constant (within the tolerance on the training inputs).
+        (the notebook's criterion), constant (within the tolerance on the training inputs).
     """
     parts = []
     for key, frame in fits.items():

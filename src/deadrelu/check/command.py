@@ -81,7 +81,7 @@ def main(params: Params, *, update: bool, seeds: int | None, form: Form) -> int:
         reasons = [f"{stage.stage}: {stage.why}" for stage in comparison.stages if stage.why]
         more = f" (and {len(reasons) - 1} more stages)" * (len(reasons) > 1)
         raise InputError(
-            f"{REFERENCE}: not comparable: {reasons[0]}{more}; allowed: the settings and digits of the reference; "
+            f"{REFERENCE}: not comparable: {reasons[0]}{more}; expected: the settings and digits of the reference; "
             "`deadrelu check --update` accepts the present ones"
         )
     return int(comparison.verdict == compare.Verdict.CHANGED)

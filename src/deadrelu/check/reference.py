@@ -153,7 +153,7 @@ def read(path: Path) -> Reference:
         raise InputError(f"{path}: not readable JSON: {' '.join(str(error).split())}; {AGAIN}") from None
     if not isinstance(tree, dict) or tree.get("schema") != SCHEMA:
         received = tree.get("schema") if isinstance(tree, dict) else type(tree).__name__
-        raise InputError(f"{path}: received schema {received!r:.40}; allowed: {SCHEMA}; {AGAIN}")
+        raise InputError(f"{path}: received schema {received!r:.40}; expected: {SCHEMA}; {AGAIN}")
     content = {key: value for key, value in tree.items() if key not in ("schema", "sha256")}
     if tree.get("sha256") != _digest(content):
         raise InputError(f"{path}: edited by hand or cut: its sha256 is not that of its content; {AGAIN}")

@@ -1,6 +1,7 @@
 """Many small networks trained at once, with the same bits on every processor. Arrays in, arrays out."""
 
 from deadrelu.engine.batch import Stop
+from deadrelu.engine.compiler import processor
 from deadrelu.engine.network import SGD, Adam, Architecture, Float, Network, Trained, Training
 from deadrelu.engine.shuffles import epoch_order
 from deadrelu.engine.trials import cores, draw_weights, mean_loss, predict, run, run_continued
@@ -19,6 +20,7 @@ __all__ = [
     "epoch_order",
     "mean_loss",
     "predict",
+    "processor",
     "run",
     "run_continued",
 ]

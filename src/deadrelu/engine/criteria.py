@@ -48,7 +48,7 @@ def _range(predictions: Float) -> Float:
 
 
 def probes_equal(probes: Float) -> npt.NDArray[np.bool_]:
-    """The notebook's criterion as printed: all predictions at the probes are exactly equal floats.
+    """The notebook's criterion: all predictions at the probes are exactly equal floats.
 
     Args:
         probes: predictions at `PROBES`, shape (n, 5), float32.

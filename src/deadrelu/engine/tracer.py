@@ -23,7 +23,7 @@ from llvmlite import ir
 
 from deadrelu.engine.operations import Body
 
-I1, I32, I64, FLOAT, POINTER = ir.IntType(1), ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.PointerType()
+I32, I64, FLOAT, POINTER = ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.PointerType()
 
 TILE = 4
 """Units side by side in loops: a signal that is loaded once serves four."""

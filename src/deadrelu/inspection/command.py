@@ -80,7 +80,7 @@ def main(
             what, _, message = str(error).partition(":")
             path = {"inputs": inputs, "labels": labels, "model": model}.get(what) or what
             raise InputError(f"{path}:{message}") from None
-        except Exception as error:  # a file that nobody vouches for may hold a model that cannot run
+        except Exception as error:  # an untrusted file may hold a model that cannot run
             reason = " ".join(str(error).split())[:200]
             raise InputError(f"{model}: Keras cannot run it on these inputs: {reason}; {model_file.ALLOWED}") from None
         shown = _written(found.table)

@@ -29,7 +29,7 @@ def arranged(given: Given, names: Sequence[str], what: str) -> list[Array]:
     """
     if isinstance(given, Mapping) and names:
         if set(given) != set(names):
-            raise InputError(f"{what}: received {', '.join(map(str, given))}; allowed: {', '.join(names)}")
+            raise InputError(f"{what}: received {', '.join(map(str, given))}; expected: {', '.join(names)}")
         return [np.asarray(given[name]) for name in names]
     if isinstance(given, Mapping):
         arrays = [np.asarray(array) for array in given.values()]
@@ -38,9 +38,9 @@ def arranged(given: Given, names: Sequence[str], what: str) -> list[Array]:
     else:
         arrays = [np.asanyarray(given)]
     if names and len(arrays) != len(names):
-        raise InputError(f"{what}: received {len(arrays)}; allowed: {len(names)}, for {', '.join(names)}")
+        raise InputError(f"{what}: received {len(arrays)}; expected: {len(names)}, for {', '.join(names)}")
     if any(array.ndim == 0 for array in arrays):
-        raise InputError(f"{what}: received a single number; allowed: one row an input")
+        raise InputError(f"{what}: received a single number; expected: one row an input")
     return arrays
 
 
@@ -55,23 +55,23 @@ def check_inputs(x: Sequence[Array], shapes: Sequence[tuple[int | None, ...]] | 
         InputError: says which.
     """
     if len({len(array) for array in x}) > 1:
-        raise InputError(f"inputs: received {' and '.join(str(len(array)) for array in x)}; allowed: as many of each")
+        raise InputError(f"inputs: received {' and '.join(str(len(array)) for array in x)}; expected: as many of each")
     for array, expected in zip(x, shapes or [array.shape[1:] for array in x], strict=True):
         lengths = array.shape[1:]
         if len(lengths) != len(expected) or any(w not in (None, h) for w, h in zip(expected, lengths, strict=True)):
             shape = ", ".join(["n", *("any" if size is None else str(size) for size in expected)])
-            raise InputError(f"inputs: received shape {array.shape}; allowed: ({shape})")
+            raise InputError(f"inputs: received shape {array.shape}; expected: ({shape})")
         if array.dtype.kind not in "biuf":
-            raise InputError(f"inputs: received {array.dtype}; allowed: numbers")
+            raise InputError(f"inputs: received {array.dtype}; expected: numbers")
         with np.errstate(over="ignore"):
             pieces = (array[at : at + CHUNK_ROWS].astype(np.float32) for at in range(0, len(array), CHUNK_ROWS))
             if not all(np.isfinite(piece).all() for piece in pieces):
-                raise InputError("inputs: received NaN, infinity or beyond float32; allowed: finite numbers")
+                raise InputError("inputs: received NaN, infinity or beyond float32; expected: finite numbers")
     differs = any(
         (array[at : at + CHUNK_ROWS] != array[0]).any() for array in x for at in range(0, len(array), CHUNK_ROWS)
     )
     if not differs:
         equal = " equal" if len(x[0]) > 1 else ""
         raise InputError(
-            f"inputs: received {len(x[0])}{equal}; allowed: 2 or more that differ, to see what depends on them"
+            f"inputs: received {len(x[0])}{equal}; expected: 2 or more that differ, to see what depends on them"
         )

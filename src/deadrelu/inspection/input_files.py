@@ -1,4 +1,4 @@
-"""Arrays from files that nobody vouches for: .npy, .npz, Parquet. No pickle; sizes checked before anything is read."""
+"""Arrays from untrusted files: .npy, .npz, Parquet. No pickle; sizes checked before anything is read."""
 
 import zipfile
 from pathlib import Path
@@ -14,7 +14,7 @@ from deadrelu.errors import InputError
 MAX_UNPACKED_BYTES = 4 * 2**30
 """Bytes that a file may unpack to. A .npy file is not unpacked but mapped, and may be of any size."""
 
-ALLOWED = "allowed: a .npy file, a .npz file or a Parquet table of numbers"
+ALLOWED = "expected: a .npy file, a .npz file or a Parquet table of numbers"
 
 
 def read(path: Path) -> dict[str, npt.NDArray[Any]]:
@@ -109,5 +109,5 @@ def _numbers(name: str, column: pa.Array) -> npt.NDArray[Any]:
 def _check_size(path: Path, size: int) -> None:
     if size > MAX_UNPACKED_BYTES:
         raise InputError(
-            f"{path}: unpacks to {size:,} bytes; allowed: {MAX_UNPACKED_BYTES:,}; a .npy file may be larger"
+            f"{path}: unpacks to {size:,} bytes; expected: {MAX_UNPACKED_BYTES:,}; a .npy file may be larger"
         )

@@ -81,20 +81,20 @@ def inspect(
     x = fitting.arranged(inputs, [tensor.name for tensor in tensors or []], "inputs")
     fitting.check_inputs(x, [tuple(tensor.shape[1:]) for tensor in tensors] if tensors else None)
     if batch_size is not None and batch_size < 1:
-        raise InputError(f"batch_size: received {batch_size}; allowed: 1 or more")
+        raise InputError(f"batch_size: received {batch_size}; expected: 1 or more")
     recorded, outputs, classes = layers.trace_layers(model, x)
     if not recorded:
-        raise InputError("model: received no layer with a signal; allowed: a Keras model with layers of its own")
+        raise InputError("model: received no layer with a signal; expected: a Keras model with layers of its own")
     if labels is not None:
         y = fitting.arranged(labels, [output.name for output in outputs], "labels")
         if any(len(array) != len(x[0]) for array in y):
             counts = " and ".join(str(len(array)) for array in y)
-            raise InputError(f"labels: received {counts} for {len(x[0])} inputs; allowed: as many")
+            raise InputError(f"labels: received {counts} for {len(x[0])} inputs; expected: as many")
         objective, gradient_of = objectives.of_labels(outputs, y, loss)
     elif loss is None:
         objective, gradient_of = objectives.random_projection(seed)
     else:
-        raise InputError(f"loss: received {loss!r} without labels; allowed: with labels")
+        raise InputError(f"loss: received {loss!r} without labels; expected: with labels")
     size = batch_size or layers.batch_size(recorded)
     forward = [Running(len(x[0]), entry.activation) for entry in recorded]
     backward = [Running(len(x[0])) for _ in recorded]

@@ -1,4 +1,4 @@
-"""Keras models from files that nobody vouches for: nothing in them is run."""
+"""Keras models from untrusted files: nothing in them is run."""
 
 import io
 import json
@@ -14,7 +14,7 @@ MAX_UNPACKED_BYTES = 8 * 2**30
 """Bytes that a model file may unpack to."""
 
 LARGEST_CONFIG = 64 * 2**20
-ALLOWED = "allowed: a .keras file, as model.save('model.keras') writes it"
+ALLOWED = "expected: a .keras file, as model.save('model.keras') writes it"
 
 RUN_CODE = {
     "__lambda__": "a lambda is Python code, which loading would run",
@@ -43,7 +43,7 @@ def load(path: Path) -> Any:
             raise InputError(f"{path}: {_where(part)}: {RUN_CODE[name]}; {ALLOWED}, of layers that Keras ships")
         if module and module.split(".")[0] not in ("keras", "builtins"):
             raise InputError(
-                f"{path}: {_where(part)}: {module}.{name} is not a class of Keras; allowed: classes of Keras, or load "
+                f"{path}: {_where(part)}: {module}.{name} is not a class of Keras; expected: classes of Keras, or load "
                 "the model yourself and call deadrelu.inspection.inspect.inspect(model, inputs)"
             )
     import keras
@@ -80,9 +80,9 @@ def _config(path: Path) -> Any:
             members = {member.filename: member.file_size for member in archive.infolist()}
             size = sum(members.values())
             if size > MAX_UNPACKED_BYTES:
-                raise InputError(f"{path}: unpacks to {size:,} bytes; allowed: {MAX_UNPACKED_BYTES:,}")
+                raise InputError(f"{path}: unpacks to {size:,} bytes; expected: {MAX_UNPACKED_BYTES:,}")
             if (of_config := members.get("config.json", 0)) > LARGEST_CONFIG:
-                raise InputError(f"{path}: its config.json unpacks to {of_config:,} bytes; allowed: {LARGEST_CONFIG:,}")
+                raise InputError(f"{path}: config.json unpacks to {of_config:,} bytes; expected: {LARGEST_CONFIG:,}")
             config = json.loads(archive.read("config.json"))
     except FileNotFoundError:
         raise InputError(f"{path}: missing; {ALLOWED}") from None

@@ -1,4 +1,4 @@
-"""What the print-out claims, and whether it holds here: a row for each claim that this run can judge."""
+"""What the 2019 notebook claims, and whether it holds here: a row for each claim that this run can judge."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -26,7 +26,7 @@ def table(params: Params, numbers: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         numbers: the report's small tables by name.
     """
     claims = [*_rates(params, numbers), *_loop(params, numbers), *_signals(params, numbers), *_told()]
-    return pd.DataFrame(claims, columns=["the print-out says", "measured here", "holds"])
+    return pd.DataFrame(claims, columns=["the 2019 notebook says", "measured here", "holds"])
 
 
 def _rates(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
@@ -63,7 +63,7 @@ def _rates(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
 
 
 def _loop(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
-    """Its simulations are independent: as printed, one network is fitted again and again."""
+    """Its simulations are independent: as in the notebook, one network is fitted again and again."""
     loops = numbers["loop_numbers"]
     of_loops = loops[loops["criterion"] == "probes_equal"] if len(loops) else loops
     if of_loops.empty or not params.collapse.continued:

@@ -14,7 +14,7 @@ ALPHA = 0.05
 
 
 def agrees(count: int, trials: int, in_print: float) -> tuple[bool, float]:
-    """Fisher's exact test of our rate against one in print, which is itself a sample of 1000.
+    """Fisher's exact test of our rate against a published one, which is itself a sample of 1000.
 
     Returns:
         Whether the two are consistent at `ALPHA`, and the p value.
@@ -138,14 +138,14 @@ def against_print(constant: pd.Series, dead_untrained: pd.Series) -> str:
     agree, p = agrees(constant["count"], constant["trials"], theirs)
     ours = f"{percent(constant['rate'])} (interval {interval(constant['low'], constant['high'])})"
     if agree:
-        return f"in print {percent(theirs)}, here {ours}: no more apart than chance allows (p = {p:.2g})."
-    text = f"in print {percent(theirs)}, here {ours}: further apart than chance allows (p = {p:.2g})."
+        return f"published {percent(theirs)}, here {ours}: no more apart than chance allows (p = {p:.2g})."
+    text = f"published {percent(theirs)}, here {ours}: further apart than chance allows (p = {p:.2g})."
     untrained = f"{percent(dead_untrained['rate'])} are dead untrained"
     unknown = "Length of training, steps and criterion of the paper are not known here, so why is open."
     if theirs > constant["high"]:
-        return f"{text} Here {untrained}; the number in print lies above both. {unknown}"
+        return f"{text} Here {untrained}; the published number lies above both. {unknown}"
     if theirs > dead_untrained["high"]:
-        return f"{text} Here {untrained}; the number in print lies between the two. {unknown}"
+        return f"{text} Here {untrained}; the published number lies between the two. {unknown}"
     if theirs >= dead_untrained["low"]:
         return f"{text} It is the share that is dead untrained ({percent(dead_untrained['rate'])} here)."
     return f"{text} Even untrained, more are dead here ({percent(dead_untrained['rate'])})."
@@ -170,7 +170,7 @@ def collapse_value(row: pd.Series) -> str:
 
 
 def loop(numbers: pd.DataFrame, notebook: float | None) -> str:
-    """What the loop as printed measures. Rows of `rates.loop_numbers` of one case for "probes_equal"."""
+    """What the notebook's loop measures. Rows of `rates.loop_numbers` of one case for "probes_equal"."""
     total = int(numbers["total"].iloc[0])
     ones, zeros = (int(numbers["loops"][numbers["number"] == end].sum()) for end in (1, 0))
     between = total - ones - zeros

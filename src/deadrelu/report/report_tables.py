@@ -147,7 +147,7 @@ def papers(params: Params, numbers: Numbers) -> pd.DataFrame:
             "error": [case.loss.split("_")[1] for case in cases],
             "hidden": [labels.widths(case.widths) for case in cases],
             "epochs": [f"{collapse.epochs_of(key):,}" for key in shown["case"]],
-            "in print": [
+            "published": [
                 f"> {percent(published.LU_AT_LEAST)}" if published.is_lu_abs(params, key) else percent_or_nothing(lu)
                 for key, lu in zip(shown["case"], shown["lu"], strict=True)
             ],

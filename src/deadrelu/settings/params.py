@@ -201,7 +201,7 @@ class CollapseCase(Group):
     """Hidden layers of these widths and a linear output; the defaults are Keras's, but for the biases.
 
     `trials`, `epochs` and `target`: instead of those of all cases. `protocol`: an independent trial is one `fit` of
-    a new network; a continued one is the print-out's loop, one network fitted `fits` times.
+    a new network; a continued one is the notebook's loop, one network fitted `fits` times.
     """
 
     activation: Literal["relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid"]
@@ -254,7 +254,7 @@ class CollapseParams(Group):
 
     @property
     def continued(self) -> list[str]:
-        """Cases that are the print-out's loop."""
+        """Cases that are the notebook's loop."""
         return [key for key, case in self.cases.items() if case.protocol == "continued"]
 
     @property

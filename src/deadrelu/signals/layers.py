@@ -267,7 +267,7 @@ def _operations(model: Any, prefix: str = "") -> dict[Any, str]:
 
     found: dict[Any, str] = {}
     for operation in getattr(model, "operations", model.layers):
-        # A name comes from a file that nobody vouches for: no line breaks, no terminal codes.
+        # A name comes from an untrusted file: no line breaks, no terminal codes.
         name = prefix + "".join(c if c.isprintable() else "?" for c in operation.name)
         inner = _operations(operation, f"{name}/") if isinstance(operation, keras.Model) else {operation: name}
         found = {**inner, **found}

@@ -34,7 +34,7 @@ def of_labels(outputs: Sequence[Output], labels: Sequence[npt.NDArray[Any]], los
         InputError: labels of another shape, classes out of range, or no loss of that name.
     """
     if len(labels) != len(outputs):
-        raise InputError(f"labels: received {len(labels)} arrays; allowed: one for each of {len(outputs)} outputs")
+        raise InputError(f"labels: received {len(labels)} arrays; expected: one for each of {len(outputs)} outputs")
     chosen = [_loss(output, truth, loss) for output, truth in zip(outputs, labels, strict=True)]
 
     def objective(predicted: list[Any], rows: slice) -> Any:
@@ -46,7 +46,7 @@ def of_labels(outputs: Sequence[Output], labels: Sequence[npt.NDArray[Any]], los
         ]
         if any(len(each.shape) == 0 for each in losses):
             raise InputError(
-                f"loss: received {loss!r}; allowed: a loss of each input by itself, e.g. mean_squared_error"
+                f"loss: received {loss!r}; expected: a loss of each input by itself, e.g. mean_squared_error"
             )
         # Of an output with positions, such as an image, the mean over positions, as in Keras.
         return sum(keras.ops.sum(keras.ops.mean(keras.ops.reshape(each, (len(each), -1)), axis=1)) for each in losses)
@@ -81,17 +81,17 @@ def _loss(output: Output, labels: npt.NDArray[Any], loss: str | None) -> tuple[A
     import keras
 
     if labels.dtype.kind not in "biuf":
-        raise InputError(f"labels: received {labels.dtype}; allowed: numbers")
+        raise InputError(f"labels: received {labels.dtype}; expected: numbers")
     with np.errstate(over="ignore"):
         if not np.isfinite(labels.astype(np.float32)).all():
-            raise InputError("labels: received NaN, infinity or beyond float32; allowed: finite numbers")
+            raise InputError("labels: received NaN, infinity or beyond float32; expected: finite numbers")
     name = loss or _usual_loss(output, labels)
     try:
         function = keras.losses.get(name)
     except ValueError:
         function = None
     if not inspect.isfunction(function):  # a class averages over inputs
-        raise InputError(f"loss: received {name!r}; allowed: a function of keras.losses, e.g. mean_squared_error")
+        raise InputError(f"loss: received {name!r}; expected: a function of keras.losses, e.g. mean_squared_error")
     sparse = name.startswith("sparse_")
     shape = output.shape[:-1] if sparse else output.shape
     if labels.size != len(labels) * math.prod(shape):
@@ -101,7 +101,7 @@ def _loss(output: Output, labels: npt.NDArray[Any], loss: str | None) -> tuple[A
         classes = output.shape[-1]
         if not np.array_equal(labels, np.round(labels)) or labels.min() < 0 or labels.max() >= classes:
             span = f"values from {labels.min():g} to {labels.max():g}"
-            raise InputError(f"labels: received {span}; allowed: whole numbers from 0 to {classes - 1}")
+            raise InputError(f"labels: received {span}; expected: whole numbers from 0 to {classes - 1}")
     labels = labels.reshape(len(labels), *shape).astype(np.int64 if sparse else np.float32)
     from_logits = "crossentropy" in name and output.activation not in ("softmax", "sigmoid")
     readable = name.replace("_", " ") + (" from logits" if from_logits else "")

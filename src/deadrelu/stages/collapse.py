@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from deadrelu import progress
+from deadrelu import engine, progress
 from deadrelu.errors import InputError
 from deadrelu.jobs import shards, workers
 from deadrelu.jobs.store import Store, open_store
@@ -22,9 +22,10 @@ def main(params: Params, key: str) -> None:
     """
     settings = params.collapse
     if key not in settings.cases:
-        raise InputError(f"params.yaml:collapse.cases: received {key!r}; allowed: {', '.join(settings.cases)}")
+        raise InputError(f"params.yaml:collapse.cases: received {key!r}; expected: {', '.join(settings.cases)}")
     folder = Path("data/collapse") / key
     files.check_place(folder, folder=True)
+    engine.processor()  # a wrong DEADRELU_CPU is told before any work
     case = CollapseJob(params, key, *_points(params, key))
     cut = shards.cut((key,), settings.trials_of(key), case.together)
     with open_store(f"collapse-{key}", case.fingerprint) as store, progress.rate_and_time_left() as bar:

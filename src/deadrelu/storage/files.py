@@ -30,7 +30,7 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
         _remove_the_dead(parent)
         scratch, lock = _locked_folder(parent)
     except OSError as error:
-        raise InputError(f"{parent}: cannot be written: {error}; allowed: a folder you can write to") from None
+        raise InputError(f"{parent}: cannot be written: {error}; expected: a folder you can write to") from None
     try:
         yield scratch
     finally:
@@ -75,7 +75,7 @@ def check_place(path: Path, *, folder: bool) -> None:
     """Refuse a place that is taken by the other kind of thing."""
     if path.exists() and path.is_dir() != folder:
         kinds = ("a file", "a folder")
-        raise InputError(f"{path}: received {kinds[not folder]}; allowed: {kinds[folder]}, or nothing yet")
+        raise InputError(f"{path}: received {kinds[not folder]}; expected: {kinds[folder]}, or nothing yet")
 
 
 @contextmanager

@@ -49,7 +49,7 @@ def _read_set(folder: Path, prefix: str) -> tuple[Images, Images]:
     pair = read_images(images), read_labels(labels)
     if len(pair[0]) != len(pair[1]):
         counts = f"{len(pair[0])} images and {len(pair[1])} labels"
-        raise InputError(f"{labels}: received {counts}; allowed: as many; `dvc repro --force data@mnist` fetches them")
+        raise InputError(f"{labels}: received {counts}; expected: as many; `dvc repro --force data@mnist` fetches them")
     return pair
 
 
@@ -61,7 +61,7 @@ def _read_idx(path: Path, dimensions: int) -> Images:
             raise ValueError(f"more than {MAX_UNPACKED_BYTES} bytes")
         magic, *shape = struct.unpack_from(f">{1 + dimensions}I", content)
         if magic != 0x0800 + dimensions:
-            raise ValueError(f"magic number {magic:#06x}; allowed: {0x0800 + dimensions:#06x}")
+            raise ValueError(f"magic number {magic:#06x}; expected: {0x0800 + dimensions:#06x}")
         return np.frombuffer(content, np.uint8, offset=4 * (1 + dimensions)).reshape(shape)
     except FileNotFoundError:
         raise InputError(f"{path}: missing; `dvc repro data@mnist` fetches it") from None

@@ -148,7 +148,7 @@ def _read(path: Path, schema: pa.Schema) -> pa.Table:
             f"{path}: not a readable Parquet file: {' '.join(str(error).split())[:160]}; `dvc repro --force` remakes it"
         ) from None
     if not table.schema.equals(schema):
-        raise InputError(f"{path}: columns {table.schema.names}; allowed: {schema.names} with this version's types")
+        raise InputError(f"{path}: columns {table.schema.names}; expected: {schema.names} with this version's types")
     return table
 
 

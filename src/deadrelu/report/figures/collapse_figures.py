@@ -14,7 +14,7 @@ from deadrelu.report.figures.style import ACCENT, INK, MUTED, PAPER, STYLE, lege
 
 
 def loop_numbers(numbers: pd.DataFrame, labels: Mapping[str, str], notebook: Mapping[str, float]) -> Figure:
-    """Draw how many loops, as printed, would print 0, 1, or anything between: a panel for each case.
+    """Draw how many of the notebook's loops would print 0, 1, or anything between: a panel for each case.
 
     Args:
         numbers: columns case, criterion, number, loops.
@@ -22,7 +22,7 @@ def loop_numbers(numbers: pd.DataFrame, labels: Mapping[str, str], notebook: Map
         notebook: the number that the notebook has for a case, which is one between.
     """
     if numbers.empty:
-        return message("No loop as printed was run: there is nothing to draw.")
+        return message("The notebook's loop was not run: there is nothing to draw.")
     columns = min(2, len(labels))
     rows = -(-len(labels) // columns)
     with mpl.rc_context(STYLE):
@@ -30,7 +30,7 @@ def loop_numbers(numbers: pd.DataFrame, labels: Mapping[str, str], notebook: Map
         height = (2.4 + 0.2 * most_lines(titles.values())) * rows + 0.3
         figure = Figure(figsize=(9, height), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False)
-        names = {"probes_equal": "equal at the 5 probes, as printed", "constant": "constant within the tolerance"}
+        names = {"probes_equal": "equal at the notebook's 5 probes", "constant": "constant within the tolerance"}
         looks = dict(zip(names, ((-0.2, INK), (0.2, MUTED)), strict=True))
         for ax, case in itertools.zip_longest(axes.flat, labels):
             if case is None:

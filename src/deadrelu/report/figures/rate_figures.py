@@ -1,4 +1,4 @@
-"""Figures of rates, beside numbers in print and theory: a table in, a matplotlib figure out."""
+"""Figures of rates, beside published numbers and theory: a table in, a matplotlib figure out."""
 
 import itertools
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ from deadrelu.report.figures.style import (
 )
 
 UP = 0.3
-"""How far above its row a number in print stands: it would hide the measured one."""
+"""How far above its row a published number stands: it would hide the measured one."""
 
 
 def collapse_rates(rates: pd.DataFrame, cases: Mapping[str, str], events: Mapping[str, str]) -> Figure:

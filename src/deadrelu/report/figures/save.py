@@ -27,7 +27,7 @@ def save(drawn: "Figure", path: Path) -> None:
 
 
 def _both_schemes(svg: str) -> str:
-    """Replace each colour of the house by a variable, whose value is another on a dark page."""
+    """Replace each colour of the palette by a variable, whose value is another on a dark page."""
     from deadrelu.report.figures.style import DARK
 
     light, dark = [], []

@@ -19,7 +19,7 @@ INK = "#1f2933"
 MUTED = "#7b8794"
 GRID = "#e4e7eb"
 ACCENT = "#b3123f"
-"""What is beside the measured: numbers in print, the second of two networks."""
+"""What is beside the measured: published numbers, the second of two networks."""
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#6b4c9a", "#8c6d31", "#5c6670")
 """Of initializers. The first six are Okabe and Ito's, which colour-blind readers can tell apart; marks differ, too."""
