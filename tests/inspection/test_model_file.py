@@ -164,7 +164,7 @@ def test_too_large_damaged_missing_and_foreign_files(tmp_path: Path, monkeypatch
         model_file.load(path)
     saved(path, keras.layers.Dense(2))
     monkeypatch.setattr(model_file, "LARGEST_CONFIG", 100)
-    with pytest.raises(InputError, match=r"m\.keras: its config\.json unpacks to .* bytes; expected: 100"):
+    with pytest.raises(InputError, match=r"m\.keras: config\.json unpacks to .* bytes; expected: 100"):
         model_file.load(path)
     monkeypatch.setattr(model_file, "MAX_UNPACKED_BYTES", 1000)
     with pytest.raises(InputError, match=r"m\.keras: unpacks to .* bytes; expected: 1,000"):
