@@ -8,20 +8,20 @@ Each is imported when it is asked for: `import deadrelu` alone takes a hundredth
 from importlib import import_module, metadata
 from typing import Any
 
-PLACES = {
+PUBLIC = {
     "Network": ("deadrelu.engine", "Network"),
     "Training": ("deadrelu.engine", "Training"),
     "train": ("deadrelu.engine", "run"),
     "inspect": ("deadrelu.inspection.inspect", "inspect"),
 }
 
-__all__ = [*PLACES, "__version__"]
+__all__ = [*PUBLIC, "__version__"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return metadata.version("deadrelu")
-    if name not in PLACES:
+    if name not in PUBLIC:
         raise AttributeError(f"module 'deadrelu' has no attribute {name!r}")
-    module, attribute = PLACES[name]
+    module, attribute = PUBLIC[name]
     return getattr(import_module(module), attribute)

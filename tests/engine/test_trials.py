@@ -75,22 +75,25 @@ def keras_train(
     return weights, np.array(losses)
 
 
+@pytest.mark.parametrize(("trainings", "may_part"), [(2, 1), pytest.param(8, 2, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("key", ["relu", "leaky_relu"])
-def test_all_weights_are_keras_weights(key: str, settings: params.Params, points: Points) -> None:
-    """One step, 47, then the notebook's 470, of two networks that are not born dead.
+def test_all_weights_are_keras_weights(
+    key: str, trainings: int, may_part: int, settings: params.Params, points: Points
+) -> None:
+    """One step, 47, then the notebook's 470, of some networks that are not born dead.
 
     Both sum in float32, in another order: weights of size 1 differ by a few units of 1e-7 in the last place. 1e-6
     allows ten of them, and a step moves a weight by 1e-3. Where a preactivation is so near 0 that the two programs
-    take different sides of the kink, a long trajectory parts for good: seen in 1 of 32 trainings, so both part
-    with probability 0.001.
+    take different sides of the kink, a long trajectory parts for good: seen in 1 of 32 trainings, so both of
+    two part with probability 0.001, more than two of eight with 0.0012.
     """
     net = network(settings.collapse.cases[key])
     assert net.architecture.n_weights == 37
     numbers = range(100)
     short = train_all(net, SHORT, points, numbers)
     long = train_all(net, NOTEBOOK, points, numbers)
-    alive = np.flatnonzero(np.ptp(engine.predict(net, short.initial, points[0])[:, :, 0], axis=1) > 0)[:2]
-    assert len(alive) == 2
+    alive = np.flatnonzero(np.ptp(engine.predict(net, short.initial, points[0])[:, :, 0], axis=1) > 0)[:trainings]
+    assert len(alive) >= min(trainings, 5)
     model = keras_network(net, NOTEBOOK)
     parted = 0
     one = train_all(net, ONE_STEP, points, numbers)
@@ -104,7 +107,7 @@ def test_all_weights_are_keras_weights(key: str, settings: params.Params, points
         assert np.abs(long.final[trial] - long.initial[trial]).max() > 0.01
         parted += not np.allclose(long.final[trial], weights, rtol=0, atol=1e-4)
         np.testing.assert_allclose(long.loss[trial, 0], losses[0], rtol=1e-5)
-    assert parted <= 1
+    assert parted <= may_part
 
 
 def glorot(rng: np.random.Generator, n: int, fan_in: int, fan_out: int) -> np.ndarray:

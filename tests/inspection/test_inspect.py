@@ -410,3 +410,25 @@ def test_wrong_input_is_one_line_and_leaves_nothing(folder: Path, words: list[st
     done = run(folder, *words)
     assert named in one_line(done)
     assert sorted(folder.rglob("*")) == before
+
+
+def test_dropout_draws_what_the_seed_says_whatever_it_drew_before() -> None:
+    """And goes on afterwards where it was; layers in nested models, too."""
+    import keras
+
+    dropout = keras.layers.Dropout(0.5, name="dropout")
+    inner = keras.Sequential([keras.Input((20,)), dropout], name="inner")
+    model = keras.Sequential([keras.Input((20,)), keras.layers.Dense(20), inner, keras.layers.Dense(3)])
+    first = inspect.inspect(model, X, training=True, seed=4).table
+    model(X, training=True)  # moves the generator on
+    before = dropout.seed_generator.state.numpy()
+    again = inspect.inspect(model, X, training=True, seed=4).table
+    assert (dropout.seed_generator.state.numpy() == before).all()
+    pd.testing.assert_frame_equal(first, again)
+    other = inspect.inspect(model, X, training=True, seed=5).table
+    assert other["rms"].iloc[-1] != first["rms"].iloc[-1]
+
+
+def test_an_input_by_another_name_is_refused_also_when_it_is_the_only_one() -> None:
+    with pytest.raises(InputError, match="inputs: received z; expected: "):
+        inspect.inspect(dense(0.5), {"z": X})

@@ -86,6 +86,7 @@ def test_other_code_measures_nothing(store: Store, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("shards", "threads", "each"),
     [
+        (1, [], 1),
         (1, [8], 8),
         (3, [8], 2),
         (8, [8], 1),
@@ -103,6 +104,17 @@ def test_few_shards_share_the_threads_of_their_worker(store: Store, shards: int,
         (graph,) = [value for key, value in task.dask.items() if key == task.key]
         measured += [argument for argument in graph.args if type(argument) is int]
     assert set(measured) == {each}
+
+
+def test_a_lost_cluster_is_named() -> None:
+    with (
+        dask.config.set({"scheduler-address": "tcp://127.0.0.1:1"}),
+        pytest.raises(
+            InputError, match=r"^tcp://127\.0\.0\.1:1: the cluster was lost \(OSError: gone\); what is finished"
+        ),
+        workers._lost(),
+    ):
+        raise OSError("gone")
 
 
 def test_a_store_that_fails_ends_all_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,7 +89,14 @@ def report_page(request: pytest.FixtureRequest) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light")])
+# A phone at night and a screen by day; `make soak` has the others.
+VIEWS = [
+    *((390, "dark"), (1440, "light")),
+    *(pytest.param(width, scheme, marks=pytest.mark.soak) for width, scheme in ((390, "light"), (1440, "dark"))),
+]
+
+
+@pytest.mark.parametrize(("width", "scheme"), VIEWS)
 def test_page_opens_without_trouble(width: int, scheme: str, report_page: Path, browser: Browser) -> None:
     """No message, no request, no page wider than the window, every image drawn, no serious finding of axe."""
     assert report_page.stat().st_size < 6 * MEGABYTE
@@ -105,8 +112,9 @@ def test_page_opens_without_trouble(width: int, scheme: str, report_page: Path, 
 
 def test_no_width_makes_the_page_scroll_sideways(whole: Path, browser: Browser) -> None:
     """From a phone held upright to a wide screen, and where the contents move to the side."""
-    for width in (320, 720, 1247, 1250, 1920):
-        with opened(browser, whole, width=width) as tab:
+    with opened(browser, whole) as tab:
+        for width in (320, 390, 720, 1000, 1247, 1248, 1250, 1330, 1920):
+            tab.set_viewport_size({"width": width, "height": 900})
             assert tab.evaluate("document.documentElement.scrollWidth") <= width
 
 

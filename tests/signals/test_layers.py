@@ -56,7 +56,7 @@ def branched() -> Any:
     return keras.Model([image, vector], out)
 
 
-def test_taps_of_a_branched_model() -> None:
+def test_layers_of_a_branched_model() -> None:
     model = branched()
     rng = np.random.default_rng(0)
     inputs = [rng.normal(size=(2, 6, 6, 2)), rng.normal(size=(2, 3))]

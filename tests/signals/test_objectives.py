@@ -85,7 +85,7 @@ def test_loss_over_the_whole_batch_is_refused() -> None:
     [
         (np.array([0, 3]), None, "values from 0 to 3; expected: whole numbers from 0 to 2"),
         (np.array([-1, 0]), None, "values from -1 to 0"),
-        (np.zeros((2, 4)), None, r"shape \(2, 4\); allowed for output out: \(n,\) with classes or \(n, 3\)"),
+        (np.zeros((2, 4)), None, r"shape \(2, 4\); expected for output out: \(n,\) with classes or \(n, 3\)"),
         (np.array([0, 1]), "nonsense", "loss: received 'nonsense'"),
         (np.array([0, 1]), "MeanSquaredError", "loss: received 'MeanSquaredError'"),
         (np.array([0, np.nan]), None, "labels: received NaN, infinity or beyond float32"),

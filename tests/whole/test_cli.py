@@ -23,7 +23,7 @@ def test_help_names_every_command() -> None:
         assert deadrelu(name, "--help").returncode == 0
 
 
-def test_each_command_starts_in_a_shell_and_none_needs_tensorflow_to_help() -> None:
+def test_the_command_starts_in_a_shell_and_needs_no_tensorflow_to_help() -> None:
     assert in_a_process("--help").returncode == 0
     code = (
         "import sys, deadrelu.cli, deadrelu.report.build, deadrelu.check.command; sys.exit('tensorflow' in sys.modules)"

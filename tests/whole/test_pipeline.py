@@ -64,7 +64,10 @@ def imports(path: Path, root: Path) -> set[Path]:
         code = module.read_text() if module.suffix == ".py" else notebook_code(module)
         for node in ast.walk(ast.parse(code)):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "deadrelu":
-                if all(alias.name.isupper() for alias in node.names):  # what a table looks like, not how it is made
+                stage = node.module.startswith("deadrelu.stages.")
+                if stage and all(
+                    alias.name.isupper() for alias in node.names
+                ):  # what a table looks like, not how it is made
                     found.add(root.joinpath("src", *node.module.split(".")).with_suffix(".py"))
                     continue
                 base = root.joinpath("src", *node.module.split("."))

@@ -63,7 +63,7 @@ def inspect(
             None: gradients are of a random projection of the outputs.
         loss: a name that Keras knows; None chooses by labels and output, see `objectives.of_labels`.
         training: as in training, where BatchNormalization uses the batch and Dropout drops.
-        batch_size: inputs in a batch; None: as many as `signals.ELEMENTS` allows.
+        batch_size: inputs in a batch; None: as many as `layers.MAX_BATCH_ELEMENTS` allows.
         seed: of the random projection, and of layers that draw in training mode, such as Dropout.
         track: wraps the batches, given their number, e.g. with a progress bar.
 

@@ -32,7 +32,7 @@ POLL_INTERVAL_S = 0.25
 """Between two looks at which shards are there."""
 
 OTHER_CODE = "its Python, deadrelu or packages are not those of the client"
-KEPT_SHARDS_TOLD = "what is finished is kept: the same command goes on from there"
+KEPT = "what is finished is kept: the same command goes on from there"
 
 Failures = dict[Shard, str]
 """Shards that failed, and of what."""
@@ -83,7 +83,7 @@ def _compute(work: Work, todo: list[Shard], store: Store, watch: Watch) -> Failu
         except (CancelledError, OSError):  # the run ends: no other shard could be stored
             raise
         except Exception as error:
-            failures[given[1]] = _told(error)
+            failures[given[1]] = _reason(error)
 
     dask.compute(*_tasks(measured, work, todo, store, watch, [threads]), scheduler=scheduler)
     return {shard: failures[shard] for shard in todo if shard in failures}
@@ -94,7 +94,7 @@ def _compute_on(client: Any, work: Work, todo: list[Shard], store: Store, watch:
     from distributed import wait
 
     with _lost():
-        if others := sorted(worker for worker, digest in client.run(code).items() if digest != code()):
+        if others := [worker for worker, digest in sorted(client.run(code).items()) if digest != code()]:
             raise InputError(f"{', '.join(others)}: {OTHER_CODE}; expected: the same on all workers")
         futures = client.compute(
             _tasks(_measure, work, todo, store, watch, list(client.nthreads().values())), retries=RETRIES
@@ -106,16 +106,16 @@ def _compute_on(client: Any, work: Work, todo: list[Shard], store: Store, watch:
             if client.nthreads():
                 since = time.monotonic()
             elif time.monotonic() > since + WORKER_TIMEOUT_S:  # Dask would wait for ever
-                raise InputError(f"no worker is left; {KEPT_SHARDS_TOLD}")
+                raise InputError(f"{_address()}: no worker is left; {KEPT}")
         errors = {shard: future.exception() for shard, future in zip(todo, futures, strict=True)}
-    return {shard: _told(error) for shard, error in errors.items() if error is not None}
+    return {shard: _reason(error) for shard, error in errors.items() if error is not None}
 
 
 def _tasks(
     function: Callable[..., None], work: Work, todo: list[Shard], store: Store, watch: Watch, threads: list[int]
 ) -> list[Any]:
     """Delayed tasks, one a shard; `threads` of each worker. Where shards are fewer, they share a worker's threads."""
-    on_a_worker = -(-len(todo) // len(threads))
+    on_a_worker = -(-len(todo) // max(1, len(threads)))
     each = max(1, max(threads, default=1) // max(1, on_a_worker))
     run, shared = uuid4().hex, dask.delayed(work, traverse=False)
     return [  # Dask goes by the order of keys
@@ -133,14 +133,20 @@ def _measure(work: Work, shard: Shard, address: str, threads: int, expected: str
     Store(address).put(shard, work.measure(shard, threads, watch))
 
 
-def _told(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+
+
+def _address() -> str | None:
+    """Of the scheduler that the environment names."""
+    address: str | None = dask.config.get("scheduler-address", None)
+    return address
 
 
 @contextmanager
 def _cluster() -> Iterator[Any]:
     """A client of the cluster that the environment names, which has a worker; None, if it names none."""
-    address = dask.config.get("scheduler-address", None)
+    address = _address()
     if address is None:
         yield None
         return
@@ -155,8 +161,8 @@ def _cluster() -> Iterator[Any]:
     try:
         client = Client(address)
     except Exception as error:  # Dask's, the network's and those of unpickling share no base class
-        needed = f"what `dask scheduler` prints, or nothing: then here ({_told(error)})"
-        raise InputError(f"{received}, where no scheduler answers; expected: {needed}") from None
+        needed = "the address that `dask scheduler` prints, or no address, to compute on this machine"
+        raise InputError(f"{received}, where no scheduler answers ({_reason(error)}); expected: {needed}") from None
     try:
         try:
             client.wait_for_workers(1, timeout=WORKER_TIMEOUT_S)
@@ -179,7 +185,9 @@ def _lost() -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        raise InputError(f"the cluster was lost ({_told(error)}); {KEPT_SHARDS_TOLD}, on one that answers") from None
+        raise InputError(
+            f"{_address()}: the cluster was lost ({_reason(error)}); {KEPT}, on one that answers"
+        ) from None
 
 
 @contextmanager

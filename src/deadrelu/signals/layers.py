@@ -138,7 +138,7 @@ def batches(
 
     Args:
         model: a Keras model; it comes out as it went in, also after `training`.
-        recorded: of `survey(model, inputs)`, all or some.
+        recorded: of `trace_layers(model, inputs)`, all or some.
         inputs: float32 or what the model takes.
         objective: what the gradient is of.
         size: inputs in a batch; None: `batch_size(recorded)`.

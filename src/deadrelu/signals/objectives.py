@@ -96,7 +96,7 @@ def _loss(output: Output, labels: npt.NDArray[Any], loss: str | None) -> tuple[A
     shape = output.shape[:-1] if sparse else output.shape
     if labels.size != len(labels) * math.prod(shape):
         shapes = f"{('n', *output.shape[:-1])} with classes or {('n', *output.shape)}".replace("'", "")
-        raise InputError(f"labels: received shape {labels.shape}; allowed for output {output.name}: {shapes}")
+        raise InputError(f"labels: received shape {labels.shape}; expected for output {output.name}: {shapes}")
     if sparse:
         classes = output.shape[-1]
         if not np.array_equal(labels, np.round(labels)) or labels.min() < 0 or labels.max() >= classes:

@@ -1,0 +1,24 @@
+"""What `from deadrelu import …` gives, and what `import deadrelu` does not import."""
+
+import subprocess
+import sys
+
+import pytest
+
+import deadrelu
+from deadrelu import engine
+from deadrelu.inspection.inspect import inspect
+
+
+def test_names_are_those_of_the_rooms() -> None:
+    assert (deadrelu.Network, deadrelu.Training) == (engine.Network, engine.Training)
+    assert (deadrelu.train, deadrelu.inspect) == (engine.run, inspect)
+    assert deadrelu.__version__[0].isdigit()
+    with pytest.raises(AttributeError, match="module 'deadrelu' has no attribute 'nonsense'"):
+        deadrelu.nonsense  # noqa: B018
+
+
+def test_the_package_alone_imports_nothing_large() -> None:
+    code = "import sys, deadrelu; print({'numpy', 'pandas', 'tensorflow', 'llvmlite'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
