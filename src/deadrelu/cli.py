@@ -82,7 +82,7 @@ def collapse(
     """Train the narrow networks of one case.
 
     Reads data/target/, if the case has no target of its own; writes data/collapse/CASE/: one row per trial, and with
-    protocol: continued one row per fit. Example: deadrelu collapse leaky_relu
+    protocol: refit one row per fit. Example: deadrelu collapse leaky_relu
 
     Runs on all cores, or on the Dask cluster at DASK_SCHEDULER_ADDRESS. Stopped or killed, the same command goes on
     where it was.

@@ -97,7 +97,7 @@ def test_best_constant_is_the_mean_or_the_median(settings: params.Params) -> Non
 
 
 def test_without_trials_there_are_columns(settings: params.Params) -> None:
-    loops = {"relu-continued": settings.collapse.cases["relu-continued"]}
+    loops = {"relu-refit": settings.collapse.cases["relu-refit"]}
     only_loops = settings.model_copy(update={"collapse": settings.collapse.model_copy(update={"cases": loops})})
     found = fates.tables({}, {}, only_loops)
     assert list(found) == ["fates", "losses", "functions"]

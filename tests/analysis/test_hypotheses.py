@@ -12,10 +12,10 @@ RNG = np.random.default_rng(0)
 @pytest.mark.parametrize(
     ("a", "n", "b", "m"), [(960, 1000, 934, 1000), (0, 50, 7, 60), (3, 10, 3, 10), (128, 128, 1, 128)]
 )
-def test_two_samples_is_twice_fishers_smaller_tail(a: int, n: int, b: int, m: int) -> None:
+def test_fisher_exact_is_twice_fishers_smaller_tail(a: int, n: int, b: int, m: int) -> None:
     table = [[a, n - a], [b, m - b]]
     tails = [stats.fisher_exact(table, alternative=way).pvalue for way in ("less", "greater")]
-    (p,) = hypotheses.two_samples(*(np.array([number]) for number in (a, n, b, m)))
+    (p,) = hypotheses.fisher_exact(*(np.array([number]) for number in (a, n, b, m)))
     assert p == pytest.approx(min(1.0, 2 * min(tails)), rel=1e-9)
 
 
@@ -24,8 +24,8 @@ def test_paired_is_the_binomial_test_of_trials_that_differ() -> None:
     up, down = int((after & ~before).sum()), int((before & ~after).sum())
     assert up != down
     expected = stats.binomtest(up, up + down, 0.5).pvalue
-    assert hypotheses.paired(before, after) == pytest.approx(expected, rel=1e-9)
-    assert hypotheses.paired(before, before) == 1.0
+    assert hypotheses.mcnemar_exact(before, after) == pytest.approx(expected, rel=1e-9)
+    assert hypotheses.mcnemar_exact(before, before) == 1.0
 
 
 @pytest.mark.parametrize("shared", [0.0, 0.9])
@@ -34,16 +34,16 @@ def test_paired_keeps_its_level_whatever_the_runs_share(shared: float) -> None:
     runs, trials, level = 4000, 300, 0.01
     u, v = RNG.random((2, runs, trials))
     v = np.where(RNG.random((runs, trials)) < shared, u, v)
-    p = np.array([hypotheses.paired(a < 0.2, b < 0.2) for a, b in zip(u, v, strict=True)])
+    p = np.array([hypotheses.mcnemar_exact(a < 0.2, b < 0.2) for a, b in zip(u, v, strict=True)])
     assert np.mean(p <= 0.05) > 0
     assert np.mean(p <= level) <= level + 4 * (level / runs) ** 0.5
 
 
-def test_two_samples_keeps_its_level() -> None:
+def test_fisher_exact_keeps_its_level() -> None:
     runs, level = 40_000, 0.01
     a, b = RNG.binomial(300, 0.9, (2, runs))
     n = np.full(runs, 300)
-    assert 0.2 * level < np.mean(hypotheses.two_samples(a, n, b, n) <= level) <= level + 4 * (level / runs) ** 0.5
+    assert 0.2 * level < np.mean(hypotheses.fisher_exact(a, n, b, n) <= level) <= level + 4 * (level / runs) ** 0.5
 
 
 def test_over_seeds_keeps_its_level() -> None:
@@ -54,13 +54,13 @@ def test_over_seeds_keeps_its_level() -> None:
     assert abs(np.mean(p <= level) - level) < 4 * (level / runs) ** 0.5
 
 
-def test_smallest_paired_change_is_the_first_that_is_found() -> None:
+def test_smallest_mcnemar_exact_change_is_the_first_that_is_found() -> None:
     level, trials = 1e-5, 1000
-    fewest = round(hypotheses.smallest_paired(trials, level) * trials)
+    fewest = round(hypotheses.smallest_mcnemar_exact(trials, level) * trials)
     before = np.zeros(trials, bool)
     found, missed = (np.arange(trials) < changed for changed in (fewest, fewest - 1))
-    assert hypotheses.paired(before, found) <= level < hypotheses.paired(before, missed)
-    assert np.isnan(hypotheses.smallest_paired(6, level))
+    assert hypotheses.mcnemar_exact(before, found) <= level < hypotheses.mcnemar_exact(before, missed)
+    assert np.isnan(hypotheses.smallest_mcnemar_exact(6, level))
 
 
 @pytest.mark.parametrize(
@@ -70,12 +70,12 @@ def test_smallest_change_of_two_samples_is_found_as_often_as_stated(count: int, 
     """20,000 simulated reruns; tolerance 4 standard errors. The nearer of the two directions is meant."""
     level, runs = 1e-4, 20_000
     one = np.array([1])
-    (change,) = hypotheses.smallest_two_samples(count * one, trials * one, now * one, level)
+    (change,) = hypotheses.smallest_fisher_exact(count * one, trials * one, now * one, level)
     found = []
     for share in (count / trials - change, count / trials + change):
         if 0 <= share <= 1:
             rerun = RNG.binomial(now, share, runs)
-            p = hypotheses.two_samples(
+            p = hypotheses.fisher_exact(
                 *(np.full(runs, number) for number in (count, trials)), rerun, np.full(runs, now)
             )
             found.append(np.mean(p <= level))
@@ -84,7 +84,7 @@ def test_smallest_change_of_two_samples_is_found_as_often_as_stated(count: int, 
 
 def test_no_change_of_six_trials_can_be_found() -> None:
     six = np.array([6])
-    assert np.isnan(hypotheses.smallest_two_samples(six, six, six, 1e-5)).all()
+    assert np.isnan(hypotheses.smallest_fisher_exact(six, six, six, 1e-5)).all()
 
 
 def test_smallest_shift_over_seeds_is_found_about_as_often_as_stated() -> None:

@@ -141,7 +141,7 @@ CROWDED: dict[str, Callable[[dict[str, pd.DataFrame]], Figure]] = {
         crowd(t["losses"], "relu", CASES), crowd(t["fates"], "relu", CASES), MANY, fates.FATES
     ),
     "loop_numbers": lambda t: collapse_figures.loop_numbers(
-        crowd(t["loop_numbers"], "relu-continued", CASES), MANY, dict.fromkeys(MANY, 0.5)
+        crowd(t["loop_numbers"], "relu-refit", CASES), MANY, dict.fromkeys(MANY, 0.5)
     ),
     "collapse_values": lambda t: collapse_figures.collapse_values(crowd(t["collapse_values"], "abs_x-he", CASES), MANY),
 }

@@ -27,7 +27,7 @@ def test_of_the_notebooks_function_and_protocol_only(settings: params.Params) ->
     target = settings.data.target.model_copy(update={"function": "abs_x"})
     other = settings.model_copy(update={"data": settings.data.model_copy(update={"target": target})})
     assert published.notebook_rates(settings) == {"relu": 0.956, "leaky_relu": 0.192}
-    assert published.loop_rates(settings) == {"relu-continued": 0.956, "leaky_relu-continued": 0.192}
+    assert published.loop_rates(settings) == {"relu-refit": 0.956, "leaky_relu-refit": 0.192}
     assert published.notebook_rates(other) == published.loop_rates(other) == {}
     own = settings.data.target.model_dump()
     apart = changed(settings, "relu", target=own, trials=5)
@@ -46,7 +46,7 @@ def test_of_the_notebooks_function_and_protocol_only(settings: params.Params) ->
         {"target": {"function": "x_sin_5x", "low": -1.0, "high": 3**0.5, "points": 3000}},
         {"target": {"function": "x_sin_5x", "low": -(3**0.5), "high": 1.0, "points": 3000}},
         {"target": {"function": "x_sin_5x", "low": -(3**0.5), "high": 3**0.5, "points": 300}},
-        {"protocol": "continued", "fits": 2},
+        {"protocol": "refit", "fits": 2},
     ],
 )
 def test_of_the_paper(settings: params.Params, values: dict[str, object]) -> None:

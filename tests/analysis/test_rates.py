@@ -8,7 +8,7 @@ import pytest
 
 from deadrelu.analysis import grid as grid_tables
 from deadrelu.analysis import metrics, rates, theory
-from deadrelu.analysis.intervals import p_of_bounds, p_of_equal
+from deadrelu.analysis.intervals import fisher_exact, p_of_bounds
 from deadrelu.engine.criteria import PROBES
 from deadrelu.report import labels
 from deadrelu.settings import params, targets
@@ -229,12 +229,17 @@ def test_metrics_are_finite_numbers_of_six_digits(
     assert json.loads(metrics.to_json({"a": float("nan"), "b": {"c": float("inf"), "d": 1}})) == {"b": {"d": 1}}
 
 
-def test_fishers_test_is_scipys() -> None:
-    from scipy.stats import fisher_exact
+def test_fishers_test_is_twice_scipys_smaller_tail_and_that_of_the_check() -> None:
+    from scipy import stats
+
+    from deadrelu.analysis import hypotheses
 
     rng = np.random.default_rng(2)
     for _ in range(300):
         n, m = rng.integers(1, 1200, 2)
         a, b = rng.integers(0, n + 1), rng.integers(0, m + 1)
-        expected = fisher_exact([[a, n - a], [b, m - b]])[1]
-        assert p_of_equal(a, n, b, m) == pytest.approx(expected, rel=1e-9)
+        tails = [stats.fisher_exact([[a, n - a], [b, m - b]], alternative=way)[1] for way in ("less", "greater")]
+        assert fisher_exact(a, n, b, m) == pytest.approx(min(1, 2 * min(tails)), rel=1e-9)
+        assert fisher_exact(a, n, b, m) == pytest.approx(
+            float(hypotheses.fisher_exact(*(np.array([k]) for k in (a, n, b, m)))[0]), rel=1e-9
+        )

@@ -17,7 +17,7 @@ from deadrelu.settings import params, targets
 def small(settings: params.Params) -> params.Params:
     """A ReLU case, its loop, and a grid of one width."""
     tree = settings.model_dump()
-    kept = ("relu", "relu-continued", "abs_sum_abs_difference-he")
+    kept = ("relu", "relu-refit", "abs_sum_abs_difference-he")
     tree["collapse"]["cases"] = {key: tree["collapse"]["cases"][key] for key in kept}
     return params.Params.model_validate(tree)
 
@@ -31,7 +31,7 @@ def found(small: params.Params) -> load.Results:
     plane = trials.assign(probes_equal=None)
     fits = pd.DataFrame({"trial": np.tile(range(4), 2), "fit": np.repeat([1, 2], 4), "range": np.float32(0)})
     fits["probe_range"] = np.float32([0, 0, 1, 1, 0, 1, 0, 1])  # loops print 1, 1/2, 1/2, 0
-    of_trials = {"relu": trials, "relu-continued": trials, "abs_sum_abs_difference-he": plane}
+    of_trials = {"relu": trials, "relu-refit": trials, "abs_sum_abs_difference-he": plane}
     counts = pd.DataFrame({"depth": [2, 3], "width": 4, "networks": 1000, "born_dead_low": 90})
     counts = counts.assign(born_dead_high=[100, 200], born_dead=[10, 20])
     grid = pd.DataFrame({"depth": 3, "width": 4, "trial": range(3)})
@@ -55,7 +55,7 @@ def found(small: params.Params) -> load.Results:
             columns=["initializer", "depth", "width", "networks", "count", "trained", "trained_count"],
         ),
     }
-    return load.Results("official", 10_000, tables, of_trials, {"relu-continued": fits}, grid)
+    return load.Results("official", 10_000, tables, of_trials, {"relu-refit": fits}, grid)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def shown(counts: dict[str, Count]) -> dict[str, list[int]]:
 
 
 def test_stages_are_those_of_the_pipeline(observed: dict[str, quantities.Observed]) -> None:
-    cases = ["collapse@relu", "collapse@relu-continued", "collapse@abs_sum_abs_difference-he"]
+    cases = ["collapse@relu", "collapse@relu-refit", "collapse@abs_sum_abs_difference-he"]
     assert list(observed) == ["data@mnist", "data@target", "activations", "training", *cases, "safe_region"]
     assert [name for name, of in observed.items() if of.needs_mnist] == ["data@mnist", "activations", "training"]
     assert observed["data@mnist"].exact == {"test_images": 10_000}
@@ -108,7 +108,7 @@ def test_outcomes_are_those_of_each_trial(observed: dict[str, quantities.Observe
     events = {"constant": [0, 1, 2], "probes_equal": [0, 1, 2], "dead": [0, 1], "born_dead": [0]}
     assert shown(observed["collapse@relu"].counts) == events
     loop = {"loop_prints_0": [3], "loop_prints_1": [0]}
-    assert shown(observed["collapse@relu-continued"].counts) == events | loop
+    assert shown(observed["collapse@relu-refit"].counts) == events | loop
     del events["probes_equal"]
     assert shown(observed["collapse@abs_sum_abs_difference-he"].counts) == events
     assert observed["collapse@relu"].counts["constant"].count == 3

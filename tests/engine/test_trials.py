@@ -237,13 +237,13 @@ FITS = 3
 
 
 @pytest.mark.parametrize("kind", ["relu", "leaky_relu"])
-def test_continued_fits_are_keras_fits_in_a_loop(kind: str, settings: params.Params, points: Points) -> None:
+def test_refits_are_keras_fits_in_a_loop(kind: str, settings: params.Params, points: Points) -> None:
     """Weights after each of three fits of one epoch, optimizer and all, as `fit` called three times on one model.
 
     Against 1e-5: 141 steps, where one trial in a hundred may part at a kink; five living trials.
     """
     net = network(settings.collapse.cases[kind])
-    fitted = list(engine.run_continued(net, SHORT, *points, trials=range(100), seed=10, fits=FITS))
+    fitted = list(engine.run_refits(net, SHORT, *points, trials=range(100), seed=10, fits=FITS))
     assert len(fitted) == FITS
     moved = (fitted[0].final != fitted[0].initial).any(axis=1)
     model = keras_network(net, SHORT)
@@ -263,11 +263,11 @@ def test_first_fit_is_an_independent_trial_and_others_change_nothing(settings: p
     """Bit for bit: whatever else runs, with one thread or two."""
     net = network(settings.collapse.cases["relu"])
     alone = train_all(net, SHORT, points, range(300))
-    many = list(engine.run_continued(net, SHORT, *points, trials=range(300), seed=10, fits=2))
+    many = list(engine.run_refits(net, SHORT, *points, trials=range(300), seed=10, fits=2))
     for name in ("trial", "initial", "final", "loss"):
         assert getattr(many[0], name).tobytes() == getattr(alone, name).tobytes()
     for threads in (1, 2):
-        few = list(engine.run_continued(net, SHORT, *points, trials=range(90, 200), seed=10, fits=2, threads=threads))
+        few = list(engine.run_refits(net, SHORT, *points, trials=range(90, 200), seed=10, fits=2, threads=threads))
         for of_few, of_many in zip(few, many, strict=True):
             assert of_few.final.tobytes() == of_many.final[90:200].tobytes()
             assert of_few.loss.tobytes() == of_many.loss[90:200].tobytes()
@@ -340,4 +340,4 @@ def test_trials_that_are_not_consecutive_numbers_are_refused(
     with pytest.raises(ValueError, match="trials must be consecutive numbers from 0 on"):
         next(engine.run(described, ONE_STEP, *points, **given))
     with pytest.raises(ValueError, match="trials must be consecutive numbers from 0 on"):
-        next(engine.run_continued(described, ONE_STEP, *points, fits=1, **given))
+        next(engine.run_refits(described, ONE_STEP, *points, fits=1, **given))

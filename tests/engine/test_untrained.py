@@ -125,13 +125,13 @@ def test_rai_dies_as_often_as_in_the_engine(settings: params.Params) -> None:
     import pandas as pd
     from conftest import ROOT
 
-    from deadrelu.analysis.intervals import p_of_equal
+    from deadrelu.analysis.intervals import fisher_exact
 
     rates = pd.read_csv(ROOT / "reports" / "tables" / "collapse_rates.csv")
     engine = rates[(rates["case"] == "x_sin_5x-rai") & (rates["event"] == "born_dead")].iloc[0]
     target = settings.target_of("x_sin_5x-rai")
     ours = untrained.born_constant(RAI, np.linspace(target.low, target.high, 25), 2, 9, range(4000), seed=5)
-    assert p_of_equal(int(ours[-1]), 4000, int(engine["count"]), int(engine["trials"])) > 1e-4
+    assert fisher_exact(int(ours[-1]), 4000, int(engine["count"]), int(engine["trials"])) > 1e-4
 
 
 @pytest.mark.parametrize("initialize", [HE, RAI])

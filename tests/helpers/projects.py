@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 ACTIVATIONS = ("tanh-glorot_normal", "relu-he_normal", "tanh-glorot_uniform")
 TRAINING = ("mlp-he_normal", "cnn-zeros")
-COLLAPSE = ("relu", "leaky_relu", "relu-continued", "step_sin_5x-rai")
+COLLAPSE = ("relu", "leaky_relu", "relu-refit", "step_sin_5x-rai")
 
 
 def write_small_params(path: Path) -> None:
@@ -39,7 +39,7 @@ def write_small_params(path: Path) -> None:
     tree["collapse"] |= {"trials": 8, "epochs": 1}
     cases = tree["collapse"]["cases"]
     tree["collapse"]["cases"] = {key: cases[key] for key in COLLAPSE}
-    cases["relu-continued"]["fits"] = 2
+    cases["relu-refit"]["fits"] = 2
     cases["step_sin_5x-rai"]["epochs"] = 2
     cases["step_sin_5x-rai"]["target"]["points"] = 200
     tree["safe_region"] |= {"depth": {"low": 2, "high": 3}, "width": {"low": 1, "high": 2}, "networks": 100}

@@ -8,7 +8,7 @@ import pytest
 from deadrelu.jobs import shards
 from deadrelu.jobs.shards import Watch
 
-CUT = shards.cut(("relu",), 2500, 1000)
+CUT = shards.cut("relu", 2500, 1000)
 
 
 def test_shards_cover_each_trial_once() -> None:
@@ -59,7 +59,7 @@ def test_a_watch_sent_elsewhere_is_another() -> None:
     watch = Watch()
     watch.set()
     watch.at(CUT[0], 3.7)
-    assert watch.so_far == {CUT[0]: 3}
+    assert watch.done == {CUT[0]: 3}
     sent = pickle.loads(pickle.dumps(watch))
     assert not sent.is_set()
-    assert sent.so_far == {}
+    assert sent.done == {}

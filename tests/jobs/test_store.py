@@ -1,8 +1,9 @@
 """Finished shards are known to the last bit, and stale ones are never used."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from deadrelu.errors import InputError
@@ -10,14 +11,34 @@ from deadrelu.jobs import shards
 from deadrelu.jobs.shards import Shard
 from deadrelu.jobs.store import Store, open_store
 
-CUT = shards.cut(("relu",), 2500, 1000)
+CUT = shards.cut("relu", 2500, 1000)
 CONTENTS = {"trials.parquet": b"rows", "fits.parquet": b"more rows"}
 
 
-@pytest.fixture(params=["disk", "memory"])
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    """A bucket of an S3 that runs on this machine."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            environment.setenv(name, "anything")
+        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        fsspec.filesystem("s3").mkdir("bucket")
+        yield "s3://bucket"
+    server.stop()
+
+
+@pytest.fixture(params=["disk", "memory", "s3"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    """On disk, and on another file system of fsspec."""
-    address = str(tmp_path / "work") if request.param == "disk" else f"memory://{tmp_path.name}"
+    """On disk, and on other file systems of fsspec."""
+    places = {"disk": lambda: str(tmp_path / "work"), "memory": lambda: f"memory://{tmp_path.name}"}
+    place = places.get(request.param, lambda: f"{request.getfixturevalue('s3')}/{tmp_path.name}")
+    address = place()
     found = Store(f"{address}/collapse/abc")
     found.make(CUT)
     return found
@@ -87,7 +108,7 @@ def test_clearing_leaves_what_others_have_beside(store: Store) -> None:
 
 
 def test_a_thousand_shards_share_a_folder(store: Store) -> None:
-    many = [Shard(index, ("relu",), index, index + 1) for index in (0, 999, 1000)]
+    many = [Shard(index, "relu", index, index + 1) for index in (0, 999, 1000)]
     store.make(many)
     assert len({store._folder(shard) for shard in many}) == 2
     for shard in many:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from deadrelu.jobs import shards, workers
 from deadrelu.jobs.shards import Shard, Watch
 from deadrelu.jobs.store import Store
 
-CUT = shards.cut(("toy",), 100, 10)
+CUT = shards.cut("toy", 100, 10)
 
 
 @dataclass
@@ -155,19 +154,15 @@ def test_threads_end_with_the_run(store: Store) -> None:
     wait_until(lambda: len(ended) == len(seen), seconds=10)
 
 
-def test_the_bar_shows_shards_and_what_is_under_way(
-    store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_bar_shows_shards_and_what_is_under_way(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     shown: list[float] = []
 
     class Slow(Toy):
         def measure(self, shard: Shard, threads: int, watch: Watch) -> dict[str, bytes]:
             watch.at(shard, 5)
-            time.sleep(0.5)  # the bar looks each hundredth of a second
             shown.extend(task.completed for task in bar.tasks)
             return super().measure(shard, threads, watch)
 
-    monkeypatch.setattr(workers, "POLL_INTERVAL_S", 0.01)
     store.make(CUT)
     store.put(CUT[3], {"name": b"from before"})
     with dask.config.set(scheduler="synchronous"), progress.rate_and_time_left() as bar:

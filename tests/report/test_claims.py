@@ -66,7 +66,7 @@ def test_advice_follows_the_numbers(settings: params.Params, numbers: dict[str, 
     assert "ReLU: of the 4 measured, He normal kept signal and gradient" in text
     assert "sigmoid: of the 3 measured, none kept both" in text
     cells = numbers["explorer"]
-    rai = cells[(cells["initializer"] == "RAI") & (cells["depth"] == 20) & (cells["width"] == 2)]["rate"].iloc[0]
+    rai = cells[(cells["initializer"] == "rai") & (cells["depth"] == 20) & (cells["width"] == 2)]["rate"].iloc[0]
     assert f"RAI {100 * rai:.1f} %" in text
     leaky = numbers["collapse_rates"].query("case == 'leaky_relu' and event == 'constant'")["rate"].iloc[0]
     assert f"{100 * leaky:.1f} % still end constant" in text

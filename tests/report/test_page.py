@@ -67,7 +67,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "depth": {"low": 3, "high": 3},
             "width": {"low": 2, "high": 2},
             "trained": {"depths": [3], "widths": [2], "trials": 1, "epochs": 1, "batch_size": 64},
-            "beside": {},
+            "other_initializers": {},
         },
     }
     return made(tmp_path_factory.mktemp("odd"), change)
@@ -209,14 +209,14 @@ def test_explorer_shows_the_numbers_of_its_cell(whole: Path, browser: Browser) -
     cells = pd.read_csv(ROOT / "reports" / "tables" / "explorer.csv").set_index(["initializer", "depth", "width"])
     with opened(browser, whole) as tab:
         assert tab.locator("#explorer").is_visible()
-        for initializer, depth, width in (
-            ("He normal", 9, 2),
-            ("Glorot uniform", 6, 3),
-            ("RAI", 20, 2),
-            ("He normal", 2, 10),
+        for key, name, depth, width in (
+            ("main", "He normal", 9, 2),
+            ("glorot_uniform", "Glorot uniform", 6, 3),
+            ("rai", "RAI", 20, 2),
+            ("main", "He normal", 2, 10),
         ):
-            said = explored(tab, depth=depth, width=width, initializer=initializer)
-            cell = cells.loc[(initializer, depth, width)]
+            said = explored(tab, depth=depth, width=width, initializer=name)
+            cell = cells.loc[(key, depth, width)]
             assert f"{cell['count']:,.0f} of {cell['networks']:,.0f}" in said["untrained"]
             assert f"{100 * cell['rate']:.1f} %" in said["untrained"] or cell["rate"] < 0.01
             assert f"{100 * cell['low']:.1f} %" in said["untrained"] or cell["low"] < 0.01

@@ -34,7 +34,7 @@ HOSTILE = [
     "\x1b[2J",
     "",
 ]
-TEXTS = st.sampled_from([*HOSTILE, "relu", "tanh", "rai", "he_normal", "zeros", "adam", "sgd", "abs_x", "continued"])
+TEXTS = st.sampled_from([*HOSTILE, "relu", "tanh", "rai", "he_normal", "zeros", "adam", "sgd", "abs_x", "refit"])
 SMALL = st.one_of(
     st.none(), st.booleans(), st.integers(-2, 12), st.sampled_from([0.0, -0.5, 0.1, 0.99, 1.0, 2.5]), TEXTS
 )

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy.stats import beta, chisquare, ks_2samp, kstest, norm, truncnorm
 
-from deadrelu.report import labels
 from deadrelu.settings import initializers, params
 from deadrelu.signals import networks
 
@@ -58,20 +57,6 @@ def test_orthogonal_rows_or_columns_are_orthonormal(shape: tuple[int, int]) -> N
     for kernel in initializers.sampler(settings)(np.random.default_rng(1), 10, *shape):
         small = kernel @ kernel.T if shape[0] <= shape[1] else kernel.T @ kernel
         np.testing.assert_allclose(small, 4 * np.eye(min(shape)), atol=1e-5)
-
-
-def test_labels_are_made_from_settings() -> None:
-    assert [initializers.label(s) for s in SETTINGS[:4]] == [
-        "Random uniform (-1 to 0.5)",
-        "Random normal (μ = 0.2, σ = 0.1)",
-        "Truncated normal (σ = 0.3)",
-        "Glorot normal",
-    ]
-    case = params.CollapseCase(activation="leaky_relu", negative_slope=0.1, widths=[1, 2, 2])
-    assert labels.narrow_network(case) == "Leaky ReLU (slope 0.1)"
-    assert labels.architecture(case) == (
-        "3 hidden layers of width 1, 2 × 2; Glorot uniform, no biases; Adam (0.001), mean squared error"
-    )
 
 
 @pytest.mark.parametrize("layer_seeds", ["independent", "shared"])

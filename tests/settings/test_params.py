@@ -67,13 +67,20 @@ def test_project_params_are_the_notebooks() -> None:
         ("data/target/function", "abs_sum_abs_difference", "data.target: a function of one input"),
         ("collapse/cases/relu/initializer", {"name": "rai"}, "collapse.cases.relu: rai draws biases"),
         ("activations/cases/relu-he_normal/initializer", {"name": "rai"}, "activations.cases.relu-he_normal"),
-        ("collapse/cases/relu/protocol", "continued", "collapse.cases.relu: fits must be given"),
+        ("collapse/cases/relu/protocol", "refit", "collapse.cases.relu: fits must be given"),
         ("collapse/cases/relu/fits", 3, "collapse.cases.relu: fits must be given"),
         ("collapse/cases/relu/protocol", "both", "collapse.cases.relu.protocol"),
+        ("collapse/cases/relu/protocol", "continued", "collapse.cases.relu.protocol: renamed: expected refit"),
+        ("safe_region/beside", {}, "safe_region: beside is renamed: expected other_initializers"),
         (
-            "collapse/cases/relu-continued/target",
+            "safe_region/other_initializers/main",
+            {"initializer": {"name": "zeros"}},
+            "safe_region.other_initializers: another initializer cannot be called 'main'",
+        ),
+        (
+            "collapse/cases/relu-refit/target",
             {"function": "abs_sum_abs_difference", "low": -1.0, "high": 1.0, "points": 9},
-            "collapse.cases.relu-continued: protocol: continued looks at",
+            "collapse.cases.relu-refit: protocol: refit looks at",
         ),
         ("collapse/cases/relu/target", {"function": "abs_x", "low": 1.0}, "collapse.cases.relu.target.high"),
         (
@@ -86,7 +93,7 @@ def test_project_params_are_the_notebooks() -> None:
         ("safe_region/trained/depths", [6, 3], "safe_region.trained.depths: sizes must ascend"),
         ("safe_region/trained/depths", [3, 3], "safe_region.trained.depths: sizes must ascend"),
         ("safe_region/width/high", 101, "safe_region.width: high must be at most 100"),
-        ("collapse/cases/relu-continued/fits", 0, "collapse.cases.relu-continued.fits"),
+        ("collapse/cases/relu-refit/fits", 0, "collapse.cases.relu-refit.fits"),
         ("collapse/tolerance", -0.1, "collapse.tolerance"),
         ("data/target/low", 2.6457513110645907, "data.target"),
         (
@@ -129,11 +136,11 @@ def test_tables_depend_on_the_points_they_are_trained_on(tmp_path: Path) -> None
     assert loaded.of_safe_region() != other.of_safe_region()
 
 
-def test_continued_case_with_a_target_is_continued(tmp_path: Path) -> None:
+def test_case_of_refits_with_a_target_is_one_of_refits(tmp_path: Path) -> None:
     target = {"function": "abs_x", "low": -1.0, "high": 1.0, "points": 9}
-    loaded = params.load(write_with(tmp_path, "collapse/cases/relu-continued/target", target)).collapse
-    assert "relu-continued" in loaded.continued
-    assert "relu-continued" not in (*loaded.own_target, *loaded.main)
+    loaded = params.load(write_with(tmp_path, "collapse/cases/relu-refit/target", target)).collapse
+    assert "relu-refit" in loaded.refit
+    assert "relu-refit" not in (*loaded.own_target, *loaded.main)
 
 
 def test_one_depth_and_one_width_are_a_grid(tmp_path: Path) -> None:
@@ -143,7 +150,7 @@ def test_one_depth_and_one_width_are_a_grid(tmp_path: Path) -> None:
 
 def test_every_case_is_of_one_kind() -> None:
     settings = params.load(ROOT / "params.yaml").collapse
-    assert sorted([*settings.main, *settings.own_target, *settings.continued]) == sorted(settings.cases)
+    assert sorted([*settings.main, *settings.own_target, *settings.refit]) == sorted(settings.cases)
     assert settings.main == ["relu", "leaky_relu"]
 
 

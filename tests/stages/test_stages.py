@@ -19,7 +19,7 @@ from deadrelu.stages import collapse as collapse_stage
 from deadrelu.stages import safe_region as safe_region_stage
 from deadrelu.stages.activations import GRADIENT_STATISTICS, SAMPLE, STATISTICS, SUMMARY
 from deadrelu.stages.collapse_job import FITS, FUNCTIONS, TRIALS
-from deadrelu.stages.grid_job import BESIDE, BORN_DEAD, CURVE_POINTS, REGION_FUNCTIONS, TRAINED_GRID
+from deadrelu.stages.grid_job import BORN_DEAD, CURVE_POINTS, OTHER_INITIALIZERS, REGION_FUNCTIONS, TRAINED_GRID
 from deadrelu.stages.training import BATCHES, EPOCHS
 from deadrelu.storage import mnist, parquet, points
 from deadrelu.storage.rounding import significant
@@ -159,7 +159,7 @@ def test_every_column_of_a_trial_is_what_the_engine_says(run: params.Params) -> 
 def test_loop_keeps_what_each_fit_left(run: params.Params, kind: dict[str, object]) -> None:
     """Each fit is a longer training; the last is what the table of trials holds."""
     data_target.main(run)
-    loop = {**kind, "widths": [2, 2], "protocol": "continued", "fits": 3}
+    loop = {**kind, "widths": [2, 2], "protocol": "refit", "fits": 3}
     collapse_stage.main(with_case(run, "loop", loop), "loop")
     fits = parquet.read(Path("data/collapse/loop/fits.parquet"), FITS)
     numbers = range(int(str(kind.get("trials", 8))))
@@ -188,24 +188,26 @@ def test_safe_region_holds_both_grids(run: params.Params) -> None:
     assert cells[cells["width"] == 2]["born_dead"].tolist() == expected.both[1:].tolist()
     assert expected.low.tolist() != expected.high.tolist() != expected.both.tolist()
     trained = parquet.read(Path("data/safe_region/trained.parquet"), TRAINED_GRID)
-    names = ("He normal", "Glorot uniform")  # RAI has biases, and is not trained here
+    names = ("main", "glorot_uniform")  # RAI has biases, and is not trained here
     cells_trained = [[name, depth, 2, trial] for depth in (1, 3) for name in names for trial in range(6)]
     assert trained[["initializer", "depth", "width", "trial"]].to_numpy().tolist() == cells_trained
-    beside = parquet.read(Path("data/safe_region/beside.parquet"), BESIDE).set_index(["initializer", "width"])
+    others = parquet.read(Path("data/safe_region/other_initializers.parquet"), OTHER_INITIALIZERS).set_index(
+        ["initializer", "width"]
+    )
     rai = initializers.sampler(params.Rai(name="rai"))
     x = np.linspace(run.data.target.low, run.data.target.high, CURVE_POINTS)
     constant = untrained.born_constant(rai, x, 2, 3, range(100), seed=run.seed)
-    assert beside.loc[("RAI", 2), "born_dead"].tolist() == constant[1:].tolist()
+    assert others.loc[("rai", 2), "born_dead"].tolist() == constant[1:].tolist()
     glorot = initializers.sampler(params.FanScaled(name="glorot_uniform"))
     expected = untrained.born_dead(glorot, 2, 3, range(100), seed=run.seed)
-    assert beside.loc[("Glorot uniform", 2), "born_dead"].tolist() == expected.both[1:].tolist()
+    assert others.loc[("glorot_uniform", 2), "born_dead"].tolist() == expected.both[1:].tolist()
     for depth in (1, 3):  # with the settings of the grid, not of collapse
         same = {"activation": "relu", "widths": [2] * depth, "initializer": {"name": "he_normal"}}
         alone = with_case(run, "same", same | {"trials": 6, "epochs": 2})
         batches = alone.collapse.model_copy(update={"batch_size": 32})
         collapse_stage.main(alone.model_copy(update={"collapse": batches}), "same")
         table = parquet.read_parts(Path("data/collapse/same"), TRIALS)
-        cell = trained[(trained["depth"] == depth) & (trained["initializer"] == "He normal")]
+        cell = trained[(trained["depth"] == depth) & (trained["initializer"] == "main")]
         np.testing.assert_array_equal(cell["range"], table["range"])
         np.testing.assert_array_equal(cell["born_dead"], table["born_dead"])
 
@@ -218,7 +220,7 @@ def test_functions_are_those_of_the_networks(run: params.Params) -> None:
     run = params.Params.model_validate(tree)
     safe_region_stage.main(run)
     drawn = parquet.read(Path("data/safe_region/functions.parquet"), REGION_FUNCTIONS)
-    rai = drawn[(drawn["initializer"] == "RAI") & (drawn["depth"] == 3) & (drawn["width"] == 2)]
+    rai = drawn[(drawn["initializer"] == "rai") & (drawn["depth"] == 3) & (drawn["width"] == 2)]
     x = np.linspace(run.data.target.low, run.data.target.high, CURVE_POINTS)
     expected = untrained.functions(initializers.sampler(params.Rai(name="rai")), x, 2, 3, 8, seed=run.seed)[2]
     np.testing.assert_allclose(rai["value"].to_numpy().reshape(8, -1), expected, rtol=1e-6)
@@ -241,7 +243,7 @@ def test_functions_are_those_of_the_networks(run: params.Params) -> None:
         outputs = engine.predict(network, weights, grid)[:, :, 0]
         np.testing.assert_allclose(kept[name].to_numpy().reshape(8, -1), outputs, rtol=1e-5, atol=1e-7)
     assert (kept["untrained"] != kept["trained"]).any()
-    he = drawn[(drawn["initializer"] == "He normal") & (drawn["depth"] == 3) & drawn["trained"]]
+    he = drawn[(drawn["initializer"] == "main") & (drawn["depth"] == 3) & drawn["trained"]]
     at = he["x"].unique()
     np.testing.assert_allclose(
         he["value"].to_numpy().reshape(8, -1), engine.predict(network, trained.final, at)[:, :, 0], rtol=1e-5, atol=1e-7
@@ -254,7 +256,7 @@ def test_large_grids_keep_counts_and_no_functions(run: params.Params, monkeypatc
     safe_region_stage.main(run)
     drawn = parquet.read(Path("data/safe_region/functions.parquet"), REGION_FUNCTIONS)
     assert drawn["trained"].all()
-    assert len(parquet.read(Path("data/safe_region/beside.parquet"), BESIDE)) == 8
+    assert len(parquet.read(Path("data/safe_region/other_initializers.parquet"), OTHER_INITIALIZERS)) == 8
 
 
 def test_two_inputs_or_outputs_have_no_functions_to_draw(run: params.Params) -> None:
@@ -270,7 +272,7 @@ def test_safe_region_tells_the_dying_from_the_born_dead(run: params.Params) -> N
     tree["safe_region"]["trained"] |= {"depths": [6], "trials": 128, "epochs": 30, "batch_size": 8}
     safe_region_stage.main(params.Params.model_validate(tree))
     trained = parquet.read(Path("data/safe_region/trained.parquet"), TRAINED_GRID)
-    trained = trained[trained["initializer"] == "He normal"]
+    trained = trained[trained["initializer"] == "main"]
     assert 0 < trained["born_dead"].sum() < (trained["range"] == 0).sum()
 
 

@@ -1,6 +1,5 @@
 """Folders that appear whole or not at all, also where a process is killed in between; one process at a time."""
 
-import contextlib
 import multiprocessing
 import os
 import signal
@@ -8,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from helpers.projects import wait_until
 
 from deadrelu.errors import InputError
@@ -88,8 +88,6 @@ def _hold(folder: Path, told: Path) -> None:
         time.sleep(0.3)
         with told.open("a") as file:
             file.write("out ")
-        if told.read_text().count("in") == 1:
-            folder.rmdir()  # as the first does that is done with it
 
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:
@@ -110,16 +108,19 @@ def _enter(folder: Path, told: Path) -> None:
 def test_who_waited_for_a_folder_that_is_gone_waits_for_the_new_one(tmp_path: Path) -> None:
     folder, told = tmp_path / "held", tmp_path / "told"
     waiting = multiprocessing.get_context("spawn").Process(target=_enter, args=(folder, told))
-    with contextlib.ExitStack() as new:
-        with files.locked(folder):
-            waiting.start()
-            time.sleep(2)  # it waits for this one, or will see the next one only
-            folder.rmdir()
-            new.enter_context(files.locked(folder))
+    first = FileLock(folder / files.LOCK)
+    first.acquire()
+    waiting.start()
+    time.sleep(2)  # it waits for this one, or will see the next one only
+    (folder / files.LOCK).unlink()  # as the holder does at its end
+    folder.rmdir()
+    with files.locked(folder):
+        first.release()
         time.sleep(0.5)
         assert not told.exists()
     waiting.join()
     assert told.read_text() == "in"
+    assert not folder.exists()
 
 
 def _linger(parent: Path) -> None:

@@ -142,7 +142,7 @@ def test_report_of_stale_tables_is_refused(repository: Path) -> None:
     ("words", "section", "short", "long"),
     [
         (["collapse", "leaky_relu"], "collapse:", "epochs: 1", "epochs: 100000"),
-        (["collapse", "relu-continued"], "collapse:", "fits: 2", "fits: 100000, trials: 200"),
+        (["collapse", "relu-refit"], "collapse:", "fits: 2", "fits: 100000, trials: 200"),
         (["safe-region"], "safe_region:", "epochs: 2", "epochs: 100000"),
     ],
 )

@@ -20,7 +20,7 @@ from deadrelu.jobs.store import Store
 from deadrelu.settings import params
 from deadrelu.stages import collapse, collapse_job, data_target, grid_job, safe_region
 
-CUT = shards.cut(("toy",), 200, 10)
+CUT = shards.cut("toy", 200, 10)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_tables_have_the_same_bits_wherever_they_are_made(
     ]
     for way in ways:
         with dask.config.set(way):
-            for key in ("leaky_relu", "relu", "relu-continued"):
+            for key in ("leaky_relu", "relu", "relu-refit"):
                 collapse.main(settings, key)
             safe_region.main(settings)
         found.append(digests(project / "data"))

@@ -34,7 +34,7 @@ class Tags(HTMLParser):
 def test_pipeline_from_nothing_to_a_report(pipeline: Path) -> None:
     assert stages_run((pipeline.parent / "repro.log").read_text()) == [
         *("data@mnist", "data@target", "activations", "training"),
-        *("collapse@relu", "collapse@leaky_relu", "collapse@relu-continued", "collapse@step_sin_5x-rai"),
+        *("collapse@relu", "collapse@leaky_relu", "collapse@relu-refit", "collapse@step_sin_5x-rai"),
         *("safe_region", "report"),
     ]
     metrics = json.loads((pipeline / "reports" / "metrics.json").read_text())

@@ -192,9 +192,9 @@ def test_they_show_the_committed_numbers() -> None:
         assert f"{round(1000 * case['rate'])} of 1,000" in README
     loops = pd.read_csv(ROOT / "reports" / "tables" / "loop_numbers.csv")
     loops = loops[loops["criterion"] == "probes_equal"].set_index(["case", "number"])["loops"]
-    ones, zeros = loops["relu-continued", 1.0], loops["relu-continued", 0.0]
+    ones, zeros = loops["relu-refit", 1.0], loops["relu-refit", 0.0]
     assert f"{ones} would print exactly 1 and {zeros} exactly 0" in results
-    assert f"Of {loops['leaky_relu-continued', 0.0]} with Leaky ReLU, all would print 0" in results
+    assert f"Of {loops['leaky_relu-refit', 0.0]} with Leaky ReLU, all would print 0" in results
     cells = pd.read_csv(ROOT / "reports" / "tables" / "born_dead.csv")
     widths = re.findall(r"(\d+) layers: (\d+) units", rate_findings.wide_enough(cells, 0.01))
     (shallow, _), (middle, _), (deep, _) = widths

@@ -7,7 +7,7 @@ from deadrelu.analysis.intervals import p_of_bounds, wilson
 from deadrelu.analysis.rates import rate_of
 from deadrelu.engine import criteria
 from deadrelu.settings import initializers
-from deadrelu.settings.params import Params, Settings
+from deadrelu.settings.params import MAIN, Params, Settings
 
 CELL = ["initializer", "depth", "width"]
 
@@ -62,12 +62,12 @@ def trained_grid(trials: pd.DataFrame, tolerance: float) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def cells(born_dead: pd.DataFrame, beside: pd.DataFrame, trained: pd.DataFrame, params: Params) -> pd.DataFrame:
+def cells(born_dead: pd.DataFrame, others: pd.DataFrame, trained: pd.DataFrame, params: Params) -> pd.DataFrame:
     """How many networks are constant, for each initializer, depth and width.
 
     Args:
-        born_dead: `born_dead_grid`, of the diagram's initializer.
-        beside: counts of the others: columns initializer, depth, width, networks, born_dead.
+        born_dead: `born_dead_grid`, of the main initializer.
+        others: counts of the other initializers: columns initializer, depth, width, networks, born_dead.
         trained: columns initializer, depth, width, trial, range.
         params: the settings that made them.
 
@@ -76,14 +76,13 @@ def cells(born_dead: pd.DataFrame, beside: pd.DataFrame, trained: pd.DataFrame, 
         theory_low, theory_high (bounds; NaN where there is no theory); trained, trained_count, trained_rate,
         trained_low, trained_high: trials, and those that are constant within the tolerance after it (NaN: not trained).
     """
-    own, others = initializers.label(params.safe_region.initializer), params.safe_region.beside.values()
     names = ["depth", "width", "networks", "count", "rate", "low", "high", "theory_low", "theory_high"]
-    parts = [born_dead[names].assign(initializer=own)]
-    for initializer in (other.initializer for other in others):
-        counts = beside[beside["initializer"] == initializers.label(initializer)].rename(columns={"born_dead": "count"})
+    parts = [born_dead[names].assign(initializer=MAIN)]
+    for key, other in params.safe_region.other_initializers.items():
+        counts = others[others["initializer"] == key].rename(columns={"born_dead": "count"})
         found = [wilson(count, n) for count, n in zip(counts["count"], counts["networks"], strict=True)]
         counts = counts.assign(**pd.DataFrame(found, counts.index, ["rate", "low", "high"]))
-        if initializers.is_symmetric(initializer):
+        if initializers.is_symmetric(other.initializer):
             bounds = [
                 theory.born_dead_on_interval([width] * depth)
                 for depth, width in zip(counts["depth"], counts["width"], strict=True)
@@ -92,9 +91,9 @@ def cells(born_dead: pd.DataFrame, beside: pd.DataFrame, trained: pd.DataFrame, 
         parts.append(counts)
     after = trained.assign(constant=criteria.collapsed(trained["range"].to_numpy(), params.collapse.tolerance))
     rows = []
-    for key, of_cell in after.groupby(CELL, sort=False)["constant"]:
+    for at, of_cell in after.groupby(CELL, sort=False)["constant"]:
         counted = wilson(int(of_cell.sum()), len(of_cell))
-        rows.append([*key, len(of_cell), int(of_cell.sum()), *counted])
+        rows.append([*at, len(of_cell), int(of_cell.sum()), *counted])
     learned = pd.DataFrame(
         rows, columns=[*CELL, *(f"trained{name}" for name in ("", "_count", "_rate", "_low", "_high"))]
     )

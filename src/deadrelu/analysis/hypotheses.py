@@ -16,7 +16,7 @@ POWER = 0.8
 """The chance to find a change of the smallest size."""
 
 
-def paired(before: Outcomes, after: Outcomes) -> float:
+def mcnemar_exact(before: Outcomes, after: Outcomes) -> float:
     """Exact McNemar test that an event is as likely as before, where trial k of both runs is the same trial.
 
     Only the trials that differ count: if nothing changed, each of them went up or down with probability 1/2, whatever
@@ -29,8 +29,8 @@ def paired(before: Outcomes, after: Outcomes) -> float:
     return p_of_bounds(up, up + down, 0.5, 0.5) if up + down else 1.0
 
 
-def smallest_paired(trials: int, level: float) -> float:
-    """Smallest net share of trials that `paired` finds at this level: so many that all go the same way.
+def smallest_mcnemar_exact(trials: int, level: float) -> float:
+    """Smallest net share of trials that `mcnemar_exact` finds at this level: so many that all go the same way.
 
     NaN if even all of them are too few.
     """
@@ -38,7 +38,7 @@ def smallest_paired(trials: int, level: float) -> float:
     return needed / trials if needed <= trials else math.nan
 
 
-def two_samples(count: Counts, trials: Counts, other_count: Counts, other_trials: Counts) -> Float:
+def fisher_exact(count: Counts, trials: Counts, other_count: Counts, other_trials: Counts) -> Float:
     """Fisher's exact test that two probabilities are equal; two-sided, twice the smaller tail, elementwise.
 
     Fisher (1935), doi:10.2307/2342435. It is conditional on the total, and so keeps its level at any probability.
@@ -50,8 +50,8 @@ def two_samples(count: Counts, trials: Counts, other_count: Counts, other_trials
     return p
 
 
-def smallest_two_samples(count: Counts, trials: Counts, other_trials: Counts, level: float) -> Float:
-    """Smallest change of a share, up or down, that `two_samples` finds with probability `POWER`, elementwise.
+def smallest_fisher_exact(count: Counts, trials: Counts, other_trials: Counts, level: float) -> Float:
+    """Smallest change of a share, up or down, that `fisher_exact` finds with probability `POWER`, elementwise.
 
     NaN where there is none.
 
@@ -62,7 +62,7 @@ def smallest_two_samples(count: Counts, trials: Counts, other_trials: Counts, le
     """
 
     def found(other: Counts) -> npt.NDArray[np.bool_]:
-        return two_samples(count, trials, other, other_trials) <= level
+        return fisher_exact(count, trials, other, other_trials) <= level
 
     share = count / trials
     equal = np.rint(share * other_trials).astype(np.int64)

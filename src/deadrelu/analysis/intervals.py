@@ -18,8 +18,9 @@ class Rate(NamedTuple):
 def wilson(count: int, trials: int, *, confidence: float = 0.95) -> Rate:
     """Share of trials with Wilson's score interval.
 
-    Wilson (1927), doi:10.1080/01621459.1927.10502953: unlike the textbook interval it stays inside [0, 1]
-    and keeps its coverage at rates near 0 and 1, where collapse rates live.
+    Wilson (1927), doi:10.1080/01621459.1927.10502953: unlike the textbook interval it stays inside [0, 1] and keeps its
+    coverage at rates near 0 and 1, where collapse rates live. Not SciPy's `binomtest(…).proportion_ci()`: a report
+    has 1,500 intervals, which take it 0.7 s, after 0.5 s to import it; these lines take 2 ms.
 
     Raises:
         ValueError: unless 0 <= count <= trials and trials >= 1.
@@ -40,13 +41,18 @@ def p_of_bounds(count: int, trials: int, low: float, high: float) -> float:
     return float(min(1.0, 2 * at_most, 2 * at_least))
 
 
-def p_of_equal(count: int, trials: int, other_count: int, other_trials: int) -> float:
-    """Two-sided p of Fisher's exact test that two samples come from one rate, as `scipy.stats.fisher_exact` has it."""
+def fisher_exact(count: int, trials: int, other_count: int, other_trials: int) -> float:
+    """Fisher's exact test that two samples come from one rate; two-sided, twice the smaller tail, at most 1.
+
+    Fisher (1935), doi:10.2307/2342435. The tails are those of `scipy.stats.fisher_exact(alternative="less")` and
+    "greater"; `hypotheses.fisher_exact` is the same test for arrays. Not SciPy's here: the report asks a dozen times,
+    and importing `scipy.stats` takes 0.5 s of its 4.
+    """
     happened, of = count + other_count, trials + other_trials
     possible = np.arange(max(0, happened - other_trials), min(happened, trials) + 1)
     log_p = _log_choose(trials, possible) + _log_choose(other_trials, happened - possible) - _log_choose(of, happened)
-    as_unlikely = log_p <= log_p[possible == count] + 1e-7
-    return float(min(1.0, np.exp(log_p[as_unlikely]).sum()))
+    tails = (np.exp(log_p[tail]).sum() for tail in (possible <= count, possible >= count))
+    return float(min(1.0, 2 * min(tails)))
 
 
 def _log_choose(n: int, k: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -9,11 +9,10 @@ import pandas as pd
 
 from deadrelu.analysis import fates, grid, rates, summaries
 from deadrelu.errors import InputError
-from deadrelu.settings import initializers
-from deadrelu.settings.params import Params
+from deadrelu.settings.params import MAIN, Params
 from deadrelu.stages.activations import SUMMARY
 from deadrelu.stages.collapse_job import FITS, FUNCTIONS, TRIALS
-from deadrelu.stages.grid_job import BESIDE, BORN_DEAD, REGION_FUNCTIONS, TRAINED_GRID
+from deadrelu.stages.grid_job import BORN_DEAD, OTHER_INITIALIZERS, REGION_FUNCTIONS, TRAINED_GRID
 from deadrelu.stages.training import BATCHES, EPOCHS
 from deadrelu.storage import mnist, parquet
 
@@ -35,9 +34,9 @@ class Results(NamedTuple):
     trials: dict[str, pd.DataFrame]
     """Of each case of `collapse`, a row per trial."""
     fits: dict[str, pd.DataFrame]
-    """Of each continued one, a row per trial and fit."""
+    """Of each case of refits, a row per trial and fit."""
     trained_grid: pd.DataFrame
-    """Of `safe_region`, a row per trial of the diagram's initializer."""
+    """Of `safe_region`, a row per trial of the main initializer."""
 
 
 def read(params: Params) -> Results:
@@ -51,9 +50,9 @@ def read(params: Params) -> Results:
     summary = summaries.beside_theory(_signals(params), params.activations, (images.astype(float) ** 2).sum(axis=1))
     batches, epochs = _training(params)
     trials = _trials(params)
-    fits = {key: _fits(params, key) for key in params.collapse.continued}
-    counts, beside, trained = _safe_region(params)
-    own = trained[trained["initializer"] == initializers.label(params.safe_region.initializer)]
+    fits = {key: _fits(params, key) for key in params.collapse.refit}
+    counts, others, trained = _safe_region(params)
+    own = trained[trained["initializer"] == MAIN]
     small = {
         "data": pd.DataFrame({"mnist_source": [source], "test_images": [len(images)]}),
         "signals": summary,
@@ -64,7 +63,7 @@ def read(params: Params) -> Results:
         "born_dead": grid.born_dead_grid(counts, params.safe_region.initializer),
         "trained_grid": grid.trained_grid(own, params.collapse.tolerance),
     }
-    small["explorer"] = grid.cells(small["born_dead"], beside, trained, params)
+    small["explorer"] = grid.cells(small["born_dead"], others, trained, params)
     return Results(source, len(images), small, trials, fits, own)
 
 
@@ -158,15 +157,15 @@ def _fits(params: Params, key: str) -> pd.DataFrame:
 
 
 def _safe_region(params: Params) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Counts of the untrained grid, those of the initializers beside it, and the trials of the trained one."""
-    schemas = {"born_dead": BORN_DEAD, "beside": BESIDE, "trained": TRAINED_GRID}
+    """Counts of the untrained grid, those of the other initializers, and the trials of the trained one."""
+    schemas = {"born_dead": BORN_DEAD, "other_initializers": OTHER_INITIALIZERS, "trained": TRAINED_GRID}
     found = []
     for name, schema in schemas.items():
         path = SAFE_REGION / f"{name}.parquet"
         found.append(parquet.read(path, schema))
         parquet.check_made_by(path, params.of_safe_region())
-    counts, beside, trained = found
-    return counts, beside, trained
+    counts, others, trained = found
+    return counts, others, trained
 
 
 def _trials(params: Params) -> dict[str, pd.DataFrame]:

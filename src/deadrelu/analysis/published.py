@@ -40,12 +40,12 @@ def notebook_rate(params: Params, key: str) -> float | None:
 
     Not for its loop: the notebook says that its trials are independent. For that, see `loop_rates`.
     """
-    return None if key in params.collapse.continued else _of_notebook(params, key)
+    return None if key in params.collapse.refit else _of_notebook(params, key)
 
 
 def loop_rates(params: Params) -> dict[str, float]:
-    """The same for each continued case that is the notebook's loop, however often it fits."""
-    rates = {key: _of_notebook(params, key) for key in params.collapse.continued}
+    """The same for each case of refits that is the notebook's loop, however often it fits."""
+    rates = {key: _of_notebook(params, key) for key in params.collapse.refit}
     return {key: rate for key, rate in rates.items() if rate is not None}
 
 
@@ -75,7 +75,7 @@ def is_like_lu(params: Params, key: str) -> bool:
     """Whether a case has Lu et al.'s narrow network and interval, whatever it learns and starts from."""
     case, target = params.collapse.cases[key], params.target_of(key)
     theirs = LU_NETWORK.model_copy(update={"initializer": case.initializer})
-    independent = key not in params.collapse.continued
+    independent = key not in params.collapse.refit
     return independent and _network_and_loss(case) == theirs and _is_on(target, target.function, sqrt(3))
 
 

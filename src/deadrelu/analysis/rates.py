@@ -155,7 +155,7 @@ def loop_numbers(fits: Trials, tolerance: float) -> pd.DataFrame:
     """What the notebook's loop would print: of its fits, the share after which the network is constant.
 
     Args:
-        fits: of each continued case, columns trial, fit, range, probe_range.
+        fits: of each case of refits, columns trial, fit, range, probe_range.
         tolerance: of the second criterion.
 
     Returns:

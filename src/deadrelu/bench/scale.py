@@ -1,14 +1,16 @@
 """bench scale: a thousand trials to a million, through shards to tables, as `collapse` does."""
 
 import json
-import resource
 import statistics
-import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 
 import pandas as pd
+import psutil
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -47,18 +49,22 @@ def main(params: Params, *, up_to: int, as_json: bool, figure: Path | None) -> N
             pass
     rows: list[Row] = []
     sizes = [n for n in SIZES if n <= up_to] or [up_to]
-    with tempfile.TemporaryDirectory(prefix="deadrelu-") as folder, progress.rate_and_time_left() as bar:
+    with (
+        tempfile.TemporaryDirectory(prefix="deadrelu-") as folder,
+        progress.rate_and_time_left() as bar,
+        _peak_memory() as peak,
+    ):
         _seconds(_case(params, 1), Path(folder, "first"), bar)  # starts TensorFlow, and compiles
         for n in sizes:
             times = [_seconds(_case(params, n), Path(folder, f"{n}-{k}"), bar) for k in range(REPEATS.get(n, 1))]
             seconds = statistics.median(times)
-            rows.append({"trials": n, "seconds": seconds, "per_second": n / seconds, "peak_bytes": _peak()})
+            rows.append({"trials": n, "seconds": seconds, "per_second": n / seconds, "peak_bytes": peak[0]})
     machine = machines.description()
     if figure:
-        with files.scratch_folder(figure.parent) as scratch:
+        with files.scratch_folder(figure.parent) as new:
             drawn = figures.scale(pd.DataFrame(rows), MEMORY_LIMIT_BYTES, f"{BUDGET_IN_WORDS}; {machine}")
-            save.save(drawn, scratch / "new.png")
-            files.replace(scratch / "new.png", figure, scratch)
+            save.save(drawn, new / "new.png")
+            files.replace(new / "new.png", figure, new)
     if as_json:
         print(json.dumps({"budget": BUDGET, "sizes": rows, "machine": machine}, indent=2))
     else:
@@ -89,14 +95,22 @@ def _seconds(case: CollapseJob, folder: Path, bar: Progress) -> float:
     return time.perf_counter() - begin
 
 
-def _peak() -> int:
-    """Bytes of memory that this process has had at most."""
-    try:  # getrusage counts what the parent had when it started this one
-        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-        return 1024 * int(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
-    except OSError:
-        unit = 1 if sys.platform == "darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+@contextmanager
+def _peak_memory() -> Iterator[list[int]]:
+    """While open, note the most bytes of memory that this process has had: looked at every 10 ms."""
+    process, ended, peak = psutil.Process(), Event(), [0]
+
+    def watch() -> None:
+        while not ended.wait(0.01):
+            peak[0] = max(peak[0], process.memory_info().rss)
+
+    watcher = Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        ended.set()
+        watcher.join()
 
 
 def _print(rows: list[Row], machine: str) -> None:

@@ -102,14 +102,14 @@ def _test_counts(pairs: list[tuple[str, str, Count, Count]], same_seed: bool, le
             unpaired.append((finding, old, new))
             continue
         common = min(old.trials, new.trials)
-        p = hypotheses.paired(old.outcomes[:common], new.outcomes[:common])
-        yield replace(finding, p=p, smallest=hypotheses.smallest_paired(common, level))
+        p = hypotheses.mcnemar_exact(old.outcomes[:common], new.outcomes[:common])
+        yield replace(finding, p=p, smallest=hypotheses.smallest_mcnemar_exact(common, level))
     if unpaired:
         old_count, old_trials, count, trials = np.array(
             [(old.count, old.trials, new.count, new.trials) for _, old, new in unpaired]
         ).T
-        ps = hypotheses.two_samples(old_count, old_trials, count, trials)
-        smallest = hypotheses.smallest_two_samples(old_count, old_trials, trials, level)
+        ps = hypotheses.fisher_exact(old_count, old_trials, count, trials)
+        smallest = hypotheses.smallest_fisher_exact(old_count, old_trials, trials, level)
         for (finding, _, _), p, least in zip(unpaired, ps, smallest, strict=True):
             yield replace(finding, method=Method.TWO_SAMPLES, p=float(p), smallest=float(least))
 

@@ -10,8 +10,8 @@ import pandas as pd
 
 from deadrelu.analysis.load import Results
 from deadrelu.engine import criteria
-from deadrelu.settings import initializers, targets
-from deadrelu.settings.params import Params
+from deadrelu.settings import targets
+from deadrelu.settings.params import MAIN, Params
 
 Outcomes = npt.NDArray[np.bool_]
 Points = npt.NDArray[np.float32]
@@ -126,18 +126,18 @@ def _safe_region(params: Params, results: Results) -> Observed:
         constant = criteria.collapsed(cell_trials["range"].to_numpy(), params.collapse.tolerance)
         counts[f"{cell}.constant"] = _count(constant)
         counts[f"{cell}.born_dead"] = _count(cell_trials["born_dead"].to_numpy(bool))
-    counts |= _beside(results.small["explorer"], initializers.label(params.safe_region.initializer))
+    counts |= _other_initializers(results.small["explorer"])
     own = setting(params.of_safe_region()) | {"collapse.tolerance": params.collapse.tolerance}
     return Observed(own, counts=counts, exact=_finite(exact))
 
 
-def _beside(cells: pd.DataFrame, diagram: str) -> dict[str, Count]:
-    """Of the initializers beside the diagram's: the deepest networks of each width, and the trained ones.
+def _other_initializers(cells: pd.DataFrame) -> dict[str, Count]:
+    """Of the other initializers: the deepest networks of each width, and the trained ones.
 
     What dies in fewer layers is among what is dead in the deepest: more counts of the same networks would say little.
     """
     counts: dict[str, Count] = {}
-    others = cells[cells["initializer"] != diagram]
+    others = cells[cells["initializer"] != MAIN]
     for row in others.to_dict("records"):
         cell = f"{row['initializer']}.width_{row['width']}.depth_{row['depth']}"
         if row["depth"] == others["depth"].max():

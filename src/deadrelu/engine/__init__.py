@@ -4,7 +4,7 @@ from deadrelu.engine.batch import Stop
 from deadrelu.engine.compiler import processor
 from deadrelu.engine.network import SGD, Adam, Architecture, Float, Network, Trained, Training
 from deadrelu.engine.shuffles import epoch_order
-from deadrelu.engine.trials import cores, draw_weights, mean_loss, predict, run, run_continued
+from deadrelu.engine.trials import cores, draw_weights, mean_loss, predict, run, run_refits
 
 __all__ = [
     "SGD",
@@ -22,5 +22,5 @@ __all__ = [
     "predict",
     "processor",
     "run",
-    "run_continued",
+    "run_refits",
 ]

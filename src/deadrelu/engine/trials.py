@@ -1,7 +1,7 @@
 """Many small networks trained at once: `run(network, training, x, y, trials=range(1000), seed=10)`.
 
 A *trial* is one network: its own initial weights, its own shuffle of the training points every epoch. A few trials go
-through one compiled program side by side (`batch`), and each processor core has a program of its own. `run_continued`
+through one compiled program side by side (`batch`), and each processor core has a program of its own. `run_refits`
 fits each network again and again.
 
 The engine knows nothing of files. Trial k depends on (network, training, points, seed, k) alone, and its bits are the
@@ -77,7 +77,7 @@ def run(
             yield parts.popleft().trained(stop)
 
 
-def run_continued(
+def run_refits(
     network: Network,
     training: Training,
     x: Float,
@@ -103,9 +103,7 @@ def run_continued(
     training, x, y = _checked(network, training, x, y, trials)
     points, threads = Points(x, y, seed), threads or cores()
     with _pool(threads) as (pool, ended):
-        parts = [
-            _Part(network, training, points, some, ended, continued=True) for some in _cut_at_blocks(network, trials)
-        ]
+        parts = [_Part(network, training, points, some, ended, refits=True) for some in _cut_at_blocks(network, trials)]
         for _ in range(fits):
             for part in parts:
                 part.start(pool)
@@ -115,7 +113,7 @@ def run_continued(
 class _Part:
     """Some trials of one block: those that are not dead at initialization are trained, a batch at a time.
 
-    With `continued`, batches are kept between fits.
+    With `refits`, batches are kept between fits.
     """
 
     def __init__(
@@ -126,10 +124,10 @@ class _Part:
         trials: range,
         ended: Stop,
         *,
-        continued: bool = False,
+        refits: bool = False,
     ) -> None:
         self.network, self.training, self.points, self.ended = network, training, points, ended
-        self.numbers, self.continued = np.arange(trials.start, trials.stop), continued
+        self.numbers, self.refits = np.arange(trials.start, trials.stop), refits
         self.initial = draw_weights(network, points.seed, self.numbers)
         living = np.flatnonzero(_living(network, self.initial, points.x, ended))
         self.rows = _cut(living, programs.lanes(network.architecture))
@@ -146,7 +144,7 @@ class _Part:
         batch = self.batches.get(k) or TrialBatch(
             self.network.architecture, self.training, self.points, self.initial[rows], self.numbers[rows]
         )
-        if self.continued:
+        if self.refits:
             self.batches[k] = batch
         loss = batch.train(self.ended)
         return batch.weights, loss

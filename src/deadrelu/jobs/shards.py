@@ -7,12 +7,12 @@ finished is finished.
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from deadrelu.engine import Stop
 from deadrelu.storage.parquet import ENGINE_PACKAGES
@@ -23,10 +23,11 @@ ROOMS = ("settings", "storage", "engine", "jobs", "stages")
 
 @dataclass(frozen=True)
 class Shard:
-    """Trials `low` to `high - 1` of what `of` names; `index` tells the shards of a work apart."""
+    """Trials `low` to `high - 1` of a part of some work; `index` tells the shards of a work apart."""
 
     index: int
-    of: tuple[str | int, ...]
+    of: Any
+    """What its trials are of; hashable, and its `str` names it."""
     low: int
     high: int
 
@@ -34,19 +35,23 @@ class Shard:
         return self.high - self.low
 
     def __str__(self) -> str:
-        return f"trials {self.low:,} to {self.high - 1:,} of {' '.join(map(str, self.of))}"
+        return f"trials {self.low:,} to {self.high - 1:,} of {self.of}"
 
 
 class Watch(Stop):
-    """Set on Ctrl-C, it ends shards; they tell it how far they are. Sent to another process, it is one of its own."""
+    """Set at the end and on Ctrl-C, it ends shards; they tell it how far they are, and it tells `show`.
 
-    def __init__(self) -> None:
+    Sent to another process, it is one of its own, which nobody hears.
+    """
+
+    def __init__(self, show: Callable[[int], None] = lambda _: None) -> None:
         super().__init__()
-        self.so_far: dict[Shard, int] = {}
+        self.show, self.done = show, dict[Shard, int]()
 
     def at(self, shard: Shard, trials: float) -> None:
         """Note that so many trials of a shard are done."""
-        self.so_far[shard] = int(trials)
+        self.done[shard] = int(trials)
+        self.show(sum(self.done.values()))
 
     def __reduce__(self) -> tuple[type["Watch"], tuple[()]]:
         return Watch, ()
@@ -59,9 +64,15 @@ class Work(Protocol):
         """Files of a shard, by their names; they depend on the work and the shard alone."""
 
 
-def cut(of: tuple[str | int, ...], trials: int, size: int) -> list[Shard]:
+def cut(of: Any, trials: int, size: int) -> list[Shard]:
     """Shards of `size` trials, the last one smaller."""
-    return [Shard(k, of, low, min(low + size, trials)) for k, low in enumerate(range(0, trials, size))]
+    return cut_all([of], trials, size)
+
+
+def cut_all(parts: Iterable[Any], trials: int, size: int, *, begin: int = 0) -> list[Shard]:
+    """Shards of each part, which has so many trials; their numbers begin at `begin`."""
+    ranges = [(of, low) for of in parts for low in range(0, trials, size)]
+    return [Shard(k, of, low, min(low + size, trials)) for k, (of, low) in enumerate(ranges, start=begin)]
 
 
 def fingerprint(made_by: dict[str, object], *inputs: bytes) -> str:

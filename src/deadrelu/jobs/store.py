@@ -111,7 +111,8 @@ def open_store(name: str, fingerprint: str) -> Iterator[Store]:
         try:
             yield store
             store.clear()
-            shutil.rmtree(here, ignore_errors=True)  # with what other params, code or inputs have left
+            for left in here.iterdir():  # by other params, code or inputs
+                shutil.rmtree(left, ignore_errors=True)  # not the lock, which is a file
         except KeyboardInterrupt:
             if store.fs.glob(f"{store.root}/*/*.shard"):
                 print(
@@ -119,6 +120,6 @@ def open_store(name: str, fingerprint: str) -> Iterator[Store]:
                 )
             raise
         finally:
-            for folder in (*sorted(here.rglob("*"), reverse=True), here, WORK):
+            for folder in sorted(here.rglob("*"), reverse=True):
                 with suppress(OSError):  # a file, or not empty
                     folder.rmdir()

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
-from threading import Event, Thread
 from typing import Any
 from uuid import uuid4
 
@@ -27,9 +26,6 @@ RETRIES = 3
 
 WORKER_TIMEOUT_S = 60
 """Seconds without a worker after which a cluster is given up."""
-
-POLL_INTERVAL_S = 0.25
-"""Between two looks at which shards are there."""
 
 OTHER_CODE = "its Python, deadrelu or packages are not those of the client"
 KEPT = "what is finished is kept: the same command goes on from there"
@@ -52,14 +48,14 @@ def run(work: Work, shards: Sequence[Shard], store: Store, bar: Progress, descri
             block = shards[at : at + SHARDS_PER_FOLDER]
             store.make(block)
             done = store.whole(block)
+            before = sum(map(len, (*shards[:at], *done)))
+            bar.update(line, completed=before)
+            watch = Watch(lambda trials, before=before: bar.update(line, completed=before + trials))  # type: ignore[misc]
             todo = [shard for shard in block if shard not in done]
-            before = sum(map(len, shards[:at])) + sum(map(len, done))
-
-            def show(n: int, before: int = before) -> None:
-                bar.update(line, completed=before + n)
-
-            with _watched(show, todo, store) as watch:
+            try:
                 failed = _compute_on(client, work, todo, store, watch) if client else _compute(work, todo, store, watch)
+            finally:
+                watch.set()  # on Ctrl-C, no thread works on
             if lost := set(todo) - set(failed) - store.listed(todo):
                 told = f"{len(lost)} shards are done and not there; expected: a place that all workers see"
                 raise InputError(f"{store.address}: {told}")
@@ -77,13 +73,14 @@ def _compute(work: Work, todo: list[Shard], store: Store, watch: Watch) -> Failu
     scheduler = None if dask.config.get("scheduler", None) else dask.threaded.get
     failures: Failures = {}
 
-    def measured(*given: Any) -> None:
+    def measured(work: Work, shard: Shard, *given: Any) -> None:
         try:
-            _measure(*given)
+            _measure(work, shard, *given)
+            watch.at(shard, len(shard))
         except (CancelledError, OSError):  # the run ends: no other shard could be stored
             raise
         except Exception as error:
-            failures[given[1]] = _reason(error)
+            failures[shard] = _reason(error)
 
     dask.compute(*_tasks(measured, work, todo, store, watch, [threads]), scheduler=scheduler)
     return {shard: failures[shard] for shard in todo if shard in failures}
@@ -96,18 +93,20 @@ def _compute_on(client: Any, work: Work, todo: list[Shard], store: Store, watch:
     with _lost():
         if others := [worker for worker, digest in sorted(client.run(code).items()) if digest != code()]:
             raise InputError(f"{', '.join(others)}: {OTHER_CODE}; expected: the same on all workers")
-        futures = client.compute(
-            _tasks(_measure, work, todo, store, watch, list(client.nthreads().values())), retries=RETRIES
-        )
+        tasks = _tasks(_measure, work, todo, store, watch, list(client.nthreads().values()))
+        futures = dict(zip(todo, client.compute(tasks, retries=RETRIES), strict=True))
         since = time.monotonic()
-        while any(not future.done() for future in futures):
+        while waiting := [shard for shard in futures if shard not in watch.done]:
             with suppress(TimeoutError):
-                wait(futures, timeout=1)
+                wait([futures[shard] for shard in waiting], timeout=1, return_when="FIRST_COMPLETED")
+            for shard in waiting:
+                if futures[shard].done():
+                    watch.at(shard, len(shard))
             if client.nthreads():
                 since = time.monotonic()
             elif time.monotonic() > since + WORKER_TIMEOUT_S:  # Dask would wait for ever
                 raise InputError(f"{_address()}: no worker is left; {KEPT}")
-        errors = {shard: future.exception() for shard, future in zip(todo, futures, strict=True)}
+        errors = {shard: future.exception() for shard, future in futures.items()}
     return {shard: _reason(error) for shard, error in errors.items() if error is not None}
 
 
@@ -188,29 +187,3 @@ def _lost() -> Iterator[None]:
         raise InputError(
             f"{_address()}: the cluster was lost ({_reason(error)}); {KEPT}, on one that answers"
         ) from None
-
-
-@contextmanager
-def _watched(show: Callable[[int], None], todo: list[Shard], store: Store) -> Iterator[Watch]:
-    """Show how many trials are there, or under way in this process."""
-    watch, ended = Watch(), Event()
-
-    def look() -> None:
-        there = store.listed(todo)
-        under_way = sum(trials for shard, trials in list(watch.so_far.items()) if shard not in there)
-        show(sum(map(len, there)) + under_way)
-
-    def keep_looking() -> None:
-        while not ended.wait(POLL_INTERVAL_S):
-            with suppress(OSError):
-                look()
-
-    watcher = Thread(target=keep_looking, daemon=True)
-    watcher.start()
-    try:
-        yield watch
-    finally:
-        watch.set()  # on Ctrl-C, no thread works on
-        ended.set()
-        watcher.join()
-    look()

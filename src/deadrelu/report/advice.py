@@ -6,8 +6,7 @@ import pandas as pd
 
 from deadrelu.report import findings, labels
 from deadrelu.report.findings import percent, sentence_list
-from deadrelu.settings import initializers
-from deadrelu.settings.params import Params
+from deadrelu.settings.params import MAIN, Params
 
 
 def sentences(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
@@ -26,7 +25,7 @@ def _by_activation(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[
     for activation in dict.fromkeys(case.activation for case in params.activations.cases.values()):
         keys = [key for key, case in params.activations.cases.items() if case.activation == activation]
         good = [
-            initializers.label(params.activations.cases[key].initializer)
+            labels.initializer(params.activations.cases[key].initializer)
             for key in keys
             if ratio[key]["forward_verdict"] == ratio[key]["backward_verdict"] == "holds"
         ]
@@ -50,11 +49,12 @@ def _trained(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
 
 def _narrow(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
     cells, fates = numbers["explorer"], numbers["fates"]
-    own = initializers.label(params.safe_region.initializer)
+    names = labels.grid_initializers(params)
+    own = names[MAIN]
     texts = []
     deepest = cells[cells["depth"] == cells["depth"].max()]
     narrowest = deepest[deepest["width"] == min(2, deepest["width"].max())]
-    of = dict(zip(narrowest["initializer"], narrowest["rate"], strict=True))
+    of = {names[key]: rate for key, rate in zip(narrowest["initializer"], narrowest["rate"], strict=True)}
     if others := [f"{name} {percent(rate)}" for name, rate in of.items() if name != own]:
         depth, width = int(deepest["depth"].iloc[0]), int(narrowest["width"].iloc[0])
         texts.append(

@@ -66,7 +66,7 @@ def _loop(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
     """Its simulations are independent: as in the notebook, one network is fitted again and again."""
     loops = numbers["loop_numbers"]
     of_loops = loops[loops["criterion"] == "probes_equal"] if len(loops) else loops
-    if of_loops.empty or not params.collapse.continued:
+    if of_loops.empty or not params.collapse.refit:
         return []
     ends = of_loops["loops"][of_loops["number"].isin([0, 1])].sum() / of_loops["loops"].sum()
     found = f"its loop fits one network again and again: {findings.percent(ends)} of such loops print 0 or 1"

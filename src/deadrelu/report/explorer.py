@@ -28,6 +28,7 @@ def html_of(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> str
             f"<p>An explorer would have {len(cells):,} cells, more than the {MAX_CELLS:,} that go into a page: "
             "their numbers are in <code>reports/tables/explorer.csv</code>.</p>"
         )
+    names = labels.grid_initializers(params)
     known = cells[cells["trained"].notna()] if cells["trained"].notna().any() else cells
     start = known.iloc[len(known) // 4]
     sliders = [
@@ -37,7 +38,7 @@ def html_of(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> str
     return page.rendered(
         "explorer.html.j2",
         sliders=sliders,
-        initializers=list(dict.fromkeys(cells["initializer"])),
+        initializers=[names[key] for key in dict.fromkeys(cells["initializer"])],
         after=f"After {labels.count_of(params.safe_region.trained.epochs, 'epoch')}",
         data=_data(cells, functions, params),
     )
@@ -63,7 +64,7 @@ def _data(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> dict[
                 cell["learned"] = _drawn(by_cell.get((*key, True)), params.collapse.tolerance)
             own[f"{row['depth']},{row['width']}"] = cell
         trained = bool(of_name["trained"].notna().any())
-        found.append({"name": name, "x": [_short(value) for value in x], "trained": trained, "cells": own})
+        found.append({"x": [_short(value) for value in x], "trained": trained, "cells": own})
     at = np.linspace(target.low, target.high, 61)
     y = targets.FUNCTIONS[target.function].of(at) if targets.FUNCTIONS[target.function].inputs == 1 else at * 0
     after = functions[functions["trained"]]

@@ -4,8 +4,22 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from deadrelu.settings.initializers import label as initializer_label
-from deadrelu.settings.params import ActivationCase, CollapseCase, TargetParams, TrainingCase
+from deadrelu.settings.params import (
+    ActivationCase,
+    CollapseCase,
+    Constant,
+    Identity,
+    Normal,
+    Orthogonal,
+    Params,
+    Rai,
+    Settings,
+    TargetParams,
+    TrainingCase,
+    Uniform,
+    VarianceScaling,
+    ZerosOrOnes,
+)
 
 ACTIVATIONS = {
     "relu": "ReLU",
@@ -39,15 +53,44 @@ class Panel(NamedTuple):
         return f"{self.activation}, {self.initializer}"
 
 
+def initializer(settings: Settings | Rai) -> str:
+    """A readable name, made from the settings: 'Random normal (σ = 0.1)', 'Glorot uniform'."""
+    if isinstance(settings, Uniform):
+        return f"Random uniform ({settings.minval:g} to {settings.maxval:g})"
+    if isinstance(settings, Normal):
+        mean = f"μ = {settings.mean:g}, " if settings.mean else ""
+        return f"{settings.name.replace('_', ' ').capitalize()} ({mean}σ = {settings.stddev:g})"
+    if isinstance(settings, Constant):
+        return f"Constant {settings.value:g}"
+    if isinstance(settings, ZerosOrOnes):
+        return settings.name.capitalize()
+    if isinstance(settings, Rai):
+        return "RAI"
+    if isinstance(settings, VarianceScaling):
+        distribution = settings.distribution.replace("_", " ")
+        return f"Variance scaling ({settings.scale:g} / {settings.mode}, {distribution})"
+    if isinstance(settings, (Orthogonal, Identity)):
+        gain = f" (gain {settings.gain:g})" if settings.gain != 1 else ""
+        return f"{settings.name.capitalize()}{gain}"
+    family, distribution = settings.name.split("_")
+    return f"{'LeCun' if family == 'lecun' else family.capitalize()} {distribution}"
+
+
+def grid_initializers(params: Params) -> dict[str, str]:
+    """A name for each key of `safe_region.initializers`; where two would be equal, the key tells them apart."""
+    names = {key: initializer(settings) for key, settings in params.safe_region.initializers.items()}
+    return {key: name if list(names.values()).count(name) == 1 else f"{name}: {key}" for key, name in names.items()}
+
+
 def panel(case: ActivationCase) -> Panel:
     """Panel('tanh', 'Glorot normal')."""
-    return Panel(ACTIVATIONS[case.activation], initializer_label(case.initializer))
+    return Panel(ACTIVATIONS[case.activation], initializer(case.initializer))
 
 
 def trained(cases: Mapping[str, TrainingCase]) -> dict[str, Panel]:
     """Panel('MLP, tanh', 'Glorot normal') for each case; where two would be equal, the key tells them apart."""
     names = {
-        key: Panel(f"{case.network.upper()}, {ACTIVATIONS[case.activation]}", initializer_label(case.initializer))
+        key: Panel(f"{case.network.upper()}, {ACTIVATIONS[case.activation]}", initializer(case.initializer))
         for key, case in cases.items()
     }
     unique = {key for key, name in names.items() if list(names.values()).count(name) == 1}
@@ -61,11 +104,11 @@ def narrow_network(case: CollapseCase) -> str:
     """'ReLU', 'Leaky ReLU (slope 0.1)', 'ReLU, fitted 50 times' or 'x sin 5x, He normal'."""
     name = ACTIVATIONS[case.activation]
     name += f" (slope {case.negative_slope:g})" * bool(case.negative_slope)
-    if case.protocol == "continued":
+    if case.protocol == "refit":
         return f"{name}, fitted {case.fits:,} times"
     if not case.target:
         return name
-    told = [FUNCTIONS[case.target.function], initializer_label(case.initializer)]
+    told = [FUNCTIONS[case.target.function], initializer(case.initializer)]
     told += [name] * (case.activation != "relu") + ["absolute error"] * (case.loss == "mean_absolute_error")
     return ", ".join(told)
 
@@ -91,7 +134,7 @@ def architecture(case: CollapseCase) -> str:
     biases = "no biases" if not case.biases else "random biases" if case.initializer.name == "rai" else "zero biases"
     return (
         f"{count_of(len(case.widths), 'hidden layer')} of width {widths(case.widths)}; "
-        f"{initializer_label(case.initializer)}, {biases}; {OPTIMIZERS[case.optimizer.name]} "
+        f"{initializer(case.initializer)}, {biases}; {OPTIMIZERS[case.optimizer.name]} "
         f"({case.optimizer.learning_rate:g}), {case.loss.replace('_', ' ')}"
     )
 

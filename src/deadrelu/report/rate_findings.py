@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from deadrelu.analysis import published
-from deadrelu.analysis.intervals import p_of_equal
+from deadrelu.analysis.intervals import fisher_exact
 from deadrelu.report import labels
 from deadrelu.report.findings import interval, percent, sentence_list
 
@@ -19,7 +19,7 @@ def agrees(count: int, trials: int, in_print: float) -> tuple[bool, float]:
     Returns:
         Whether the two are consistent at `ALPHA`, and the p value.
     """
-    p = p_of_equal(int(count), int(trials), round(in_print * published.TRIALS), published.TRIALS)
+    p = fisher_exact(int(count), int(trials), round(in_print * published.TRIALS), published.TRIALS)
     return p >= ALPHA, p
 
 

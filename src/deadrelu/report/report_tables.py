@@ -7,7 +7,6 @@ import pandas as pd
 from deadrelu.analysis import published
 from deadrelu.report import findings, labels
 from deadrelu.report.findings import bounds, interval, percent, percent_or_nothing
-from deadrelu.settings import initializers
 from deadrelu.settings.params import Params
 
 Numbers = Mapping[str, pd.DataFrame]
@@ -48,7 +47,7 @@ def settings(params: Params, source: str, images: int) -> pd.DataFrame:
         (
             "Depth and width",
             f"{region.depth.low} to {region.depth.high} layers of {region.width.low} to {region.width.high}, ReLU, "
-            f"{initializers.label(region.initializer)}",
+            f"{labels.initializer(region.initializer)}",
             "untrained; some trained on " + labels.target(params.data.target),
             f"{region.networks:,} of each width; {labels.count_of(region.trained.trials, 'training')} of a cell",
         )
@@ -143,7 +142,7 @@ def papers(params: Params, numbers: Numbers) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "function": [labels.FUNCTIONS[params.target_of(key).function] for key in shown["case"]],
-            "initializer": [initializers.label(case.initializer) for case in cases],
+            "initializer": [labels.initializer(case.initializer) for case in cases],
             "error": [case.loss.split("_")[1] for case in cases],
             "hidden": [labels.widths(case.widths) for case in cases],
             "epochs": [f"{collapse.epochs_of(key):,}" for key in shown["case"]],

@@ -1,4 +1,4 @@
-"""Weight initializers by Keras's names: for Keras layers, for the trial engine, and as labels."""
+"""Weight initializers by Keras's names: for Keras layers and for the trial engine."""
 
 from collections.abc import Callable
 from typing import Any
@@ -160,26 +160,3 @@ def _rai(rng: np.random.Generator, shape: tuple[int, int, int]) -> npt.NDArray[n
     beta = np.sqrt(rng.random((n, 1, fan_out)))  # P(beta <= b) = b²; NumPy's way there takes logarithms
     np.put_along_axis(drawn, replaced, beta, axis=1)
     return drawn
-
-
-def label(settings: Settings | Rai) -> str:
-    """A readable name, made from the settings: 'Random normal (σ = 0.1)', 'Glorot uniform'."""
-    if isinstance(settings, Uniform):
-        return f"Random uniform ({settings.minval:g} to {settings.maxval:g})"
-    if isinstance(settings, Normal):
-        mean = f"μ = {settings.mean:g}, " if settings.mean else ""
-        return f"{settings.name.replace('_', ' ').capitalize()} ({mean}σ = {settings.stddev:g})"
-    if isinstance(settings, Constant):
-        return f"Constant {settings.value:g}"
-    if isinstance(settings, ZerosOrOnes):
-        return settings.name.capitalize()
-    if isinstance(settings, Rai):
-        return "RAI"
-    if isinstance(settings, VarianceScaling):
-        distribution = settings.distribution.replace("_", " ")
-        return f"Variance scaling ({settings.scale:g} / {settings.mode}, {distribution})"
-    if isinstance(settings, (Orthogonal, Identity)):
-        gain = f" (gain {settings.gain:g})" if settings.gain != 1 else ""
-        return f"{settings.name.capitalize()}{gain}"
-    family, distribution = settings.name.split("_")
-    return f"{'LeCun' if family == 'lecun' else family.capitalize()} {distribution}"

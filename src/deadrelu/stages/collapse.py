@@ -18,7 +18,7 @@ MIN_ROWS_PER_FILE = 1024
 def main(params: Params, key: str) -> None:
     """Write `data/collapse/<key>/part-*.parquet`, one row per trial.
 
-    Beside them `fits.parquet` of continued trials, and `functions.parquet` of networks with one input and one output.
+    Beside them `fits.parquet` of refitted trials, and `functions.parquet` of networks with one input and one output.
     """
     settings = params.collapse
     if key not in settings.cases:
@@ -27,7 +27,7 @@ def main(params: Params, key: str) -> None:
     files.check_place(folder, folder=True)
     engine.processor()  # a wrong DEADRELU_CPU is told before any work
     case = CollapseJob(params, key, *_points(params, key))
-    cut = shards.cut((key,), settings.trials_of(key), case.together)
+    cut = shards.cut(key, settings.trials_of(key), case.together)
     with open_store(f"collapse-{key}", case.fingerprint) as store, progress.rate_and_time_left() as bar:
         workers.run(case, cut, store, bar, f"collapse {key}")
         with files.new_folder(folder) as new:

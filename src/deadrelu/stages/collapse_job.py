@@ -29,7 +29,7 @@ TRIALS = pa.schema(  # half-lines and probes are null where there is more than o
     ]
 )
 FITS = pa.schema([*parquet.columns("trial fit", pa.int64()), *parquet.columns("range probe_range", pa.float32())])
-"""Of a continued trial, after each fit: the range over the training inputs, and over the probes."""
+"""Of a refitted trial, after each fit: the range over the training inputs, and over the probes."""
 
 FUNCTIONS = pa.schema([*parquet.columns("trial", pa.int64()), *parquet.columns("x untrained trained", pa.float32())])
 """What the first trials of a case compute, on points over the interval."""
@@ -103,7 +103,7 @@ class CollapseJob:
         run: dict[str, Any] = {"trials": numbers, "seed": seed, "threads": threads, "stop": watch}
         made: dict[str, bytes] = {}
         if fits := self.params.collapse.cases[self.key].fits:
-            loop = engine.run_continued(self.network, self.training, self.x, self.y, fits=fits, **run)
+            loop = engine.run_refits(self.network, self.training, self.x, self.y, fits=fits, **run)
             last, columns = self._follow(loop, shard, watch)
             made["fits.parquet"] = parquet.to_bytes(columns, FITS, self.made_by)
             chunks = iter([last])

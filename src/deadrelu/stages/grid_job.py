@@ -1,8 +1,6 @@
 """The safe region as work in shards: of each width, counts of untrained networks; of each cell, trained ones."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
 
 import numpy as np
 import pandas as pd
@@ -12,7 +10,7 @@ from deadrelu import engine
 from deadrelu.engine import criteria, untrained
 from deadrelu.jobs import shards
 from deadrelu.settings import initializers
-from deadrelu.settings.params import Params, Rai, Settings
+from deadrelu.settings.params import MAIN, Params, Rai
 from deadrelu.storage import parquet
 
 _CELL = [*parquet.columns("initializer", pa.string()), *parquet.columns("depth width", pa.int32())]
@@ -23,8 +21,8 @@ BORN_DEAD = pa.schema(
         *parquet.columns("networks born_dead_low born_dead_high born_dead", pa.int64()),
     ]
 )
-BESIDE = pa.schema([*_CELL, *parquet.columns("networks born_dead", pa.int64())])
-"""Of the initializers beside the diagram's: constant before training."""
+OTHER_INITIALIZERS = pa.schema([*_CELL, *parquet.columns("networks born_dead", pa.int64())])
+"""Of the other initializers: constant before training."""
 
 TRAINED_GRID = pa.schema(
     [
@@ -64,24 +62,35 @@ TRIALS_PER_SHARD = 8 * MAX_NETWORKS_IN_MEMORY
 
 
 @dataclass(frozen=True)
+class Untrained:
+    """Networks of every depth, from one initializer and of one width, that are only drawn."""
+
+    initializer: str
+    """Its key, see `SafeRegionParams.initializers`."""
+    width: int
+
+    def __str__(self) -> str:
+        return f"untrained networks of width {self.width}, initializer {self.initializer}"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Networks of one depth and width that are trained, from each initializer."""
+
+    depth: int
+    width: int
+
+    def __str__(self) -> str:
+        return f"trained networks of depth {self.depth} and width {self.width}"
+
+
+@dataclass(frozen=True)
 class DepthWidthGrid:
     """The grid that the params describe, and the training points, two-dimensional."""
 
     params: Params
     x: engine.Float
     y: engine.Float
-
-    @property
-    def named(self) -> dict[str, Settings | Rai]:
-        """The diagram's initializer and those beside it, by the names that readers see."""
-        settings = self.params.safe_region
-        chosen = [settings.initializer, *(other.initializer for other in settings.beside.values())]
-        return {initializers.label(initializer): initializer for initializer in chosen}
-
-    @property
-    def own(self) -> str:
-        """Name of the diagram's initializer."""
-        return initializers.label(self.params.safe_region.initializer)
 
     @property
     def made_by(self) -> dict[str, object]:
@@ -93,35 +102,30 @@ class DepthWidthGrid:
         """Of all that decides the bits."""
         return shards.fingerprint(self.made_by, self.x.tobytes(), self.y.tobytes())
 
-    def cut(self) -> Iterator[shards.Shard]:
-        """First the untrained, an initializer and a width at a time, then the trained, cell by cell."""
+    def untrained(self) -> list[shards.Shard]:
+        """An initializer and a width at a time."""
         settings = self.params.safe_region
-        ranges: list[tuple[tuple[str | int, ...], int, int]] = []
-        for name in self.named:
-            for width in settings.width.values:
-                ranges.append((("untrained", name, "width", width), settings.networks, UNTRAINED_PER_SHARD))
-        for width in settings.trained.widths:
-            for depth in settings.trained.depths:
-                ranges.append((("trained", "depth", depth, "width", width), settings.trained.trials, TRIALS_PER_SHARD))
-        index = count()
-        for of, n, size in ranges:
-            for low in range(0, n, size):
-                yield shards.Shard(next(index), of, low, min(low + size, n))
+        parts = [Untrained(key, width) for key in settings.initializers for width in settings.width.values]
+        return shards.cut_all(parts, settings.networks, UNTRAINED_PER_SHARD)
+
+    def trained(self) -> list[shards.Shard]:
+        """A cell at a time."""
+        grid = self.params.safe_region.trained
+        parts = [Trained(depth, width) for width in grid.widths for depth in grid.depths]
+        return shards.cut_all(parts, grid.trials, TRIALS_PER_SHARD, begin=len(self.untrained()))
 
     def measure(self, shard: shards.Shard, threads: int, watch: shards.Watch) -> dict[str, bytes]:
         """Make the tables of a shard: counts or trials, and for the first of its kind, functions."""
-        match shard.of:
-            case ("untrained", str(name), _, int(width)):
-                return self._untrained(shard, name, width)
-            case ("trained", _, int(depth), _, int(width)):
-                return self._trained(shard, depth, width, threads, watch)
-        raise ValueError(f"{shard} is none of the safe region")
+        if isinstance(shard.of, Untrained):
+            return self._untrained(shard, shard.of)
+        return self._trained(shard, shard.of, threads, watch)
 
-    def _untrained(self, shard: shards.Shard, name: str, width: int) -> dict[str, bytes]:
+    def _untrained(self, shard: shards.Shard, of: Untrained) -> dict[str, bytes]:
         """Counts of constant networks, for every depth in one pass."""
         settings, seed = self.params.safe_region, self.params.seed
         depths, deepest = np.array(settings.depth.values), settings.depth.high
-        initializer = self.named[name]
+        name, width = of.initializer, of.width
+        initializer = settings.initializers[name]
         draw = initializers.sampler(initializer)
         biases = isinstance(initializer, Rai)
         x, span = self._where(biases=biases), range(shard.low, shard.high)
@@ -133,7 +137,7 @@ class DepthWidthGrid:
             found = untrained.born_dead(draw, width, deepest, span, seed=seed)._asdict()
             by_name = {"low": "born_dead_low", "high": "born_dead_high", "both": "born_dead"}
             counts |= {by_name[side]: of_depth[depths - 1] for side, of_depth in found.items()}
-        schema = BORN_DEAD if name == self.own else BESIDE
+        schema = BORN_DEAD if name == MAIN else OTHER_INITIALIZERS
         made = {"counts.parquet": parquet.to_bytes(counts, schema, self.made_by)}
         if shard.low == 0 and len(depths) * len(settings.width.values) <= MAX_CELLS_WITH_FUNCTIONS:
             values = untrained.functions(draw, x, width, deepest, SAVED_FUNCTIONS, seed=seed)[depths - 1]
@@ -141,15 +145,15 @@ class DepthWidthGrid:
             made["functions.parquet"] = parquet.to_bytes(drawn, REGION_FUNCTIONS, self.made_by)
         return made
 
-    def _trained(
-        self, shard: shards.Shard, depth: int, width: int, threads: int, watch: shards.Watch
-    ) -> dict[str, bytes]:
+    def _trained(self, shard: shards.Shard, cell: Trained, threads: int, watch: shards.Watch) -> dict[str, bytes]:
         """Trials of a cell, for the initializers without biases, which share a program."""
         grid, n = self.params.safe_region.trained, len(self.x)
         training = engine.Training(epochs=grid.epochs, batch_size=grid.batch_size)
         shown = self._where(biases=False)
         inputs = np.concatenate([self.x, shown[:, None].astype(np.float32)])
-        without_biases = {name: of for name, of in self.named.items() if not isinstance(of, Rai)}
+        depth, width = cell.depth, cell.width
+        initializers_of = self.params.safe_region.initializers
+        without_biases = {key: settings for key, settings in initializers_of.items() if not isinstance(settings, Rai)}
         found, functions = [], []
         for nth, (name, initializer) in enumerate(without_biases.items(), start=1):
             draw = initializers.sampler(initializer)

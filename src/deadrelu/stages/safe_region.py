@@ -7,8 +7,8 @@ import pandas as pd
 from deadrelu import engine, progress
 from deadrelu.jobs import shards, workers
 from deadrelu.jobs.store import Store, open_store
-from deadrelu.settings.params import Params
-from deadrelu.stages.grid_job import BESIDE, BORN_DEAD, DepthWidthGrid
+from deadrelu.settings.params import MAIN, Params
+from deadrelu.stages.grid_job import BORN_DEAD, OTHER_INITIALIZERS, DepthWidthGrid
 from deadrelu.storage import files, parquet, points
 
 FOLDER = Path("data/safe_region")
@@ -19,8 +19,7 @@ def main(params: Params) -> None:
     files.check_place(FOLDER, folder=True)
     engine.processor()  # a wrong DEADRELU_CPU is told before any work
     cells = DepthWidthGrid(params, *points.read_arrays(params))
-    cut = list(cells.cut())
-    untrained, trained = ([shard for shard in cut if shard.of[0] == kind] for kind in ("untrained", "trained"))
+    untrained, trained = cells.untrained(), cells.trained()
     with open_store("safe_region", cells.fingerprint) as store, progress.rate_and_time_left() as bar:
         workers.run(cells, untrained, store, bar, "networks, untrained")
         workers.run(cells, trained, store, bar, "trials, in cells")
@@ -32,9 +31,10 @@ def _publish(
     cells: DepthWidthGrid, store: Store, untrained: list[shards.Shard], trained: list[shards.Shard], folder: Path
 ) -> None:
     """Make the tables from the shards."""
-    own = [shard for shard in untrained if shard.of[1] == cells.own]
-    beside = [shard for shard in untrained if shard.of[1] != cells.own]
-    for name, some, schema in (("born_dead", own, BORN_DEAD), ("beside", beside, BESIDE)):
+    main = [shard for shard in untrained if shard.of.initializer == MAIN]
+    others = [shard for shard in untrained if shard.of.initializer != MAIN]
+    tables = (("born_dead", main, BORN_DEAD), ("other_initializers", others, OTHER_INITIALIZERS))
+    for name, some, schema in tables:
         counts = [parquet.from_bytes(store.get(shard)["counts.parquet"], schema) for shard in some]
         table = _summed(pd.concat(counts)) if counts else pd.DataFrame(columns=schema.names)
         parquet.write(folder / f"{name}.parquet", table, schema, cells.made_by)

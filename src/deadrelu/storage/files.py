@@ -1,6 +1,5 @@
 """Files and folders that appear whole or not at all, and that two processes do not write at once."""
 
-import fcntl
 import os
 import shutil
 import sys
@@ -9,7 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from deadrelu.errors import InputError
+
+LOCK = ".lock"
+"""Name of the lock file in a folder that one process at a time may hold; a process that dies lets go of it."""
 
 MOVED_AWAY = "old-"
 """Before the name of a folder that is about to be replaced; a killed process may leave it in its scratch folder."""
@@ -28,14 +32,14 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
     try:
         parent.mkdir(parents=True, exist_ok=True)
         _remove_the_dead(parent)
-        scratch, lock = _locked_folder(parent)
+        scratch, lock = _new_locked_folder(parent)
     except OSError as error:
         raise InputError(f"{parent}: cannot be written: {error}; expected: a folder you can write to") from None
     try:
         yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-        os.close(lock)
+        lock.release()
         with suppress(OSError):  # not empty
             for folder in new:
                 folder.rmdir()
@@ -93,64 +97,52 @@ def with_path_in_errors(path: Path | str) -> Iterator[None]:
 def locked(folder: Path) -> Iterator[None]:
     """Make a folder, unless it is there, and keep other processes from holding it; wait, if one does.
 
-    When that one is done with the folder, it may have removed it: then it is made again.
+    At the end the folder vanishes, if nothing is left in it, and so does the one around it. Only who holds a folder
+    may remove its lock file.
     """
-    while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder, os.O_RDONLY)
+    lock = FileLock(folder / LOCK)
+    while not lock.is_locked:
         try:
-            with suppress(OSError):  # of a file system without locks, where two processes are the user's to avoid
-                if not _try(lock):
-                    print(f"deadrelu: another process is at work in {folder}; waiting until it ends", file=sys.stderr)
-                    fcntl.flock(lock, fcntl.LOCK_EX)
-            if _is_open_as(folder, lock):
-                yield
-                return
-        finally:
-            os.close(lock)
-
-
-def _try(lock: int) -> bool:
-    """Lock, unless another process has; the kernel unlocks what a process has when it ends, killed or not."""
+            lock.acquire(blocking=False)
+        except Timeout:
+            print(f"deadrelu: another process is at work in {folder}; waiting until it ends", file=sys.stderr)
+            with suppress(FileNotFoundError):  # it has removed the folder
+                lock.acquire()
+        except FileNotFoundError:
+            continue
+        except OSError:  # of a file system without locks, where two processes are the user's to avoid
+            folder.mkdir(parents=True, exist_ok=True)
+            break
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        yield
+    finally:
+        with suppress(OSError):  # Windows keeps an open file; a folder may hold others
+            (folder / LOCK).unlink()
+            folder.rmdir()
+            folder.parent.rmdir()
+        lock.release()
 
 
-def _is_open_as(folder: Path, descriptor: int) -> bool:
-    try:
-        return os.path.samestat(os.stat(folder), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
-
-
-def _locked_folder(parent: Path) -> tuple[Path, int]:
+def _new_locked_folder(parent: Path) -> tuple[Path, FileLock]:
     """A new folder, locked: what is locked is in use."""
     while True:
         scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=parent))
+        lock = FileLock(scratch / LOCK)
         try:
-            lock = os.open(scratch, os.O_RDONLY)
-        except FileNotFoundError:  # taken for a dead process's, before it was locked
+            lock.acquire(blocking=False)
+        except (Timeout, FileNotFoundError):  # taken for a dead process's, before it was locked
             continue
-        with suppress(OSError):  # of a file system without locks
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        if _is_open_as(scratch, lock):
-            return scratch, lock
-        os.close(lock)
+        except OSError:  # of a file system without locks
+            pass
+        return scratch, lock
 
 
 def _remove_the_dead(parent: Path) -> None:
     """Remove what killed processes left; what they had moved away, and not yet replaced, comes back."""
     for left in parent.glob(".new-*"):
-        with suppress(OSError):  # gone meanwhile, or not ours
-            lock = os.open(left, os.O_RDONLY)
-            try:
-                if _try(lock):
-                    for old in left.glob(f"{MOVED_AWAY}*"):
-                        if not (place := parent / old.name.removeprefix(MOVED_AWAY)).exists():
-                            old.rename(place)
-                    shutil.rmtree(left, ignore_errors=True)
-            finally:
-                os.close(lock)
+        # Timeout: in use. Other errors: gone meanwhile, or not ours.
+        with suppress(Timeout, OSError), FileLock(left / LOCK, blocking=False):
+            for old in left.glob(f"{MOVED_AWAY}*"):
+                if not (place := parent / old.name.removeprefix(MOVED_AWAY)).exists():
+                    old.rename(place)
+            shutil.rmtree(left, ignore_errors=True)

@@ -78,7 +78,7 @@ def drawn(params: Params) -> list[str]:
         "functions": [key for key in independent if fates.has_functions(params, key)],
         "collapse_rates": params.collapse.main,
         "rate_by_tolerance": params.collapse.main,
-        "loop_numbers": params.collapse.continued,
+        "loop_numbers": params.collapse.refit,
         "paper_rates": params.collapse.own_target,
         "collapse_values": [key for key in params.collapse.cases if rates.learns_constants(params, key)],
     }

@@ -19,7 +19,7 @@ from deadrelu.report.figures import (
     style,
     training_figures,
 )
-from deadrelu.settings import initializers, targets
+from deadrelu.settings import targets
 from deadrelu.settings.params import Params
 from deadrelu.stages.activations import SAMPLE
 from deadrelu.storage import parquet
@@ -45,7 +45,7 @@ def figure(name: str, params: Params, numbers: Numbers, activations: Path) -> Fi
 def _colours(params: Params) -> dict[str, str]:
     """Of every initializer of this run, whichever figure it is in."""
     cases = (params.activations.cases, params.training.cases, params.collapse.cases)
-    return style.colours(initializers.label(case.initializer) for group in cases for case in group.values())
+    return style.colours(labels.initializer(case.initializer) for group in cases for case in group.values())
 
 
 def _panels(params: Params) -> dict[str, labels.Panel]:
@@ -136,7 +136,7 @@ def _rate_by_tolerance(params: Params, numbers: Numbers, _: Path) -> Drawing:
 
 
 def _loop_numbers(params: Params, numbers: Numbers, _: Path) -> Drawing:
-    named = _of_cases(params, params.collapse.continued)
+    named = _of_cases(params, params.collapse.refit)
     return partial(collapse_figures.loop_numbers, numbers["loop_numbers"], named, published.loop_rates(params))
 
 

@@ -1,0 +1,31 @@
+"""What every group of `params.yaml` has in common: no unknown key, no silent conversion, no later change."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+CASE_KEY = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+class Group(BaseModel):
+    """A part of `params.yaml`: no unknown key, no converted value, no later change."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+
+
+def _case_key(key: str) -> str:
+    # A dot would end the name of a DVC parameter, a slash or a space would change a stage or a file name.
+    if not CASE_KEY.fullmatch(key) or len(key) > 64:
+        raise ValueError("a case key has 1 to 64 of a-z, 0-9, _ and -, and starts with a letter or digit")
+    return key
+
+
+CaseKey = Annotated[str, AfterValidator(_case_key)]
+
+
+Real = Annotated[float, Field(ge=-1e6, le=1e6)]
+"""Beyond, float32 overflows within a few layers and nothing is left to measure."""
+
+Trials = Annotated[int, Field(ge=1, le=10_000_000)]
+Epochs = Annotated[int, Field(ge=1, le=100_000)]

@@ -1,0 +1,66 @@
+"""Initializers as `params.yaml` names them: Keras's names, each with its own arguments."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from deadrelu.settings.params.group import Group, Real
+
+
+class Uniform(Group):
+    name: Literal["random_uniform"]
+    minval: Real
+    maxval: Real
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.minval >= self.maxval:
+            raise ValueError("minval must be below maxval")
+        return self
+
+
+class Normal(Group):
+    name: Literal["random_normal", "truncated_normal"]
+    mean: Real = 0.0
+    stddev: float = Field(gt=0, le=1e6)
+
+
+class FanScaled(Group):
+    name: Literal["glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal", "lecun_uniform"]
+
+
+class VarianceScaling(Group):
+    name: Literal["variance_scaling"]
+    scale: float = Field(default=1.0, gt=0, le=1e6)
+    mode: Literal["fan_in", "fan_out", "fan_avg"] = "fan_in"
+    distribution: Literal["truncated_normal", "untruncated_normal", "uniform"] = "truncated_normal"
+
+
+class Orthogonal(Group):
+    name: Literal["orthogonal"]
+    gain: Real = 1.0
+
+
+class Identity(Group):
+    name: Literal["identity"]
+    gain: Real = 1.0
+
+
+class Constant(Group):
+    name: Literal["constant"]
+    value: Real
+
+
+class ZerosOrOnes(Group):
+    name: Literal["zeros", "ones"]
+
+
+class Rai(Group):
+    """Lu et al.'s randomized asymmetric initialization (arXiv:1903.06733): of weights and biases together."""
+
+    name: Literal["rai"]
+
+
+Settings = Uniform | Normal | FanScaled | VarianceScaling | Orthogonal | Identity | Constant | ZerosOrOnes
+Initializer = Annotated[Settings, Field(discriminator="name")]
+InitializerOrRai = Annotated[Settings | Rai, Field(discriminator="name")]

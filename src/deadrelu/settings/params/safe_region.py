@@ -1,0 +1,87 @@
+"""`safe_region`: how wide a deep ReLU network must be, over a grid of depths and widths."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from deadrelu.settings.params.group import CaseKey, Epochs, Group, Trials
+from deadrelu.settings.params.initializer import Initializer, InitializerOrRai, Rai, Settings
+
+
+class Span(Group):
+    """From `low` to `high`, both included."""
+
+    low: int = Field(ge=1, le=1000)
+    high: int = Field(ge=1, le=1000)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.low > self.high:
+            raise ValueError("low must not be above high")
+        return self
+
+    @property
+    def values(self) -> range:
+        """All of them."""
+        return range(self.low, self.high + 1)
+
+
+Sizes = Annotated[list[Annotated[int, Field(ge=1, le=100)]], Field(min_length=1, max_length=100)]
+
+
+class TrainedGrid(Group):
+    depths: Sizes
+    widths: Sizes
+    trials: Trials
+    epochs: Epochs
+    batch_size: int = Field(ge=1)
+
+    @field_validator("depths", "widths")
+    @classmethod
+    def _ascending(cls, sizes: list[int]) -> list[int]:
+        if sizes != sorted(set(sizes)):
+            raise ValueError("sizes must ascend, each once")
+        return sizes
+
+
+class OtherInitializer(Group):
+    initializer: InitializerOrRai
+
+
+MAIN = "main"
+"""Key of `safe_region.initializer` in tables, where the others have theirs."""
+
+
+class SafeRegionParams(Group):
+    initializer: Initializer
+    depth: Span
+    width: Span
+    networks: int = Field(ge=1, le=10_000_000)
+    trained: TrainedGrid
+    other_initializers: dict[CaseKey, OtherInitializer] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _new_name(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "beside" in values:
+            raise ValueError("beside is renamed: expected other_initializers")
+        return values
+
+    @field_validator("width")
+    @classmethod
+    def _fits_into_memory(cls, width: Span) -> Span:
+        if width.high > 100:
+            raise ValueError("high must be at most 100")
+        return width
+
+    @field_validator("other_initializers")
+    @classmethod
+    def _main_is_taken(cls, others: dict[str, OtherInitializer]) -> dict[str, OtherInitializer]:
+        if MAIN in others:
+            raise ValueError(f"another initializer cannot be called {MAIN!r}: that is safe_region.initializer")
+        return others
+
+    @property
+    def initializers(self) -> dict[str, Settings | Rai]:
+        """All of them, by their keys: the main one first."""
+        return {MAIN: self.initializer, **{key: other.initializer for key, other in self.other_initializers.items()}}

@@ -1,0 +1,63 @@
+"""`activations` and `training`: Keras networks on MNIST, untrained and trained."""
+
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from deadrelu.settings.params.group import CaseKey, Group
+from deadrelu.settings.params.initializer import Initializer
+
+
+class MlpParams(Group):
+    hidden_layers: int = Field(ge=1, le=200)
+    width: int = Field(ge=1, le=10_000)
+
+
+class ActivationCase(Group):
+    activation: Literal["relu", "tanh", "sigmoid"]
+    initializer: Initializer
+
+
+class ActivationsParams(Group):
+    network: MlpParams
+    layer_seeds: Literal["independent", "shared"]
+    every: int = Field(ge=1)
+    cases: dict[CaseKey, ActivationCase] = Field(min_length=1)
+
+    @field_validator("cases")
+    @classmethod
+    def _summary_is_taken(cls, cases: dict[str, ActivationCase]) -> dict[str, ActivationCase]:
+        if "summary" in cases:
+            raise ValueError("a case cannot be called 'summary': that is the name of the table of all cases")
+        return cases
+
+
+class TrainingCase(Group):
+    network: Literal["mlp", "cnn"]
+    activation: Literal["relu", "tanh", "sigmoid"] = "relu"
+    initializer: Initializer
+
+    @model_validator(mode="after")
+    def _cnn_is_the_notebooks(self) -> Self:
+        if self.network == "cnn" and self.activation != "relu":
+            raise ValueError("the notebook's cnn has the activation relu")
+        if self.network == "cnn" and self.initializer.name == "identity":
+            raise ValueError("identity is for dense layers; the cnn has kernels of four axes")
+        return self
+
+
+class CnnParams(Group):
+    examples: int = Field(ge=1, le=60_000)
+    validation: int = Field(ge=1, le=10_000)
+    batch_size: int = Field(ge=1)
+
+
+class TrainingParams(Group):
+    examples: int = Field(ge=1, le=60_000)
+    validation: int = Field(ge=1, le=10_000)
+    epochs: int = Field(ge=1, le=10_000)
+    batch_size: int = Field(ge=1)
+    trials: int = Field(ge=1, le=1000)
+    mlp: MlpParams
+    cnn: CnnParams
+    cases: dict[CaseKey, TrainingCase] = Field(min_length=1)
