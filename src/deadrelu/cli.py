@@ -96,8 +96,8 @@ def collapse(
 def safe_region() -> None:
     """Measure how often a network is dead, over depth and width: the diagram that says how wide is safe.
 
-    Reads data/target/; writes data/safe_region/: counts of networks that are dead untrained, for every cell of the
-    grid, and trained networks of some. Deeper: dvc exp run -S safe_region.depth.high=50
+    Reads data/target/; writes data/safe_region/: counts of networks that are dead at initialization, for every cell
+    of the grid, and trained networks of some. Deeper: dvc exp run -S safe_region.depth.high=50
 
     Runs on all cores, or on the Dask cluster at DASK_SCHEDULER_ADDRESS. Stopped or killed, the same command goes on
     where it was.

@@ -9,9 +9,9 @@ from deadrelu.settings import targets
 from deadrelu.settings.params import Params
 
 FATES = {
-    "born_dead": "dead untrained",
-    "dies": "dies in training",
-    "half_dead": "half dead: on one side of 0",
+    "born_dead": "dead at initialization",
+    "dies": "collapsed in training",
+    "half_dead": "constant on one side of 0",
     "alive": "alive",
 }
 """By their names in tables, what they are called; in the order of rows and legends."""

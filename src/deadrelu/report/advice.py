@@ -31,9 +31,11 @@ def _by_activation(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[
         ]
         name = labels.ACTIVATIONS[activation]
         if good:
-            texts.append(f"{name}: of the {len(keys)} measured, {sentence_list(good)} kept signal and gradient.")
+            texts.append(
+                f"{name}: of the {len(keys)} initializers measured, {sentence_list(good)} kept signal and gradient."
+            )
         else:
-            texts.append(f"{name}: of the {len(keys)} measured, none kept both signal and gradient.")
+            texts.append(f"{name}: of the {len(keys)} initializers measured, none kept both signal and gradient.")
     return texts
 
 
@@ -43,8 +45,8 @@ def _trained(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
     named = labels.trained(params.training.cases)
     failed = [str(named[row["case"]]) for _, row in last.iterrows() if findings.learned(row) == "no"]
     if not failed:
-        return ["Every network that was trained here learned."]
-    return [f"In training, these stayed where guessing is: {'; '.join(failed)}."]
+        return ["Every network that was trained on MNIST learned."]
+    return [f"Trained on MNIST, these did no better than guessing: {'; '.join(failed)}."]
 
 
 def _narrow(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
@@ -58,9 +60,9 @@ def _narrow(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
     if others := [f"{name} {percent(rate)}" for name, rate in of.items() if name != own]:
         depth, width = int(deepest["depth"].iloc[0]), int(narrowest["width"].iloc[0])
         texts.append(
-            f"Dead before training, {labels.count_of(depth, 'layer')} of {labels.count_of(width, 'ReLU unit')}: {own} "
-            f"{percent(of[own])}, {', '.join(others)}. Initializers that are symmetric about 0 share one theory, "
-            "whatever their scale: depth, width and symmetry decide."
+            f"Share dead at initialization for {labels.count_of(depth, 'layer')} of {labels.count_of(width, 'ReLU unit')}: "
+            f"{own} {percent(of[own])}, {', '.join(others)}. For initializers that are symmetric about 0 the share depends "
+            "on depth and width alone, not on their variance."
         )
     leaky = [key for key in params.collapse.main if params.collapse.cases[key].activation == "leaky_relu"]
     for key in leaky:
@@ -68,7 +70,8 @@ def _narrow(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
         constant = float(rates["rate"][(rates["case"] == key) & (rates["event"] == "constant")].iloc[0])
         half = fates[(fates["case"] == key) & (fates["fate"] == "half_dead")].iloc[0]
         texts.append(
-            f"{labels.narrow_network(params.collapse.cases[key])}: {percent(constant)} still end constant, and "
-            f"{percent(half['count'] / half['trials'])} more on one side of 0: its slope is multiplied over the layers."
+            f"{labels.narrow_network(params.collapse.cases[key])}: {percent(constant)} still collapse, and "
+            f"{percent(half['count'] / half['trials'])} more become constant on one side of 0, because the small slopes of "
+            "all layers multiply."
         )
     return texts

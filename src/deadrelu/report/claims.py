@@ -38,13 +38,13 @@ def _rates(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
         row, equal = rate[key, "constant"], rate[key, "probes_equal"]
         agree, p = rate_findings.agrees(row["count"], row["trials"], in_print)
         interval = f"{row['low']:.3f} to {row['high']:.3f}"
-        found = f"{row['rate']:.3f} ({interval}) within {params.collapse.tolerance:g}, p = {p:.2g}"
+        found = f"{row['rate']:.3f} ({interval}) collapsed, p = {p:.2g}"
         claims.append(Claim(f"{networks[key]}: {in_print:g} collapse", found, _word(agree)))
         agree, p = rate_findings.agrees(equal["count"], equal["trials"], in_print)
         claims.append(
             Claim(
-                f"{networks[key]}: that is the share with exactly equal predictions at its 5 probes",
-                f"{equal['rate']:.3f} have them, p = {p:.2g}",
+                f"{networks[key]}: {in_print:g} predict exactly the same at its 5 probes",
+                f"{equal['rate']:.3f} do, p = {p:.2g}",
                 _word(agree),
             )
         )
@@ -54,8 +54,8 @@ def _rates(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
         probes_only, trials = halves[key]["probes_only"], halves[key]["trials"]
         claims.append(
             Claim(
-                f"{networks[key]}: equal at five positive probes is constant",
-                f"{probes_only:,} of {trials:,} are equal there and not constant on the interval",
+                f"{networks[key]}: equal predictions at 5 positive probes mean a constant network",
+                f"{probes_only:,} of {trials:,} are equal at the probes and have not collapsed",
                 _word(probes_only == 0),
             )
         )
@@ -69,7 +69,7 @@ def _loop(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
     if of_loops.empty or not params.collapse.refit:
         return []
     ends = of_loops["loops"][of_loops["number"].isin([0, 1])].sum() / of_loops["loops"].sum()
-    found = f"its loop fits one network again and again: {findings.percent(ends)} of such loops print 0 or 1"
+    found = f"its loop fits one network again and again; {findings.percent(ends)} of such loops print 0 or 1"
     return [Claim("Its 1,000 simulations are independent", found, "no")]
 
 
@@ -91,7 +91,7 @@ def _signals(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]
     }
     for activation, who in (("tanh", "Glorot"), ("sigmoid", "Glorot"), ("relu", "He")):
         if held := helped[activation]:
-            text = f"signal and gradient both hold in {sum(held)} of {len(held)}"
+            text = f"{sum(held)} of {len(held)} keep both signal and gradient"
             word = "yes" if all(held) else "no" if not any(held) else "only in part"
             claims.append(Claim(f"{who} is right for {labels.ACTIVATIONS[activation]}", text, word))
     normal = sorted(
@@ -100,12 +100,14 @@ def _signals(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]
         if case.activation == "relu" and case.initializer.name == "random_normal"
     )
     if len(normal) > 1:
-        found = "; ".join(f"σ = {stddev:g}: ×{factor:.2f} a layer" for stddev, factor in normal)
+        found = "; ".join(f"σ = {stddev:g}: ×{factor:.2f} per layer" for stddev, factor in normal)
         as_told = normal[0][1] > 1 > normal[-1][1]
-        claims.append(Claim("Small variance explodes, large variance vanishes", found, _word(as_told)))
+        claims.append(
+            Claim("A small variance makes signals explode, a large one makes them vanish", found, _word(as_told))
+        )
     network = params.activations.network
     units = findings.units_sampled(network.width, params.activations.every)
-    claims.append(Claim("Its violins show whole layers", units, _word("only" not in units)))
+    claims.append(Claim("Its violin plots show whole layers", units, _word("only" not in units)))
     return claims
 
 
@@ -113,18 +115,16 @@ def _told() -> list[Claim]:
     """What its code says by itself."""
     return [
         Claim(
-            "Layers have weights of their own",
-            "one seeded initializer served all layers: those of equal shape had the same weights",
+            "Each layer has its own weights",
+            "all layers share one seeded initializer, so layers of equal shape get equal weights",
             "no",
         ),
         Claim(
-            "Titles name what was run",
-            "a uniform initializer was called normal, and σ = 0.1 was called 0.07; here settings make titles",
+            "Titles describe what was run",
+            "a uniform initializer is called normal, and σ = 0.1 is called 0.07",
             "no",
         ),
-        Claim(
-            "Gradients behave as it tells", "it measures none; the factors above are of gradients, too", "not measured"
-        ),
+        Claim("Gradients behave as it describes", "it measures none; this page does, above", "not measured"),
     ]
 
 

@@ -36,15 +36,10 @@ def sentence_list(names: Sequence[str]) -> str:
 
 
 def healthy_panels(ratios: pd.DataFrame, panels: Mapping[str, Panel], activation: str) -> str:
-    """Of the panels with this activation, those that hold signal and gradient, with the factors of a layer."""
+    """Initializers of the panels with this activation that keep both signal and gradient: 'He normal' or 'none'."""
     holds = (ratios["forward_verdict"] == "holds") & (ratios["backward_verdict"] == "holds")
-    found = [row for _, row in ratios[holds].iterrows() if panels[row["case"]].activation == activation]
-    return sentence_list(
-        [
-            f"{panels[row['case']].initializer} (signal ×{row['forward']:.2f} a layer, gradient ×{row['backward']:.2f})"
-            for row in found
-        ]
-    )
+    found = [panels[case] for case in ratios["case"][holds] if panels[case].activation == activation]
+    return sentence_list([panel.initializer for panel in found])
 
 
 def factor(ratio: pd.Series, direction: str) -> str:
@@ -65,11 +60,11 @@ def factor(ratio: pd.Series, direction: str) -> str:
 def units_sampled(width: int, every: int) -> str:
     """Which units every so many values of a flattened (image, unit) array belong to."""
     units = width // gcd(width, every)
-    text = f"One value in {every} of the flattened (image, unit) array is kept"
+    text = f"The sample is every {every}th value of the flattened (image, unit) array"
     if units == width:
-        return f"{text}, which meets all {width} units of a layer."
+        return f"{text}. It contains all {width} units of a layer."
     as_it_did = ", as in the notebook" if (width, every) == (100, 20) else ""
-    return f"{text}{as_it_did}: that meets only {units} of the {width} units of a layer, the same for every image."
+    return f"{text}{as_it_did}. It contains only {units} of the {width} units of a layer, the same for every image."
 
 
 CLASSES = 10

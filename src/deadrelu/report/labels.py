@@ -120,12 +120,12 @@ def narrow_networks(cases: Mapping[str, CollapseCase]) -> dict[str, str]:
 
 
 def events(tolerance: float) -> dict[str, str]:
-    """What the events of `summaries.collapse_rates` are called."""
+    """What the events of `rates.collapse_rates` are called."""
     return {
-        "constant": f"constant within {tolerance:g}",
+        "constant": f"collapsed (range ≤ {tolerance:g})",
         "probes_equal": "equal at the 5 probes",
-        "dead": "exactly constant",
-        "born_dead": "exactly constant, untrained",
+        "dead": "range exactly 0",
+        "born_dead": "dead at initialization",
     }
 
 

@@ -65,6 +65,11 @@ def table(frame: pd.DataFrame, *, caption: str, words: Sequence[str] = ()) -> st
     )
 
 
+def folded(summary: str, content: str) -> str:
+    """HTML that a reader opens by its summary, a line of text."""
+    return f"<details><summary>{html.escape(summary)}</summary>{content}</details>"
+
+
 def cards(answers: Sequence[tuple[str, str, str]]) -> str:
     """Answers side by side.
 

@@ -23,24 +23,22 @@ def agrees(count: int, trials: int, in_print: float) -> tuple[bool, float]:
     return p >= ALPHA, p
 
 
-def collapse_answer(rate: pd.Series, tolerance: float) -> str:
-    """The homework's second and third question.
+def collapse_answer(rate: pd.Series) -> str:
+    """The notebook's second and third question.
 
     Args:
         rate: a row of `rates.collapse_rates` for the event "constant".
-        tolerance: what "constant" means.
     """
     text = (
-        f"{rate['count']:,} of {labels.count_of(rate['trials'], 'independent training')} end as a constant: "
-        f"{percent(rate['rate'])} (95 % interval {interval(rate['low'], rate['high'])}), where constant means that "
-        f"predictions differ by at most {tolerance:g} over the training inputs."
+        f"{rate['count']:,} of {labels.count_of(rate['trials'], 'independent training')} collapsed: "
+        f"{percent(rate['rate'])} (95 % interval {interval(rate['low'], rate['high'])})."
     )
     if pd.notna(rate["notebook"]):
         agree, p = agrees(rate["count"], rate["trials"], rate["notebook"])
-        verdict = "differ by no more than chance allows" if agree else "differ by more than chance allows"
+        verdict = "are consistent" if agree else "differ significantly"
         text += (
-            f" The notebook printed {rate['notebook']:g}. Taken as {published.TRIALS:,} independent trainings, "
-            f"which it says it is, the two {verdict} (Fisher's exact test, p = {p:.2g})."
+            f" The 2019 notebook printed {rate['notebook']:g}. If that is a share of {published.TRIALS:,} independent "
+            f"trainings, as it says, the two {verdict} (Fisher's exact test, p = {p:.2g})."
         )
     return text
 
@@ -49,8 +47,8 @@ def against_lu(rate: pd.Series) -> str:
     """Is it close to the 90 % and more that Lu et al. report?"""
     bound = published.LU_AT_LEAST
     return (
-        f"Lu et al. report more than {percent(bound)}, for |x|, with biases and from He's initialization. "
-        f"{above(rate, bound)}."
+        f"Lu et al. report that more than {percent(bound)} collapse, for |x|, with biases and He's initialization. "
+        f"Is the rate here above that? {above(rate, bound)}."
     )
 
 
@@ -65,12 +63,12 @@ def above(rate: pd.Series, bound: float) -> str:
 
 def born_dead(rate: pd.Series) -> str:
     """Theory against the count before training; a row for the event "born_dead"."""
-    text = f"{percent(rate['rate'])} (interval {interval(rate['low'], rate['high'])}) are dead before training"
+    text = f"{percent(rate['rate'])} (interval {interval(rate['low'], rate['high'])}) are dead at initialization"
     low, high = rate["theory_low"], rate["theory_high"]
     if pd.isna(low):
         return f"{text}."
-    exact = f"theory's exact value is {percent(low)}" if low == high else f"theory's bounds are {interval(low, high)}"
-    return f"{text}; {exact} (exact test of the two: p = {rate['theory_p']:.2g})."
+    exact = f"theory gives {percent(low)}" if low == high else f"theory gives bounds of {interval(low, high)}"
+    return f"{text}; {exact} (exact binomial test, p = {rate['theory_p']:.2g})."
 
 
 def dying(fates: pd.DataFrame) -> str:
@@ -78,9 +76,9 @@ def dying(fates: pd.DataFrame) -> str:
     count = dict(zip(fates["fate"], fates["count"], strict=True))
     started = int(fates["count"].sum()) - int(count["born_dead"])
     if not started:
-        return "none starts alive."
-    text = f"of {started:,} that start alive, {count['dies']:,} ({percent(count['dies'] / started)}) end constant"
-    return text + (f", {count['half_dead']:,} on one side of 0 only." if count["half_dead"] else ".")
+        return "all are dead at initialization."
+    text = f"of {started:,} alive at initialization, {count['dies']:,} ({percent(count['dies'] / started)}) collapsed"
+    return text + (f"; {count['half_dead']:,} more became constant on one side of 0." if count["half_dead"] else ".")
 
 
 def agreeing(curve: pd.DataFrame, notebook: Mapping[str, float]) -> dict[str, list[float]]:
@@ -111,7 +109,7 @@ def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> list
         A sentence for each place where predictions can be compared, and one that sums up.
     """
     if not notebook:
-        return ["No case of this run has the notebook's settings, so its numbers are not compared."]
+        return ["No case of this run has the notebook's settings, so there is nothing to compare."]
     numbers = " and ".join(f"{rate:g}" for rate in notebook.values())
     texts, found = [], []
     for criterion, tolerances in agreeing(curve, notebook).items():
@@ -119,12 +117,12 @@ def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> list
         if tolerances:
             found.append(place)
             span = f"from {tolerances[0]:.3g} to {tolerances[-1]:.3g}"
-            texts.append(f"Compared on {place}, {numbers} come out with one tolerance {span}.")
+            texts.append(f"On {place}, every tolerance {span} reproduces {numbers}.")
         else:
-            texts.append(f"Compared on {place}, no tolerance gives {numbers}.")
-    places = f"Yes, by comparing predictions on {sentence_list(found)}" if found else "No, by none of these"
+            texts.append(f"On {place}, no tolerance reproduces {numbers}.")
+    places = f"Yes, if predictions are compared on {sentence_list(found)}" if found else "No"
     test = f"(Fisher's exact test for each number, p ≥ {ALPHA:g})"
-    return [f"Does one criterion give the notebook's {numbers}? {places} {test}.", *texts]
+    return [f"Does one criterion reproduce the notebook's {numbers}? {places} {test}.", *texts]
 
 
 def against_print(constant: pd.Series, dead_untrained: pd.Series) -> str:
@@ -138,17 +136,17 @@ def against_print(constant: pd.Series, dead_untrained: pd.Series) -> str:
     agree, p = agrees(constant["count"], constant["trials"], theirs)
     ours = f"{percent(constant['rate'])} (interval {interval(constant['low'], constant['high'])})"
     if agree:
-        return f"published {percent(theirs)}, here {ours}: no more apart than chance allows (p = {p:.2g})."
-    text = f"published {percent(theirs)}, here {ours}: further apart than chance allows (p = {p:.2g})."
-    untrained = f"{percent(dead_untrained['rate'])} are dead untrained"
+        return f"published {percent(theirs)}, here {ours}: consistent (p = {p:.2g})."
+    text = f"published {percent(theirs)}, here {ours}: significantly different (p = {p:.2g})."
+    untrained = f"{percent(dead_untrained['rate'])} are dead at initialization"
     unknown = "Length of training, steps and criterion of the paper are not known here, so why is open."
     if theirs > constant["high"]:
         return f"{text} Here {untrained}; the published number lies above both. {unknown}"
     if theirs > dead_untrained["high"]:
         return f"{text} Here {untrained}; the published number lies between the two. {unknown}"
     if theirs >= dead_untrained["low"]:
-        return f"{text} It is the share that is dead untrained ({percent(dead_untrained['rate'])} here)."
-    return f"{text} Even untrained, more are dead here ({percent(dead_untrained['rate'])})."
+        return f"{text} It is consistent with the share that is dead at initialization ({percent(dead_untrained['rate'])} here)."
+    return f"{text} More are dead here at initialization ({percent(dead_untrained['rate'])})."
 
 
 def collapse_value(row: pd.Series) -> str:
@@ -159,12 +157,12 @@ def collapse_value(row: pd.Series) -> str:
     distance = {name: abs(row["q50"] - row[name]) for name in ("mean", "median")}
     nearer = min(distance, key=lambda name: distance[name])
     near = (
-        f"nearer to the {nearer}"
+        f"closer to the {nearer}"
         if distance[nearer] < abs(row["mean"] - row["median"])
-        else "near to neither mean nor median"
+        else "close to neither the mean nor the median"
     )
     return (
-        f"{text} under the {loss} predict {row['q50']:.3f} (half of them {row['q25']:.3f} to {row['q75']:.3f}): {near} "
+        f"{text} under the {loss} predict {row['q50']:.3f} (middle half: {row['q25']:.3f} to {row['q75']:.3f}), {near} "
         f"of the targets (mean {row['mean']:.3f}, median {row['median']:.3f})."
     )
 
@@ -174,11 +172,11 @@ def loop(numbers: pd.DataFrame, notebook: float | None) -> str:
     total = int(numbers["total"].iloc[0])
     ones, zeros = (int(numbers["loops"][numbers["number"] == end].sum()) for end in (1, 0))
     between = total - ones - zeros
-    text = f"of {total:,} loops, {ones:,} would print exactly 1, {zeros:,} exactly 0, and {between:,} anything between"
+    text = f"of {total:,} loops, {ones:,} would print exactly 1, {zeros:,} exactly 0 and {between:,} a number between"
     if notebook is None:
         return f"{text}."
     near = numbers["number"].between(notebook - 0.05, notebook + 0.05) & ~numbers["number"].isin([0, 1])
-    return f"{text}; {int(numbers['loops'][near].sum()):,} within 0.05 of the notebook's {notebook:g}."
+    return f"{text}; {int(numbers['loops'][near].sum()):,} of them within 0.05 of the notebook's {notebook:g}."
 
 
 def coin(numbers: pd.DataFrame) -> str:
@@ -186,22 +184,22 @@ def coin(numbers: pd.DataFrame) -> str:
     ends = numbers["loops"][numbers["number"].isin([0, 1])].sum() / numbers["loops"].sum()
     if ends > 1 - ALPHA:
         return (
-            f"{percent(ends)} of these loops print 0 or 1: a loop tosses one coin, for its one network, and its number "
-            "is no rate over networks."
+            f"{percent(ends)} of these loops print 0 or 1. The loop's number tells whether its one network died, and is "
+            "not a rate over networks."
         )
-    return f"{percent(ends)} of these loops print 0 or 1; the others, how long their one network stays constant."
+    return f"{percent(ends)} of these loops print 0 or 1; the others print how long their one network is constant."
 
 
 def grid(cells: pd.DataFrame) -> str:
     """Untrained networks of the whole grid against theory; `grid.born_dead_grid`."""
     p = cells[["positive_p", "p"]].to_numpy().ravel()
     if np.isnan(p).any():
-        return "Theory is for weights that are independent, symmetric about 0 and continuous: it says nothing of these."
+        return "There is no theory for these weights: it needs weights that are independent, continuous and symmetric about 0."
     surprise = ALPHA / len(p)
     verdict = "agree with" if p.min() >= surprise else "contradict"
     return (
         f"In {labels.count_of(len(cells), 'cell')} of {cells['networks'].iloc[0]:,} networks, the counts {verdict} "
-        f"theory: the smallest p of {len(p)} exact tests is {p.min():.2g}; below {surprise:.1g} would be a surprise."
+        f"theory: the smallest of {len(p)} p values is {p.min():.2g}, and Bonferroni's limit is {surprise:.1g}."
     )
 
 
@@ -215,18 +213,18 @@ def wide_enough(cells: pd.DataFrame, share: float) -> str:
         width = "none" if wide.empty else labels.count_of(int(wide.min()), "unit")
         parts.append(f"{labels.count_of(int(depth), 'layer')}: {width}")
     found = "; ".join(parts)
-    return f"The least of these widths with fewer than {percent(share)} dead before training, as measured: {found}."
+    return f"Smallest width with fewer than {percent(share)} dead at initialization, as measured: {found}."
 
 
 def training_kills(trained: pd.DataFrame) -> str:
     """How much training adds; `rates.trained_grid`."""
     more = (trained["rate"] - trained["born_dead"]).to_numpy()
     if more.max() <= 0:
-        return f"Training adds no deaths in any of {labels.count_of(len(trained), 'cell')}."
+        return f"Training kills no network in any of {labels.count_of(len(trained), 'cell')}."
     most = trained.iloc[int(np.argmax(more))]
     return (
-        f"Training adds deaths in {(more > 0).sum()} of {labels.count_of(len(trained), 'cell')}, most at width "
-        f"{most['width']:.0f} and depth {most['depth']:.0f}: {percent(most['born_dead'])} dead before, "
-        f"{percent(most['rate'])} constant after it (interval {interval(most['low'], most['high'])}, "
-        f"{labels.count_of(int(most['trials']), 'training')})."
+        f"Training kills networks in {(more > 0).sum()} of {labels.count_of(len(trained), 'cell')}, most in that of "
+        f"width {most['width']:.0f} and depth {most['depth']:.0f}: {percent(most['born_dead'])} are dead at "
+        f"initialization, {percent(most['rate'])} collapsed after training (interval "
+        f"{interval(most['low'], most['high'])}, {labels.count_of(int(most['trials']), 'training')})."
     )

@@ -27,7 +27,7 @@ def settings(params: Params, source: str, images: int) -> pd.DataFrame:
             "Signals",
             f"MLP, {network.hidden_layers} × {network.width} hidden; {len(params.activations.cases)} panels",
             f"{digits}, {images:,} test images",
-            f"one network a panel, seed {params.seed}, layer seeds {params.activations.layer_seeds}",
+            f"one network each, seed {params.seed}, layer seeds {params.activations.layer_seeds}",
         ),
         (
             "Training",
@@ -48,8 +48,8 @@ def settings(params: Params, source: str, images: int) -> pd.DataFrame:
             "Depth and width",
             f"{region.depth.low} to {region.depth.high} layers of {region.width.low} to {region.width.high}, ReLU, "
             f"{labels.initializer(region.initializer)}",
-            "untrained; some trained on " + labels.target(params.data.target),
-            f"{region.networks:,} of each width; {labels.count_of(region.trained.trials, 'training')} of a cell",
+            "not trained; some trained on " + labels.target(params.data.target),
+            f"{region.networks:,} of each width; {labels.count_of(region.trained.trials, 'training')} per cell",
         )
     )
     return pd.DataFrame(rows, columns=["part", "networks", "data", "how often"])
@@ -68,9 +68,9 @@ def factors(params: Params, numbers: Numbers) -> pd.DataFrame:
             "activation": [panel.activation for panel in panels],
             "initializer": [panel.initializer for panel in panels],
             "signal": ratios["forward_verdict"].to_list(),
-            "× a layer (95 % interval)": factor("forward"),
+            "× per layer (95 %)": factor("forward"),
             "gradient": ratios["backward_verdict"].to_list(),
-            "× a layer back (95 % interval)": factor("backward"),
+            "× per layer back (95 %)": factor("backward"),
             "saturated": [
                 interval(*pair) if pair[1] >= 0.01 else ""
                 for pair in zip(ratios["saturated_least"], ratios["saturated_largest"], strict=True)
@@ -104,8 +104,8 @@ def trained(params: Params, numbers: Numbers) -> pd.DataFrame:
             ],
             "loss": last["loss"].map(_loss).to_list(),
             "validation loss": last["validation_loss"].map(_loss).to_list(),
-            "signal, untrained": ["" if row is None else row["forward_verdict"] for row in measured],
-            "gradient, untrained": ["" if row is None else row["backward_verdict"] for row in measured],
+            "signal at init.": ["" if row is None else row["forward_verdict"] for row in measured],
+            "gradient at init.": ["" if row is None else row["backward_verdict"] for row in measured],
         }
     )
 
@@ -133,7 +133,7 @@ def rates(params: Params, numbers: Numbers) -> pd.DataFrame:
 
 
 def papers(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """The cases with targets of their own beside the numbers of Lu et al."""
+    """The cases with targets of their own, with the numbers of Lu et al."""
     collapse, found = params.collapse, numbers["collapse_rates"]
     of_cases = found[found["case"].isin(collapse.own_target)]
     shown = of_cases[of_cases["event"] == "constant"]
@@ -150,16 +150,18 @@ def papers(params: Params, numbers: Numbers) -> pd.DataFrame:
                 f"> {percent(published.LU_AT_LEAST)}" if published.is_lu_abs(params, key) else percent_or_nothing(lu)
                 for key, lu in zip(shown["case"], shown["lu"], strict=True)
             ],
-            "here": shown["rate"].map(percent).to_list(),
-            "95 % interval": [interval(*pair) for pair in zip(shown["low"], shown["high"], strict=True)],
-            "dead untrained": dead["rate"].map(percent).to_list(),
-            "theory, untrained": [bounds(*pair) for pair in zip(dead["theory_low"], dead["theory_high"], strict=True)],
+            "here (95 %)": [
+                f"{percent(rate)} ({interval(low, high)})"
+                for rate, low, high in zip(shown["rate"], shown["low"], shown["high"], strict=True)
+            ],
+            "dead at init.": dead["rate"].map(percent).to_list(),
+            "theory, at init.": [bounds(*pair) for pair in zip(dead["theory_low"], dead["theory_high"], strict=True)],
         }
     )
 
 
 def born_dead(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """Of the diagram's networks, for every width: the share that is dead untrained at a few depths."""
+    """Of the diagram's networks, for every width: the share that is dead at initialization at a few depths."""
     cells = numbers["born_dead"]
     depths = sorted({params.safe_region.depth.low, *(d for d in (5, 10, 20) if d in set(cells["depth"]))})
     table = cells.pivot_table(index="width", columns="depth", values="rate")

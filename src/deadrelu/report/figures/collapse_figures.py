@@ -30,7 +30,7 @@ def loop_numbers(numbers: pd.DataFrame, labels: Mapping[str, str], notebook: Map
         height = (2.4 + 0.2 * most_lines(titles.values())) * rows + 0.3
         figure = Figure(figsize=(9, height), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False)
-        names = {"probes_equal": "equal at the notebook's 5 probes", "constant": "constant within the tolerance"}
+        names = {"probes_equal": "equal at the notebook's 5 probes", "constant": "collapsed"}
         looks = dict(zip(names, ((-0.2, INK), (0.2, MUTED)), strict=True))
         for ax, case in itertools.zip_longest(axes.flat, labels):
             if case is None:
@@ -82,9 +82,15 @@ def collapse_values(values: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
         ax.plot(scaled["q50"], at, "o", color=INK, markerfacecolor=PAPER, markersize=6)
         for row, known in zip(at, scaled["q50"].notna(), strict=True):
             if not known:
-                ax.annotate("no scale, or no collapsed network", (0.5, row), ha="center", va="center", fontsize=10)
+                ax.annotate(
+                    "no collapsed network, or mean and median are equal",
+                    (0.5, row),
+                    ha="center",
+                    va="center",
+                    fontsize=10,
+                )
         ax.set_yticks(at, names)
-        ax.set(ylim=(len(shown) - 0.5, -0.5), xlabel="prediction of a collapsed network, beside its targets")
+        ax.set(ylim=(len(shown) - 0.5, -0.5), xlabel="prediction of a collapsed network, relative to its targets")
         ax.set_xticks([0, 1], ["mean", "median"])
         low, high = np.nanmin([0, *scaled.min()]), np.nanmax([1, *scaled.max()])
         ax.set_xlim(low - 0.1, high + 0.1)

@@ -53,7 +53,7 @@ def born_dead(cells: pd.DataFrame) -> Figure:
                 _points(axes[1], rows, ("rate", "low", "high"), colour)
                 band: dict[str, Any] = {"color": colour, "alpha": 0.3, "linewidth": 0}
                 axes[1].fill_between(rows["depth"], rows["theory_low"], rows["theory_high"], **band)
-        axes[0].set(title="for every x > 0" + "; lines: theory, exact" * known, ylabel="share that are dead, untrained")
+        axes[0].set(title="for every x > 0" + "; lines: theory, exact" * known, ylabel="share dead at initialization")
         axes[1].set(title="for every x" + "; bands: theory, bounds" * known)
         for ax in axes:
             first, last = cells["depth"].min(), cells["depth"].max()
@@ -108,7 +108,7 @@ def safe_region(cells: pd.DataFrame, trained: pd.DataFrame) -> Figure:
         mesh = ax.pcolormesh(*edges, table, linewidth=0.3, edgecolors="face", **look)
         lines = ""
         if cells["theory_low"].notna().all() and table.shape[1] > 1:
-            lines = " Lines: theory's upper bound, untrained"
+            lines = " Lines: theory's upper bound at initialization"
             _contours(ax, np.array(table.columns), cells["width"].max())
         if len(trained):
             circles: dict[str, Any] = {"s": 190, "edgecolors": WHITE, "linewidths": 2.2, "zorder": 3}
@@ -118,12 +118,12 @@ def safe_region(cells: pd.DataFrame, trained: pd.DataFrame) -> Figure:
         ax.set(xlabel="hidden layers", ylabel="units in each", xlim=ends["depth"], ylim=ends["width"])
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_major_locator(MaxNLocator(integer=True))
-        bar = figure.colorbar(mesh, label="share of networks that are dead", spacing="uniform", ticks=SHADES)
+        bar = figure.colorbar(mesh, label="share of dead networks", spacing="uniform", ticks=SHADES)
         bar.ax.set_yticklabels([f"{100 * share:g} %" for share in SHADES])
         bar.ax.tick_params(length=0)
         bar.outline.set_visible(False)
         circles_too = " Circles: after training." * bool(len(trained))
-        ax.set_title(f"Colour: untrained.{circles_too}{lines}")
+        ax.set_title(f"Colour: at initialization.{circles_too}{lines}")
     return figure
 
 

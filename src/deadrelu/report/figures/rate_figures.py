@@ -92,7 +92,7 @@ def paper_rates(rates: pd.DataFrame, cases: Mapping[str, str]) -> Figure:
                     ax.annotate("", (1.0, row - UP), (value, row - UP), arrowprops=arrow)
                     ax.plot([value], [row - UP], "|", color=ACCENT, markersize=9, markeredgewidth=1.5)
         _shares(grid, names)
-        hollow = Line2D([], [], color=INK, marker="o", markerfacecolor=PAPER, linestyle="", label="untrained")
+        hollow = Line2D([], [], color=INK, marker="o", markerfacecolor=PAPER, linestyle="", label="at initialization")
         legend_below(figure, [*_key(rates, "Lu et al."), hollow], 5)
     return figure
 
@@ -184,12 +184,12 @@ def rate_by_tolerance(
                 ax.axvline(tolerance, color=MUTED, linewidth=1)
         for ax in axes[-1]:
             ax.set_xlabel("tolerance: largest difference between predictions")
-        figure.supylabel("share of trials that are constant", fontsize=11)
+        figure.supylabel("share of trials that collapsed", fontsize=11)
         handles: list[Any] = [Line2D([], [], color=colours[c], label=n) for c, n in labels.items()]
         if notebook:
             numbers = ", ".join(f"{rate:g}" for rate in notebook.values())
             handles.append(Line2D([], [], color=INK, linestyle=":", label=f"2019 notebook: {numbers}"))
         if any(agreeing.values()):
-            handles.append(Patch(color=PALETTE[2], alpha=0.22, label="all of its numbers come out"))
+            handles.append(Patch(color=PALETTE[2], alpha=0.22, label="reproduces all of its numbers"))
         legend_below(figure, handles, 2)
     return figure

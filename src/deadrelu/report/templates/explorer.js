@@ -65,7 +65,7 @@
     const sentence = ([n, dead, low, high], what) =>
       `${percent(dead / n)} ${what} (95 % interval ${percent(low)} to ${percent(high)}; ${count(dead)} of ${count(n)}). `;
     const theory = cell.theory ? `Theory: ${between(...cell.theory)}.` : "No closed form is known for it.";
-    say("untrained", sentence(cell.untrained, "are constant before training") + theory);
+    say("untrained", sentence(cell.untrained, "are dead at initialization") + theory);
     scale(explorer.querySelector("[data-draws=untrained]"), cell.untrained, cell.theory);
     say("functions", `What they compute: ${curves(explorer.querySelector("[data-draws=functions]"), chosen.x, cell.functions)}.`);
     const trained = explorer.querySelector(".trained");
@@ -74,10 +74,10 @@
     if (cell.trained) {
       scale(explorer.querySelector("[data-draws=trained]"), cell.trained, null);
       const learned = curves(explorer.querySelector("[data-draws=learned]"), data.x, cell.learned, data.target);
-      say("trained", sentence(cell.trained, `are constant after training, within ${data.tolerance}`));
+      say("trained", sentence(cell.trained, "collapsed after training"));
       say("learned", `What they learned, over the target: ${learned}.`);
     } else {
-      say("trained", chosen.trained ? `Trained were only networks of ${data.trained}.` : "Not trained here: see the paper's functions above.");
+      say("trained", chosen.trained ? `Only networks of ${data.trained} were trained.` : "Networks with biases are not trained in this grid; see the paper's functions above.");
       say("learned", "");
     }
   }
