@@ -47,10 +47,10 @@ def found(small: params.Params) -> load.Results:
         "born_dead": grid_tables.born_dead_grid(counts, small.safe_region.initializer),
         "explorer": pd.DataFrame(
             [
-                ("He normal", 3, 4, 1000, 20, 3, 1),
-                ("RAI", 2, 4, 1000, 30, np.nan, np.nan),
-                ("RAI", 3, 4, 1000, 40, np.nan, np.nan),
-                ("Glorot uniform", 2, 4, 1000, 50, 8, 6),
+                ("main", 3, 4, 1000, 20, 3, 1),
+                ("rai", 2, 4, 1000, 30, np.nan, np.nan),
+                ("rai", 3, 4, 1000, 40, np.nan, np.nan),
+                ("glorot_uniform", 2, 4, 1000, 50, 8, 6),
             ],
             columns=["initializer", "depth", "width", "networks", "count", "trained", "trained_count"],
         ),
@@ -125,8 +125,8 @@ def test_cells_are_counted_by_name(observed: dict[str, quantities.Observed]) -> 
         "width_4.depth_2.born_dead_on_x_above_0": (100, 1000),
         "width_4.depth_3.born_dead": (20, 1000),
         "width_4.depth_3.born_dead_on_x_above_0": (200, 1000),
-        "RAI.width_4.depth_3.born_dead": (40, 1000),  # the deepest
-        "Glorot uniform.width_4.depth_2.constant": (6, 8),
+        "rai.width_4.depth_3.born_dead": (40, 1000),  # the deepest
+        "glorot_uniform.width_4.depth_2.constant": (6, 8),
     }
     assert shown(region.counts) == {
         "trained.width_4.depth_3.constant": [0, 1],

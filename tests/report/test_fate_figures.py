@@ -44,7 +44,7 @@ def test_losses_are_medians_in_bands() -> None:
         assert {(float(x), float(y)) for x, y in vertices} == {(0, 1), (1, 0.5), (0, 3), (1, 2)}
         assert to_hex(band.get_facecolor()[0]) == style.FATE_COLOURS[fate]
     happened = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert happened == ["dead untrained", "dies in training", "alive", "best constant"]
+    assert happened == ["dead at initialization", "collapsed in training", "alive", "best constant"]
 
 
 @pytest.mark.parametrize(("factor", "scale"), [(10, "linear"), (30, "log")])

@@ -308,7 +308,7 @@ def test_collapse_values_stand_between_mean_and_median() -> None:
     np.testing.assert_allclose(thick, [-0.1, 0.5])
     assert ax.get_lines()[-1].get_xdata().tolist() == [0]
     no_scale = collapse_figures.collapse_values(pd.DataFrame([{**row, "median": 0.5}]), {"a": "A"}).axes[0]
-    assert [text.get_text() for text in no_scale.texts] == ["no scale, or no collapsed network"]
+    assert [text.get_text() for text in no_scale.texts] == ["no collapsed network, or mean and median are equal"]
 
 
 def committed() -> dict[str, pd.DataFrame]:

@@ -16,9 +16,9 @@ def rate_row(count: int, trials: int, **more: float) -> pd.Series:
 
 def test_sentences_follow_the_numbers() -> None:
     """Each sentence can come out the other way."""
-    assert "no more than chance allows" in rate_findings.collapse_answer(rate_row(950, 1000, notebook=0.956), 1e-3)
-    assert "more than chance allows" in rate_findings.collapse_answer(rate_row(900, 1000, notebook=0.956), 1e-3)
-    assert "notebook" not in rate_findings.collapse_answer(rate_row(900, 1000), 1e-3)
+    assert "the two are consistent" in rate_findings.collapse_answer(rate_row(950, 1000, notebook=0.956))
+    assert "differ significantly" in rate_findings.collapse_answer(rate_row(900, 1000, notebook=0.956))
+    assert "notebook" not in rate_findings.collapse_answer(rate_row(900, 1000))
     answers = [rate_findings.against_lu(rate_row(count, 1000)) for count in (940, 910, 890, 800)]
     assert [next(w for w in ("Yes", "Undecided", "No:") if w in text) for text in answers] == [
         "Yes",
@@ -31,9 +31,9 @@ def test_sentences_follow_the_numbers() -> None:
 def test_theory_is_exact_or_bounds() -> None:
     assert "theory" not in rate_findings.born_dead(rate_row(9, 10))
     exact = rate_findings.born_dead(rate_row(90, 100, theory_low=0.8, theory_high=0.8, theory_p=0.0123))
-    assert "theory's exact value is 80.0 % (exact test of the two: p = 0.012)" in exact
+    assert "theory gives 80.0 % (exact binomial test, p = 0.012)" in exact
     bounds = rate_findings.born_dead(rate_row(90, 100, theory_low=0.8, theory_high=0.95, theory_p=1.0))
-    assert "bounds are 80.0 to 95.0 %" in bounds
+    assert "bounds of 80.0 to 95.0 %" in bounds
 
 
 def test_fisher_at_five_percent() -> None:
@@ -58,37 +58,37 @@ def test_joint_tolerances() -> None:
     )
     curve = pd.concat([curve.assign(criterion="interval"), curve.assign(criterion="probes", count=0)])
     answer, interval, probes = rate_findings.joint_tolerances(curve, {"a": 0.956, "b": 0.192})
-    assert "Yes, by comparing predictions on the interval (" in answer
-    assert "with one tolerance from 0.126 to 0.158." in interval
-    assert probes == "Compared on the 5 probes, no tolerance gives 0.956 and 0.192."
-    assert "No, by none of these" in rate_findings.joint_tolerances(curve, {"a": 0.956, "b": 0.5})[0]
-    assert "not compared" in rate_findings.joint_tolerances(curve, {})[0]
+    assert "Yes, if predictions are compared on the interval (" in answer
+    assert "every tolerance from 0.126 to 0.158 reproduces 0.956 and 0.192." in interval
+    assert probes == "On the 5 probes, no tolerance reproduces 0.956 and 0.192."
+    assert "0.5? No (" in rate_findings.joint_tolerances(curve, {"a": 0.956, "b": 0.5})[0]
+    assert "nothing to compare" in rate_findings.joint_tolerances(curve, {})[0]
 
 
 @pytest.mark.parametrize(
     ("theirs", "told"),
     [
-        (0.41, "no more apart than chance allows"),
+        (0.41, "consistent (p = 0.68)"),
         (0.6, "lies above both"),
         (0.292, "lies between the two"),
-        (0.24, "It is the share that is dead untrained (22.9 % here)"),
-        (0.1, "Even untrained, more are dead here (22.9 %)"),
+        (0.24, "consistent with the share that is dead at initialization (22.9 % here)"),
+        (0.1, "More are dead here at initialization (22.9 %)"),
     ],
 )
 def test_number_of_the_paper_and_ours(theirs: float, told: str) -> None:
-    """Of 1,000: 400 (370 to 431) are constant here, 229 (204 to 256) dead untrained."""
+    """Of 1,000: 400 (370 to 431) collapsed here, 229 (204 to 256) are dead at initialization."""
     text = rate_findings.against_print(rate_row(400, 1000, lu=theirs), rate_row(229, 1000))
     assert told in text
     assert f"published {100 * theirs:.1f} %, here 40.0 % (interval 37.0 to 43.1 %)" in text
-    assert ("further apart" in text) == (theirs != 0.41)
+    assert ("significantly different" in text) == (theirs != 0.41)
 
 
-@pytest.mark.parametrize(("middle", "nearer"), [(0.16, "nearer to the mean"), (0.14, "nearer to the median")])
+@pytest.mark.parametrize(("middle", "nearer"), [(0.16, "closer to the mean"), (0.14, "closer to the median")])
 def test_constant_is_the_mean_or_the_median(middle: float, nearer: str) -> None:
     row = {"loss": "mean_squared_error", "collapsed": 9, "mean": 0.16, "median": 0.139}
     quartiles = {"q25": middle, "q50": middle, "q75": middle}
     assert nearer in rate_findings.collapse_value(pd.Series(row | quartiles))
-    assert "near to neither" in rate_findings.collapse_value(pd.Series(row | quartiles | {"q50": 0.04}))
+    assert "close to neither" in rate_findings.collapse_value(pd.Series(row | quartiles | {"q50": 0.04}))
     none = rate_findings.collapse_value(pd.Series(row | quartiles | {"collapsed": 0}))
     assert none == "0 collapsed networks under the mean squared error."
 
@@ -96,21 +96,23 @@ def test_constant_is_the_mean_or_the_median(middle: float, nearer: str) -> None:
 def test_loops_toss_coins_or_not() -> None:
     numbers = pd.DataFrame({"number": [0, 0.94, 1.0], "loops": [18, 1, 981], "total": 1000})
     text = rate_findings.loop(numbers, 0.956)
-    assert "981 would print exactly 1, 18 exactly 0, and 1 anything between; 1 within 0.05 of" in text
-    assert rate_findings.loop(numbers, None).endswith("1 anything between.")
-    assert rate_findings.coin(numbers).startswith("99.9 % of these loops print 0 or 1: a loop tosses one coin")
-    assert "one coin" in rate_findings.coin(numbers.assign(loops=[600, 1, 399]))
-    assert "one coin" not in rate_findings.coin(numbers.assign(loops=[10, 100, 890]))
-    assert "one coin" not in rate_findings.coin(numbers.assign(loops=[18, 500, 482]))
+    assert "981 would print exactly 1, 18 exactly 0 and 1 a number between; 1 of them within 0.05 of" in text
+    assert rate_findings.loop(numbers, None).endswith("1 a number between.")
+    assert rate_findings.coin(numbers).startswith(
+        "99.9 % of these loops print 0 or 1. The loop's number tells whether its one network died"
+    )
+    assert "one network died" in rate_findings.coin(numbers.assign(loops=[600, 1, 399]))
+    assert "one network died" not in rate_findings.coin(numbers.assign(loops=[10, 100, 890]))
+    assert "one network died" not in rate_findings.coin(numbers.assign(loops=[18, 500, 482]))
 
 
 def test_grid_agrees_with_theory_or_not() -> None:
     cells = pd.DataFrame({"networks": [1000, 1000], "positive_p": [0.5, 0.02], "p": [1.0, 0.3]})
-    text = "In 2 cells of 1,000 networks, the counts agree with theory: the smallest p of 4 exact tests is 0.02; below"
-    assert rate_findings.grid(cells) == f"{text} 0.01 would be a surprise."
+    text = "In 2 cells of 1,000 networks, the counts agree with theory: the smallest of 4 p values is 0.02, and"
+    assert rate_findings.grid(cells) == f"{text} Bonferroni's limit is 0.01."
     assert "contradict theory" in rate_findings.grid(cells.assign(p=[1.0, 0.01]))
     assert "contradict theory" in rate_findings.grid(cells.assign(positive_p=[0.01, 1.0]))
-    assert "says nothing of these" in rate_findings.grid(cells.assign(p=np.nan))
+    assert "these are not" in rate_findings.grid(cells.assign(p=np.nan))
 
 
 def test_width_that_is_enough() -> None:
@@ -136,16 +138,17 @@ def test_training_kills_most_where_it_adds_most() -> None:
     )
     trained = trained.assign(low=[0.0, 0.41, 0.9], high=[0.2, 0.59, 1.0], trials=128)
     assert rate_findings.training_kills(trained) == (
-        "Training adds deaths in 2 of 3 cells, most at width 6 and depth 6: 20.0 % dead before, 50.0 % constant after "
-        "it (interval 41.0 to 59.0 %, 128 trainings)."
+        "Training kills networks in 2 of 3 cells, most in that of width 6 and depth 6: 20.0 % are dead at "
+        "initialization, 50.0 % collapsed after training (interval 41.0 to 59.0 %, 128 trainings)."
     )
     none = rate_findings.training_kills(trained.assign(rate=[0.1, 0.1, 0.9]))
-    assert none == "Training adds no deaths in any of 3 cells."
+    assert none == "Training kills no network in any of 3 cells."
 
 
 def test_dying_counts_those_that_start_alive() -> None:
     rows = pd.DataFrame({"fate": ["born_dead", "dies", "half_dead", "alive"], "count": [900, 25, 50, 25]})
-    assert rate_findings.dying(rows) == "of 100 that start alive, 25 (25.0 %) end constant, 50 on one side of 0 only."
+    text = "of 100 alive at initialization, 25 (25.0 %) collapsed; 50 more became constant on one side of 0."
+    assert rate_findings.dying(rows) == text
     none_half = rows.assign(count=[900, 50, 0, 50])
-    assert rate_findings.dying(none_half) == "of 100 that start alive, 50 (50.0 %) end constant."
-    assert rate_findings.dying(rows.assign(count=[5, 0, 0, 0])) == "none starts alive."
+    assert rate_findings.dying(none_half) == "of 100 alive at initialization, 50 (50.0 %) collapsed."
+    assert rate_findings.dying(rows.assign(count=[5, 0, 0, 0])) == "all are dead at initialization."

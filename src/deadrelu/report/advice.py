@@ -60,9 +60,9 @@ def _narrow(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
     if others := [f"{name} {percent(rate)}" for name, rate in of.items() if name != own]:
         depth, width = int(deepest["depth"].iloc[0]), int(narrowest["width"].iloc[0])
         texts.append(
-            f"Share dead at initialization for {labels.count_of(depth, 'layer')} of {labels.count_of(width, 'ReLU unit')}: "
-            f"{own} {percent(of[own])}, {', '.join(others)}. For initializers that are symmetric about 0 the share depends "
-            "on depth and width alone, not on their variance."
+            f"Share dead at initialization for {labels.count_of(depth, 'layer')} of "
+            f"{labels.count_of(width, 'ReLU unit')}: {own} {percent(of[own])}, {', '.join(others)}. For initializers "
+            "that are symmetric about 0 the share depends on depth and width alone, not on their variance."
         )
     leaky = [key for key in params.collapse.main if params.collapse.cases[key].activation == "leaky_relu"]
     for key in leaky:
@@ -71,7 +71,7 @@ def _narrow(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
         half = fates[(fates["case"] == key) & (fates["fate"] == "half_dead")].iloc[0]
         texts.append(
             f"{labels.narrow_network(params.collapse.cases[key])}: {percent(constant)} still collapse, and "
-            f"{percent(half['count'] / half['trials'])} more become constant on one side of 0, because the small slopes of "
-            "all layers multiply."
+            f"{percent(half['count'] / half['trials'])} more become constant on one side of 0, because the small "
+            "slopes of all layers multiply."
         )
     return texts

@@ -145,7 +145,8 @@ def against_print(constant: pd.Series, dead_untrained: pd.Series) -> str:
     if theirs > dead_untrained["high"]:
         return f"{text} Here {untrained}; the published number lies between the two. {unknown}"
     if theirs >= dead_untrained["low"]:
-        return f"{text} It is consistent with the share that is dead at initialization ({percent(dead_untrained['rate'])} here)."
+        share = percent(dead_untrained["rate"])
+        return f"{text} It is consistent with the share that is dead at initialization ({share} here)."
     return f"{text} More are dead here at initialization ({percent(dead_untrained['rate'])})."
 
 
@@ -184,7 +185,7 @@ def coin(numbers: pd.DataFrame) -> str:
     ends = numbers["loops"][numbers["number"].isin([0, 1])].sum() / numbers["loops"].sum()
     if ends > 1 - ALPHA:
         return (
-            f"{percent(ends)} of these loops print 0 or 1. The loop's number tells whether its one network died, and is "
+            f"{percent(ends)} of these loops print 0 or 1. The loop's number tells whether its one network died; it is "
             "not a rate over networks."
         )
     return f"{percent(ends)} of these loops print 0 or 1; the others print how long their one network is constant."
@@ -194,7 +195,7 @@ def grid(cells: pd.DataFrame) -> str:
     """Untrained networks of the whole grid against theory; `grid.born_dead_grid`."""
     p = cells[["positive_p", "p"]].to_numpy().ravel()
     if np.isnan(p).any():
-        return "There is no theory for these weights: it needs weights that are independent, continuous and symmetric about 0."
+        return "Theory needs weights that are independent, continuous and symmetric about 0; these are not."
     surprise = ALPHA / len(p)
     verdict = "agree with" if p.min() >= surprise else "contradict"
     return (

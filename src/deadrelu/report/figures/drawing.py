@@ -14,8 +14,8 @@ from deadrelu.analysis import fates, rates
 from deadrelu.settings.params import Params
 
 FIGURES = (
-    *("activations", "beside_theory", "gradients", "signals", "loss_curves"),
-    *("collapse_rates", "functions", "deaths", "rate_by_tolerance", "loop_numbers"),
+    *("collapse_rates", "activations", "beside_theory", "gradients", "signals", "loss_curves"),
+    *("functions", "deaths", "rate_by_tolerance", "loop_numbers"),
     *("paper_rates", "collapse_values", "safe_region", "born_dead"),
 )
 VIOLINS = ("activations", "gradients")
