@@ -184,9 +184,9 @@ def test_one_trial_and_zeros_alone() -> None:
     ):
         read(figure)
         assert [text.get_text() for text in figure.axes[0].texts] == ["1"]
-    one = pd.DataFrame({"case": "a", "event": ["constant"], "rate": 1.0, "low": 0.2, "high": 1.0, "notebook": np.nan})
+    one = pd.DataFrame({"case": "a", "event": ["collapsed"], "rate": 1.0, "low": 0.2, "high": 1.0, "notebook": np.nan})
     rates = one.assign(theory_low=np.nan, theory_high=np.nan)
-    read(rate_figures.collapse_rates(rates, names, {"constant": "constant"}))
+    read(rate_figures.collapse_rates(rates, names, {"collapsed": "collapsed"}))
 
 
 def test_diverged_trainings_are_told_in_words() -> None:

@@ -48,14 +48,14 @@ def two_cases(settings: params.Params, four: pd.DataFrame) -> tuple[params.Param
 def test_events_are_counted(two_cases: tuple[params.Params, Case]) -> None:
     settings, trials = two_cases
     found = rates.collapse_rates(trials, settings).set_index(["case", "event"])
-    counts = {event: int(found["count"]["relu", event]) for event in ("constant", "probes_equal", "dead", "born_dead")}
-    assert counts == {"constant": 2, "probes_equal": 2, "dead": 1, "born_dead": 0}
+    counts = {event: int(found["count"]["relu", event]) for event in ("collapsed", "probes_equal", "dead", "born_dead")}
+    assert counts == {"collapsed": 2, "probes_equal": 2, "dead": 1, "born_dead": 0}
     for end in ("low", "high"):
         assert found[f"theory_{end}"]["relu", "born_dead"] == pytest.approx(1 - 0.75**9)
         assert np.isnan(found[f"theory_{end}"]["leaky_relu", "born_dead"])
         assert np.isnan(found[f"theory_{end}"]["relu", "dead"])
-    assert found["notebook"]["relu", "constant"] == 0.956
-    assert found["notebook"]["leaky_relu", "constant"] == 0.192
+    assert found["notebook"]["relu", "collapsed"] == 0.956
+    assert found["notebook"]["leaky_relu", "collapsed"] == 0.192
     assert found["lu"].isna().all()
     assert found["notebook"]["relu", "probes_equal"] == 0.956
     assert np.isnan(found["notebook"]["relu", "dead"])
@@ -65,7 +65,7 @@ def test_events_are_counted(two_cases: tuple[params.Params, Case]) -> None:
 
 def test_numbers_of_the_paper_stand_beside_its_rows(settings: params.Params, four: pd.DataFrame) -> None:
     found = rates.collapse_rates(dict.fromkeys(settings.collapse.own_target, four), settings)
-    constant = found[found["event"] == "constant"].set_index("case")
+    constant = found[found["event"] == "collapsed"].set_index("case")
     in_print = {"x_sin_5x-he": 0.919, "x_sin_5x-rai": 0.292, "step_sin_5x-he": 0.938, "step_sin_5x-rai": 0.326}
     assert constant["lu"].dropna().to_dict() == in_print
     untrained = found[found["event"] == "born_dead"].set_index("case")
@@ -81,7 +81,7 @@ def test_numbers_of_the_paper_stand_beside_its_rows(settings: params.Params, fou
 def test_two_inputs_have_no_probes(settings: params.Params, four: pd.DataFrame) -> None:
     plane = four.assign(probes_equal=None)
     found = rates.collapse_rates({"abs_sum_abs_difference-he": plane}, settings)
-    assert found["event"].tolist() == ["constant", "dead", "born_dead"]
+    assert found["event"].tolist() == ["collapsed", "dead", "born_dead"]
 
 
 def test_rate_grows_with_tolerance_by_every_criterion(four: pd.DataFrame) -> None:
@@ -167,7 +167,7 @@ def test_numbers_of_loops() -> None:
     )
     found = rates.loop_numbers({"loop": fits}, 1.0).set_index(["criterion", "number"])["loops"]
     assert found["probes_equal"].to_dict() == {0: 1, 0.75: 1, 1: 1}
-    assert found["constant"].to_dict() == {0: 2, 1: 1}
+    assert found["collapsed"].to_dict() == {0: 2, 1: 1}
     assert set(rates.loop_numbers({"loop": fits}, 1.0)["total"]) == {3}
 
 
@@ -210,7 +210,11 @@ def test_metrics_are_finite_numbers_of_six_digits(
         "epochs": epochs,
         "collapse_rates": rates.collapse_rates(trials, settings),
         "loop_numbers": pd.DataFrame(
-            {"case": "leaky_relu", "criterion": ["probes_equal", "probes_equal", "constant"], "number": [0.0, 0.5, 1.0]}
+            {
+                "case": "leaky_relu",
+                "criterion": ["probes_equal", "probes_equal", "collapsed"],
+                "number": [0.0, 0.5, 1.0],
+            }
             | {"loops": [3, 1, 4], "total": 4}
         ),
         "trained_grid": grid,

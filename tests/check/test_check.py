@@ -167,7 +167,7 @@ def swapped(one: str, other: str) -> Plant:
 DEFECTS: dict[str, tuple[Plant, str, str]] = {
     "slope 0.2 for 0.1": (
         networks_with(lambda given: {"negative_slope": 2 * given.get("negative_slope", 0.0)}),
-        "collapse@leaky_relu: constant",
+        "collapse@leaky_relu: collapsed",
         "",
     ),
     "Glorot for He": (glorot_for_he, "activations: relu-he_normal.layer_3.input_std", "the same"),
@@ -175,7 +175,7 @@ DEFECTS: dict[str, tuple[Plant, str, str]] = {
     "one layer fewer, on MNIST": (one_layer_fewer_on_mnist, "activations: relu-he_normal.layer_3.std", "the same"),
     "Adam's epsilon 1e-3": (
         lambda patch: patch.setattr(engine, "Adam", lambda **given: Adam(**given | {"epsilon": 1e-3})),
-        "collapse@leaky_relu: constant",
+        "collapse@leaky_relu: collapsed",
         "the same",
     ),
     "ReLU and Leaky ReLU swapped": (swapped("relu", "leaky_relu"), "collapse@relu: born_dead", "the same"),
@@ -245,7 +245,7 @@ def test_update_shows_what_it_changes_and_accepts_it(
     told = capsys.readouterr().out
     assert "**changed: collapse@leaky_relu" in told
     after = reference.read(REFERENCE)
-    counts = [r.stages["collapse@leaky_relu"].counts["constant"].count for r in (before, after)]
+    counts = [r.stages["collapse@leaky_relu"].counts["collapsed"].count for r in (before, after)]
     assert counts[0] > counts[1] + 30
     # What did not change keeps its spread.
     for stage in ("activations", "training"):

@@ -21,7 +21,7 @@ ORIGIN = Origin(seed=10, mnist="official", machine="Linux x86_64", versions={"nu
 OUTCOMES = np.arange(1000) < 300
 CASE = Observed(
     {"case.negative_slope": 0.1, "case.widths": [1, 2]},
-    counts={"constant": Count(300, 1000, OUTCOMES)},
+    counts={"collapsed": Count(300, 1000, OUTCOMES)},
     drawn={"y_mean": 1.0},
     exact={"theory_low": 0.9},
 )
@@ -64,7 +64,7 @@ def finding(comparison: Comparison, quantity: str) -> Finding:
 
 
 def with_count(outcomes: "np.ndarray[Any, np.dtype[np.bool_]]") -> Observed:
-    return replace(CASE, counts={"constant": Count(int(outcomes.sum()), len(outcomes), outcomes)})
+    return replace(CASE, counts={"collapsed": Count(int(outcomes.sum()), len(outcomes), outcomes)})
 
 
 def test_the_same_is_identical() -> None:
@@ -109,11 +109,11 @@ def test_few_trials_that_all_go_one_way_are_found_with_the_same_seed_only() -> N
     more = with_count(np.arange(1000) < 318)
     found = compared(collapse_relu=more, tables=other_bytes("collapse@relu"))
     assert found.verdict == Verdict.CHANGED
-    assert finding(found, "constant").method == Method.PAIRED
-    assert finding(found, "constant").p == pytest.approx(2 * 0.5**18)
+    assert finding(found, "collapsed").method == Method.PAIRED
+    assert finding(found, "collapsed").p == pytest.approx(2 * 0.5**18)
     elsewhere = compared(ORIGIN.model_copy(update={"seed": 11}), other_bytes("collapse@relu"), collapse_relu=more)
     assert elsewhere.verdict == Verdict.CONSISTENT
-    assert finding(elsewhere, "constant").method == Method.TWO_SAMPLES
+    assert finding(elsewhere, "collapsed").method == Method.TWO_SAMPLES
     assert elsewhere.elsewhere == ["seed 11 (reference: 10)"]
 
 
@@ -122,7 +122,7 @@ def test_trials_that_go_both_ways_are_noise() -> None:
     swapped[250:350] = ~swapped[250:350]
     found = compared(collapse_relu=with_count(swapped), tables=other_bytes("collapse@relu"))
     assert found.verdict == Verdict.CONSISTENT
-    assert finding(found, "constant").p == 1.0
+    assert finding(found, "collapsed").p == 1.0
 
 
 def test_another_number_of_trials_is_comparable() -> None:
@@ -130,8 +130,8 @@ def test_another_number_of_trials_is_comparable() -> None:
     longer = with_count(np.concatenate([OUTCOMES, np.ones(500, bool)]))
     found = compared(collapse_relu=longer, tables=other_bytes("collapse@relu"))
     assert found.verdict == Verdict.CONSISTENT
-    assert finding(found, "constant").p == 1.0
-    assert (finding(found, "constant").now, finding(found, "constant").trials) == (800 / 1500, 1500)
+    assert finding(found, "collapsed").p == 1.0
+    assert (finding(found, "collapsed").now, finding(found, "collapsed").trials) == (800 / 1500, 1500)
 
 
 LIMIT = math.exp(stats.t.isf(0.01 / 3 / 2, 19) * 0.1 * math.sqrt(1 + 1 / 20))
@@ -237,7 +237,7 @@ def test_more_hypotheses_need_more_evidence() -> None:
     many["collapse@relu"] = replace(CASE, counts=with_count(up).counts | events)
     found = compare.compare(accepted, ORIGIN, many, {})
     assert found.hypotheses == 1003
-    assert not finding(found, "constant").changed
+    assert not finding(found, "collapsed").changed
 
 
 def test_all_three_forms_tell_the_same() -> None:
@@ -250,7 +250,7 @@ def test_all_three_forms_tell_the_same() -> None:
     tree = json.loads(words.as_json(changed))
     assert (tree["verdict"], tree["correction"], tree["alpha"]) == ("changed", "Holm", 0.01)
     assert [stage["verdict"] for stage in tree["stages"]] == ["not comparable", "changed", "identical"]
-    (constant,) = [f for f in tree["stages"][1]["findings"] if f["quantity"] == "constant"]
+    (constant,) = [f for f in tree["stages"][1]["findings"] if f["quantity"] == "collapsed"]
     assert (constant["reference"], constant["now"], constant["changed"]) == (0.3, 0.4, True)
     markdown = words.as_markdown(changed)
     console = Console(width=200)
@@ -258,7 +258,7 @@ def test_all_three_forms_tell_the_same() -> None:
         console.print(words.as_text(changed))
     for text in (markdown, captured.get()):
         for wanted in (
-            *("collapse@relu", "changed", "constant 0.300 → 0.400", "McNemar's exact test"),
+            *("collapse@relu", "changed", "collapsed 0.300 → 0.400", "McNemar's exact test"),
             *("Holm's correction", "1% of cases", "every is None, 20 in the reference", "numpy 3 (reference: 2.4)"),
         ):
             assert wanted in text
@@ -309,7 +309,7 @@ def test_numbers_share_the_chance_of_a_false_alarm_with_counts() -> None:
     """18 trials one way are found at 0.01 / 3, and the smallest change says so."""
     found = compared()
     level = 0.01 / 3
-    assert finding(found, "constant").smallest == math.ceil(math.log2(2 / level)) / 1000
+    assert finding(found, "collapsed").smallest == math.ceil(math.log2(2 / level)) / 1000
     shift = (stats.t.isf(level / 2, 19) + stats.norm.ppf(0.8)) * 0.1 * math.sqrt(1 + 1 / 20)
     assert finding(found, "relu.layer_1.std").smallest == pytest.approx(0.5 * (1 - math.exp(-shift)))
 

@@ -105,13 +105,13 @@ def test_signals_and_losses_are_the_finite_ones_of_the_last_epoch(observed: dict
 
 
 def test_outcomes_are_those_of_each_trial(observed: dict[str, quantities.Observed]) -> None:
-    events = {"constant": [0, 1, 2], "probes_equal": [0, 1, 2], "dead": [0, 1], "born_dead": [0]}
+    events = {"collapsed": [0, 1, 2], "probes_equal": [0, 1, 2], "dead": [0, 1], "born_dead": [0]}
     assert shown(observed["collapse@relu"].counts) == events
     loop = {"loop_prints_0": [3], "loop_prints_1": [0]}
     assert shown(observed["collapse@relu-refit"].counts) == events | loop
     del events["probes_equal"]
     assert shown(observed["collapse@abs_sum_abs_difference-he"].counts) == events
-    assert observed["collapse@relu"].counts["constant"].count == 3
+    assert observed["collapse@relu"].counts["collapsed"].count == 3
     assert observed["collapse@relu"].exact["theory_low"] == pytest.approx(0.9249, abs=1e-4)
     bounds = observed["collapse@abs_sum_abs_difference-he"].exact
     assert bounds["theory_low"] < bounds["theory_high"]
@@ -126,10 +126,10 @@ def test_cells_are_counted_by_name(observed: dict[str, quantities.Observed]) -> 
         "width_4.depth_3.born_dead": (20, 1000),
         "width_4.depth_3.born_dead_on_x_above_0": (200, 1000),
         "rai.width_4.depth_3.born_dead": (40, 1000),  # the deepest
-        "glorot_uniform.width_4.depth_2.constant": (6, 8),
+        "glorot_uniform.width_4.depth_2.collapsed": (6, 8),
     }
     assert shown(region.counts) == {
-        "trained.width_4.depth_3.constant": [0, 1],
+        "trained.width_4.depth_3.collapsed": [0, 1],
         "trained.width_4.depth_3.born_dead": [0],
     }
     assert {name.rpartition(".")[2] for name in region.exact} == {"theory_low", "theory_high"}

@@ -27,7 +27,7 @@ def stage() -> reference.StageRecord:
     outcomes = np.arange(13) % 3 == 0
     found = Observed(
         {"case.widths": [1, 2], "tolerance": 1e-3},
-        counts={"constant": Count(5, 13, outcomes), "dead": Count(2, 10_000)},
+        counts={"collapsed": Count(5, 13, outcomes), "dead": Count(2, 10_000)},
         values={"std": 1 / 3},
         drawn={"x_mean": -0.1},
         exact={"theory_low": 0.9249},
@@ -38,7 +38,7 @@ def stage() -> reference.StageRecord:
 def test_what_is_written_is_read_again(written: Path) -> None:
     read = reference.read(written)
     assert read == Reference(origin=ORIGIN, stages={"collapse@relu": stage()})
-    count = read.stages["collapse@relu"].counts["constant"].as_count()
+    count = read.stages["collapse@relu"].counts["collapsed"].as_count()
     assert count.outcomes is not None
     assert np.flatnonzero(count.outcomes).tolist() == [0, 3, 6, 9, 12]
     assert read.stages["collapse@relu"].counts["dead"].as_count() == Count(2, 10_000)
@@ -85,8 +85,8 @@ def test_each_edit_by_hand_is_refused(written: Path) -> None:
     [
         (["origin", "seed"], "10", "origin.seed"),
         (["origin", "mnist"], "mine", "origin.mnist"),
-        (["stages", "collapse@relu", "counts", "constant", "outcomes"], "AA==", "outcomes must have a bit"),
-        (["stages", "collapse@relu", "counts", "constant", "outcomes"], "?", "constant"),
+        (["stages", "collapse@relu", "counts", "collapsed", "outcomes"], "AA==", "outcomes must have a bit"),
+        (["stages", "collapse@relu", "counts", "collapsed", "outcomes"], "?", "collapsed"),
         (["stages", "collapse@relu", "values", "std"], None, "values.std"),
         (["stages", "collapse@relu", "values", "std"], float("inf"), "values.std"),
         (["stages", "collapse@relu", "more"], 1, "more"),

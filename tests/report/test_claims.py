@@ -41,7 +41,7 @@ def changed(table: pd.DataFrame, at: pd.Series, **values: object) -> pd.DataFram
 
 def test_verdicts_turn_with_the_numbers(settings: params.Params, numbers: dict[str, pd.DataFrame]) -> None:
     rates, ratios, halves = (numbers[name] for name in ("collapse_rates", "signal_ratios", "half_lines"))
-    constant = (rates["case"] == "relu") & (rates["event"] == "constant")
+    constant = (rates["case"] == "relu") & (rates["event"] == "collapsed")
     fewer = changed(rates, constant, count=870, rate=0.87, low=0.848, high=0.889)
     normal = ratios["case"] == "relu-random_normal_010"
     he, glorot = ratios["case"] == "relu-he_normal", ratios["case"] == "tanh-glorot_normal"
@@ -68,7 +68,7 @@ def test_advice_follows_the_numbers(settings: params.Params, numbers: dict[str, 
     cells = numbers["explorer"]
     rai = cells[(cells["initializer"] == "rai") & (cells["depth"] == 20) & (cells["width"] == 2)]["rate"].iloc[0]
     assert f"RAI {100 * rai:.1f} %" in text
-    leaky = numbers["collapse_rates"].query("case == 'leaky_relu' and event == 'constant'")["rate"].iloc[0]
+    leaky = numbers["collapse_rates"].query("case == 'leaky_relu' and event == 'collapsed'")["rate"].iloc[0]
     assert f"{100 * leaky:.1f} % still collapse" in text
     ratios = numbers["signal_ratios"]
     all_hold = ratios.assign(forward_verdict="holds", backward_verdict="holds")
@@ -97,7 +97,7 @@ def test_tables_are_of_strings_and_of_every_case(settings: params.Params, number
     assert len(made["rates"]) == 4 * len(settings.collapse.main)
     assert len(made["settings"]) == len(settings.collapse.cases) + 3
     rai = made["papers"].query("function == 'x sin 5x' and initializer == 'RAI'").iloc[0]
-    measured = numbers["collapse_rates"].query("case == 'x_sin_5x-rai' and event == 'constant'")["rate"].iloc[0]
+    measured = numbers["collapse_rates"].query("case == 'x_sin_5x-rai' and event == 'collapsed'")["rate"].iloc[0]
     assert (rai["published"], rai["here (95 %)"].split(" (")[0]) == ("29.2 %", f"{100 * measured:.1f} %")
     assert made["papers"]["published"].iloc[0] == "> 90.0 %"
     ten = made["born_dead"].set_index("width")["10 layers"]

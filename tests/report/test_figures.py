@@ -210,9 +210,9 @@ def test_theory_is_a_line_and_the_measured_are_marks() -> None:
 
 def rate_rows() -> pd.DataFrame:
     rows = [
-        ("a", "constant", 0.9, 0.8, 0.95, 0.956, np.nan, np.nan),
+        ("a", "collapsed", 0.9, 0.8, 0.95, 0.956, np.nan, np.nan),
         ("a", "born_dead", 0.8, 0.7, 0.85, np.nan, 0.925, 0.925),
-        ("b", "constant", 0.7, 0.6, 0.8, np.nan, np.nan, np.nan),
+        ("b", "collapsed", 0.7, 0.6, 0.8, np.nan, np.nan, np.nan),
         ("b", "born_dead", 0.5, 0.4, 0.6, np.nan, 0.6, 0.75),
     ]
     names = ["case", "event", "rate", "low", "high", "in_print", "theory_low", "theory_high"]
@@ -222,10 +222,10 @@ def rate_rows() -> pd.DataFrame:
 def test_rates_show_numbers_in_print_and_theory() -> None:
     """An exact value is a tick, bounds are a bar, and what theory does not know is neither."""
     rows = rate_rows().rename(columns={"in_print": "notebook"})
-    events = {"constant": "constant", "born_dead": "untrained"}
+    events = {"collapsed": "collapsed", "born_dead": "untrained"}
     figure = rate_figures.collapse_rates(rows, {"a": "A", "b": "B"}, events)
     assert drawn_axes(figure) == ["A", "B"]
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["constant", "untrained"]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["collapsed", "untrained"]
     ticks, measured, in_print = figure.axes[0].get_lines()
     assert (ticks.get_xdata().tolist(), ticks.get_ydata().tolist()) == ([0.925], [1])
     assert measured.get_xdata().tolist() == [0.9, 0.8]
@@ -275,7 +275,7 @@ def test_loops_are_counted_at_their_ends_and_between() -> None:
     table = pd.DataFrame(
         {"case": "a", "criterion": "probes_equal", "number": [0.0, 0.25, 0.5, 1.0], "loops": [1, 1, 2, 7]}
     )
-    table = pd.concat([table, table.assign(criterion="constant", loops=[5, 0, 5, 0])])
+    table = pd.concat([table, table.assign(criterion="collapsed", loops=[5, 0, 5, 0])])
     figure = collapse_figures.loop_numbers(table, {"a": "ReLU"}, {"a": 0.956})
     (ax,) = figure.axes
     as_printed, constant = ax.containers
@@ -345,7 +345,7 @@ def test_each_figure_shows_its_cases_events_and_numbers(settings: params.Params)
     _, untrained, trained, in_print = paper.get_lines()[:4]
     at = rows.index("x sin 5x, RAI")
     assert untrained.get_xdata()[at] == rates_["rate"]["x_sin_5x-rai", "born_dead"]
-    assert trained.get_xdata()[at] == rates_["rate"]["x_sin_5x-rai", "constant"]
+    assert trained.get_xdata()[at] == rates_["rate"]["x_sin_5x-rai", "collapsed"]
     assert in_print.get_xdata()[at] == 0.292
     main = drawn("collapse_rates")
     assert len(main.axes) == len(settings.collapse.main)

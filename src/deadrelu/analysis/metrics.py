@@ -25,13 +25,13 @@ def collect(source: str, images: int, numbers: Mapping[str, pd.DataFrame]) -> di
     collapse: dict[str, dict[str, object]] = {}
     for case, rows in rates.groupby("case", sort=False):
         event = rows.set_index("event")
-        constant = event.loc["constant"]
+        collapsed = event.loc["collapsed"]
         collapse[str(case)] = {
-            "trials": constant["trials"],
-            "rate": constant["rate"],
-            "rate_low": constant["low"],
-            "rate_high": constant["high"],
-            **{f"{name}_rate": event.loc[name, "rate"] for name in event.index if name != "constant"},
+            "trials": collapsed["trials"],
+            "rate": collapsed["rate"],
+            "rate_low": collapsed["low"],
+            "rate_high": collapsed["high"],
+            **{f"{name}_rate": event.loc[name, "rate"] for name in event.index if name != "collapsed"},
         }
     loops = numbers["loop_numbers"]
     for case, rows in loops[loops["criterion"] == "probes_equal"].groupby("case", sort=False):

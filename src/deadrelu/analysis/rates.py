@@ -33,13 +33,13 @@ def collapse_rates(trials: Trials, params: Params) -> pd.DataFrame:
     rows = []
     for key, frame in trials.items():
         notebook, lu = published.notebook_rate(params, key), published.lu_rate(params, key)
-        happened = {"constant": criteria.collapsed(frame["range"].to_numpy(), params.collapse.tolerance)}
+        happened = {"collapsed": criteria.collapsed(frame["range"].to_numpy(), params.collapse.tolerance)}
         happened |= {
             event: frame[event].to_numpy(bool)
             for event in ("probes_equal", "dead", "born_dead")
             if frame[event].notna().all()
         }
-        in_print = {"constant": {"notebook": notebook, "lu": lu}, "probes_equal": {"notebook": notebook}}
+        in_print = {"collapsed": {"notebook": notebook, "lu": lu}, "probes_equal": {"notebook": notebook}}
         for event, of_trial in happened.items():
             known = {"notebook": None, "lu": None, **in_print.get(event, {})}
             counted = rate_of(of_trial)
@@ -164,7 +164,7 @@ def loop_numbers(fits: Trials, tolerance: float) -> pd.DataFrame:
     """
     parts = []
     for key, frame in fits.items():
-        events = {"probes_equal": frame["probe_range"] == 0, "constant": _constant(frame, tolerance)}
+        events = {"probes_equal": frame["probe_range"] == 0, "collapsed": _constant(frame, tolerance)}
         for criterion, happened in events.items():
             numbers = happened.groupby(frame["trial"]).mean()
             counts = numbers.value_counts().sort_index()

@@ -94,7 +94,7 @@ def of_training(epochs: pd.DataFrame) -> dict[str, float]:
 
 def _collapse(params: Params, key: str, results: Results) -> Observed:
     frame, tolerance = results.trials[key], params.collapse.tolerance
-    happened = {"constant": criteria.collapsed(frame["range"].to_numpy(), tolerance)}
+    happened = {"collapsed": criteria.collapsed(frame["range"].to_numpy(), tolerance)}
     for event in ("probes_equal", "dead", "born_dead"):
         if frame[event].notna().all():
             happened[event] = frame[event].to_numpy(bool)
@@ -123,8 +123,8 @@ def _safe_region(params: Params, results: Results) -> Observed:
         exact |= {f"{cell}.{name}": row[name] for name in ("theory_low", "theory_high") if name in row}
     for (width, depth), cell_trials in results.trained_grid.groupby(["width", "depth"]):
         cell = f"trained.width_{width}.depth_{depth}"
-        constant = criteria.collapsed(cell_trials["range"].to_numpy(), params.collapse.tolerance)
-        counts[f"{cell}.constant"] = _count(constant)
+        collapsed = criteria.collapsed(cell_trials["range"].to_numpy(), params.collapse.tolerance)
+        counts[f"{cell}.collapsed"] = _count(collapsed)
         counts[f"{cell}.born_dead"] = _count(cell_trials["born_dead"].to_numpy(bool))
     counts |= _other_initializers(results.small["explorer"])
     own = setting(params.of_safe_region()) | {"collapse.tolerance": params.collapse.tolerance}
@@ -143,7 +143,7 @@ def _other_initializers(cells: pd.DataFrame) -> dict[str, Count]:
         if row["depth"] == others["depth"].max():
             counts[f"{cell}.born_dead"] = Count(int(row["count"]), int(row["networks"]))
         if pd.notna(row["trained"]):
-            counts[f"{cell}.constant"] = Count(int(row["trained_count"]), int(row["trained"]))
+            counts[f"{cell}.collapsed"] = Count(int(row["trained_count"]), int(row["trained"]))
     return counts
 
 

@@ -95,7 +95,7 @@ def sentences(comparison: Comparison) -> list[str]:
 
 
 def change(finding: Finding) -> str:
-    """'constant 0.960 → 0.929'."""
+    """'collapsed 0.960 → 0.929'."""
     return f"{finding.quantity} {number(finding, finding.reference)} → {number(finding, finding.now)}"
 
 

@@ -67,7 +67,7 @@ def _narrow(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
     leaky = [key for key in params.collapse.main if params.collapse.cases[key].activation == "leaky_relu"]
     for key in leaky:
         rates = numbers["collapse_rates"]
-        constant = float(rates["rate"][(rates["case"] == key) & (rates["event"] == "constant")].iloc[0])
+        constant = float(rates["rate"][(rates["case"] == key) & (rates["event"] == "collapsed")].iloc[0])
         half = fates[(fates["case"] == key) & (fates["fate"] == "half_dead")].iloc[0]
         texts.append(
             f"{labels.narrow_network(params.collapse.cases[key])}: {percent(constant)} still collapse, and "

@@ -35,7 +35,7 @@ def _rates(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
     halves = {row["case"]: row for row in numbers["half_lines"].to_dict("records")}
     claims = []
     for key, in_print in published.notebook_rates(params).items():
-        row, equal = rate[key, "constant"], rate[key, "probes_equal"]
+        row, equal = rate[key, "collapsed"], rate[key, "probes_equal"]
         agree, p = rate_findings.agrees(row["count"], row["trials"], in_print)
         interval = f"{row['low']:.3f} to {row['high']:.3f}"
         found = f"{row['rate']:.3f} ({interval}) collapsed, p = {p:.2g}"

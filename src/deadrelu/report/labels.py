@@ -122,7 +122,7 @@ def narrow_networks(cases: Mapping[str, CollapseCase]) -> dict[str, str]:
 def events(tolerance: float) -> dict[str, str]:
     """What the events of `rates.collapse_rates` are called."""
     return {
-        "constant": f"collapsed (range ≤ {tolerance:g})",
+        "collapsed": f"collapsed (range ≤ {tolerance:g})",
         "probes_equal": "equal at the 5 probes",
         "dead": "range exactly 0",
         "born_dead": "dead at initialization",

@@ -27,7 +27,7 @@ def collapse_answer(rate: pd.Series) -> str:
     """The notebook's second and third question.
 
     Args:
-        rate: a row of `rates.collapse_rates` for the event "constant".
+        rate: a row of `rates.collapse_rates` for the event "collapsed".
     """
     text = (
         f"{rate['count']:,} of {labels.count_of(rate['trials'], 'independent training')} collapsed: "
@@ -129,7 +129,7 @@ def against_print(constant: pd.Series, dead_untrained: pd.Series) -> str:
     """Our rate beside one of Lu et al.'s, and where theirs lies if they differ.
 
     Args:
-        constant: a row of `rates.collapse_rates` for the event "constant", with a number in `lu`.
+        constant: a row of `rates.collapse_rates` for the event "collapsed", with a number in `lu`.
         dead_untrained: the row of the same case for the event "born_dead".
     """
     theirs = constant["lu"]

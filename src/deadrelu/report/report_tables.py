@@ -136,7 +136,7 @@ def papers(params: Params, numbers: Numbers) -> pd.DataFrame:
     """The cases with targets of their own, with the numbers of Lu et al."""
     collapse, found = params.collapse, numbers["collapse_rates"]
     of_cases = found[found["case"].isin(collapse.own_target)]
-    shown = of_cases[of_cases["event"] == "constant"]
+    shown = of_cases[of_cases["event"] == "collapsed"]
     dead = of_cases[of_cases["event"] == "born_dead"].set_index("case").loc[list(shown["case"])]
     cases = [collapse.cases[key] for key in shown["case"]]
     return pd.DataFrame(

@@ -30,7 +30,7 @@ def loop_numbers(numbers: pd.DataFrame, labels: Mapping[str, str], notebook: Map
         height = (2.4 + 0.2 * most_lines(titles.values())) * rows + 0.3
         figure = Figure(figsize=(9, height), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False)
-        names = {"probes_equal": "equal at the notebook's 5 probes", "constant": "collapsed"}
+        names = {"probes_equal": "equal at the notebook's 5 probes", "collapsed": "collapsed"}
         looks = dict(zip(names, ((-0.2, INK), (0.2, MUTED)), strict=True))
         for ax, case in itertools.zip_longest(axes.flat, labels):
             if case is None:

@@ -82,10 +82,10 @@ def paper_rates(rates: pd.DataFrame, cases: Mapping[str, str]) -> Figure:
         if "born_dead" in of_event:
             _theory(ax, of_event["born_dead"], at)
             _measured(ax, of_event["born_dead"], at, filled=False)
-        if "constant" in of_event:
-            _measured(ax, of_event["constant"], at, filled=True)
-            _in_print(ax, of_event["constant"]["lu"], at)
-            bound = of_event["constant"]["lu_above"]
+        if "collapsed" in of_event:
+            _measured(ax, of_event["collapsed"], at, filled=True)
+            _in_print(ax, of_event["collapsed"]["lu"], at)
+            bound = of_event["collapsed"]["lu_above"]
             for row, value in zip(at, bound, strict=True):
                 if pd.notna(value):
                     arrow: dict[str, Any] = {"arrowstyle": "->", "color": ACCENT, "linewidth": 1.5}

@@ -98,7 +98,7 @@ def _collapse_rates(params: Params, numbers: Numbers, _: Path) -> Drawing:
 def _paper_rates(params: Params, numbers: Numbers, _: Path) -> Drawing:
     rates = numbers["collapse_rates"]
     cases = _of_cases(params, params.collapse.own_target)
-    rows = rates[rates["case"].isin(cases) & rates["event"].isin(["constant", "born_dead"])]
+    rows = rates[rates["case"].isin(cases) & rates["event"].isin(["collapsed", "born_dead"])]
     above = [published.LU_AT_LEAST if published.is_lu_abs(params, case) else float("nan") for case in rows["case"]]
     return partial(rate_figures.paper_rates, rows.assign(lu_above=above), cases)
 
