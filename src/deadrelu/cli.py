@@ -11,9 +11,9 @@ from deadrelu.errors import InputError, printable
 from deadrelu.settings import params
 
 app = typer.Typer(
-    help="What initialization does to a network's signals, and how often a narrow ReLU network is dead. Each command "
-    "is a stage of the pipeline: it reads params.yaml and data/ in this folder, and writes below data/ or reports/. "
-    "`dvc repro` runs, in order, those whose inputs changed.",
+    help="What initialization does to a network's signals, and how often a narrow ReLU network is dead. The "
+    "first six commands are the stages of the pipeline: they read params.yaml and data/ in this folder and write to "
+    "data/ or reports/. `dvc repro` runs those whose inputs changed, in order.",
     epilog="Exit codes: 0 done, 1 `check` found a change, 2 wrong input (one line on stderr says which), "
     "130 interrupted, 70 a fault of deadrelu itself.",
     add_completion=False,
@@ -84,32 +84,32 @@ def collapse(
     Reads data/target/, if the case has no target of its own; writes data/collapse/CASE/: one row per trial, and with
     protocol: refit one row per fit. Example: deadrelu collapse leaky_relu
 
-    Runs on all cores, or on the Dask cluster at DASK_SCHEDULER_ADDRESS. Stopped or killed, the same command goes on
-    where it was.
+    Runs on all cores, or on the Dask cluster at DASK_SCHEDULER_ADDRESS. After an interruption, the same command
+    continues.
     """
-    from deadrelu.stages import collapse
+    from deadrelu.stages.collapse import stage
 
-    collapse.main(params.load(), case.removeprefix("collapse@"))
+    stage.main(params.load(), case.removeprefix("collapse@"))
 
 
 @app.command()
 def safe_region() -> None:
-    """Measure how often a network is dead, over depth and width: the diagram that says how wide is safe.
+    """Measure how often a network is dead, over a grid of depths and widths.
 
-    Reads data/target/; writes data/safe_region/: counts of networks that are dead at initialization, for every cell
-    of the grid, and trained networks of some. Deeper: dvc exp run -S safe_region.depth.high=50
+    Reads data/target/; writes data/safe_region/: how many networks are dead at initialization in every cell of the
+    grid, and trained networks in some. A deeper grid: dvc exp run -S safe_region.depth.high=50
 
-    Runs on all cores, or on the Dask cluster at DASK_SCHEDULER_ADDRESS. Stopped or killed, the same command goes on
-    where it was.
+    Runs on all cores, or on the Dask cluster at DASK_SCHEDULER_ADDRESS. After an interruption, the same command
+    continues.
     """
-    from deadrelu.stages import safe_region
+    from deadrelu.stages.safe_region import stage
 
-    safe_region.main(params.load())
+    stage.main(params.load())
 
 
 @app.command()
 def report() -> None:
-    """Draw the figures, write the metrics and the report.
+    """Draw the figures and write the metrics and the page.
 
     Reads data/; writes reports/figures/, reports/tables/, reports/metrics.json and reports/report.html.
     """
@@ -158,17 +158,18 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: every number that was compared.")] = False,
     as_markdown: Annotated[bool, typer.Option("--md", help="Print Markdown, for a pull request.")] = False,
     seeds: Annotated[
-        int | None, typer.Option(min=3, help="With --update: measure spreads anew, over so many seeds.")
+        int | None,
+        typer.Option(min=3, help="With --update: measure again how much statistics vary, over this many seeds."),
     ] = None,
 ) -> None:
     """Say whether the results still hold: identical, consistent, changed, or not comparable.
 
-    Compares data/ and reports/ with reports/reference.json: which tables have the same bytes, then number by number.
-    Trials with the same seed are compared one by one, which finds small changes; with another seed or other
-    versions the verdict is a statistical one, with its false-alarm rate and the smallest change it can find.
+    Compares data/ and reports/ with reports/reference.json: first the bytes of the tables, then number by number.
+    With the same seed, trials are compared one by one, which finds small changes. With another seed, shares and
+    statistics are compared. The output gives the false-alarm rate and the smallest change that would be found.
 
-    `--update` writes the reference, and shows what that changes. Where signals or losses changed, it runs their stages
-    under 20 other seeds, to know how far they vary: 10 minutes at most.
+    `--update` accepts the present results and shows what changes. If signals or losses changed, it also runs their
+    stages with 20 other seeds to measure how much they vary, which takes up to 10 minutes.
 
     Exits with 0 if identical or consistent, 1 if changed, 2 if it cannot compare.
     """
@@ -185,19 +186,18 @@ def check(
 @app.command()
 def bench(
     what: Annotated[Literal["engine", "scale"], typer.Argument(help="Which measurement.")] = "engine",
-    repeats: Annotated[int, typer.Option(min=1, help="engine: repetitions; the median counts.")] = 5,
-    up_to: Annotated[int, typer.Option(min=1, max=10_000_000, help="scale: no more trials than these.")] = 1_000_000,
+    repeats: Annotated[int, typer.Option(min=1, help="engine: number of repetitions; the median is shown.")] = 5,
+    up_to: Annotated[int, typer.Option(min=1, max=10_000_000, help="scale: largest number of trials.")] = 1_000_000,
     figure: Annotated[Path | None, typer.Option(help="A .png file for the figure.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Measure the trial engine against its peers, or how a run grows from a thousand trials to a million.
+    """Measure the speed of the trial engine.
 
-    `engine`, the default: against Keras's fit in a loop, and against JAX if it is installed, in milliseconds a trial of
-    the notebook's experiment, everything included, and as ratios; and what a trial costs over width and depth. It takes
-    about a minute. For the JAX column: pip install 'deadrelu[bench]'
+    `engine`, the default: ms/trial of the notebook's experiment, for the engine, for Keras's fit in a loop, and for JAX
+    if it is installed (pip install 'deadrelu[bench]'); and the cost of a trial over width and depth. About a minute.
 
-    `scale`: trials a second and peak memory for 10^3, 10^4, 10^5 and 10^6 networks with a tiny budget, through shards
-    to tables as `deadrelu collapse` has them; takes a minute or two. Writes nothing but the figure.
+    `scale`: trials/s and peak memory for 10^3 to 10^6 networks with few epochs, from initial weights to tables, as in
+    `deadrelu collapse`. One or two minutes. Nothing is written but the figure.
     """
     if figure and figure.suffix != ".png":
         raise InputError(f"--figure: received {figure}; expected: a file whose name ends with .png")

@@ -236,7 +236,7 @@ def test_metrics_are_finite_numbers_of_six_digits(
 def test_fishers_test_is_twice_scipys_smaller_tail_and_that_of_the_check() -> None:
     from scipy import stats
 
-    from deadrelu.analysis import hypotheses
+    from deadrelu.check import hypothesis_tests
 
     rng = np.random.default_rng(2)
     for _ in range(300):
@@ -245,5 +245,5 @@ def test_fishers_test_is_twice_scipys_smaller_tail_and_that_of_the_check() -> No
         tails = [stats.fisher_exact([[a, n - a], [b, m - b]], alternative=way)[1] for way in ("less", "greater")]
         assert fisher_exact(a, n, b, m) == pytest.approx(min(1, 2 * min(tails)), rel=1e-9)
         assert fisher_exact(a, n, b, m) == pytest.approx(
-            float(hypotheses.fisher_exact(*(np.array([k]) for k in (a, n, b, m)))[0]), rel=1e-9
+            float(hypothesis_tests.fisher_exact(*(np.array([k]) for k in (a, n, b, m)))[0]), rel=1e-9
         )

@@ -60,7 +60,7 @@ def test_scale_runs_the_notebooks_network_as_collapse_does(
     before = sorted(project.rglob("*"))
     scale.main(params.load(), up_to=30, as_json=False, figure=Path("new/scale.png"))
     shown = capsys.readouterr().out
-    assert "trials a second" in shown
+    assert "trials/s" in shown
     assert [line.split("│")[1].strip() for line in shown.splitlines() if line.startswith("│")] == ["5", "20"]
     assert sorted(set(project.rglob("*")) - set(before)) == [project / "new", project / "new/scale.png"]
     case = scale._case(params.load(), 20)

@@ -10,7 +10,9 @@ from deadrelu import engine
 from deadrelu.analysis import load
 from deadrelu.report import build
 from deadrelu.settings import initializers, params
-from deadrelu.stages import activations, collapse, data_mnist, data_target, safe_region, training
+from deadrelu.stages import activations, data_mnist, data_target, training
+from deadrelu.stages.collapse import stage as collapse
+from deadrelu.stages.safe_region import stage as safe_region
 
 ROOT = Path(__file__).parents[2]
 """The project itself."""

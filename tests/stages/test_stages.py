@@ -14,14 +14,16 @@ from deadrelu.inspection import inspect
 from deadrelu.settings import initializers, params, targets
 from deadrelu.signals import networks
 from deadrelu.signals.trainer import Trainer
-from deadrelu.stages import activations, collapse_job, data_target, training
-from deadrelu.stages import collapse as collapse_stage
-from deadrelu.stages import safe_region as safe_region_stage
+from deadrelu.stages import activations, data_target, training
 from deadrelu.stages.activations import GRADIENT_STATISTICS, SAMPLE, STATISTICS, SUMMARY
-from deadrelu.stages.collapse_job import FITS, FUNCTIONS, TRIALS
-from deadrelu.stages.grid_job import BORN_DEAD, CURVE_POINTS, OTHER_INITIALIZERS, REGION_FUNCTIONS, TRAINED_GRID
+from deadrelu.stages.collapse import job as collapse_job
+from deadrelu.stages.collapse import stage as collapse_stage
+from deadrelu.stages.collapse.tables import FITS, FUNCTIONS, TRIALS
+from deadrelu.stages.safe_region import stage as safe_region_stage
+from deadrelu.stages.safe_region.job import CURVE_POINTS
+from deadrelu.stages.safe_region.tables import BORN_DEAD, OTHER_INITIALIZERS, REGION_FUNCTIONS, TRAINED_GRID
 from deadrelu.stages.training import BATCHES, EPOCHS
-from deadrelu.storage import mnist, parquet, points
+from deadrelu.storage import idx_files, parquet, points
 from deadrelu.storage.rounding import significant
 
 
@@ -34,8 +36,8 @@ def run(project: Path, pipeline: Path) -> params.Params:
 
 def test_activations_are_those_of_the_test_images(run: params.Params) -> None:
     activations.main(run)
-    images, labels = mnist.read_test_set(Path("data/mnist"))
-    x, case = mnist.flat(images), run.activations.cases["relu-he_normal"]
+    images, labels = idx_files.read_test_set(Path("data/mnist"))
+    x, case = idx_files.flat(images), run.activations.cases["relu-he_normal"]
     model = networks.mlp(3, 20, case.activation, case.initializer, seed=run.seed, dtype="float64")
     expected = inspect.inspect(model, x, labels).table.iloc[1:-1]
     summary = parquet.read(Path("data/activations/summary.parquet"), SUMMARY)
@@ -64,8 +66,8 @@ def test_sample_does_not_depend_on_the_batches() -> None:
 def test_trainings_are_on_training_images_and_validated_on_others(run: params.Params) -> None:
     training.main(run)
     settings = run.training
-    x, y = training._drawn("examples", mnist.read_training_set(Path("data/mnist")), 100, run.seed, 0)
-    held = training._drawn("validation", mnist.read_test_set(Path("data/mnist")), 50, run.seed, 1)
+    x, y = training._drawn("examples", idx_files.read_training_set(Path("data/mnist")), 100, run.seed, 0)
+    held = training._drawn("validation", idx_files.read_test_set(Path("data/mnist")), 50, run.seed, 1)
     case = settings.cases["mlp-he_normal"]
     history = Trainer(networks.mlp(1, 8, "relu", case.initializer, seed=0, dtype="float64")).history(
         case.initializer, (x, y), held, epochs=1, batch_size=64, seed=run.seed, trial=1
@@ -252,7 +254,7 @@ def test_functions_are_those_of_the_networks(run: params.Params) -> None:
 
 def test_large_grids_keep_counts_and_no_functions(run: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
     data_target.main(run)
-    monkeypatch.setattr("deadrelu.stages.grid_job.MAX_CELLS_WITH_FUNCTIONS", 3)
+    monkeypatch.setattr("deadrelu.stages.safe_region.job.MAX_CELLS_WITH_FUNCTIONS", 3)
     safe_region_stage.main(run)
     drawn = parquet.read(Path("data/safe_region/functions.parquet"), REGION_FUNCTIONS)
     assert drawn["trained"].all()

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from deadrelu.errors import InputError
-from deadrelu.stages.collapse_job import TRIALS
+from deadrelu.stages.collapse.tables import TRIALS
 from deadrelu.storage import parquet, points
 
 PARAMS: dict[str, object] = {"seed": 10, "case": {"widths": [1, 2]}}

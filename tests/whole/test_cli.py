@@ -34,7 +34,8 @@ def test_the_command_starts_in_a_shell_and_needs_no_tensorflow_to_help() -> None
 MEASURE = """
 import sys
 from deadrelu.settings import params
-from deadrelu.stages import collapse, data_target
+from deadrelu.stages import data_target
+from deadrelu.stages.collapse import stage as collapse
 
 settings = params.load()
 data_target.main(settings)
@@ -42,7 +43,7 @@ for case in settings.collapse.cases:
     collapse.main(settings, case)
 print("pandas" in sys.modules, end=" ")
 
-from deadrelu.stages import safe_region
+from deadrelu.stages.safe_region import stage as safe_region
 
 safe_region.main(settings)
 print("tensorflow" in sys.modules)

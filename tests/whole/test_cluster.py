@@ -18,7 +18,11 @@ from deadrelu.errors import InputError
 from deadrelu.jobs import shards, workers
 from deadrelu.jobs.store import Store
 from deadrelu.settings import params
-from deadrelu.stages import collapse, collapse_job, data_target, grid_job, safe_region
+from deadrelu.stages import data_target
+from deadrelu.stages.collapse import job as collapse_job
+from deadrelu.stages.collapse import stage as collapse
+from deadrelu.stages.safe_region import job as grid_job
+from deadrelu.stages.safe_region import stage as safe_region
 
 CUT = shards.cut("toy", 200, 10)
 

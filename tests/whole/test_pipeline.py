@@ -96,8 +96,9 @@ def disagreements(folder: Path) -> list[str]:
         if words[0] != "deadrelu" or words[1] not in COMMANDS:
             told.append(f"{stage.name}: no command of deadrelu: {stage.command}")
         name = stage.name.replace("data@", "data_").split("@")[0]
-        module = "report/build.py" if name == "report" else f"stages/{name}.py"
-        used = imports(folder / "src" / "deadrelu" / module, folder)
+        package = folder / "src" / "deadrelu"
+        modules = [package / place for place in (f"stages/{name}.py", f"stages/{name}/stage.py", "report/build.py")]
+        used = imports(next(module for module in modules if module.is_file()), folder)
         if name == "report":
             used |= imports(folder / "reports" / "report.ipynb", folder)
         deps = {folder / dep for dep in stage.deps}
@@ -155,7 +156,7 @@ def test_files_and_code_agree(tmp_path: Path) -> None:
     [
         ("dvc.yaml", "    params: [seed, training]\n", "", "training: no params"),
         ("dvc.yaml", "    cmd: deadrelu training\n", "    cmd: deadrelu train\n", "training: no command of deadrelu"),
-        ("dvc.yaml", "        - src/deadrelu/engine\n", "", "collapse@relu: arithmetic.py is used, and no dep"),
+        ("dvc.yaml", "        - src/deadrelu/engine\n", "", "collapse@relu: forward_backward.py is used, and no dep"),
         ("dvc.yaml", "      - src/deadrelu/analysis\n", "", "report: fates.py is used, and no dep"),
         ("params.yaml", "seed: 10", "seed: 10\nmore: {a: 1}", "more.a: no stage reads it"),
         (

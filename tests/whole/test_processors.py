@@ -12,7 +12,9 @@ from helpers.projects import tree
 RUN = """
 from deadrelu.report import build
 from deadrelu.settings import params
-from deadrelu.stages import activations, collapse, data_mnist, data_target, safe_region, training
+from deadrelu.stages import activations, data_mnist, data_target, training
+from deadrelu.stages.collapse import stage as collapse
+from deadrelu.stages.safe_region import stage as safe_region
 
 settings = params.load()
 for stage in (data_mnist, data_target, activations, training, safe_region):

@@ -197,6 +197,8 @@ def test_they_show_the_committed_numbers() -> None:
     assert f"Of {loops['leaky_relu-refit', 0.0]} with Leaky ReLU, all would print 0" in results
     cells = pd.read_csv(ROOT / "reports" / "tables" / "born_dead.csv")
     widths = re.findall(r"(\d+) layers: (\d+) units", rate_findings.wide_enough(cells, 0.01))
-    (shallow, _), (middle, _), (deep, _) = widths
-    text = f"takes {{}} units in each of {shallow} layers, {{}} of {middle}, {{}} of {deep};"
-    assert text.format(*(width for _, width in widths)) in results
+    shown = [f"{width} units in each of {depth} layers" for depth, width in widths]
+    assert f"takes {shown[0]}, {shown[1]} and {shown[2]}." in results
+    deepest = cells[(cells["depth"] == int(widths[-1][0])) & (cells["width"] == int(widths[-1][1]))].iloc[0]
+    share = f"{100 * deepest['rate']:.2f} % (95 % interval {100 * deepest['low']:.2f} to {100 * deepest['high']:.2f} %)"
+    assert f"For the last, the measured share is {share}" in results

@@ -45,8 +45,8 @@ def fisher_exact(count: int, trials: int, other_count: int, other_trials: int) -
     """Fisher's exact test that two samples come from one rate; two-sided, twice the smaller tail, at most 1.
 
     Fisher (1935), doi:10.2307/2342435. The tails are those of `scipy.stats.fisher_exact(alternative="less")` and
-    "greater"; `hypotheses.fisher_exact` is the same test for arrays. Not SciPy's here: the report asks a dozen times,
-    and importing `scipy.stats` takes 0.5 s of its 4.
+    "greater"; `check.hypothesis_tests.fisher_exact` is the same test for arrays. Not SciPy's here: the report asks a
+    dozen times, and importing `scipy.stats` takes 0.5 s of its 4.
     """
     happened, of = count + other_count, trials + other_trials
     possible = np.arange(max(0, happened - other_trials), min(happened, trials) + 1)

@@ -11,10 +11,10 @@ from deadrelu.analysis import fates, grid, rates, summaries
 from deadrelu.errors import InputError
 from deadrelu.settings.params import MAIN, Params
 from deadrelu.stages.activations import SUMMARY
-from deadrelu.stages.collapse_job import FITS, FUNCTIONS, TRIALS
-from deadrelu.stages.grid_job import BORN_DEAD, OTHER_INITIALIZERS, REGION_FUNCTIONS, TRAINED_GRID
+from deadrelu.stages.collapse.tables import FITS, FUNCTIONS, TRIALS
+from deadrelu.stages.safe_region.tables import BORN_DEAD, OTHER_INITIALIZERS, REGION_FUNCTIONS, TRAINED_GRID
 from deadrelu.stages.training import BATCHES, EPOCHS
-from deadrelu.storage import mnist, parquet
+from deadrelu.storage import idx_files, parquet
 
 MNIST = Path("data/mnist")
 ACTIVATIONS = Path("data/activations")
@@ -46,7 +46,7 @@ def read(params: Params) -> Results:
         InputError: one is missing, cut, or made by other params.
     """
     source = _mnist_source()
-    images = mnist.flat(mnist.read_test_set(MNIST)[0])
+    images = idx_files.flat(idx_files.read_test_set(MNIST)[0])
     summary = summaries.beside_theory(_signals(params), params.activations, (images.astype(float) ** 2).sum(axis=1))
     batches, epochs = _training(params)
     trials = _trials(params)

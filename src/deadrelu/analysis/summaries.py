@@ -8,7 +8,7 @@ from deadrelu.analysis import mean_field
 from deadrelu.analysis.growth import growth, growth_factor
 from deadrelu.settings import initializers
 from deadrelu.settings.params import ActivationsParams
-from deadrelu.storage.mnist import PIXELS
+from deadrelu.storage.idx_files import PIXELS
 
 Array = npt.NDArray[np.float64]
 

@@ -23,8 +23,8 @@ from deadrelu.jobs.store import Store
 from deadrelu.report.figures import save
 from deadrelu.settings import targets
 from deadrelu.settings.params import Params
-from deadrelu.stages.collapse import publish
-from deadrelu.stages.collapse_job import CollapseJob
+from deadrelu.stages.collapse.job import CollapseJob
+from deadrelu.stages.collapse.stage import publish
 from deadrelu.storage import files
 
 BUDGET = {"points": 3000, "epochs": 1, "batch_size": 64}
@@ -115,7 +115,7 @@ def _peak_memory() -> Iterator[list[int]]:
 
 def _print(rows: list[Row], machine: str) -> None:
     shown = Table(title=f"From weights to tables: {BUDGET_IN_WORDS}; {machine}")
-    for column in ("trials", "seconds", "trials a second", "peak memory, GiB"):
+    for column in ("trials", "seconds", "trials/s", "peak memory, GiB"):
         shown.add_column(column, justify="right")
     for row in rows:
         n, seconds, rate, peak = row["trials"], row["seconds"], row["per_second"], row["peak_bytes"]

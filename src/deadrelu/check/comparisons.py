@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from deadrelu.analysis import hypotheses
+from deadrelu.check import hypothesis_tests
 from deadrelu.check.quantities import Count, Observed
 from deadrelu.check.reference import Spread, StageRecord
 
@@ -74,7 +74,7 @@ def compare(stages: Iterable[Stage], *, same_seed: bool, alpha: float) -> tuple[
     values = [pair for stage in stages for pair in _values(*stage, same_seed)]
     level = alpha / max(1, len(counts) + len(values))
     random = [*_test_counts(counts, same_seed, level), *_test_values(values, level)]
-    rejected = hypotheses.holm(np.array([finding.p for finding in random]), alpha)
+    rejected = hypothesis_tests.holm(np.array([finding.p for finding in random]), alpha)
     judged = [replace(finding, changed=bool(no)) for finding, no in zip(random, rejected, strict=True)]
     return judged, [finding for stage in stages for finding in _fixed(*stage, same_seed)]
 
@@ -102,14 +102,14 @@ def _test_counts(pairs: list[tuple[str, str, Count, Count]], same_seed: bool, le
             unpaired.append((finding, old, new))
             continue
         common = min(old.trials, new.trials)
-        p = hypotheses.mcnemar_exact(old.outcomes[:common], new.outcomes[:common])
-        yield replace(finding, p=p, smallest=hypotheses.smallest_mcnemar_exact(common, level))
+        p = hypothesis_tests.mcnemar_exact(old.outcomes[:common], new.outcomes[:common])
+        yield replace(finding, p=p, smallest=hypothesis_tests.smallest_mcnemar_exact(common, level))
     if unpaired:
         old_count, old_trials, count, trials = np.array(
             [(old.count, old.trials, new.count, new.trials) for _, old, new in unpaired]
         ).T
-        ps = hypotheses.fisher_exact(old_count, old_trials, count, trials)
-        smallest = hypotheses.smallest_fisher_exact(old_count, old_trials, trials, level)
+        ps = hypothesis_tests.fisher_exact(old_count, old_trials, count, trials)
+        smallest = hypothesis_tests.smallest_fisher_exact(old_count, old_trials, trials, level)
         for (finding, _, _), p, least in zip(unpaired, ps, smallest, strict=True):
             yield replace(finding, method=Method.TWO_SAMPLES, p=float(p), smallest=float(least))
 
@@ -118,8 +118,8 @@ def _test_values(pairs: list[tuple[str, str, float, float, Spread, int]], level:
     for stage, name, old, new, spread, seeds in pairs:
         sd = np.array([max(spread.sd, FLOOR)])
         value = (math.log(new) if new > 0 else -math.inf) if spread.log else new
-        p = hypotheses.over_seeds(np.array([value]), np.array([spread.mean]), sd, np.array([seeds]))
-        shift = float(hypotheses.smallest_over_seeds(sd, np.array([seeds]), level)[0])
+        p = hypothesis_tests.over_seeds(np.array([value]), np.array([spread.mean]), sd, np.array([seeds]))
+        shift = float(hypothesis_tests.smallest_over_seeds(sd, np.array([seeds]), level)[0])
         # On a logarithmic scale, a factor down: the smaller of the two ways.
         smallest = math.exp(spread.mean) * -math.expm1(-shift) if spread.log else shift
         yield Finding(stage, name, Method.OVER_SEEDS, old, new, float(p[0]), smallest=smallest)

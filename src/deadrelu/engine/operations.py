@@ -1,6 +1,6 @@
 """What the engine's arithmetic is written with; and the slow, plain version of it: NumPy arrays, one point at a time.
 
-`arithmetic.py` says what a network computes, with + - × ÷, > and the operations here. Given the `Reference`, it
+`forward_backward.py` says what a network computes, with + - × ÷, > and the operations here. Given the `Reference`, it
 runs as it stands. Given a `tracer.Tracer`, the same lines write a program.
 """
 

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from llvmlite import ir
 
-from deadrelu.engine import arithmetic, compiler
-from deadrelu.engine.arithmetic import Layer, Layers, State, Units
+from deadrelu.engine import compiler, forward_backward
+from deadrelu.engine.forward_backward import Layer, Layers, State, Units
 from deadrelu.engine.network import Architecture, Training
 from deadrelu.engine.tracer import FLOAT, I32, I64, POINTER, Index, Memory, Tracer, Value
 
@@ -51,19 +51,19 @@ class Program:
 
 
 def training(architecture: Architecture, settings: Training) -> Program:
-    """Trains through some batches: `arithmetic.epoch`. The learning rate is an argument of the program."""
+    """Trains through some batches: `forward_backward.epoch`. The learning rate is an argument of the program."""
     optimizer = replace(settings.optimizer, learning_rate=1.0)
     settings = replace(settings, epochs=1, batch_size=1, optimizer=optimizer)
     return _program(TRAIN, architecture, settings)
 
 
 def predictions(architecture: Architecture) -> Program:
-    """Outputs at some points: `arithmetic.predict`."""
+    """Outputs at some points: `forward_backward.predict`."""
     return _program(PREDICT, architecture)
 
 
 def awake(architecture: Architecture) -> Program:
-    """How often the last hidden layer is not 0: `arithmetic.awake`."""
+    """How often the last hidden layer is not 0: `forward_backward.awake`."""
     return _program(AWAKE, architecture)
 
 
@@ -91,9 +91,9 @@ def _compiled(
     plan = _Plan(tracer, argument, architecture)
     if settings is not None:
         state = State(*(Memory(tracer, argument[name]) for name in TRAIN[:4]))
-        arithmetic.epoch(tracer, architecture, settings, plan.layers, state, plan.units, plan)
+        forward_backward.epoch(tracer, architecture, settings, plan.layers, state, plan.units, plan)
     else:
-        write = arithmetic.predict if names == PREDICT else arithmetic.awake
+        write = forward_backward.predict if names == PREDICT else forward_backward.awake
         write(tracer, architecture, plan.layers, Memory(tracer, argument["weights"]), plan.units, plan)
     tracer.builder.ret_void()
     return Program(compiler.Compiled(module, "program"), lanes)
@@ -113,7 +113,7 @@ def _general(architecture: Architecture) -> Architecture:
 @lru_cache(maxsize=64)
 def layer_table(architecture: Architecture) -> npt.NDArray[np.int64]:
     """What the program of a large network reads: a row for each layer, the fields of `Layer`."""
-    return np.array([astuple(layer) for layer in arithmetic.layers_of(architecture)], np.int64)
+    return np.array([astuple(layer) for layer in forward_backward.layers_of(architecture)], np.int64)
 
 
 class _Plan:
@@ -176,7 +176,7 @@ class _Plan:
 
 
 def _layers_written_out(architecture: Architecture) -> Layers:
-    layers = list(arithmetic.layers_of(architecture))
+    layers = list(forward_backward.layers_of(architecture))
     middle = layers[1:-1]
 
     def between(body: Callable[[Layer], None], *, backwards: bool = False) -> None:

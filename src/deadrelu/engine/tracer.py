@@ -1,4 +1,4 @@
-"""Writes programs: `arithmetic.py`, given this in place of numbers, leaves behind the instructions to compute them.
+"""Writes programs: `forward_backward.py`, given this in place of numbers, leaves the instructions to compute them.
 
 A colleague who runs `z = w * x + z` on arrays gets numbers. Here w, x and z are `Value`s, names of numbers that a
 program will have, and each operation appends an instruction of LLVM's intermediate language to the function being

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from deadrelu.settings.initializers import keras_initializer
 from deadrelu.settings.params import Settings
 from deadrelu.settings.streams import DROPOUT, LAYERS, stream
-from deadrelu.storage.mnist import PIXELS
+from deadrelu.storage.idx_files import PIXELS
 
 
 def mlp(

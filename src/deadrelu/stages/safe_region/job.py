@@ -4,43 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from deadrelu import engine
 from deadrelu.engine import criteria, untrained
 from deadrelu.jobs import shards
 from deadrelu.settings import initializers
 from deadrelu.settings.params import MAIN, Params, Rai
+from deadrelu.stages.safe_region.tables import BORN_DEAD, OTHER_INITIALIZERS, REGION_FUNCTIONS, TRAINED_GRID
 from deadrelu.storage import parquet
-
-_CELL = [*parquet.columns("initializer", pa.string()), *parquet.columns("depth width", pa.int32())]
-
-BORN_DEAD = pa.schema(
-    [
-        *parquet.columns("depth width", pa.int32()),
-        *parquet.columns("networks born_dead_low born_dead_high born_dead", pa.int64()),
-    ]
-)
-OTHER_INITIALIZERS = pa.schema([*_CELL, *parquet.columns("networks born_dead", pa.int64())])
-"""Of the other initializers: constant before training."""
-
-TRAINED_GRID = pa.schema(
-    [
-        *_CELL,
-        *parquet.columns("trial", pa.int64()),
-        *parquet.columns("born_dead", pa.bool_()),
-        *parquet.columns("range", pa.float32()),
-    ]
-)
-REGION_FUNCTIONS = pa.schema(
-    [
-        *_CELL,
-        *parquet.columns("trained", pa.bool_()),
-        *parquet.columns("network", pa.int32()),
-        *parquet.columns("x value", pa.float32()),
-    ]
-)
-"""What a few networks of each cell compute."""
 
 SAVED_FUNCTIONS = 8
 """Of each cell, so many are drawn as functions."""

@@ -18,7 +18,7 @@ import pytest
 
 from deadrelu.errors import InputError
 from deadrelu.stages import data_mnist
-from deadrelu.storage import mnist
+from deadrelu.storage import idx_files
 
 OFFICIAL = Path(os.environ.get("MNIST_DIR") or Path(__file__).parents[3] / "shared" / "mnist")
 Handler = Callable[[http.server.BaseHTTPRequestHandler], None]
@@ -259,12 +259,12 @@ def test_bomb_with_the_right_name_is_not_unpacked(folder: Path, monkeypatch: pyt
     try:
         with pytest.raises(InputError, match=r"train-images-idx3-ubyte\.gz: SHA-256 is"):
             data_mnist.fetch(folder, "official")
-        with pytest.raises(InputError, match=f"not an MNIST file: more than {mnist.MAX_UNPACKED_BYTES} bytes"):
-            mnist.read_images(offered / "train-images-idx3-ubyte.gz")
+        with pytest.raises(InputError, match=f"not an MNIST file: more than {idx_files.MAX_UNPACKED_BYTES} bytes"):
+            idx_files.read_images(offered / "train-images-idx3-ubyte.gz")
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 4 * mnist.MAX_UNPACKED_BYTES  # of 500 MB
+    assert peak < 4 * idx_files.MAX_UNPACKED_BYTES  # of 500 MB
     assert list(folder.iterdir()) == []
 
 
@@ -283,11 +283,11 @@ def test_fallback_is_told_and_real(folder: Path, capsys: pytest.CaptureFixture[s
     told = capsys.readouterr().err
     assert "5,000 bundled digits" in told
     assert told.count("\n") == 1
-    images = mnist.read_images(folder / "t10k-images-idx3-ubyte.gz")
-    labels = mnist.read_labels(folder / "t10k-labels-idx1-ubyte.gz")
+    images = idx_files.read_images(folder / "t10k-images-idx3-ubyte.gz")
+    labels = idx_files.read_labels(folder / "t10k-labels-idx1-ubyte.gz")
     assert images.shape == (1000, 28, 28)
     assert np.bincount(labels).tolist() == [100] * 10
-    assert len(mnist.read_images(folder / "train-images-idx3-ubyte.gz")) == 4000
+    assert len(idx_files.read_images(folder / "train-images-idx3-ubyte.gz")) == 4000
 
 
 def test_bundled_asks_no_one(
@@ -321,8 +321,8 @@ def test_corrupt_file_of_the_user_is_passed_over_and_told(
 def test_official_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MNIST_DIR", str(OFFICIAL))
     assert data_mnist.fetch(folder, "official") == "official"
-    assert mnist.read_images(folder / "train-images-idx3-ubyte.gz").shape == (60_000, 28, 28)
-    assert mnist.read_labels(folder / "t10k-labels-idx1-ubyte.gz")[:5].tolist() == [7, 2, 1, 0, 4]
+    assert idx_files.read_images(folder / "train-images-idx3-ubyte.gz").shape == (60_000, 28, 28)
+    assert idx_files.read_labels(folder / "t10k-labels-idx1-ubyte.gz")[:5].tolist() == [7, 2, 1, 0, 4]
 
 
 @pytest.mark.parametrize(
@@ -342,9 +342,9 @@ def test_file_that_is_no_idx_is_named(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "t10k-images-idx3-ubyte.gz"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"t10k-images-idx3-ubyte\.gz: not an MNIST file"):
-        mnist.read_images(path)
+        idx_files.read_images(path)
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere: missing"):
-        mnist.read_images(tmp_path / "nowhere")
+        idx_files.read_images(tmp_path / "nowhere")

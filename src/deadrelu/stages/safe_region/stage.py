@@ -1,4 +1,4 @@
-"""safe_region: how often networks of each depth and width are dead, untrained and trained, and what they compute."""
+"""From params and training points to the tables of the grid."""
 
 from pathlib import Path
 
@@ -8,7 +8,8 @@ from deadrelu import engine, progress
 from deadrelu.jobs import shards, workers
 from deadrelu.jobs.store import Store, open_store
 from deadrelu.settings.params import MAIN, Params
-from deadrelu.stages.grid_job import BORN_DEAD, OTHER_INITIALIZERS, DepthWidthGrid
+from deadrelu.stages.safe_region.job import DepthWidthGrid
+from deadrelu.stages.safe_region.tables import BORN_DEAD, OTHER_INITIALIZERS
 from deadrelu.storage import files, parquet, points
 
 FOLDER = Path("data/safe_region")

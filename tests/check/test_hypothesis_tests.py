@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from deadrelu.analysis import hypotheses
+from deadrelu.check import hypothesis_tests
 
 RNG = np.random.default_rng(0)
 
@@ -15,7 +15,7 @@ RNG = np.random.default_rng(0)
 def test_fisher_exact_is_twice_fishers_smaller_tail(a: int, n: int, b: int, m: int) -> None:
     table = [[a, n - a], [b, m - b]]
     tails = [stats.fisher_exact(table, alternative=way).pvalue for way in ("less", "greater")]
-    (p,) = hypotheses.fisher_exact(*(np.array([number]) for number in (a, n, b, m)))
+    (p,) = hypothesis_tests.fisher_exact(*(np.array([number]) for number in (a, n, b, m)))
     assert p == pytest.approx(min(1.0, 2 * min(tails)), rel=1e-9)
 
 
@@ -24,8 +24,8 @@ def test_paired_is_the_binomial_test_of_trials_that_differ() -> None:
     up, down = int((after & ~before).sum()), int((before & ~after).sum())
     assert up != down
     expected = stats.binomtest(up, up + down, 0.5).pvalue
-    assert hypotheses.mcnemar_exact(before, after) == pytest.approx(expected, rel=1e-9)
-    assert hypotheses.mcnemar_exact(before, before) == 1.0
+    assert hypothesis_tests.mcnemar_exact(before, after) == pytest.approx(expected, rel=1e-9)
+    assert hypothesis_tests.mcnemar_exact(before, before) == 1.0
 
 
 @pytest.mark.parametrize("shared", [0.0, 0.9])
@@ -34,7 +34,7 @@ def test_paired_keeps_its_level_whatever_the_runs_share(shared: float) -> None:
     runs, trials, level = 4000, 300, 0.01
     u, v = RNG.random((2, runs, trials))
     v = np.where(RNG.random((runs, trials)) < shared, u, v)
-    p = np.array([hypotheses.mcnemar_exact(a < 0.2, b < 0.2) for a, b in zip(u, v, strict=True)])
+    p = np.array([hypothesis_tests.mcnemar_exact(a < 0.2, b < 0.2) for a, b in zip(u, v, strict=True)])
     assert np.mean(p <= 0.05) > 0
     assert np.mean(p <= level) <= level + 4 * (level / runs) ** 0.5
 
@@ -43,24 +43,26 @@ def test_fisher_exact_keeps_its_level() -> None:
     runs, level = 40_000, 0.01
     a, b = RNG.binomial(300, 0.9, (2, runs))
     n = np.full(runs, 300)
-    assert 0.2 * level < np.mean(hypotheses.fisher_exact(a, n, b, n) <= level) <= level + 4 * (level / runs) ** 0.5
+    assert (
+        0.2 * level < np.mean(hypothesis_tests.fisher_exact(a, n, b, n) <= level) <= level + 4 * (level / runs) ** 0.5
+    )
 
 
 def test_over_seeds_keeps_its_level() -> None:
     """A further seed beside 20 others, all of one normal distribution: exactly so often a false alarm."""
     runs, seeds, level = 100_000, 20, 0.01
     others, further = RNG.normal(3, 2, (runs, seeds)), RNG.normal(3, 2, runs)
-    p = hypotheses.over_seeds(further, others.mean(axis=1), others.std(axis=1, ddof=1), np.full(runs, seeds))
+    p = hypothesis_tests.over_seeds(further, others.mean(axis=1), others.std(axis=1, ddof=1), np.full(runs, seeds))
     assert abs(np.mean(p <= level) - level) < 4 * (level / runs) ** 0.5
 
 
 def test_smallest_mcnemar_exact_change_is_the_first_that_is_found() -> None:
     level, trials = 1e-5, 1000
-    fewest = round(hypotheses.smallest_mcnemar_exact(trials, level) * trials)
+    fewest = round(hypothesis_tests.smallest_mcnemar_exact(trials, level) * trials)
     before = np.zeros(trials, bool)
     found, missed = (np.arange(trials) < changed for changed in (fewest, fewest - 1))
-    assert hypotheses.mcnemar_exact(before, found) <= level < hypotheses.mcnemar_exact(before, missed)
-    assert np.isnan(hypotheses.smallest_mcnemar_exact(6, level))
+    assert hypothesis_tests.mcnemar_exact(before, found) <= level < hypothesis_tests.mcnemar_exact(before, missed)
+    assert np.isnan(hypothesis_tests.smallest_mcnemar_exact(6, level))
 
 
 @pytest.mark.parametrize(
@@ -70,38 +72,38 @@ def test_smallest_change_of_two_samples_is_found_as_often_as_stated(count: int, 
     """20,000 simulated reruns; tolerance 4 standard errors. The nearer of the two directions is meant."""
     level, runs = 1e-4, 20_000
     one = np.array([1])
-    (change,) = hypotheses.smallest_fisher_exact(count * one, trials * one, now * one, level)
+    (change,) = hypothesis_tests.smallest_fisher_exact(count * one, trials * one, now * one, level)
     found = []
     for share in (count / trials - change, count / trials + change):
         if 0 <= share <= 1:
             rerun = RNG.binomial(now, share, runs)
-            p = hypotheses.fisher_exact(
+            p = hypothesis_tests.fisher_exact(
                 *(np.full(runs, number) for number in (count, trials)), rerun, np.full(runs, now)
             )
             found.append(np.mean(p <= level))
-    assert abs(max(found) - hypotheses.POWER) < 4 * (0.8 * 0.2 / runs) ** 0.5
+    assert abs(max(found) - hypothesis_tests.POWER) < 4 * (0.8 * 0.2 / runs) ** 0.5
 
 
 def test_no_change_of_six_trials_can_be_found() -> None:
     six = np.array([6])
-    assert np.isnan(hypotheses.smallest_fisher_exact(six, six, six, 1e-5)).all()
+    assert np.isnan(hypothesis_tests.smallest_fisher_exact(six, six, six, 1e-5)).all()
 
 
 def test_smallest_shift_over_seeds_is_found_about_as_often_as_stated() -> None:
     runs, seeds, level = 20_000, 20, 1e-5
     others, further = RNG.normal(0, 1, (runs, seeds)), RNG.normal(0, 1, runs)
     sd, n = others.std(axis=1, ddof=1), np.full(runs, seeds)
-    shift = hypotheses.smallest_over_seeds(np.ones(1), np.array([seeds]), level)
-    p = hypotheses.over_seeds(further + shift, others.mean(axis=1), sd, n)
+    shift = hypothesis_tests.smallest_over_seeds(np.ones(1), np.array([seeds]), level)
+    p = hypothesis_tests.over_seeds(further + shift, others.mean(axis=1), sd, n)
     assert 0.7 < np.mean(p <= level) < 0.9
 
 
 def test_holm_by_hand_and_by_its_definition() -> None:
-    assert hypotheses.holm(np.array([0.006, 0.5, 0.001, 0.003]), 0.01).tolist() == [False, False, True, True]
+    assert hypothesis_tests.holm(np.array([0.006, 0.5, 0.001, 0.003]), 0.01).tolist() == [False, False, True, True]
     # 0.0045 is below 0.01 / 2, but 0.004 is not below 0.01 / 3.
-    assert hypotheses.holm(np.array([0.0045, 0.5, 0.001, 0.004]), 0.01).tolist() == [False, False, True, False]
-    assert hypotheses.holm(np.array([]), 0.01).tolist() == []
+    assert hypothesis_tests.holm(np.array([0.0045, 0.5, 0.001, 0.004]), 0.01).tolist() == [False, False, True, False]
+    assert hypothesis_tests.holm(np.array([]), 0.01).tolist() == []
     for _ in range(200):
         p = RNG.random(6) ** 4
         least = [i for i in range(6) if all(sorted(p)[k] <= 0.05 / (6 - k) for k in range(sorted(p).index(p[i]) + 1))]
-        assert np.flatnonzero(hypotheses.holm(p, 0.05)).tolist() == least
+        assert np.flatnonzero(hypothesis_tests.holm(p, 0.05)).tolist() == least

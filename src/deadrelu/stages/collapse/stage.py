@@ -1,4 +1,4 @@
-"""collapse@case: train many narrow networks and keep what any criterion of collapse needs."""
+"""From params and training points to the tables of a case."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from deadrelu.jobs import shards, workers
 from deadrelu.jobs.store import Store, open_store
 from deadrelu.settings import targets
 from deadrelu.settings.params import Params
-from deadrelu.stages.collapse_job import CollapseJob, Points
+from deadrelu.stages.collapse.job import CollapseJob, Points
 from deadrelu.storage import files, parquet, points
 
 MIN_ROWS_PER_FILE = 1024

@@ -1,4 +1,4 @@
-"""The compiled programs compute what `arithmetic` says: the same lines, run on NumPy's arrays, give the same bits."""
+"""The compiled programs compute what `forward_backward` says: the same lines, on NumPy's arrays, give the same bits."""
 
 import itertools
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from deadrelu import engine
-from deadrelu.engine import arithmetic, batch, programs
+from deadrelu.engine import batch, forward_backward, programs
 from deadrelu.engine.operations import Reference
 
 ACTIVATIONS = {"relu": 0.0, "leaky_relu": 0.1, "elu": 0.0, "gelu": 0.0, "tanh": 0.0, "sigmoid": 0.0}
@@ -43,24 +43,24 @@ class Plan:
 def reference(
     net: engine.Network, training: engine.Training, points: batch.Points, weights: np.ndarray, numbers: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Final weights and losses, by `arithmetic.epoch` on arrays of shape (trials,)."""
+    """Final weights and losses, by `forward_backward.epoch` on arrays of shape (trials,)."""
     architecture, n = net.architecture, len(numbers)
-    first, *middle, last = arithmetic.layers_of(architecture)
+    first, *middle, last = forward_backward.layers_of(architecture)
 
     def between(body: Any, *, backwards: bool = False) -> None:
         for layer in reversed(middle) if backwards else middle:
             body(layer)
 
     zeros = [np.zeros((architecture.n_weights, n), np.float32) for _ in range(3)]
-    state = arithmetic.State(weights.T.copy(), *zeros)
-    units = arithmetic.Units(*(np.zeros((sum(architecture.sizes), n), np.float32) for _ in range(3)))
+    state = forward_backward.State(weights.T.copy(), *zeros)
+    units = forward_backward.Units(*(np.zeros((sum(architecture.sizes), n), np.float32) for _ in range(3)))
     table = points.table(tuple(numbers.tolist()), n)
     rates, losses = batch.learning_rates(training, points.n), []
     for epoch in range(training.epochs):
         plan = Plan(training, table, batch.left(points.n, points.seed, 0, epoch), next(rates), net.inputs)
         plan.n_weights = architecture.n_weights
-        layers = arithmetic.Layers(first, between, last)
-        arithmetic.epoch(Reference(), architecture, training, layers, state, units, plan)
+        layers = forward_backward.Layers(first, between, last)
+        forward_backward.epoch(Reference(), architecture, training, layers, state, units, plan)
         losses.append(plan.loss[0] / np.float32(points.n))
     return batch.plain(state.weights.T), batch.plain(np.stack(losses, axis=1))
 
