@@ -170,7 +170,7 @@ def test_one_changed_line_is_told_to_a_pull_request(repository: Path) -> None:
     done = attempt(folder, ".ci/summary", "HEAD~1")
     assert done.returncode == 1
     assert "**changed: collapse@leaky_relu**" in done.stdout
-    assert re.search(r"\| collapse@leaky_relu \| constant \| 0\.\d{3} \| 0\.\d{3} \| the same trials", done.stdout)
+    assert re.search(r"\| collapse@leaky_relu \| collapsed \| 0\.\d{3} \| 0\.\d{3} \| the same trials", done.stdout)
     assert re.search(r"\| reports/metrics.json \| collapse.leaky_relu.rate +\|", done.stdout)
     assert "### rate_by_tolerance" in done.stdout
     assert "### activations" not in done.stdout
