@@ -14,11 +14,14 @@ app = typer.Typer(
     help="What initialization does to a network's signals, and how often a narrow ReLU network is dead. The "
     "first six commands are the stages of the pipeline: they read params.yaml and data/ in this folder and write to "
     "data/ or reports/. `dvc repro` runs those whose inputs changed, in order.",
-    epilog="Exit codes: 0 done, 1 `check` found a change, 2 wrong input (one line on stderr says which), "
+    epilog="Exit codes: 0 done, 1 `check` found a change or `inspect --fail-on` a problem, 2 wrong input (one line on stderr says which), "
     "130 interrupted, 70 a fault of deadrelu itself.",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+Problem = Literal["dead", "vanishes", "explodes", "not-finite"]
 
 
 def _version(asked: bool) -> None:
@@ -135,21 +138,27 @@ def inspect(
     ] = False,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Default: as many as fit into about 1 GB.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of random projections and of Dropout.")] = 0,
+    suggest: Annotated[bool, typer.Option("--suggest", help="Try other initializers, and say which help.")] = False,
+    fail_on: Annotated[
+        list[Problem] | None, typer.Option(help="Exit with 1 if the model has this problem; may be repeated.")
+    ] = None,
 ) -> None:
     """Measure the signals of your own model: is it initialized well, which units are dead?
 
     One pass over the inputs, forward and backward, through every layer. Prints a table (rms, zeros, dead units,
     gradient, verdict) and what is wrong; writes layers.parquet, layers.png and signals.html to the folder of --out.
+    With --suggest, the same architecture is also measured with other initializers; the file stays as it is.
 
-    A model with several inputs takes a .npz file or a table with their names. Gradients are of the loss if there are
-    labels, else of a random projection of the outputs, which shows as well where they vanish or explode.
+    A model with several inputs takes a .npz file or a table with their names. With labels, gradients are of the loss;
+    without, of a random projection of the outputs, which also shows where they vanish or explode.
 
     Nothing in the files is run: no pickle, no Lambda layers. Example: deadrelu inspect model.keras --inputs x.npy
     """
     from deadrelu.inspection import command
 
-    options: dict[str, Any] = {"first": first, "loss": loss, "batch_size": batch_size, "seed": seed}
-    command.main(model, inputs, labels, out, training=training_mode, **options)
+    options: dict[str, Any] = {"first": first, "loss": loss, "batch_size": batch_size, "seed": seed, "suggest": suggest}
+    if command.main(model, inputs, labels, out, training=training_mode, fail_on=fail_on or (), **options):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deadrelu.settings import params
-from deadrelu.signals import layers, networks, objectives
+from deadrelu.signals import batches, kinds, layers, networks, objectives
 from deadrelu.signals.statistics import Running
 
 Arrays = tuple[np.ndarray, np.ndarray]
@@ -15,7 +15,7 @@ Arrays = tuple[np.ndarray, np.ndarray]
 @pytest.fixture
 def digits() -> Arrays:
     rng = np.random.default_rng(3)
-    n = layers.MAX_BATCH_SIZE + 7  # more than one batch
+    n = batches.MAX_BATCH_SIZE + 7  # more than one batch
     return rng.uniform(0, 1, (n, 784)).astype(np.float32), rng.integers(0, 10, n).astype(np.uint8)
 
 
@@ -27,9 +27,9 @@ def measured(
     model: Any, x: np.ndarray, labels: np.ndarray, **options: Any
 ) -> tuple[list[layers.LayerOutput], list[Any]]:
     """All batches put together: activations, gradients and summed gradients of kernels, one for each layer."""
-    recorded, outputs, _ = layers.trace_layers(model, [x])
+    recorded, outputs, *_ = layers.trace_layers(model, [x])
     objective, _ = objectives.of_labels(outputs, [labels])
-    found = list(layers.batches(model, recorded, [x], objective, **options))
+    found = list(batches.batches(model, recorded, [x], objective, **options))
     together = [np.concatenate([batch.activations[k] for batch in found]) for k in range(len(recorded))]
     gradients = [np.concatenate([batch.gradients[k] for batch in found]) for k in range(len(recorded))]
     kernels = [
@@ -126,7 +126,7 @@ def test_a_layer_that_changes_nothing_is_no_second_output(last: str) -> None:
 
     end = keras.layers.Dropout(0.5) if last == "Dropout" else keras.layers.Activation("linear")
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="dense"), end])
-    recorded, outputs, _ = layers.trace_layers(model, [np.zeros((1, 4))])
+    recorded, outputs, *_ = layers.trace_layers(model, [np.zeros((1, 4))])
     assert [(entry.name, entry.kind) for entry in recorded] == [("dense", "output")]
     assert [output.shape for output in outputs] == [(3,)]
 
@@ -158,10 +158,10 @@ def test_activations_are_those_of_keras() -> None:
     ]
     keras_own = keras.Model(model.inputs, [model.get_layer(entry.name).output for entry in outer])(inputs)
     objective, _ = objectives.random_projection(0)
-    batches = list(layers.batches(model, outer, inputs, objective, size=4))
+    found = list(batches.batches(model, outer, inputs, objective, size=4))
     assert len(outer) == 8
     for k, expected in enumerate(keras_own):
-        ours = np.concatenate([batch.activations[k] for batch in batches])
+        ours = np.concatenate([batch.activations[k] for batch in found])
         np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
 
 
@@ -173,10 +173,10 @@ def test_gradients_of_kernels_are_those_of_keras() -> None:
     rng = np.random.default_rng(2)
     inputs = [rng.normal(size=(9, 6, 6, 2)).astype(np.float32), rng.normal(size=(9, 3)).astype(np.float32)]
     labels = rng.integers(0, 3, 9)
-    recorded, outputs, _ = layers.trace_layers(model, inputs)
+    recorded, outputs, *_ = layers.trace_layers(model, inputs)
     objective, name = objectives.of_labels(outputs, [labels])
     assert name == "sparse categorical crossentropy"
-    batches = list(layers.batches(model, recorded, inputs, objective, size=4))
+    found = list(batches.batches(model, recorded, inputs, objective, size=4))
     model.compile("sgd", "sparse_categorical_crossentropy")
     with tf.GradientTape() as tape:
         loss = model.compute_loss(inputs, tf.constant(labels), model(inputs))
@@ -184,8 +184,8 @@ def test_gradients_of_kernels_are_those_of_keras() -> None:
         zip([v.path for v in model.trainable_variables], tape.gradient(loss, model.trainable_variables), strict=True)
     )
     for k, entry in enumerate(recorded):
-        for at, kernel in enumerate(layers.kernels_of(entry.operation)):
-            ours = sum(batch.kernels[k][at] for batch in batches) / len(labels)
+        for at, kernel in enumerate(kinds.kernels_of(entry.operation)):
+            ours = sum(batch.kernels[k][at] for batch in found) / len(labels)
             np.testing.assert_allclose(ours, own[kernel.path], rtol=1e-4, atol=1e-7)
 
 
@@ -214,8 +214,8 @@ def test_biases_and_slopes_are_no_kernels() -> None:
     gru, prelu = keras.layers.GRU(3), keras.layers.PReLU()
     gru.build((None, 5, 2))
     prelu.build((None, 4, 3))
-    assert [tuple(kernel.shape) for kernel in layers.kernels_of(gru)] == [(2, 9), (3, 9)]
-    assert layers.kernels_of(prelu) == []
+    assert [tuple(kernel.shape) for kernel in kinds.kernels_of(gru)] == [(2, 9), (3, 9)]
+    assert kinds.kernels_of(prelu) == []
 
 
 def test_a_subclassed_model_before_its_first_call() -> None:
@@ -326,8 +326,8 @@ def test_training_mode_uses_the_batch_and_leaves_the_model_as_it_was() -> None:
     x = np.random.default_rng(0).normal(7, 3, size=(64, 5)).astype(np.float32)
     recorded = layers.trace_layers(model, [x]).recorded
     objective, _ = objectives.random_projection(0)
-    (inference,) = layers.batches(model, recorded, [x], objective)
-    (training,) = layers.batches(model, recorded, [x], objective, training=True)
+    (inference,) = batches.batches(model, recorded, [x], objective)
+    (training,) = batches.batches(model, recorded, [x], objective, training=True)
     np.testing.assert_allclose(inference.activations[0].mean(), 7, atol=0.5)
     np.testing.assert_allclose(training.activations[0].mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(training.activations[0].std(axis=0), 1, atol=1e-3)
@@ -338,9 +338,9 @@ def test_memory_is_bounded_by_the_batch() -> None:
     def entry(elements: int) -> layers.LayerOutput:
         return layers.LayerOutput("a", "weights", None, True, (elements,), None)
 
-    assert layers.batch_size([entry(10)]) == layers.MAX_BATCH_SIZE
-    assert layers.batch_size([entry(layers.MAX_BATCH_ELEMENTS // 16)] * 2) == 8
-    assert layers.batch_size([entry(2 * layers.MAX_BATCH_ELEMENTS)]) == 1
+    assert batches.batch_size([entry(10)]) == batches.MAX_BATCH_SIZE
+    assert batches.batch_size([entry(batches.MAX_BATCH_ELEMENTS // 16)] * 2) == 8
+    assert batches.batch_size([entry(2 * batches.MAX_BATCH_ELEMENTS)]) == 1
 
 
 @pytest.mark.parametrize(
@@ -365,4 +365,4 @@ def test_memory_is_bounded_by_the_batch() -> None:
 def test_activation_names(layer: Any, name: str | None) -> None:
     import keras
 
-    assert layers.activation_name(layer(keras)) == name
+    assert kinds.activation_name(layer(keras)) == name

@@ -33,11 +33,14 @@ def growth(factor: float, low: float = np.nan, high: float = np.nan) -> Growth:
     return "holds" if inside else "vanishes" if factor < 1 else "explodes"
 
 
-def growth_factor(strength: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+def growth_factor(
+    strength: npt.NDArray[np.float64], counted: npt.NDArray[np.bool_] | None = None
+) -> tuple[float, float, float]:
     """What one layer does to a signal: the geometric mean of the ratios between neighbours.
 
     Args:
         strength: of the signal in each layer, in the order in which it passes them, shape (layers,).
+        counted: which ratios the mean is over, shape (layers - 1,); None: all.
 
     Returns:
         The factor per layer and its 95 % t interval over layers. NaN for fewer than two layers (the interval: three),
@@ -50,6 +53,9 @@ def growth_factor(strength: npt.NDArray[np.float64]) -> tuple[float, float, floa
     if not np.all(strength > 0):
         return 0.0, np.nan, np.nan
     logs = np.diff(np.log(strength))
+    logs = logs if counted is None else logs[counted]
+    if not len(logs):
+        return np.nan, np.nan, np.nan
     mean, n = float(logs.mean()), len(logs)
     half = float(stdtrit(n - 1, 0.975) * logs.std(ddof=1) / np.sqrt(n)) if n > 1 else np.nan
     return float(np.exp(mean)), float(np.exp(mean - half)), float(np.exp(mean + half))

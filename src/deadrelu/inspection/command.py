@@ -3,10 +3,10 @@
 import hashlib
 import math
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import pyarrow as pa
@@ -21,18 +21,21 @@ from deadrelu.inspection import input_files, inspect, layer_figure, model_file
 from deadrelu.report import page
 from deadrelu.report.figures import save
 from deadrelu.report.labels import count_of
-from deadrelu.signals import layers, tensorflow
+from deadrelu.signals import batches, tensorflow
 from deadrelu.stages.activations import GRADIENT_STATISTICS, STATISTICS
 from deadrelu.storage import files, parquet
 
 LAYERS = pa.schema(
     [
-        *parquet.columns("layer kind activation", pa.string()),
+        *parquet.columns("layer layer_class kind activation", pa.string()),
         *parquet.columns("on_trunk", pa.bool_()),
-        *parquet.columns("units parameters", pa.int64()),
+        *parquet.columns("units size parameters", pa.int64()),
         *parquet.columns(STATISTICS, pa.float64()),
+        *parquet.columns("saturated_units", pa.float64()),
         *parquet.columns(GRADIENT_STATISTICS, pa.float64()),
-        *parquet.columns("kernel_rms kernel_gradient_rms forward forward_mean backward backward_mean", pa.float64()),
+        *parquet.columns("kernel_rms kernel_gradient_rms gain strength dead_in_all_calls", pa.float64()),
+        *parquet.columns("unusual", pa.bool_()),
+        *parquet.columns("forward forward_mean backward backward_mean", pa.float64()),
         *parquet.columns("verdict", pa.string()),
     ]
 )
@@ -62,8 +65,14 @@ def main(
     training: bool = False,
     batch_size: int | None = None,
     seed: int = 0,
-) -> None:
-    """Print the table and write the files in `MADE`; what was there before stays until all of it is ready."""
+    suggest: bool = False,
+    fail_on: Sequence[str] = (),
+) -> bool:
+    """Print the table and write the files in `MADE`; what was there before stays until all of it is ready.
+
+    Returns:
+        Whether the model has one of the problems of `fail_on`.
+    """
     folder = out or Path(f"{model.stem}-signals")
     files.check_place(folder, folder=True)
     for name in MADE:
@@ -75,14 +84,12 @@ def main(
         x, *y = (_shaped(array, loaded, what, first) for what, array in given.items())
         options: dict[str, Any] = {"loss": loss, "training": training, "batch_size": batch_size, "seed": seed}
         try:
-            found = inspect.inspect(loaded, x, y[0] if y else None, track=_track, **options)
+            labels_given = y[0] if y else None
+            found = inspect.inspect(loaded, x, labels_given, track=_track, suggest=suggest, **options)
         except InputError as error:
             what, _, message = str(error).partition(":")
             path = {"inputs": inputs, "labels": labels, "model": model}.get(what) or what
             raise InputError(f"{path}:{message}") from None
-        except Exception as error:  # an untrusted file may hold a model that cannot run
-            reason = " ".join(str(error).split())[:200]
-            raise InputError(f"{model}: Keras cannot run it on these inputs: {reason}; {model_file.ALLOWED}") from None
         shown = _written(found.table)
         hashed = {"model": model, "inputs": inputs, "labels": labels}
         hashes = {f"{name}_sha256": _sha256(path) for name, path in hashed.items() if path}
@@ -108,18 +115,29 @@ def main(
             files.replace(scratch / name, folder / name, scratch)
     _print(shown, found, training)
     print(f"\n{', '.join(str(folder / name) for name in MADE)}")
+    failed = sorted(found.problems & set(fail_on))
+    if failed:
+        print(
+            f"deadrelu: {model}: received a model that {_words(failed)}; expected: none, by --fail-on", file=sys.stderr
+        )
+    return bool(failed)
 
 
-def _track(batches: Iterable[layers.Batch], number: int) -> Iterator[layers.Batch]:
+def _words(problems: Sequence[str]) -> str:
+    words = {"dead": "is dead", "not-finite": "is not finite"}
+    return " and ".join(words.get(problem, f"has a signal or gradient that {problem}") for problem in problems)
+
+
+def _track(passes: Iterable[batches.Batch], number: int) -> Iterator[batches.Batch]:
     with progress.rate_and_time_left() as bar:
-        yield from bar.track(batches, total=number, description="batches")
+        yield from bar.track(passes, total=number, description="batches")
 
 
 READING = (
-    "Zeros: share of exact zeros. Dead units: 0 on every input, everywhere. Verdict: the signal (standard deviation "
-    "over inputs) and the gradient (its rms) are compared with layers of the same kind where every path goes; each "
-    f"vanishes below a mean factor of {VANISHES:g} a layer up to there and explodes above {EXPLODES:g}, if its "
-    "95 % interval excludes 1."
+    "Zeros: share of exact zeros. Dead units: the slope of their activation is 0 on all inputs. Verdict: the signal "
+    "(standard deviation over inputs) and the gradient (its rms) are compared with layers of the same kind on the way that "
+    f"all paths share; each vanishes below a mean factor of {VANISHES:g} per layer up to there and explodes above "
+    f"{EXPLODES:g}, if the 95 % interval of that excludes 1."
 )
 
 
@@ -160,12 +178,20 @@ def _written(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({title: columns[name] for name, title in SHOWN.items()})
 
 
+NARROW = 110
+"""Columns of a terminal below which the table has fewer of its own."""
+
+
 def _print(shown: pd.DataFrame, found: inspect.Inspection, training: bool) -> None:
     console = Console(width=None if sys.stdout.isatty() else 140, soft_wrap=True)
     table = Table(caption=_about(found, training), caption_justify="left")
-    for title in shown.columns:
-        table.add_column(title, justify="left" if title in ("layer", "kind", "verdict") else "right")
-    for row in shown.itertuples(index=False):
+    left = ("layer", "kind", "verdict")
+    columns = [title for title in shown.columns if console.width >= NARROW or title not in ("kind", "std over inputs")]
+    for title in columns:
+        # Names are folded, never cut: two rows must not look alike.
+        justify: Literal["left", "right"] = "left" if title in left else "right"
+        table.add_column(title, justify=justify, overflow="fold", no_wrap=title not in left)
+    for row in shown[columns].itertuples(index=False):
         table.add_row(*map(Text, row), style=None if row[-1] in ("", "holds") else "bold")
     console.print(table)
     for sentence in found.sentences:

@@ -44,7 +44,7 @@ def load(path: Path) -> Any:
         if module and module.split(".")[0] not in ("keras", "builtins"):
             raise InputError(
                 f"{path}: {_where(part)}: {module}.{name} is not a class of Keras; expected: classes of Keras, or load "
-                "the model yourself and call deadrelu.inspection.inspect.inspect(model, inputs)"
+                "the model yourself and call deadrelu.inspect(model, inputs)"
             )
     import keras
 

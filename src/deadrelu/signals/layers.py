@@ -1,38 +1,26 @@
-"""Signals of any Keras model, forward and backward: what each layer puts out, and the gradient of a loss there."""
+"""Which signals there are in a Keras model: what its layers put out, in the order in which it calls them."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
-import numpy as np
 import numpy.typing as npt
 
-Float = npt.NDArray[np.float32]
+from deadrelu.signals import paths
+from deadrelu.signals.calls import Call, is_signal, listening, operations
+from deadrelu.signals.kinds import Kind, activation_name, kind_of, sublayers
+
 Inputs = Sequence[npt.NDArray[Any]]
 """One array for each input of the model, in the order of `model.inputs`, each of shape (n_inputs, …)."""
 
-Objective = Callable[[list[Any], slice], Any]
-"""`objective(outputs, rows)`: the sum of the losses of these rows of the inputs, a scalar tensor."""
-
-MAX_BATCH_SIZE = 1000
-"""Most inputs in one pass. Constant, because the last bits of a matrix product depend on the batch size."""
-
-MAX_BATCH_ELEMENTS = 2**26
-"""Most numbers that the layers put out in one pass, 256 MB; their gradients and the tape take about thrice that."""
-
-Kind = Literal["weights", "normalization", "activation", "merge", "output"]
-MERGES = {"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"}
-NONLINEAR = {
-    *("ReLU", "Relu", "Relu6", "LeakyReLU", "LeakyRelu", "PReLU", "ELU", "Elu", "Selu", "Gelu", "Silu", "Swish"),
-    *("Tanh", "Sigmoid", "HardSigmoid", "HardSilu", "HardSwish", "HardTanh", "Softmax", "Softplus", "Softsign", "Mish"),
-}
+MOVERS = {"Reshape", "Flatten", "Permute", "Dropout", "Identity", "Activation", "Cast", "Squeeze", "Transpose"}
+"""Operations that leave a probability a probability; Activation, if it is linear."""
 
 
 class LayerOutput(NamedTuple):
     """One call of one layer; a shared layer has one for each."""
 
     name: str
-    """Of a layer in a nested model, with the nested model's name before it: 'encoder/dense'."""
+    """Of a layer in a nested model or a composite layer, with its path: 'encoder/dense'."""
     kind: Kind
     activation: str | None
     """The field's name of its nonlinearity, e.g. 'relu'; None for a linear layer."""
@@ -42,6 +30,10 @@ class LayerOutput(NamedTuple):
     """Of the output for one input; the last axis counts units."""
     operation: Any
     """The Keras layer or operation."""
+    number: int = 0
+    """Which of its calls this is."""
+    parts: tuple[int, ...] = (0,)
+    """Which of the tensors that it puts out the model uses: a sequence, or states."""
 
 
 class Output(NamedTuple):
@@ -61,24 +53,16 @@ class Survey(NamedTuple):
     """In the order of `model.outputs`."""
     classes: set[str]
     """Names of the classes of all layers that were called."""
-
-
-class Batch(NamedTuple):
-    """Signals of some of the inputs, one array for each layer: float32, or float64 where the model computes in it."""
-
-    rows: slice
-    activations: list[Float]
-    gradients: list[Float]
-    """Of the objective with respect to the activations: same shapes."""
-    kernels: list[list[Float]]
-    """For each layer output, gradients with respect to its layer's kernels (weights of two or more axes)."""
+    opaque: list[str]
+    """Composite layers whose layers run in a compiled loop: only their outputs can be recorded."""
 
 
 def trace_layers(model: Any, inputs: Inputs) -> Survey:
     """Find the layers that make, change or join signals, in the order in which the model calls them.
 
-    Layers inside nested models are among them. Left out are layers that only move numbers about (Flatten, Dropout,
-    pooling, padding, Reshape, …) and those that put out no floating-point tensor; of several, the first counts.
+    Layers inside nested models and composite layers are among them. Left out are layers that only move numbers about
+    (Flatten, Dropout, pooling, padding, Reshape, …) and those that put out no floating-point tensor; of several
+    tensors, those count that the model uses.
 
     The trunk: the layers that every path from an input to an output goes through, so that no skip connection leads
     around them. Of several inputs and outputs, the pair with most such layers.
@@ -89,272 +73,41 @@ def trace_layers(model: Any, inputs: Inputs) -> Survey:
     """
     import keras
 
-    calls: list[Call] = []
-    operations = {o: name for o, name in _operations(model).items() if not isinstance(o, keras.layers.InputLayer)}
-    given = _packed(model, [x[:1] for x in inputs])
+    given = packed(model, [x[:1] for x in inputs])
     if not model.built:
         model(given)  # a subclassed model makes its layers in its first call
-    with _listening(list(operations), lambda *call: calls.append(Call(*call))):
+    calls: list[Call] = []
+    names = operations(model)
+    with listening(list(names), calls.append):
         ends = keras.tree.flatten(model(given, training=False))
-    made: dict[int, int] = {}
-    for at, call in enumerate(calls):
-        for tensor in keras.tree.flatten(call.output):
-            made.setdefault(id(tensor), at)  # Dropout puts out in inference what came in: the first call made it
-    trunk = _trunk(calls, made, [made[id(end)] for end in ends if id(end) in made])
+    calls = [call for call in calls if call.tensors()]
+    made = paths.makers(calls)
+    on_trunk = paths.trunk(calls, made, [made[id(end)] for end in ends if id(end) in made])
     is_end = {made.get(id(end)) for end in ends}
+    composite = {id(call.enclosing) for call in calls if call.enclosing is not None}
+    used = {id(source) for call in calls for source in call.sources} | {id(end) for end in ends}
     found: list[LayerOutput] = []
     for at, call in enumerate(calls):
-        kind = "output" if at in is_end else _kind(call.operation, len(call.sources))
-        signal = _signal(call.output)
-        if kind is None or signal is None:
+        is_composite = id(call) in composite
+        kind = "output" if at in is_end else _kind(call, at, made, is_composite=is_composite)
+        if kind is None:
             continue
-        earlier = sum(entry.operation is call.operation for entry in found)
-        name = operations[call.operation] + (f" (call {earlier + 1})" if earlier else "")
-        shape = tuple(signal.shape[1:])
-        found.append(LayerOutput(name, kind, activation_name(call.operation), at in trunk, shape, call.operation))
-    names = list(getattr(model, "output_names", None) or [])
-    if len(names) != len(ends):
-        names = [f"output {k + 1}" for k in range(len(ends))]
-    outputs = [
-        Output(name, _activation_before(calls, made, made.get(id(end))), tuple(end.shape[1:]))
-        for name, end in zip(names, ends, strict=True)
-    ]
-    return Survey(found, outputs, {type(call.operation).__name__ for call in calls})
+        tensors = call.tensors()
+        parts = tuple(k for k, tensor in enumerate(tensors) if id(tensor) in used) if len(tensors) > 1 else (0,)
+        parts = parts or (0,)
+        shape = tuple(tensors[parts[0]].shape[1:])
+        if len(parts) > 1:
+            shape = (sum(int(keras.ops.size(tensors[k][0])) for k in parts),)
+        name = names[call.operation] + (f" (call {call.number + 1})" if call.number else "")
+        about = activation_name(call.operation) if kind != "block" else None
+        end: Kind = "output" if at in is_end else kind
+        found.append(LayerOutput(name, end, about, at in on_trunk, shape, call.operation, call.number, parts))
+    opaque = [names[call.operation] for call in calls if sublayers(call.operation) and id(call) not in composite]
+    outputs = _outputs(model, calls, made, ends)
+    return Survey(found, outputs, {type(call.operation).__name__ for call in calls}, list(dict.fromkeys(opaque)))
 
 
-def batches(
-    model: Any,
-    recorded: Sequence[LayerOutput],
-    inputs: Inputs,
-    objective: Objective,
-    *,
-    size: int | None = None,
-    training: bool = False,
-) -> Iterator[Batch]:
-    """Send the inputs through the model and the objective's gradient back, one batch after another.
-
-    Memory is that of one batch. `objective` sums over inputs, so that in inference mode no gradient depends on how
-    many inputs there are or how they are cut.
-
-    Args:
-        model: a Keras model; it comes out as it went in, also after `training`.
-        recorded: of `trace_layers(model, inputs)`, all or some.
-        inputs: float32 or what the model takes.
-        objective: what the gradient is of.
-        size: inputs in a batch; None: `batch_size(recorded)`.
-        training: run layers such as BatchNormalization and Dropout as in training.
-    """
-    import keras
-    import tensorflow as tf
-
-    heard: list[Any] = []
-    size = size or batch_size(recorded)
-    wanted = list(dict.fromkeys(entry.operation for entry in recorded))
-    kernels = [kernel.value for operation in wanted for kernel in kernels_of(operation)]
-    moving = [(v, v.numpy()) for v in model.non_trainable_variables] if training else []
-
-    def record(_: Any, __: list[Any], output: Any) -> None:
-        signal = _signal(output)
-        if signal is not None:
-            tape.watch(signal)
-            heard.append(signal)
-
-    try:
-        for start in range(0, len(inputs[0]), size):
-            rows = slice(start, min(start + size, len(inputs[0])))
-            heard.clear()
-            with tf.GradientTape() as tape, _listening(wanted, record):
-                tape.watch(kernels)  # of frozen layers too
-                outputs = model(_packed(model, [x[rows] for x in inputs]), training=training)
-                loss = objective(keras.tree.flatten(outputs), rows)
-            found = tape.gradient(loss, heard + kernels, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-            arrays = [tf.convert_to_tensor(g).numpy() for g in found]
-            of_kernels = iter(arrays[len(heard) :])
-            by_operation = {id(o): [next(of_kernels) for _ in kernels_of(o)] for o in wanted}
-            yield Batch(
-                rows,
-                [_float32(signal.numpy()) for signal in heard],
-                [_float32(gradient) for gradient in arrays[: len(heard)]],
-                [by_operation[id(entry.operation)] for entry in recorded],
-            )
-    finally:
-        for variable, value in moving:
-            variable.assign(value)
-
-
-def batch_size(recorded: Sequence[LayerOutput]) -> int:
-    """How many inputs fit into `MAX_BATCH_ELEMENTS` and `MAX_BATCH_SIZE`; at least 1."""
-    elements = sum(int(np.prod(entry.shape)) for entry in recorded)
-    return max(1, min(MAX_BATCH_SIZE, MAX_BATCH_ELEMENTS // max(1, elements)))
-
-
-def activation_name(operation: Any) -> str | None:
-    """'relu' for Dense(activation="relu"), Activation("relu"), ReLU() and keras.ops.relu; None if it is linear."""
-    if not hasattr(operation, "activation") and hasattr(operation, "layer"):
-        return activation_name(operation.layer)  # TimeDistributed and other wrappers
-    kind = type(operation).__name__
-    function = getattr(operation, "activation", None)
-    if function is not None:
-        name = getattr(function, "__name__", type(function).__name__)
-    else:
-        name = kind if kind in NONLINEAR else "linear"
-    if "relu6" in name.lower() or getattr(operation, "max_value", None) == 6:
-        return "relu6"
-    spelled = {"ReLU": "relu", "LeakyReLU": "leaky_relu", "PReLU": "prelu", "ELU": "elu"}.get(name)
-    spelled = spelled or "".join(f"_{c.lower()}" if c.isupper() and at else c.lower() for at, c in enumerate(name))
-    return None if spelled == "linear" else spelled
-
-
-class Call(NamedTuple):
-    """One call of a layer in a first pass; it holds its tensors, so that their ids stay theirs."""
-
-    operation: Any
-    sources: list[Any]
-    output: Any
-
-
-MOVERS = {"Reshape", "Flatten", "Permute", "Dropout", "Identity", "Activation", "Cast", "Squeeze", "Transpose"}
-"""Operations that leave a probability a probability; Activation, if it is linear."""
-
-
-def _activation_before(calls: Sequence[Call], made: dict[int, int], at: int | None) -> str | None:
-    while at is not None:
-        operation, sources, _ = calls[at]
-        activation = activation_name(operation)
-        if activation is not None or type(operation).__name__ not in MOVERS or not sources:
-            return activation
-        before = made.get(id(sources[0]))
-        at = before if before != at else None
-    return None
-
-
-def _kind(operation: Any, sources: int) -> Kind | None:
-    name = type(operation).__name__
-    if name in MERGES:
-        return "merge" if sources > 1 else None  # x + 3.0 is an Add, too
-    if activation_name(operation) is not None:
-        return "activation"
-    if name.endswith("Normalization"):
-        return "normalization"
-    return "weights" if kernels_of(operation) else None
-
-
-def kernels_of(operation: Any) -> list[Any]:
-    """Weights of two or more axes: kernels and embeddings, not biases, scales or shifts."""
-    weights = getattr(operation, "weights", ())
-    others = ("bias", "alpha", "gamma", "beta")
-    return [w for w in weights if len(w.shape) > 1 and not any(other in w.name for other in others)]
-
-
-def _signal(output: Any) -> Any:
-    """The first floating-point tensor of an output: an LSTM may put out its states, too. None: there is none."""
-    import keras
-
-    for part in keras.tree.flatten(output):
-        if getattr(getattr(part, "dtype", None), "is_floating", False) and len(part.shape) > 0:
-            return part
-    return None
-
-
-def _float32(array: npt.NDArray[Any]) -> Float:
-    """Half precision as float32; float64 as it is."""
-    return array if array.dtype == np.float64 else array.astype(np.float32, copy=False)
-
-
-def _operations(model: Any, prefix: str = "") -> dict[Any, str]:
-    """Layers, and operations such as `x + y`, also those of nested models, each with its name."""
-    import keras
-
-    found: dict[Any, str] = {}
-    for operation in getattr(model, "operations", model.layers):
-        # A name comes from an untrusted file: no line breaks, no terminal codes.
-        name = prefix + "".join(c if c.isprintable() else "?" for c in operation.name)
-        inner = _operations(operation, f"{name}/") if isinstance(operation, keras.Model) else {operation: name}
-        found = {**inner, **found}
-    return found
-
-
-@contextmanager
-def _listening(operations: Sequence[Any], record: Callable[[Any, list[Any], Any], None]) -> Iterator[None]:
-    """While open, `record(operation, its input tensors, output)` is called after each call of an operation.
-
-    Each operation's `call` is wrapped on the object itself and unwrapped at the end. A second model with the
-    outputs of all layers would not reach into nested models.
-    """
-    import keras
-
-    def wrap(operation: Any) -> Callable[..., Any]:
-        inner = operation.call
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            output = inner(*args, **kwargs)
-            record(
-                operation, [part for part in keras.tree.flatten((args, kwargs)) if keras.ops.is_tensor(part)], output
-            )
-            return output
-
-        return call
-
-    own = {operation: vars(operation).get("call") for operation in operations}
-    try:
-        for operation in operations:
-            operation.call = wrap(operation)
-        yield
-    finally:
-        for operation, call in own.items():
-            if "call" in vars(operation):
-                del operation.call  # the one of its class stands again
-            if call is not None:
-                operation.call = call
-
-
-def _trunk(calls: Sequence[Call], made: dict[int, int], ends: Sequence[int]) -> set[int]:
-    """Calls on every path from an input to an output, for the pair with most of them.
-
-    A tensor that no call made is an input of the model, or comes out of a raw TensorFlow operation.
-    """
-    edges = [(_maker(source, calls[:at], made), at) for at, call in enumerate(calls) for source in call.sources]
-    edges = [(a, b) for a, b in edges if a != b]
-    longest: set[int] = set()
-    for begin in dict.fromkeys(source for source, _ in edges if source < 0):
-        reached = _closure({begin}, edges)
-        for end in ends:
-            both = reached & _closure({end}, [(b, a) for a, b in reversed(edges)])
-            # Calls come in an order in which each follows its sources: one that no edge leads past is on every path.
-            order = sorted(both)
-            place = {call: at for at, call in enumerate(order)}
-            past = np.zeros(len(order) + 1, int)
-            for a, b in edges:
-                if a in both and b in both:
-                    past[place[a] + 1] += 1
-                    past[place[b]] -= 1
-            trunk = {call for call, edges_past in zip(order, np.cumsum(past), strict=False) if edges_past == 0}
-            longest = max(longest, trunk - {begin}, key=len)
-    return longest
-
-
-def _maker(source: Any, before: Sequence[Call], made: dict[int, int]) -> int:
-    """The call that made a tensor; a negative number of its own for one that no call made."""
-    if id(source) in made:
-        return made[id(source)]
-    for at in reversed(range(len(before))):
-        signal = _signal(before[at].output)
-        # In mixed precision, a layer takes a copy of its input.
-        if signal is not None and signal.shape == source.shape and signal.dtype != source.dtype:
-            return at
-    return -id(source)
-
-
-def _closure(reached: set[int], edges: Sequence[tuple[int, int]]) -> set[int]:
-    """Everything that edges lead to; they are in an order that one pass is enough for."""
-    reached = set(reached)
-    for a, b in edges:
-        if a in reached:
-            reached.add(b)
-    return reached
-
-
-def _packed(model: Any, flat: list[npt.NDArray[Any]]) -> Any:
+def packed(model: Any, flat: list[npt.NDArray[Any]]) -> Any:
     """Arrange the inputs as the model takes them: alone, as a list, or as a dictionary."""
     import keras
 
@@ -362,3 +115,42 @@ def _packed(model: Any, flat: list[npt.NDArray[Any]]) -> Any:
         return keras.tree.pack_sequence_as(model.input, flat)
     except (AttributeError, ValueError):  # a subclassed model has no `input`
         return flat[0] if len(flat) == 1 else flat
+
+
+def _kind(call: Call, at: int, made: dict[int, int], *, is_composite: bool) -> Kind | None:
+    """Kind of a call; None: nothing to record, or recorded where a layer inside it makes the same tensor."""
+    if is_composite:
+        return "block" if made[id(call.tensors()[0])] == at else None
+    if made[id(call.tensors()[0])] != at:  # what came in
+        return None
+    # In a functional model, constants are no inputs of a node: x + [1, 2, 3] joins nothing.
+    nodes = getattr(call.operation, "_inbound_nodes", ())
+    joined = [len(node.input_tensors) for node in nodes] or [len(call.sources)]
+    return kind_of(call.operation, min(max(joined), len(call.sources)))
+
+
+def _outputs(model: Any, calls: Sequence[Call], made: dict[int, int], ends: Sequence[Any]) -> list[Output]:
+    names = list(getattr(model, "output_names", None) or [])
+    if len(names) != len(ends):
+        names = [f"output {k + 1}" for k in range(len(ends))]
+    return [
+        Output(name, _activation_before(calls, made, made.get(id(end))), tuple(end.shape[1:]))
+        for name, end in zip(names, ends, strict=True)
+    ]
+
+
+def _activation_before(calls: Sequence[Call], made: dict[int, int], at: int | None) -> str | None:
+    while at is not None:
+        call = calls[at]
+        activation = activation_name(call.operation)
+        if activation is not None or type(call.operation).__name__ not in MOVERS or not call.sources:
+            return activation
+        before = made.get(id(call.sources[0]))
+        at = before if before != at else None
+    return None
+
+
+def signal_of(call: Call, parts: Sequence[int]) -> list[Any]:
+    """The tensors of a call that are recorded."""
+    tensors = call.tensors()
+    return [tensors[k] for k in parts if k < len(tensors) and is_signal(tensors[k])]

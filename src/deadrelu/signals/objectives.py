@@ -3,7 +3,7 @@
 import functools
 import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from deadrelu.errors import InputError
 from deadrelu.settings.streams import PROJECTION, stream
-from deadrelu.signals.layers import Objective, Output
+from deadrelu.signals.batches import Objective
+from deadrelu.signals.layers import Output
 
 
 class Named(NamedTuple):
@@ -21,13 +22,16 @@ class Named(NamedTuple):
     name: str
 
 
-def of_labels(outputs: Sequence[Output], labels: Sequence[npt.NDArray[Any]], loss: str | None = None) -> Named:
+def of_labels(
+    outputs: Sequence[Output], labels: Sequence[npt.NDArray[Any]], loss: str | Callable[..., Any] | None = None
+) -> Named:
     """Sum over inputs of each input's own loss; over outputs too, if there are several.
 
     Args:
         outputs: of the model, in its order.
         labels: for each output, classes of shape (n_inputs,) or targets of the output's shape.
-        loss: a name that Keras knows, for all outputs. None chooses what Keras users would: cross-entropy for classes,
+        loss: for all outputs: a name that Keras knows, a function of labels and predictions, or a `keras.losses.Loss`.
+            None chooses what Keras users would: cross-entropy for classes,
             one-hot rows and sigmoids (from logits where no softmax or sigmoid stands), squared error otherwise.
 
     Raises:
@@ -76,7 +80,9 @@ def random_projection(seed: int) -> Named:
     return Named(objective, "a random projection of the outputs")
 
 
-def _loss(output: Output, labels: npt.NDArray[Any], loss: str | None) -> tuple[Any, npt.NDArray[Any], str]:
+def _loss(
+    output: Output, labels: npt.NDArray[Any], loss: str | Callable[..., Any] | None
+) -> tuple[Any, npt.NDArray[Any], str]:
     """The loss function, the labels in the shape it takes, and its name."""
     import keras
 
@@ -85,13 +91,18 @@ def _loss(output: Output, labels: npt.NDArray[Any], loss: str | None) -> tuple[A
     with np.errstate(over="ignore"):
         if not np.isfinite(labels.astype(np.float32)).all():
             raise InputError("labels: received NaN, infinity or beyond float32; expected: finite numbers")
-    name = loss or _usual_loss(output, labels)
-    try:
-        function = keras.losses.get(name)
-    except ValueError:
-        function = None
-    if not inspect.isfunction(function):  # a class averages over inputs
-        raise InputError(f"loss: received {name!r}; expected: a function of keras.losses, e.g. mean_squared_error")
+    given = loss or _usual_loss(output, labels)
+    if isinstance(given, str):
+        try:
+            function = keras.losses.get(given)
+        except ValueError:
+            function = None
+        if not inspect.isfunction(function):  # a class averages over inputs
+            raise InputError(f"loss: received {given!r}; expected: a function of keras.losses, e.g. mean_squared_error")
+        name = given
+    else:
+        function = given.call if isinstance(given, keras.losses.Loss) else given  # of each input, not their mean
+        name = str(getattr(given, "name", None) or getattr(given, "__name__", type(given).__name__))
     sparse = name.startswith("sparse_")
     shape = output.shape[:-1] if sparse else output.shape
     if labels.size != len(labels) * math.prod(shape):
@@ -103,7 +114,8 @@ def _loss(output: Output, labels: npt.NDArray[Any], loss: str | None) -> tuple[A
             span = f"values from {labels.min():g} to {labels.max():g}"
             raise InputError(f"labels: received {span}; expected: whole numbers from 0 to {classes - 1}")
     labels = labels.reshape(len(labels), *shape).astype(np.int64 if sparse else np.float32)
-    from_logits = "crossentropy" in name and output.activation not in ("softmax", "sigmoid")
+    by_name = isinstance(given, str)
+    from_logits = by_name and "crossentropy" in name and output.activation not in ("softmax", "sigmoid")
     readable = name.replace("_", " ") + (" from logits" if from_logits else "")
     return functools.partial(function, from_logits=True) if from_logits else function, labels, readable
 

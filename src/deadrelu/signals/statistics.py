@@ -21,6 +21,36 @@ SATURATED = {
 """Outputs at or beyond these are saturated: the slope there is under 2 % (tanh), under 1 % (sigmoid), or 0."""
 
 
+class Spread:
+    """How much a signal depends on the input, from batches; two numbers for each number of the signal."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+
+    def add(self, signal: Float) -> None:
+        """Take in one batch, shape (n, …)."""
+        n = len(signal)
+        if self.seen == 0:
+            self.mean, self.squares = np.zeros(signal.shape[1:]), np.zeros(signal.shape[1:])
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean, squares = moments(signal)
+            step, total = mean - self.mean, self.seen + n
+            self.squares += squares + np.square(step) * (self.seen * n / total)
+            self.mean += step * (n / total)
+        self.seen = total
+
+    def over_inputs(self) -> float:
+        """Root mean square, over positions and units, of the standard deviation over inputs; 0 before any batch."""
+        return float(np.sqrt(self.squares.mean() / self.seen)) if self.seen else 0.0
+
+
+def moments(signal: Float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Mean and sum of squared deviations over the first axis."""
+    mean = signal.mean(axis=0, dtype=np.float64)
+    deviation = signal - mean
+    return mean, np.einsum("i...,i...->...", deviation, deviation)
+
+
 class Running:
     """Statistics of one layer over all inputs, from batches.
 
@@ -43,7 +73,7 @@ class Running:
         n, shape = len(signal), signal.shape[1:]
         if self.seen == 0:
             self.mean, self.squares = np.zeros(shape), np.zeros(shape)
-            self.alive = np.zeros(shape[-1:], bool)
+            self.alive, self.responsive = np.zeros((2, *shape[-1:]), bool)
             # Every so many values of the flattened layer; no divisor in common with a layer's size, so that all
             # units and positions are met.
             self.every = max(1, self.inputs * self.mean.size // QUANTILE_SAMPLE)
@@ -51,9 +81,7 @@ class Running:
                 self.every -= 1
         with np.errstate(over="ignore", invalid="ignore"):  # an exploded signal may hold infinities
             # Moments of two groups from those of each (Chan, Golub, LeVeque 1983): no cancellation, one pass.
-            mean = signal.mean(axis=0, dtype=np.float64)
-            deviation = signal - mean
-            squares = np.einsum("i...,i...->...", deviation, deviation)
+            mean, squares = moments(signal)
             step, total = mean - self.mean, self.seen + n
             self.squares += squares + np.square(step) * (self.seen * n / total)
             self.mean += step * (n / total)
@@ -64,9 +92,15 @@ class Running:
         self.zeros += signal.size - int(np.count_nonzero(nonzero))
         self.alive |= nonzero.reshape(-1, *self.alive.shape).any(axis=0)
         if np.isfinite(self.low) or np.isfinite(self.high):
-            self.saturated += int(np.count_nonzero((signal <= self.low) | (signal >= self.high)))
+            saturated = (signal <= self.low) | (signal >= self.high)
+            self.saturated += int(np.count_nonzero(saturated))
+            self.responsive |= ~saturated.reshape(-1, *self.alive.shape).all(axis=0)
         self.kept.append(signal.ravel()[-self.seen * self.mean.size % self.every :: self.every].copy())
         self.seen = total
+
+    def saturated_units(self) -> int:
+        """Units whose every output is saturated."""
+        return int(np.sum(~self.responsive))
 
     def statistics(self) -> dict[str, float]:
         """Describe the layer.

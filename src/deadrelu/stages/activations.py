@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from deadrelu import progress
 from deadrelu.settings.params import Params
-from deadrelu.signals import layers, networks, objectives, tensorflow
+from deadrelu.signals import batches, layers, networks, objectives, tensorflow
 from deadrelu.signals.statistics import Running
 from deadrelu.storage import files, idx_files, parquet
 from deadrelu.storage.rounding import significant
@@ -60,13 +60,15 @@ def main(params: Params) -> None:
         parquet.write(folder / "summary.parquet", pd.DataFrame(rows), SUMMARY, made_by)
 
 
-def images() -> tuple[layers.Float, idx_files.Images]:
+def images() -> tuple[batches.Float, idx_files.Images]:
     """The test images, a row each, and their labels."""
     found, labels = idx_files.read_test_set(Path("data/mnist"))
     return idx_files.flat(found), labels
 
 
-def measure(params: Params, x: layers.Float, labels: idx_files.Images) -> Iterator[tuple[str, pd.DataFrame, list[Row]]]:
+def measure(
+    params: Params, x: batches.Float, labels: idx_files.Images
+) -> Iterator[tuple[str, pd.DataFrame, list[Row]]]:
     """Of each case: its name, the samples of its activations, and a row of statistics for each layer."""
     settings = params.activations
     tensorflow.import_tensorflow()
@@ -80,13 +82,13 @@ def measure(params: Params, x: layers.Float, labels: idx_files.Images) -> Iterat
             layer_seeds=settings.layer_seeds,
             dtype="float64",
         )
-        recorded, outputs, _ = layers.trace_layers(model, [x])
+        recorded, outputs, *_ = layers.trace_layers(model, [x])
         hidden = [entry for entry in recorded if entry.name.startswith("hidden_")]
         objective, _ = objectives.of_labels(outputs, [labels])
         forward = [Running(len(x), case.activation) for _ in hidden]
         backward = [Running(len(x)) for _ in hidden]
         samples, rows = [], []
-        for batch in layers.batches(model, hidden, [x], objective):
+        for batch in batches.batches(model, hidden, [x], objective):
             for k in range(len(hidden)):
                 a, g = batch.activations[k], batch.gradients[k]
                 forward[k].add(a)
@@ -101,7 +103,7 @@ def measure(params: Params, x: layers.Float, labels: idx_files.Images) -> Iterat
         yield key, pd.concat(samples).sort_values("layer", kind="stable"), rows
 
 
-def _every(activations: layers.Float, gradients: layers.Float, every: int, first_image: int) -> pd.DataFrame:
+def _every(activations: batches.Float, gradients: batches.Float, every: int, first_image: int) -> pd.DataFrame:
     """Every so many values of the flattened (image, unit) array of all images, as in the notebook, in this batch."""
     width = activations.shape[1]
     at = np.arange(-first_image * width % every, activations.size, every)

@@ -1,0 +1,202 @@
+"""One pass over the inputs: what every layer of a model does to signal and gradient, in numbers and without words."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from deadrelu.signals import batches, layers
+from deadrelu.signals.calls import operations
+from deadrelu.signals.kinds import is_recurrent, kernels_of, own_weights
+from deadrelu.signals.slopes import BOUNDED, DEAD_SLOPE
+from deadrelu.signals.statistics import Running, Spread
+
+SCALES_ITSELF = {"Embedding", "Rescaling", "Normalization", "Discretization", "Hashing", "IntegerLookup"}
+"""Layers that take inputs of another scale than 1."""
+
+CHUNK_ROWS = 1000
+"""Rows looked at together: a mapped file may be larger than the memory."""
+
+Track = Callable[[Iterable[batches.Batch], int], Iterable[batches.Batch]]
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one pass found."""
+
+    table: pd.DataFrame
+    """One row per call of a layer, see `inspect.inspect`; without verdicts."""
+    inputs: int
+    gradient_of: str
+    input_std: float
+    """Standard deviation over inputs of what the model is given; NaN where a layer takes tokens or any scale."""
+    unusual_inputs: list[float]
+    """Root mean squares of inputs, none where the first layer takes any scale."""
+    unmoved: list[str]
+    """Layers with trainable weights whose gradient is exactly 0 on all inputs."""
+    not_finite_weights: list[str]
+    """Such as 'dense_1 (kernel)'."""
+    opaque: list[str]
+    """Composite layers of which only the output could be measured."""
+    new_normalizations: int
+    """BatchNormalization layers that have the moving averages of a new layer."""
+
+
+def measure(
+    model: Any,
+    survey: layers.Survey,
+    x: Sequence[Array],
+    objective: batches.Objective,
+    gradient_of: str,
+    *,
+    size: int,
+    training: bool = False,
+    track: Track | None = None,
+) -> Measured:
+    """Measure.
+
+    Args:
+        model: a Keras model.
+        survey: of `trace_layers(model, x)`.
+        x: one array for each input.
+        objective: what the gradient is of, called `gradient_of`.
+        size: inputs in a batch.
+        training: as in training.
+        track: wraps the batches, given their number, e.g. with a progress bar.
+    """
+    recorded, n = survey.recorded, len(x[0])
+    of_layer = [_Layer(entry, n) for entry in recorded]
+    weights = [np.zeros(tuple(variable.shape), np.float64) for variable in model.trainable_variables]
+    passes: Iterable[batches.Batch] = batches.batches(
+        model, recorded, x, objective, size=size, training=training, of_weights=True
+    )
+    for batch in track(passes, -(-n // size)) if track else passes:
+        for k, layer in enumerate(of_layer):
+            layer.add(batch, k)
+        for total, gradient in zip(weights, batch.weights, strict=True):
+            total += gradient
+    rows = [layer.row(gradient_of) for layer in of_layer]
+    shared: dict[int, npt.NDArray[np.bool_]] = {}
+    for layer in of_layer:
+        of_operation = id(layer.entry.operation)
+        shared[of_operation] = shared.get(of_operation, layer.dead) & layer.dead
+    for row, layer in zip(rows, of_layer, strict=True):
+        first = layer.entry.number == 0
+        row["dead_in_all_calls"] = float(shared[id(layer.entry.operation)].sum()) if first else 0.0
+    takes_any_scale = bool(survey.classes & SCALES_ITSELF)
+    floats = [array for array in x if array.dtype.kind in "buif" and not takes_any_scale]
+    return Measured(
+        pd.DataFrame(rows),
+        n,
+        gradient_of,
+        float(np.sqrt(np.mean([_variance(array) for array in floats]))) if floats else np.nan,
+        [rms([array]) for array in floats],
+        _unmoved(model, weights),
+        _not_finite(model),
+        survey.opaque,
+        0 if training else _new_normalizations(recorded),
+    )
+
+
+class _Layer:
+    """What is collected of one call of a layer."""
+
+    def __init__(self, entry: layers.LayerOutput, inputs: int) -> None:
+        self.entry, self.inputs = entry, inputs
+        self.ahead, self.back = Running(inputs, entry.activation), Running(inputs)
+        self.source, self.logits = Spread(), Spread()
+        self.kernels = [np.zeros(tuple(k.shape), np.float32) for k in kernels_of(entry.operation)]
+        units = entry.shape[-1] if entry.shape else 1
+        self.dead = np.zeros(units, bool)
+        self.slopes: npt.NDArray[np.float64] | None = None
+
+    def add(self, batch: batches.Batch, k: int) -> None:
+        """Take in the layer's part of a batch."""
+        self.ahead.add(batch.activations[k])
+        self.back.add(batch.gradients[k])
+        for total, gradient in zip(self.kernels, batch.kernels[k], strict=True):
+            total += gradient
+        if (source := batch.sources[k]) is not None:
+            self.source.add(source)
+        if (logits := batch.logits[k]) is not None:
+            self.logits.add(logits)
+        if (slopes := batch.slopes[k]) is not None:
+            self.slopes = slopes if self.slopes is None else np.maximum(self.slopes, slopes)
+            self.dead = self.slopes <= DEAD_SLOPE
+
+    def row(self, gradient_of: str) -> dict[str, Any]:
+        """Of the table."""
+        entry, statistics, operation = self.entry, self.ahead.statistics(), self.entry.operation
+        back = self.back.statistics()
+        # Behind the logits, Keras's cross-entropy goes around what is put out.
+        around = entry.kind == "output" and "crossentropy" in gradient_of and back["zero_fraction"] == 1
+        bounded = entry.activation in BOUNDED and not is_recurrent(operation)
+        return {
+            "layer": entry.name,
+            "layer_class": type(operation).__name__,
+            "kind": entry.kind,
+            "activation": entry.activation or "",
+            "on_trunk": entry.on_trunk,
+            "units": len(self.dead),
+            "size": int(np.prod(entry.shape)),
+            "parameters": sum(int(np.prod(w.shape)) for w in own_weights(operation)) if entry.number == 0 else 0,
+            **statistics,
+            "dead_units": float(self.dead.sum()),
+            "saturated_units": float(self.ahead.saturated_units()) if bounded else 0.0,
+            **{f"gradient_{name}": np.nan if around else value for name, value in back.items()},
+            "kernel_rms": rms([k.numpy() for k in kernels_of(operation)]),
+            "kernel_gradient_rms": rms([k / self.inputs for k in self.kernels]),
+            "gain": statistics["input_std"] / self.source.over_inputs() if self.source.over_inputs() else np.nan,
+            "strength": self.logits.over_inputs() if self.logits.seen else statistics["input_std"],
+        }
+
+
+def rms(arrays: Sequence[Array]) -> float:
+    """Root mean square over all of them; NaN for none."""
+    pieces = [array[at : at + CHUNK_ROWS] for array in arrays for at in range(0, len(array), CHUNK_ROWS)]
+    values = sum(piece.size for piece in pieces)
+    return float(np.sqrt(sum(np.square(p, dtype=np.float64).sum() for p in pieces) / values)) if values else np.nan
+
+
+def _variance(array: Array) -> float:
+    spread = Spread()
+    for at in range(0, len(array), CHUNK_ROWS):
+        spread.add(array[at : at + CHUNK_ROWS].astype(np.float32))
+    return spread.over_inputs() ** 2
+
+
+def _owners(model: Any) -> dict[int, str]:
+    """Path of the layer that each weight belongs to, by the id of the weight."""
+    found: dict[int, str] = {}
+    for operation, name in operations(model).items():
+        for weight in own_weights(operation):
+            found.setdefault(id(weight), name)
+    return found
+
+
+def _unmoved(model: Any, gradients: Sequence[Array]) -> list[str]:
+    owners = _owners(model)
+    moved: dict[str, bool] = {}
+    for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
+        name = owners.get(id(variable), variable.path)
+        moved[name] = moved.get(name, False) or bool(np.any(gradient != 0))
+    in_order = dict.fromkeys(name for name in owners.values() if name in moved)
+    return [name for name in in_order if not moved[name]]
+
+
+def _not_finite(model: Any) -> list[str]:
+    owners = _owners(model)
+    broken = [variable for variable in model.weights if not np.isfinite(variable.numpy()).all()]
+    return [f"{owners.get(id(variable), variable.path)} ({variable.name})" for variable in broken]
+
+
+def _new_normalizations(recorded: Sequence[layers.LayerOutput]) -> int:
+    normalizations = {id(e.operation): e.operation for e in recorded if hasattr(e.operation, "moving_variance")}
+    return sum(
+        bool(np.all(layer.moving_mean.numpy() == 0) and np.all(layer.moving_variance.numpy() == 1))
+        for layer in normalizations.values()
+    )

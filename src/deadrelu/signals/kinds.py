@@ -1,0 +1,69 @@
+"""What a Keras layer is, by its class and weights: its kind, its activation, its kernels."""
+
+from typing import Any, Literal
+
+Kind = Literal["weights", "normalization", "activation", "merge", "block", "output"]
+"""A block is a composite layer that makes its output itself, from those of its layers: `x + dense(x)`."""
+
+MERGES = {"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"}
+NONLINEAR = {
+    *("ReLU", "Relu", "Relu6", "LeakyReLU", "LeakyRelu", "PReLU", "ELU", "Elu", "Selu", "Gelu", "Silu", "Swish"),
+    *("Tanh", "Sigmoid", "HardSigmoid", "HardSilu", "HardSwish", "HardTanh", "Softmax", "Softplus", "Softsign", "Mish"),
+}
+
+
+def kind_of(operation: Any, sources: int) -> Kind | None:
+    """Of a layer or operation that joins so many signals; None: it only moves numbers about, as Flatten does."""
+    name = type(operation).__name__
+    if name in MERGES:
+        return "merge" if sources > 1 else None  # x + 3.0 is an Add, too
+    if activation_name(operation) is not None:
+        return "activation"
+    if name.endswith("Normalization"):
+        return "normalization"
+    return "weights" if kernels_of(operation) else None
+
+
+def activation_name(operation: Any) -> str | None:
+    """'relu' for Dense(activation="relu"), Activation("relu"), ReLU() and keras.ops.relu; None if it is linear."""
+    if not hasattr(operation, "activation") and hasattr(operation, "layer"):
+        return activation_name(operation.layer)  # TimeDistributed and other wrappers
+    kind = type(operation).__name__
+    function = getattr(operation, "activation", None)
+    if function is not None:
+        name = getattr(function, "__name__", type(function).__name__)
+    else:
+        name = kind if kind in NONLINEAR else "linear"
+    if "relu6" in name.lower() or getattr(operation, "max_value", None) == 6:
+        return "relu6"
+    spelled = {"ReLU": "relu", "LeakyReLU": "leaky_relu", "PReLU": "prelu", "ELU": "elu"}.get(name)
+    spelled = spelled or "".join(f"_{c.lower()}" if c.isupper() and at else c.lower() for at, c in enumerate(name))
+    return None if spelled == "linear" else spelled
+
+
+def is_recurrent(operation: Any) -> bool:
+    """Whether it runs a cell over time steps, in a loop that cannot be looked into."""
+    return hasattr(operation, "cell")
+
+
+def sublayers(operation: Any) -> list[Any]:
+    """Layers in a composite layer; none of a recurrent one, nor a layer that serves as the activation."""
+    if is_recurrent(operation) or not hasattr(operation, "_flatten_layers"):
+        return []
+    inner = operation._flatten_layers(include_self=False, recursive=False)
+    return [layer for layer in inner if layer is not getattr(operation, "activation", None)]
+
+
+def own_weights(operation: Any) -> list[Any]:
+    """Weights of a layer and not of those in it, unless these cannot be looked into."""
+    if not sublayers(operation):
+        return list(getattr(operation, "weights", ()))
+    inner = {id(weight) for layer in sublayers(operation) for weight in layer.weights}
+    return [weight for weight in operation.weights if id(weight) not in inner]
+
+
+def kernels_of(operation: Any) -> list[Any]:
+    """Own weights of two or more axes: kernels and embeddings, not biases, scales or shifts."""
+    others = ("bias", "alpha", "gamma", "beta")
+    weights = own_weights(operation)
+    return [w for w in weights if len(w.shape) > 1 and not any(other in w.name for other in others)]
