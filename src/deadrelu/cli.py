@@ -1,6 +1,7 @@
 """The command line: `deadrelu --help`. A stage is imported only when asked for: TensorFlow takes seconds."""
 
 import sys
+from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,14 +15,20 @@ app = typer.Typer(
     help="What initialization does to a network's signals, and how often a narrow ReLU network is dead. The "
     "first six commands are the stages of the pipeline: they read params.yaml and data/ in this folder and write to "
     "data/ or reports/. `dvc repro` runs those whose inputs changed, in order.",
-    epilog="Exit codes: 0 done, 1 `check` found a change or `inspect --fail-on` a problem, 2 wrong input (one line on stderr says which), "
-    "130 interrupted, 70 a fault of deadrelu itself.",
+    epilog="Exit codes: 0 done, 1 `check` found a change or `inspect --fail-on` a problem, 2 wrong input (one line on "
+    "stderr says which), 130 interrupted, 70 a fault of deadrelu itself.",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 
-Problem = Literal["dead", "vanishes", "explodes", "not-finite"]
+class Problem(StrEnum):
+    """What `inspect --fail-on` takes."""
+
+    DEAD = "dead"
+    VANISHES = "vanishes"
+    EXPLODES = "explodes"
+    NOT_FINITE = "not-finite"
 
 
 def _version(asked: bool) -> None:
@@ -157,7 +164,7 @@ def inspect(
     from deadrelu.inspection import command
 
     options: dict[str, Any] = {"first": first, "loss": loss, "batch_size": batch_size, "seed": seed, "suggest": suggest}
-    if command.main(model, inputs, labels, out, training=training_mode, fail_on=fail_on or (), **options):
+    if command.main(model, inputs, labels, out, training=training_mode, fail_on=[*map(str, fail_on or ())], **options):
         raise typer.Exit(1)
 
 

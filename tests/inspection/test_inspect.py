@@ -1,7 +1,9 @@
 """Inspecting models, from Python and from the command line: what is true is said, what does not fit is named."""
 
 import contextlib
+import io
 import zipfile
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,12 @@ import pytest
 from helpers.browser import is_drawn, opened, serious
 from helpers.commands import Done, deadrelu, in_a_process, one_line
 from playwright.sync_api import Browser
+from rich.console import Console
 
 from deadrelu.errors import InputError
-from deadrelu.inspection import diagnosis, inspect
+from deadrelu.inspection import command, inspect, verdicts
 from deadrelu.inspection.command import LAYERS
+from deadrelu.inspection.measure import Measured
 from deadrelu.storage import parquet
 
 RNG = np.random.default_rng(6)
@@ -54,8 +58,11 @@ def test_scale_of_the_weights_is_the_verdict(k: float, verdict: str, separate: b
         activations["backward_mean"].iloc[0]
     )
     back = activations["backward_mean"].iloc[0]
-    assert any(f"(×{mean:.3g} a layer" in s and f"(×{back:.3g} a layer" in s for s in found.sentences)
-    assert any("he_normal" in sentence for sentence in found.sentences) == (k != 1)
+    signal, gradient = (next(s for s in found.sentences if s.startswith(f"The {w} ")) for w in ("signal", "gradient"))
+    assert f"over 8 activation layers, ×{mean:.3g} per layer" in signal
+    assert f"over 8 activation layers, ×{back:.3g} per layer" in gradient
+    assert ("vanishes" in signal, "explodes" in signal) == (k == 0.5, k == 2)
+    assert found.problems == {0.5: {"vanishes"}, 1: set(), 2: {"explodes"}}[k]
 
 
 def test_dead_network_is_called_dead() -> None:
@@ -63,8 +70,12 @@ def test_dead_network_is_called_dead() -> None:
     model.layers[1].bias.assign([-1e3] * 30)
     found = inspect.inspect(model, X, Y)
     assert found.table["verdict"].tolist()[1:] == ["dead", "dead", "constant"]
-    assert found.sentences[0].startswith("The network is dead: dense")
-    assert any(s.startswith("Gradient of exactly 0, so that a step leaves them as they are") for s in found.sentences)
+    first = found.table["layer"].iloc[1]
+    assert found.sentences[0].startswith("The network is dead: its output does not depend on the input. The first dead")
+    assert f"layer is {first}: the slope of relu is 0 in all 30 units on all 300 inputs" in found.sentences[0]
+    assert found.sentences[1].startswith("A training step does not change ")
+    assert found.unmoved == found.table["layer"].tolist()[:3]
+    assert found.problems == {"dead"}
     first = found.table.iloc[0]
     assert (first["gradient_rms"], first["kernel_gradient_rms"]) == (0, 0)
     assert first["kernel_rms"] > 0
@@ -79,7 +90,9 @@ def test_dead_units_are_counted() -> None:
     row = found.table.iloc[3]
     assert (row["kind"], row["dead_units"], row["units"]) == ("activation", 4, 30)
     assert row["verdict"].startswith("4 dead")
-    assert any(s.startswith("Dead units, 0 on all 300 inputs: 4 of 30 in ") for s in found.sentences)
+    assert any(
+        s.startswith("Dead units, which pass no gradient on all 300 inputs: 4 of 30 in ") for s in found.sentences
+    )
     model.layers[4].bias.assign(np.where(np.arange(30) < 9, -1e3, 0))
     (sentence,) = (s for s in inspect.inspect(model, X, Y).sentences if s.startswith("Dead units"))
     assert "13 of 60 in " in sentence
@@ -95,7 +108,8 @@ def test_a_dead_branch_is_not_a_dead_network() -> None:
     on = keras.layers.Dense(8, "relu", name="on")(x)
     model = keras.Model(x, keras.layers.Dense(3, "softmax")(keras.layers.Add()([on, off])))
     sentences = inspect.inspect(model, X, Y).sentences
-    assert "Dead branches, 0 on all 300 inputs: off." in sentences
+    dead = "Dead layer, where no unit passes a gradient on all 300 inputs: off. Other paths lead around."
+    assert dead in sentences
     assert not any("The network is dead" in s for s in sentences)
 
 
@@ -127,8 +141,9 @@ def test_saturation_and_scale_are_named() -> None:
     model = keras.Sequential([keras.Input((20,)), keras.layers.Dense(9, "tanh", name="flat"), keras.layers.Dense(1)])
     found = inspect.inspect(model, 1000 * X, X[:, 0])
     assert "saturated" in found.table["verdict"].iloc[0]
-    assert any(s.startswith("Inputs with a root mean square of 1e+03") for s in found.sentences)
-    assert any(s.startswith("Saturated") and s.endswith("flat.") for s in found.sentences)
+    assert any(s.startswith("The inputs have a root mean square of 1e+03") for s in found.sentences)
+    assert "Half or more of the outputs are saturated in flat." in found.sentences
+    assert any(s.startswith("Saturated units, at the limits of tanh or sigmoid") for s in found.sentences)
     assert found.gradient_of == "mean squared error"
 
 
@@ -141,7 +156,7 @@ def test_a_linear_layer_of_zeros_is_not_dead() -> None:
     assert found.table["verdict"].iloc[-1] == "zero"
     assert found.table["kernel_gradient_rms"].iloc[-1] > 0
     assert not any("dead" in s.lower() for s in found.sentences)
-    assert any(s.startswith("0 on all 300 inputs, though linear: out") for s in found.sentences)
+    assert "The output is 0 on all inputs in out, which is not an activation." in found.sentences
 
 
 @pytest.mark.parametrize("first", ["Embedding", "Rescaling"])
@@ -189,8 +204,12 @@ def test_not_finite_is_named() -> None:
     model = dense(1.0, 1.0)
     model.layers[1].kernel.assign(np.full((30, 30), np.float32(3e38)))
     found = inspect.inspect(model, X, Y)
-    assert found.table["verdict"].iloc[1] == "not finite"
-    assert found.sentences[0].startswith("Infinities or NaN in 2 layers, first in dense")
+    assert found.table["verdict"].tolist()[1:] == ["infinite", "NaN"]
+    assert found.sentences[0] == f"NaN in 1 layer, first in {found.table['layer'].iloc[2]}."
+    assert found.sentences[1] == f"Infinite numbers in 1 layer, first in {found.table['layer'].iloc[1]}."
+    assert found.problems == {"not-finite"}
+    model.layers[1].kernel.assign(np.full((30, 30), np.nan, np.float32))
+    assert f"Weights that are not finite: {model.layers[1].name} (kernel)." in inspect.inspect(model, X, Y).sentences
 
 
 def test_batch_normalization_that_has_seen_nothing() -> None:
@@ -222,7 +241,7 @@ def test_three_lines_print_a_table_and_sentences() -> None:
     assert text.splitlines()[0].split() == [
         *("layer", "rms", "zero_fraction", "dead_units", "units", "gradient_rms", "verdict")
     ]
-    assert "No kind of layer stands more than 2 times" in text
+    assert "The signal holds: from the input to " in text
 
 
 @pytest.mark.parametrize(
@@ -248,24 +267,39 @@ def test_what_does_not_fit_is_named(x: Any, y: Any, named: str) -> None:
 
 
 def test_mean_factor_is_for_layers_of_one_kind_on_the_trunk() -> None:
-    """Weights and activations alternate; a branch has its own scale."""
+    """Weights and activations alternate; a branch has its own scale; a layer far from the others counts for itself."""
+    kinds = ["weights", "activation"] * 6 + ["output"]
+    strengths = [2.0 ** -(k // 2) for k in range(12)]
     table = pd.DataFrame(
         {
+            "layer": [f"layer_{k}" for k in range(13)],
+            "layer_class": "Dense",
             "activation": "relu",
-            "kind": ["weights", "activation", "weights", "activation", "activation", "weights", "activation", "output"],
-            "on_trunk": [True, True, True, True, False, True, True, True],
+            "kind": kinds,
+            "on_trunk": [k != 4 for k in range(13)],
             "units": 4,
+            "size": 4,
             "rms": 1.0,
-            "input_std": [8.0, 4.0, 4.0, 2.0, 1e9, 2.0, 1.0, 1e9],
+            "zero_fraction": 0.5,
+            "input_std": [*strengths, 1e9],
             "dead_units": 0.0,
+            "saturated_units": 0.0,
             "saturated_fraction": 0.0,
             "gradient_rms": 1.0,
+            "gain": 0.5,
+            "strength": [*strengths, 1e9],
+            "step": np.nan,
         }
     )
-    found = diagnosis.with_verdicts(table)
-    assert found["forward"].fillna(0).tolist() == pytest.approx([0, 0, 0.5, 0.5, 0, 0.5, 0.5, 0])
-    assert found["verdict"].tolist()[5:] == ["signal vanishes", "signal vanishes", ""]
+    measured = Measured(table, 10, 1, "a loss", 1.0, [], [], [], [], 0)
+    found = verdicts.judge(measured).table
+    assert found["forward"].fillna(0).tolist() == pytest.approx([0, 0, 0.5, 0.5, 0, 0.5, 0.25, *[0.5] * 5, 0])
+    assert found["verdict"].tolist()[11] == "signal vanishes"
     assert found["verdict"].tolist()[4] == ""
+    weak = measured.table.assign(gain=[0.5] * 11 + [0.01, 0.5])
+    found = verdicts.judge(replace(measured, table=weak)).table
+    assert found["unusual"].tolist() == [False] * 11 + [True, False]
+    assert found["verdict"].iloc[11].startswith("signal ×0.01 here")
 
 
 @pytest.mark.soak  # graphs of hundreds of layers are traced: a minute
@@ -358,7 +392,7 @@ def test_command_prints_a_table_and_writes_files(folder: Path) -> None:
     page.feed((out / "signals.html").read_text())
     assert all(address.startswith(("data:", "#")) for address in page.addresses)
     assert "Signals of model.keras" in page.words
-    assert any("the signal vanishes" in words for words in page.words)
+    assert any("The signal vanishes" in words for words in page.words)
 
 
 def test_command_on_a_table_into_a_folder_with_other_files(folder: Path) -> None:
@@ -410,6 +444,100 @@ def test_wrong_input_is_one_line_and_leaves_nothing(folder: Path, words: list[st
     done = run(folder, *words)
     assert named in one_line(done)
     assert sorted(folder.rglob("*")) == before
+
+
+def test_fail_on_exits_with_1_if_the_model_has_the_problem(folder: Path) -> None:
+    done = run(folder, "model.keras", "--inputs", "x.npy", "--fail-on", "dead", "--fail-on", "vanishes")
+    assert done.returncode == 1
+    assert "model.keras: received a model that has a signal or gradient that vanishes" in done.stderr
+    assert run(folder, "model.keras", "--inputs", "x.npy", "--fail-on", "dead").returncode == 0
+    assert run(folder, "model.keras", "--inputs", "x.npy", "--fail-on", "sick").returncode == 2
+
+
+def test_suggestions_of_the_command_leave_the_file_as_it_is(folder: Path) -> None:
+    before = (folder / "model.keras").read_bytes()
+    done = run(folder, "model.keras", "--inputs", "x.npy", "--labels", "y.npz", "--suggest")
+    assert "kernel_initializer='he_normal' helps (3 draws)" in done.stdout
+    assert (folder / "model.keras").read_bytes() == before
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_names_are_never_cut(folder: Path, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two rows can be told apart in a narrow terminal."""
+    import keras
+
+    long = "a_convolution_with_a_long_name_in_block"
+    layers = [keras.layers.Dense(4, name=f"{long}_{k}") for k in range(3)]
+    model = keras.Sequential([keras.Input((20,)), *layers])
+    found = inspect.inspect(model, X)
+    console = Console(width=columns, record=True, file=io.StringIO())
+    command.print_table(console, command._written(found.table), "about")
+    text = console.export_text()
+    first = "".join(line.split("│")[1].strip() for line in text.splitlines() if line.startswith("│"))
+    assert first == "".join(f"{long}_{k}" for k in range(3))
+    assert "…" not in text
+
+
+@pytest.mark.parametrize(
+    ("model", "named"),
+    [
+        ("model.keras", r"model: received a path; expected: a Keras model; `keras.saving.load_model\('model.keras'\)`"),
+        (Path("model.keras"), "model: received a path"),
+        (None, "model: received NoneType; expected: a Keras model"),
+        (lambda k: k.layers.Dense(3), "model: received Dense; expected: a Keras model; `keras.Sequential"),
+    ],
+)
+def test_what_is_no_model_is_named(model: Any, named: str) -> None:
+    import keras
+
+    given = model(keras) if callable(model) else model
+    with pytest.raises(InputError, match=named):
+        inspect.inspect(given, X, Y)
+
+
+def test_datasets_tensors_and_losses_are_taken_as_users_have_them() -> None:
+    import keras
+    import tensorflow as tf
+
+    model = dense(1.0, 1.0)
+    expected = inspect.inspect(model, X, Y)
+    dataset = tf.data.Dataset.from_tensor_slices((X, Y)).batch(64)
+    for found in (
+        inspect.inspect(model, dataset),
+        inspect.inspect(model, [tf.constant(X)], tf.constant(Y)),
+        inspect.inspect(model, {"arr_0": X}, Y),
+        inspect.inspect(model, X, Y, loss=keras.losses.SparseCategoricalCrossentropy()),
+    ):
+        pd.testing.assert_frame_equal(found.table, expected.table, rtol=1e-5)
+    with pytest.raises(InputError, match=r"inputs: received a dataset without end; expected: dataset\.take"):
+        inspect.inspect(model, dataset.repeat())
+    with pytest.raises(InputError, match="labels: received labels, and a dataset that has its own"):
+        inspect.inspect(model, dataset, Y)
+
+    def squares(truth: Any, predicted: Any) -> Any:
+        return keras.ops.mean(keras.ops.square(keras.ops.one_hot(truth, 3) - predicted), axis=-1)
+
+    by_function = inspect.inspect(model, X, Y, loss=squares)
+    assert by_function.gradient_of == "squares"
+    model.compile("sgd", loss=squares)
+    compiled = inspect.inspect(model, X, Y)
+    assert compiled.gradient_of == "squares"
+    pd.testing.assert_frame_equal(compiled.table, by_function.table)
+    assert not np.allclose(compiled.table["gradient_rms"][:2], expected.table["gradient_rms"][:2])
+
+
+def test_a_token_outside_the_vocabulary_is_named() -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input((20,)), keras.layers.Embedding(50, 4), keras.layers.Flatten()])
+    with pytest.raises(InputError, match="inputs: received the token 50; expected: 0 to 49, as in Embedding"):
+        inspect.inspect(model, np.arange(40).reshape(2, 20) + 11)
+
+
+def test_bytes_of_an_image_are_a_large_scale() -> None:
+    model = dense(1.0)
+    found = inspect.inspect(model, RNG.integers(0, 256, (50, 20)).astype(np.uint8), Y[:50])
+    assert any(s.startswith("The inputs have a root mean square of 1") for s in found.sentences)
 
 
 def test_dropout_draws_what_the_seed_says_whatever_it_drew_before() -> None:

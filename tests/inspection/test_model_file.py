@@ -110,7 +110,7 @@ def test_weights_that_are_declared_and_not_held(tmp_path: Path) -> None:
         ("TFSMLayer", "keras.layers", "layer dense: a TFSMLayer runs a TensorFlow program"),
         ("TorchModuleWrapper", "keras.layers", "layer dense: a TorchModuleWrapper is unpickled"),
         ("system", "os", "layer dense: os.system is not a class of Keras"),
-        ("Mine", "package", "layer dense: package.Mine is not a class of Keras.*deadrelu.inspection.inspect.inspect"),
+        ("Mine", "package", "layer dense: package.Mine is not a class of Keras.*deadrelu.inspect"),
         ("Dence", "keras.layers", "Keras cannot load it"),
         ("Dense", "keras_evil.layers", "layer dense: keras_evil.layers.Dense is not a class of Keras"),
     ],

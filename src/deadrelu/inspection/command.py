@@ -33,7 +33,7 @@ LAYERS = pa.schema(
         *parquet.columns(STATISTICS, pa.float64()),
         *parquet.columns("saturated_units", pa.float64()),
         *parquet.columns(GRADIENT_STATISTICS, pa.float64()),
-        *parquet.columns("kernel_rms kernel_gradient_rms gain strength dead_in_all_calls", pa.float64()),
+        *parquet.columns("kernel_rms kernel_gradient_rms gain strength step dead_in_all_calls", pa.float64()),
         *parquet.columns("unusual", pa.bool_()),
         *parquet.columns("forward forward_mean backward backward_mean", pa.float64()),
         *parquet.columns("verdict", pa.string()),
@@ -135,8 +135,8 @@ def _track(passes: Iterable[batches.Batch], number: int) -> Iterator[batches.Bat
 
 READING = (
     "Zeros: share of exact zeros. Dead units: the slope of their activation is 0 on all inputs. Verdict: the signal "
-    "(standard deviation over inputs) and the gradient (its rms) are compared with layers of the same kind on the way that "
-    f"all paths share; each vanishes below a mean factor of {VANISHES:g} per layer up to there and explodes above "
+    "(standard deviation over inputs) and the gradient (its rms) are compared with layers of the same kind on the way "
+    f"that all paths share; each vanishes below a mean factor of {VANISHES:g} per layer up to there and explodes above "
     f"{EXPLODES:g}, if the 95 % interval of that excludes 1."
 )
 
@@ -184,18 +184,22 @@ NARROW = 110
 
 def _print(shown: pd.DataFrame, found: inspect.Inspection, training: bool) -> None:
     console = Console(width=None if sys.stdout.isatty() else 140, soft_wrap=True)
-    table = Table(caption=_about(found, training), caption_justify="left")
+    print_table(console, shown, _about(found, training))
+    for sentence in found.sentences:
+        console.print(f"• {sentence}", markup=False, highlight=False)
+
+
+def print_table(console: Console, shown: pd.DataFrame, about: str) -> None:
+    """Print the table with as many columns as fit; names are folded, never cut: two rows must not look alike."""
+    table = Table(caption=about, caption_justify="left")
     left = ("layer", "kind", "verdict")
     columns = [title for title in shown.columns if console.width >= NARROW or title not in ("kind", "std over inputs")]
     for title in columns:
-        # Names are folded, never cut: two rows must not look alike.
         justify: Literal["left", "right"] = "left" if title in left else "right"
         table.add_column(title, justify=justify, overflow="fold", no_wrap=title not in left)
     for row in shown[columns].itertuples(index=False):
         table.add_row(*map(Text, row), style=None if row[-1] in ("", "holds") else "bold")
     console.print(table)
-    for sentence in found.sentences:
-        console.print(f"• {sentence}", markup=False, highlight=False)
 
 
 def _sha256(path: Path) -> str:

@@ -35,6 +35,8 @@ class Inspection:
     """How many."""
     problems: frozenset[str]
     """Of 'dead', 'vanishes', 'explodes' and 'not-finite', those that the model has."""
+    unmoved: list[str]
+    """Layers with trainable weights that a training step leaves as they are: their gradient is exactly 0."""
 
     def __str__(self) -> str:
         shown = self.table[SHOWN].to_string(index=False, float_format=lambda v: f"{v:.3g}")
@@ -77,7 +79,8 @@ def inspect(
         saturated_units; with the prefix gradient_, statistics of the objective's gradient with respect to the
         activations (each input's own, not a mean over the batch); kernel_rms and kernel_gradient_rms (of the mean over
         inputs; NaN without kernels); gain (by what factor the layer multiplies the standard deviation over inputs);
-        strength (input_std, or that of the logits); dead_in_all_calls; and those of `verdicts.judge`.
+        strength (input_std, or that of the logits); step (strength over that of what the layer was given);
+        dead_in_all_calls; and those of `verdicts.judge`.
 
     Raises:
         InputError: the model is none, or inputs or labels do not fit it.
@@ -103,7 +106,8 @@ def inspect(
 
             more = remedies(model, survey, x, *named, size=size, training=training, before=verdicts, seed=seed)
     told = [*sentences(measured, verdicts), *more]
-    return Inspection(verdicts.table, told, measured.gradient_of, measured.inputs, problems(measured, verdicts))
+    found = problems(measured, verdicts)
+    return Inspection(verdicts.table, told, measured.gradient_of, measured.inputs, found, measured.unmoved)
 
 
 def problems(measured: Measured, verdicts: Verdicts) -> frozenset[str]:

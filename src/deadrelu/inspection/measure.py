@@ -17,6 +17,9 @@ from deadrelu.signals.statistics import Running, Spread
 SCALES_ITSELF = {"Embedding", "Rescaling", "Normalization", "Discretization", "Hashing", "IntegerLookup"}
 """Layers that take inputs of another scale than 1."""
 
+USUAL_SCALE = (0.1, 10.0)
+"""Of the root mean square of inputs; initializers are made for about 1."""
+
 CHUNK_ROWS = 1000
 """Rows looked at together: a mapped file may be larger than the memory."""
 
@@ -31,11 +34,13 @@ class Measured:
     table: pd.DataFrame
     """One row per call of a layer, see `inspect.inspect`; without verdicts."""
     inputs: int
+    arrays: int
+    """How many inputs the model has; each has its own way to the outputs."""
     gradient_of: str
     input_std: float
     """Standard deviation over inputs of what the model is given; NaN where a layer takes tokens or any scale."""
-    unusual_inputs: list[float]
-    """Root mean squares of inputs, none where the first layer takes any scale."""
+    input_rms: list[float]
+    """Root mean square of each input; none where a layer takes tokens or any scale."""
     unmoved: list[str]
     """Layers with trainable weights whose gradient is exactly 0 on all inputs."""
     not_finite_weights: list[str]
@@ -44,6 +49,11 @@ class Measured:
     """Composite layers of which only the output could be measured."""
     new_normalizations: int
     """BatchNormalization layers that have the moving averages of a new layer."""
+
+    @property
+    def input_scale_is_usual(self) -> bool:
+        """Whether inputs are about as large as initializers are made for."""
+        return all(USUAL_SCALE[0] <= value <= USUAL_SCALE[1] for value in self.input_rms)
 
 
 def measure(
@@ -92,6 +102,7 @@ def measure(
     return Measured(
         pd.DataFrame(rows),
         n,
+        len(x),
         gradient_of,
         float(np.sqrt(np.mean([_variance(array) for array in floats]))) if floats else np.nan,
         [rms([array]) for array in floats],
@@ -134,6 +145,8 @@ class _Layer:
         back = self.back.statistics()
         # Behind the logits, Keras's cross-entropy goes around what is put out.
         around = entry.kind == "output" and "crossentropy" in gradient_of and back["zero_fraction"] == 1
+        source = 0.0 if type(operation).__name__ in SCALES_ITSELF else self.source.over_inputs()
+        strength = self.logits.over_inputs() if self.logits.seen else statistics["input_std"]
         bounded = entry.activation in BOUNDED and not is_recurrent(operation)
         return {
             "layer": entry.name,
@@ -150,8 +163,9 @@ class _Layer:
             **{f"gradient_{name}": np.nan if around else value for name, value in back.items()},
             "kernel_rms": rms([k.numpy() for k in kernels_of(operation)]),
             "kernel_gradient_rms": rms([k / self.inputs for k in self.kernels]),
-            "gain": statistics["input_std"] / self.source.over_inputs() if self.source.over_inputs() else np.nan,
-            "strength": self.logits.over_inputs() if self.logits.seen else statistics["input_std"],
+            "gain": statistics["input_std"] / source if source and kernels_of(operation) else np.nan,
+            "strength": strength,
+            "step": strength / source if source else np.nan,
         }
 
 

@@ -8,8 +8,6 @@ from deadrelu.inspection.verdicts import EndToEnd, Verdicts, constant_outputs, d
 from deadrelu.report.labels import count_of
 
 KINDS = {"merge": "merge layers", "weights": "layers with weights", "normalization": "normalization layers"}
-USUAL_SCALE = (0.1, 10.0)
-"""Of the root mean square of inputs; initializers are made for about 1."""
 
 
 def sentences(measured: Measured, verdicts: Verdicts) -> list[str]:
@@ -92,7 +90,8 @@ def _unusual(table: pd.DataFrame) -> list[str]:
 def _end_to_end(what: str, found: EndToEnd | None, strength: str) -> str:
     if found is None:
         return ""
-    apart = " apart from normalization layers" * found.normalized
+    raw = found.end / found.begin if found.begin else np.nan
+    apart = "" if np.isclose(raw, found.factor, rtol=0.05) else " apart from pooling and the like"
     text = (
         f"The {what} {found.verdict}: from {found.first} to {found.last} its {strength} goes from {found.begin:.3g} to "
         f"{found.end:.3g}, ×{found.factor:.2g}{apart}"
@@ -129,16 +128,14 @@ def _saturated(table: pd.DataFrame, inputs: str) -> list[str]:
 
 def _notes(measured: Measured) -> list[str]:
     found = []
-    unusual = [f"{rms:.3g}" for rms in measured.unusual_inputs if not USUAL_SCALE[0] <= rms <= USUAL_SCALE[1]]
-    if unusual:
-        found.append(
-            f"The inputs have a root mean square of {' and '.join(unusual)}; initializers are made for about 1."
-        )
+    if not measured.input_scale_is_usual:
+        rms = " and ".join(f"{value:.3g}" for value in measured.input_rms)
+        found.append(f"The inputs have a root mean square of {rms}; initializers are made for about 1.")
     if measured.new_normalizations:
         found.append(
             f"{count_of(measured.new_normalizations, 'BatchNormalization layer')} without data so far: in inference "
-            "mode they use a mean of 0 and a variance of 1, not those of the data. Training mode shows what an optimizer "
-            "sees."
+            "mode they use a mean of 0 and a variance of 1, not those of the data. Training mode shows what an "
+            "optimizer sees."
         )
     if measured.opaque:
         found.append(f"Only the outputs were measured, not the layers inside, of {names(measured.opaque)}.")

@@ -8,6 +8,7 @@ import pandas as pd
 
 from deadrelu.analysis.growth import Growth, growth, growth_factor
 from deadrelu.inspection.measure import Measured
+from deadrelu.signals.slopes import BOUNDED
 
 CONSTANT = 1e-6
 """A layer is constant when what depends on the input is less than this share of it: float32 loses it behind."""
@@ -26,7 +27,7 @@ SLIGHT = (0.1, 10.0)
 
 Fate = Literal["vanishes", "weakens", "holds", "grows", "explodes"]
 
-OWN_FACTOR = (0.08, 12.5)
+OWN_FACTOR = (0.08, 8.0)
 """A layer that multiplies the signal by less, or more, is named, whatever the others do."""
 
 FAR_FROM_OTHERS = 6.0
@@ -51,9 +52,7 @@ class EndToEnd:
     """Strength there: standard deviation over inputs, or norm of the gradient."""
     end: float
     factor: float
-    """From one to the other, normalization layers apart, which set their own scale."""
-    normalized: bool
-    """Whether there are normalization layers between."""
+    """From one to the other, but for pooling on the signal's way, which says nothing of the initialization."""
     per_layer: tuple[float, float, float]
     """Mean factor of a layer with its 95 % interval; NaN with fewer than `TREND_FACTORS` factors."""
     layers: int
@@ -68,7 +67,7 @@ class Verdicts:
     table: pd.DataFrame
     """That of `Measured`, with forward, forward_mean, backward, backward_mean, unusual and verdict."""
     is_dead: bool
-    """No output depends on the input, or a dead layer lies on every path."""
+    """No output depends on the input and a layer is dead, or a dead layer lies on every path."""
     signal: EndToEnd | None
     gradient: EndToEnd | None
     """None: the trunk has no two layers, or they are not finite."""
@@ -87,16 +86,20 @@ def judge(measured: Measured) -> Verdicts:
         gradient's, from `TREND_FACTORS` on; unusual, whether the layer's own factor (gain) is far from others; verdict.
     """
     table = measured.table.assign(unusual=_unusual(measured.table))
-    table, signal, gradient = _with_trends(table)
+    table, signal, gradient = _with_trends(table, judged=not measured.new_normalizations)
     table = table.assign(
         verdict=[_of_layer(row, s, g) for (_, row), s, g in zip(table.iterrows(), signal, gradient, strict=True)]
     )
     outputs = table[table["kind"] == "output"]
     is_constant = (outputs["strength"] <= CONSTANT * outputs["rms"]) | (outputs["strength"] == 0)
-    dead_on_trunk = (table["verdict"] == "dead") & table["on_trunk"]
+    dead_on_trunk = (table["verdict"] == "dead") & table["on_trunk"] & (measured.arrays == 1)
     finite = bool(np.isfinite(table["rms"]).all())
     is_dead = finite and bool((len(outputs) and is_constant.all() and dead(table).any()) or dead_on_trunk.any())
-    return Verdicts(table, is_dead, _forward(table, measured.input_std), _backward(table))
+    if measured.new_normalizations:  # in inference mode, the signal is not what an optimizer sees
+        return Verdicts(table, is_dead, None, None)
+    # From the first layer on, where the scale of the inputs is itself named.
+    input_std = measured.input_std if measured.input_scale_is_usual else np.nan
+    return Verdicts(table, is_dead, _forward(table, input_std), _backward(table))
 
 
 def dead(table: pd.DataFrame) -> pd.Series:
@@ -119,7 +122,12 @@ def _unusual(table: pd.DataFrame) -> list[bool]:
         if not gain > 0 or not np.isfinite(gain):
             found.append(False)
             continue
-        by_design = row["layer_class"].startswith(SMALL_BY_DESIGN) or row["layer_class"] in RECURRENT
+        # What saturates is called saturated.
+        by_design = (
+            row["activation"] in BOUNDED
+            or row["layer_class"].startswith(SMALL_BY_DESIGN)
+            or row["layer_class"] in RECURRENT
+        )
         alone = not by_design and not OWN_FACTOR[0] <= gain <= OWN_FACTOR[1]
         if len(others) < 2:
             found.append(alone)
@@ -133,7 +141,7 @@ def _unusual(table: pd.DataFrame) -> list[bool]:
 RECURRENT = {"LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional"}
 
 
-def _with_trends(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Growth], list[Growth]]:
+def _with_trends(table: pd.DataFrame, *, judged: bool) -> tuple[pd.DataFrame, list[Growth], list[Growth]]:
     table = table.assign(**dict.fromkeys(("forward", "forward_mean", "backward", "backward_mean"), np.nan))
     signal: list[Growth] = ["not measured"] * len(table)
     gradient: list[Growth] = ["not measured"] * len(table)
@@ -150,7 +158,7 @@ def _with_trends(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Growth], list[
                 if np.sum(~crossed[:k]) >= TREND_FACTORS:
                     mean, low, high = growth_factor(strength[: k + 1], ~crossed[:k])
                     table.loc[at[k], f"{direction}_mean"] = mean
-                    verdicts[at[k]] = growth(mean, low, high)
+                    verdicts[at[k]] = growth(mean, low, high) if judged else "not measured"
     return table, signal, gradient
 
 
@@ -167,10 +175,10 @@ def _of_layer(row: pd.Series, signal: Growth, gradient: Growth) -> str:
     if row["input_std"] <= CONSTANT * row["rms"]:
         return "constant"
     notes = [f"{row['dead_units']:.0f} dead"] if row["dead_units"] else []
-    if row["saturated_units"]:
-        notes.append(f"{row['saturated_units']:.0f} saturated units")
-    elif row["saturated_fraction"] >= SATURATED:
+    if row["saturated_fraction"] >= SATURATED:
         notes.append("saturated")
+    elif row["saturated_units"]:
+        notes.append(f"{row['saturated_units']:.0f} saturated units")
     if row["unusual"]:
         notes.append(f"signal ×{row['gain']:.2g} here")
     both = {"vanishes": "vanish", "explodes": "explode"}
@@ -184,28 +192,30 @@ def _of_layer(row: pd.Series, signal: Growth, gradient: Growth) -> str:
 def _forward(table: pd.DataFrame, input_std: float) -> EndToEnd | None:
     trunk = table[table["on_trunk"]]
     names, strengths = list(trunk["layer"]), trunk["strength"].to_numpy(float)
-    jumps = (trunk["kind"] == "normalization").to_numpy()
+    steps = trunk["step"].to_numpy(float)
     if np.isfinite(input_std) and len(trunk):
-        names, strengths, jumps = ["the input", *names], np.r_[input_std, strengths], np.r_[False, jumps]
-    return _end_to_end(names, strengths, jumps, _mean_factor(table, "input_std"))
+        names, strengths, steps = ["the input", *names], np.r_[input_std, strengths], np.r_[np.nan, steps]
+    # Of a layer with one source its own factor, so that pooling and the like on the way count for nothing.
+    with np.errstate(divide="ignore"):
+        steps = np.where(np.isnan(steps[1:]), strengths[1:] / strengths[:-1], steps[1:])
+    return _end_to_end(names, strengths, steps, _mean_factor(table, "input_std"))
 
 
 def _backward(table: pd.DataFrame) -> EndToEnd | None:
     trunk = table[table["on_trunk"] & (table["kind"] != "output") & table["gradient_rms"].notna()][::-1]
     norms = trunk["gradient_rms"].to_numpy(float) * np.sqrt(trunk["size"].to_numpy(float))
-    # The gradient crosses a normalization layer on its way to the layer before it.
-    jumps = np.r_[False, (trunk["kind"] == "normalization").to_numpy()[:-1]] if len(trunk) else np.array([], bool)
-    return _end_to_end(list(trunk["layer"]), norms, jumps, _mean_factor(table, "gradient_rms"))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        steps = norms[1:] / norms[:-1]
+    return _end_to_end(list(trunk["layer"]), norms, steps, _mean_factor(table, "gradient_rms"))
 
 
 def _end_to_end(
-    names: list[str], strengths: np.ndarray, jumps: np.ndarray, mean: tuple[tuple[float, float, float], int, str]
+    names: list[str], strengths: np.ndarray, steps: np.ndarray, mean: tuple[tuple[float, float, float], int, str]
 ) -> EndToEnd | None:
     if len(strengths) < 2 or not np.isfinite(strengths).all():
         return None
     (factor, low, high), layers, kind = mean
-    died_out = bool((strengths == 0).any())
-    total = 0.0 if died_out else float(np.exp(np.diff(np.log(strengths))[~jumps[1:]].sum()))
+    total = 0.0 if (strengths == 0).any() else float(np.exp(np.log(steps).sum()))
     trend = growth(factor, low, high)
     verdict: Fate = "weakens" if total < SLIGHT[0] else "grows" if total > SLIGHT[1] else "holds"
     if total < FROM_END_TO_END[0] or (trend == "vanishes" and total < 1):
@@ -213,7 +223,7 @@ def _end_to_end(
     elif total > FROM_END_TO_END[1] or (trend == "explodes" and total > 1):
         verdict = "explodes"
     ends = float(strengths[0]), float(strengths[-1])
-    return EndToEnd(verdict, names[0], names[-1], *ends, total, bool(jumps.any()), (factor, low, high), layers, kind)
+    return EndToEnd(verdict, names[0], names[-1], *ends, total, (factor, low, high), layers, kind)
 
 
 def _mean_factor(table: pd.DataFrame, column: str) -> tuple[tuple[float, float, float], int, str]:

@@ -22,6 +22,10 @@ MAX_BATCH_ELEMENTS = 2**26
 """Most numbers that the layers put out in one pass, 256 MB; their gradients and the tape take about thrice that."""
 
 
+ONE_SOURCE = ("weights", "activation", "output")
+"""Kinds of layers whose signal comes from one tensor."""
+
+
 class Batch(NamedTuple):
     """Signals of some of the inputs, one entry for each layer: float32, or float64 where the model computes in it."""
 
@@ -34,7 +38,7 @@ class Batch(NamedTuple):
     slopes: list[npt.NDArray[np.float64] | None]
     """Largest slope of the activation of each unit, shape (units,); None where units cannot be dead."""
     sources: list[Float | None]
-    """What a layer with kernels was given; None for all other layers."""
+    """What a layer of one source was given, only if `of_weights`; None for all other layers."""
     logits: list[Float | None]
     """Of an output with an activation, what that was given; None for all other layers."""
     weights: list[Float]
@@ -87,7 +91,7 @@ def batches(
             tape.watch(tensor)
         heard[k] = tensors
         entry = recorded[k]
-        if of_weights and kernels_of(entry.operation) and is_signal(call.sources[0] if call.sources else None):
+        if of_weights and entry.kind in ONE_SOURCE and call.sources and is_signal(call.sources[0]):
             sources[k] = _float32(call.sources[0].numpy())
         if call.function is None or is_recurrent(entry.operation) or entry.activation is None:
             return

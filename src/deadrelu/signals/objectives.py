@@ -103,6 +103,8 @@ def _loss(
     else:
         function = given.call if isinstance(given, keras.losses.Loss) else given  # of each input, not their mean
         name = str(getattr(given, "name", None) or getattr(given, "__name__", type(given).__name__))
+        # It knows itself what labels it takes.
+        return function, labels.astype(np.int64 if labels.dtype.kind in "iu" else np.float32), name.replace("_", " ")
     sparse = name.startswith("sparse_")
     shape = output.shape[:-1] if sparse else output.shape
     if labels.size != len(labels) * math.prod(shape):
@@ -114,8 +116,7 @@ def _loss(
             span = f"values from {labels.min():g} to {labels.max():g}"
             raise InputError(f"labels: received {span}; expected: whole numbers from 0 to {classes - 1}")
     labels = labels.reshape(len(labels), *shape).astype(np.int64 if sparse else np.float32)
-    by_name = isinstance(given, str)
-    from_logits = by_name and "crossentropy" in name and output.activation not in ("softmax", "sigmoid")
+    from_logits = "crossentropy" in name and output.activation not in ("softmax", "sigmoid")
     readable = name.replace("_", " ") + (" from logits" if from_logits else "")
     return functools.partial(function, from_logits=True) if from_logits else function, labels, readable
 

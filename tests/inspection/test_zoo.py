@@ -1,0 +1,267 @@
+"""On models of many shapes, untouched and with planted faults: what is said is so, and what is so is said.
+
+Oracles: plain Keras for outputs and factors, one large SGD step for what moves.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from inspection.zoo import ZOO, Specimen, built
+
+from deadrelu.inspection.inspect import Inspection, inspect
+from deadrelu.signals.calls import operations
+from deadrelu.signals.kinds import own_weights
+
+FEW = ("relu", "resnet", "encoder_decoder", "custom_residual_blocks", "vision_transformer", "two_heads")
+"""On these, plants are tried in `make test`; on all, in `make soak`."""
+SOME = [pytest.param(name, marks=[] if name in FEW else pytest.mark.soak) for name in ZOO]
+
+
+def inspected(specimen: Specimen) -> Inspection:
+    """As in training where there is BatchNormalization, which has seen no data."""
+    normalizes = any(type(o).__name__ == "BatchNormalization" for o in operations(specimen.model))
+    return inspect(specimen.model, specimen.x, specimen.y, training=normalizes)
+
+
+def states(model: Any) -> list[np.ndarray]:
+    import keras
+
+    generators = [
+        value.state
+        for layer in model._flatten_layers()
+        for value in vars(layer).values()
+        if isinstance(value, keras.random.SeedGenerator)
+    ]
+    return [variable.numpy() for variable in (*model.weights, *generators)]
+
+
+def predictions(specimen: Specimen) -> list[np.ndarray]:
+    import keras
+
+    return [np.asarray(output) for output in keras.tree.flatten(specimen.model(specimen.x))]
+
+
+def unmoved_by_a_step(specimen: Specimen) -> set[str]:
+    """Layers all of whose trainable weights a step of SGD leaves as they are; so large that none is rounded away."""
+    import keras
+    import tensorflow as tf
+
+    model, labels = specimen.model, specimen.y
+    in_order = [labels[name] for name in model.output_names] if isinstance(labels, dict) else [labels]
+    with tf.GradientTape() as tape:
+        outputs = keras.tree.flatten(model(specimen.x, training=False))
+        total = 0.0
+        for output, truth in zip(outputs, in_order, strict=True):
+            if truth.dtype.kind == "i":
+                logits = tf.math.log(output) if np.allclose(tf.reduce_sum(output, -1), 1) else output
+                total += tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(truth, logits))
+            else:
+                total += tf.reduce_mean(tf.square(output - tf.reshape(tf.cast(truth, tf.float32), output.shape)))
+    before = {id(v): v.numpy() for v in model.trainable_variables}
+    gradients = tape.gradient(total, model.trainable_variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    keras.optimizers.SGD(1e12).apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+    unmoved = set()
+    for operation, name in operations(model).items():
+        own = [variable for variable in own_weights(operation) if id(variable) in before]
+        if own and all(np.array_equal(variable.numpy(), before[id(variable)]) for variable in own):
+            unmoved.add(name)
+    return unmoved
+
+
+def check_what_is_said(specimen: Specimen, found: Inspection) -> None:
+    """By the oracles."""
+    outputs = predictions(specimen)
+    text = " ".join(found.sentences)
+    finite = all(np.isfinite(output).all() for output in outputs)
+    constant = all(np.ptp(output, axis=0).max() <= 1e-5 * max(1e-30, np.abs(output).max()) for output in outputs)
+    assert ("dead" in found.problems) == ("The network is dead" in text)
+    if "dead" in found.problems:
+        assert constant
+    if finite:
+        assert "NaN" not in text
+        assert set(found.unmoved) == unmoved_by_a_step(specimen)
+    named = found.table[found.table["unusual"]]
+    assert ("multiplies the signal" in text) == (len(named) > 0 and "dead" not in found.problems)
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_nothing_is_said_of_untouched_models_that_is_not_so(name: str) -> None:
+    specimen = built(name)
+    before = states(specimen.model)
+    found = inspected(specimen)
+    assert all(np.array_equal(a, b) for a, b in zip(before, states(specimen.model), strict=True))
+    assert not found.problems
+    assert not found.unmoved
+    text = " ".join(found.sentences)
+    for alarm in ("dead:", "Dead layer", "multiplies", "vanishes", "explodes", "NaN", "not finite", "does not"):
+        assert alarm not in text
+    assert found.table["layer"].is_unique
+    check_what_is_said(specimen, found)
+
+
+Plant = Callable[[list[tuple[Any, str]]], str | None]
+"""Breaks one of the layers, which are given with their paths, and says which; None: there is none to break."""
+
+
+def kernels(layers: list[tuple[Any, str]]) -> list[tuple[Any, str]]:
+    return [(o, name) for o, name in layers if hasattr(o, "kernel") and not hasattr(o, "cell")]
+
+
+def dead_biases(layers: list[tuple[Any, str]]) -> str | None:
+    flat = ("relu", "gelu", "silu", "elu", "selu")
+    found = [(o, n) for o, n in kernels(layers) if getattr(o.activation, "__name__", "") in flat and o.bias is not None]
+    if not found:
+        return None
+    layer, name = found[len(found) // 2]
+    layer.bias.assign(np.full(layer.bias.shape, -1000.0))
+    return name
+
+
+def scaled(factor: float) -> Plant:
+    def plant(layers: list[tuple[Any, str]]) -> str | None:
+        found = kernels(layers)
+        if len(found) < 3:
+            return None
+        layer, name = found[len(found) // 2]
+        layer.kernel.assign(factor * layer.kernel)
+        return name
+
+    return plant
+
+
+def all_weak(layers: list[tuple[Any, str]]) -> str | None:
+    for layer, _ in layers:
+        for variable in own_weights(layer):
+            if len(variable.shape) > 1 and "bias" not in variable.name:
+                variable.assign(0.05 * variable)
+    return ""
+
+
+def not_a_number(layers: list[tuple[Any, str]]) -> str | None:
+    found = kernels(layers)
+    if not found:
+        return None
+    layer, name = found[len(found) // 2]
+    kernel = layer.kernel.numpy().copy()
+    kernel.ravel()[3] = np.nan
+    layer.kernel.assign(kernel)
+    return name
+
+
+PLANTS: dict[str, tuple[Plant, Callable[[str, Inspection, str], bool]]] = {
+    "dead biases": (
+        dead_biases,
+        lambda name, found, text: found.table.set_index("layer").loc[name, "verdict"] == "dead" and name in text,
+    ),
+    "one weak": (
+        scaled(0.05),
+        lambda name, found, text: f"{name} multiplies" in text or "vanishes" in found.problems,
+    ),
+    "one exploding": (
+        scaled(50.0),
+        lambda name, found, text: f"{name} multiplies" in text or "explodes" in found.problems,
+    ),
+    "all weak": (all_weak, lambda _, found, text: "vanishes" in found.problems or "multiplies the signal" in text),
+    "NaN": (
+        not_a_number,
+        lambda name, found, text: f"{name} (kernel)" in text and "NaN in " in text and "not-finite" in found.problems,
+    ),
+}
+
+RECURRENT = ("lstm", "encoder_decoder", "gru", "bidirectional", "time_distributed", "convolutional_lstm")
+ABSENT = {
+    "dead biases": (
+        *("tanh", "convnet_with_normalization", "resnet", "preactivated_resnet", "mobilenet", "discriminator"),
+        *("generator", "lstm", "encoder_decoder", "gru"),
+    ),
+    "one weak": ("shallow", "preprocessed", *RECURRENT),
+    "one exploding": ("shallow", "preprocessed", *RECURRENT),
+}
+"""Models that have no layer to break in this way: no bias before a ReLU, or fewer than three kernels."""
+
+UNSEEN = {
+    ("one weak", "mobilenet"): "a depthwise convolution, whose defaults are as weak, before BatchNormalization",
+    ("one exploding", "mobilenet"): "the same",
+    ("one exploding", "tanh"): "saturates, and is said to",
+    ("one exploding", "squeeze_and_excite"): "saturates a sigmoid",
+    (
+        "one exploding",
+        "convolutional_autoencoder",
+    ): "×7.6 in a layer without others to compare with; the gradient grows",
+    ("one exploding", "two_heads"): "×27 in all: the signal grows",
+}
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+@pytest.mark.parametrize("name", SOME)
+def test_plants_are_found_and_what_is_said_of_them_is_so(name: str, plant: str) -> None:
+    specimen = built(name)
+    breaks, finds = PLANTS[plant]
+    broken = breaks(list(operations(specimen.model).items()))
+    if broken is None:
+        assert (plant, name) in [(of, model) for of, models in ABSENT.items() for model in models]
+        return
+    found = inspected(specimen)
+    assert finds(broken, found, " ".join(found.sentences)) == ((plant, name) not in UNSEEN)
+    check_what_is_said(specimen, found)
+
+
+def test_own_factors_are_those_of_keras() -> None:
+    """Standard deviations over inputs of what goes into each layer and of what comes out, by plain Keras."""
+    import keras
+
+    for name in ("vgg", "unet", "tanh"):
+        specimen = built(name)
+        gains = inspected(specimen).table.set_index("layer")["gain"].dropna()
+        assert len(gains) > 4
+        for layer, gain in gains.items():
+            both = [specimen.model.get_layer(layer).input, specimen.model.get_layer(layer).output]
+            before, after = keras.Model(specimen.model.inputs, both)([specimen.x])
+            spread = [np.sqrt(np.asarray(a, np.float64).var(axis=0).mean()) for a in (before, after)]
+            assert gain == pytest.approx(spread[1] / spread[0], rel=1e-4)
+
+
+def test_states_are_measured_where_the_model_uses_states() -> None:
+    table = inspected(built("encoder_decoder")).table.set_index("layer")
+    assert table.loc["encoder", "units"] == 16  # h and c, not the sequence
+    assert table.loc["encoder", "gradient_rms"] > 0
+    assert table.loc["first", "size"] == 8 * 8
+
+
+def test_a_shared_layer_counts_once() -> None:
+    specimen = built("siamese")
+    layer = specimen.model.get_layer("sequential").layers[0]
+    bias = np.zeros(16, np.float32)
+    bias[:5] = -1000
+    layer.bias.assign(bias)
+    found = inspect(specimen.model, specimen.x, specimen.y)
+    assert any(s.startswith("Dead units") and "5 of 16 in sequential/dense." in s for s in found.sentences)
+    assert any(s.startswith("1 BatchNormalization layer without data") for s in found.sentences)
+
+
+def test_a_remedy_is_measured_and_named_only_if_it_helps() -> None:
+    specimen = built("relu")
+    before = states(specimen.model)
+    assert not any("helps" in s for s in inspect(specimen.model, specimen.x, specimen.y, suggest=True).sentences)
+    for layer in specimen.model.layers:
+        layer.kernel.assign(0.5 * layer.kernel)
+    weak = states(specimen.model)
+    sentences = inspect(specimen.model, specimen.x, specimen.y, suggest=True).sentences
+    assert all(np.array_equal(a, b) for a, b in zip(weak, states(specimen.model), strict=True))
+    assert any(s.startswith("kernel_initializer='he_normal' helps") for s in sentences)
+    assert not any("glorot_uniform" in s for s in sentences)
+    assert len(before) == len(weak)
+
+
+def test_where_no_initializer_helps_none_is_named() -> None:
+    """A LayerNormalization over one channel puts out its shift, whatever comes in."""
+    import keras
+
+    layers = [keras.layers.Dense(8, "relu"), keras.layers.Dense(1), keras.layers.LayerNormalization()]
+    model = keras.Sequential([keras.Input((20,)), *layers, keras.layers.Dense(3)])
+    specimen = built("relu")
+    found = inspect(model, specimen.x, specimen.y, suggest=True)
+    assert found.unmoved == ["dense", "dense_1"] or len(found.unmoved) == 2
+    assert any("the model is no better" in s for s in found.sentences)
