@@ -230,6 +230,52 @@ def test_states_are_measured_where_the_model_uses_states() -> None:
     assert table.loc["first", "size"] == 8 * 8
 
 
+def test_constants_in_preprocessing_join_nothing() -> None:
+    table = inspected(built("preprocessed")).table
+    assert table["layer"].tolist() == ["conv2d", "dense"]
+
+
+def test_a_dead_gelu_is_dead_and_a_softmax_that_underflows_is_not() -> None:
+    specimen = built("gelu")
+    specimen.model.layers[2].bias.assign(np.full(32, -12.0))  # its outputs are not all 0
+    found = inspected(specimen)
+    assert found.table["verdict"].iloc[2] == "dead"
+    assert found.problems == {"dead"}
+    specimen = built("gelu")
+    specimen.model.layers[-1].bias.assign([0.0, -1000.0, 0.0])
+    found = inspected(specimen)
+    assert found.table[["dead_units", "verdict"]].iloc[-1].tolist() == [0, ""]
+
+
+def test_dead_units_over_time_steps_are_dead_in_all_of_them() -> None:
+    specimen = built("time_distributed")
+    specimen.model.layers[0].layer.bias.assign([-1000.0] * 3 + [0.0] * 5)
+    found = inspected(specimen)
+    assert found.table["layer"].tolist() == ["time_distributed", "gru", "dense_1"]
+    assert found.table["dead_units"].tolist() == [3, 0, 0]
+    specimen.model.layers[0].layer.bias.assign([-1000.0] * 8)
+    assert inspected(specimen).problems == {"dead"}
+
+
+def test_what_cannot_be_looked_into_is_named() -> None:
+    import keras
+    import tensorflow as tf
+
+    class Compiled(keras.layers.Layer):
+        def __init__(self) -> None:
+            super().__init__(name="compiled")
+            self.inner = keras.layers.Dense(4, "relu")
+            self.run = tf.function(lambda x: self.inner(x))
+
+        def call(self, x: Any) -> Any:
+            return self.run(x)
+
+    model = keras.Sequential([keras.Input((20,)), Compiled(), keras.layers.Dense(3)])
+    specimen = built("relu")
+    found = inspect(model, specimen.x, specimen.y)
+    assert "Only the outputs were measured, not the layers inside, of compiled." in found.sentences
+
+
 def test_a_shared_layer_counts_once() -> None:
     specimen = built("siamese")
     layer = specimen.model.get_layer("sequential").layers[0]

@@ -21,10 +21,19 @@ class Call:
     sources: list[Any] = field(default_factory=list)
     """Tensors that came in."""
     output: Any = None
-    preactivation: Any = None
-    """What its activation function was given, where it has one."""
+    preactivations: list[Any] = field(default_factory=list)
+    """What its activation function was given, where it has one: in each time step, if it is called in several."""
     function: Callable[[Any], Any] | None = None
     """Its activation function."""
+
+    @property
+    def preactivation(self) -> Any:
+        """One tensor; None, if it has no activation function and nothing came in."""
+        import keras
+
+        if len(self.preactivations) > 1:
+            return keras.ops.stack(self.preactivations, axis=1)
+        return self.preactivations[0] if self.preactivations else None
 
     def tensors(self) -> list[Any]:
         """Floating-point tensors of its output that hold numbers: those of a compiled loop hold none."""
@@ -80,36 +89,38 @@ def listening(inside: Sequence[Any], record: Callable[[Call], None]) -> Iterator
                 made.output = inner(*args, **kwargs)
             finally:
                 running.pop()
-            if made.preactivation is None and made.sources:
-                made.preactivation, made.function = made.sources[0], inner
+            if not made.preactivations and made.sources:
+                made.preactivations, made.function = [made.sources[0]], inner
             record(made)
             return made.output
 
         return call
 
-    def wrapped_activation(operation: Any) -> Callable[..., Any]:
-        function = operation.activation
+    def wrapped_activation(operation: Any, function: Any) -> Callable[..., Any]:
 
         def activation(z: Any, *args: Any, **kwargs: Any) -> Any:
             if running and running[-1].operation is operation:
-                running[-1].preactivation, running[-1].function = z, function
+                running[-1].preactivations.append(z)
+                running[-1].function = function
             return function(z, *args, **kwargs)
 
         activation.__name__ = getattr(function, "__name__", type(function).__name__)
         return activation
 
     own_calls = {operation: vars(operation).get("call") for operation in inside}
-    functions = {o: o.activation for o in inside if callable(getattr(o, "activation", None)) and not is_recurrent(o)}
-    functions = {o: f for o, f in functions.items() if not isinstance(f, keras.layers.Layer)}
+    # The layer that holds the activation of each: in TimeDistributed, the one that it wraps.
+    holders = {o: o.layer if type(o).__name__ == "TimeDistributed" else o for o in inside if not is_recurrent(o)}
+    functions = {o: getattr(holder, "activation", None) for o, holder in holders.items()}
+    functions = {o: f for o, f in functions.items() if callable(f) and not isinstance(f, keras.layers.Layer)}
     try:
         for operation in inside:
             operation.call = wrapped_call(operation)
-        for operation in functions:
-            operation.activation = wrapped_activation(operation)
+        for operation, function in functions.items():
+            holders[operation].activation = wrapped_activation(operation, function)
         yield
     finally:
         for operation, function in functions.items():
-            operation.activation = function
+            holders[operation].activation = function
         for operation, call in own_calls.items():
             if "call" in vars(operation):
                 del operation.call  # the one of its class stands again

@@ -47,8 +47,9 @@ def is_recurrent(operation: Any) -> bool:
 
 
 def sublayers(operation: Any) -> list[Any]:
-    """Layers in a composite layer; none of a recurrent one, nor a layer that serves as the activation."""
-    if is_recurrent(operation) or not hasattr(operation, "_flatten_layers"):
+    """Layers in a composite layer; none of one that runs over time steps, nor a layer that serves as the activation."""
+    over_time = is_recurrent(operation) or type(operation).__name__ == "TimeDistributed"
+    if over_time or not hasattr(operation, "_flatten_layers"):
         return []
     inner = operation._flatten_layers(include_self=False, recursive=False)
     return [layer for layer in inner if layer is not getattr(operation, "activation", None)]
