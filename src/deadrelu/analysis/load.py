@@ -11,10 +11,11 @@ from deadrelu.analysis import fates, grid, rates, summaries
 from deadrelu.errors import InputError
 from deadrelu.settings.params import MAIN, Params
 from deadrelu.stages.activations import SUMMARY
-from deadrelu.stages.collapse.tables import FITS, FUNCTIONS, TRIALS
+from deadrelu.stages.collapse.tables import FITS, FUNCTIONS, TRIALS, WEIGHTS
 from deadrelu.stages.safe_region.tables import BORN_DEAD, OTHER_INITIALIZERS, REGION_FUNCTIONS, TRAINED_GRID
 from deadrelu.stages.training import BATCHES, EPOCHS
 from deadrelu.storage import idx_files, parquet
+from deadrelu.storage.points import SCHEMA as POINTS
 
 MNIST = Path("data/mnist")
 ACTIVATIONS = Path("data/activations")
@@ -139,6 +140,27 @@ def _functions(params: Params) -> dict[str, pd.DataFrame]:
             found[key] = parquet.read(path, FUNCTIONS)
             parquet.check_made_by(path, params.of_collapse(key))
     return found
+
+
+def points(params: Params, data: Path = Path("data")) -> pd.DataFrame:
+    """Training points of the shared target, columns x and y; `data` is the folder of the stages."""
+    path = data / "target" / "points.parquet"
+    found = parquet.read(path, POINTS)
+    parquet.check_made_by(path, params.of_target())
+    return found
+
+
+def weights(params: Params, key: str, data: Path = Path("data")) -> pd.DataFrame:
+    """Initial and final weights of the first trials of a case of `collapse`."""
+    path = data / COLLAPSE.name / key / "weights.parquet"
+    found = parquet.read(path, WEIGHTS)
+    parquet.check_made_by(path, params.of_collapse(key))
+    return found
+
+
+def trials(params: Params, key: str, data: Path = Path("data")) -> pd.DataFrame:
+    """The trials of a case of `collapse`."""
+    return parquet.read_parts(data / COLLAPSE.name / key, TRIALS)
 
 
 def region_functions(params: Params, data: Path = Path("data")) -> pd.DataFrame:

@@ -12,6 +12,7 @@ FOLDER = Path("reports")
 NOTEBOOK = FOLDER / "report.ipynb"
 PATHS = {"params_file": Path("params.yaml"), "data_folder": Path("data")}
 TITLE = "Initialization, signals and dead ReLU networks"
+SCRIPTS = ("explorer.js", "engine.js", "playground.js")
 MADE = ("figures", "vectors", "tables", "metrics.json", "executed.ipynb", "report.html")
 
 
@@ -30,7 +31,7 @@ def main(params: Params) -> None:
         keys = {name: key for job in drawn for name, key in job.result().items()}
         with_outputs = notebook.standalone(executed, scratch / "figures")
         (scratch / "executed.ipynb").write_text(with_outputs, encoding="utf-8", newline="")
-        html = page.with_images(page.document(TITLE, content, scripts=["explorer.js"]), scratch / "figures")
+        html = page.with_images(page.document(TITLE, content, scripts=SCRIPTS), scratch / "figures")
         (scratch / "report.html").write_text(html, encoding="utf-8")
         kept.put(keys, scratch / "figures", scratch / "vectors")  # beside PNGs, DVC would show figures twice
         for name in MADE:

@@ -11,7 +11,7 @@ from deadrelu.engine import criteria
 from deadrelu.jobs import shards
 from deadrelu.settings import initializers
 from deadrelu.settings.params import Params
-from deadrelu.stages.collapse.tables import FITS, FUNCTIONS, TRIALS
+from deadrelu.stages.collapse.tables import FITS, FUNCTIONS, TRIALS, WEIGHTS
 from deadrelu.storage import parquet
 
 MAX_NETWORKS_IN_MEMORY = 1024
@@ -19,6 +19,12 @@ MAX_NETWORKS_IN_MEMORY = 1024
 
 SAVED_FUNCTIONS = 200
 """Of the first so many trials it is kept what they compute, for pictures."""
+
+SAVED_WEIGHTS = 200
+"""Of the first so many trials the weights are kept: for whoever wants to follow one, such as the page."""
+
+MAX_SAVED_WEIGHTS = 1000
+"""Of larger networks, none are."""
 
 CURVE_POINTS = 61
 """Points over the interval at which it is kept."""
@@ -89,13 +95,18 @@ class CollapseJob:
             chunks = iter([last])
         else:
             chunks = engine.run(self.network, self.training, self.x, self.y, **run)
-        rows, curves = [], []
+        rows, curves, kept = [], [], []
         for part in (piece for chunk in chunks for piece in chunk.pieces(MAX_NETWORKS_IN_MEMORY)):
             columns, functions = self._columns(part, watch)
             rows.append(columns)
             curves.append(functions)
+            if part.trial[0] < SAVED_WEIGHTS:
+                some = part.trial < SAVED_WEIGHTS
+                kept.append({name: getattr(part, name)[some] for name in ("trial", "initial", "final")})
             watch.at(shard, part.trial[-1] + 1 - shard.low)
         made["trials.parquet"] = parquet.to_bytes(_joined(rows), TRIALS, self.made_by)
+        if shard.low == 0 and self.network.architecture.n_weights <= MAX_SAVED_WEIGHTS:
+            made["weights.parquet"] = parquet.to_bytes(_joined(kept), WEIGHTS, self.made_by)
         if shard.low == 0 and curves[0]:
             made["functions.parquet"] = parquet.to_bytes(_joined(curves), FUNCTIONS, self.made_by)
         return made

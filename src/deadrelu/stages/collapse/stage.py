@@ -18,7 +18,8 @@ MIN_ROWS_PER_FILE = 1024
 def main(params: Params, key: str) -> None:
     """Write `data/collapse/<key>/part-*.parquet`, one row per trial.
 
-    Beside them `fits.parquet` of refitted trials, and `functions.parquet` of networks with one input and one output.
+    Beside them `fits.parquet` of refitted trials, `functions.parquet` of networks with one input and one output, and
+    `weights.parquet` of the first trials.
     """
     settings = params.collapse
     if key not in settings.cases:
@@ -51,5 +52,6 @@ def publish(store: Store, cut: list[shards.Shard], folder: Path) -> None:
         parquet.write_joined(folder / f"part-{number:06d}.parquet", rows)
     if "fits.parquet" in first:
         parquet.write_joined(folder / "fits.parquet", (store.get(shard)["fits.parquet"] for shard in cut))
-    if "functions.parquet" in first:
-        (folder / "functions.parquet").write_bytes(first["functions.parquet"])
+    for name in ("functions.parquet", "weights.parquet"):
+        if name in first:
+            (folder / name).write_bytes(first[name])

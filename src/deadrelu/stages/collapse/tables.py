@@ -21,5 +21,16 @@ TRIALS = pa.schema(  # half-lines and probes are null where there is more than o
 FITS = pa.schema([*parquet.columns("trial fit", pa.int64()), *parquet.columns("range probe_range", pa.float32())])
 """Of a refitted trial, after each fit: the range over the training inputs, and over the probes."""
 
+WEIGHTS = pa.schema(
+    [
+        *parquet.columns("trial", pa.int64()),
+        *(
+            pa.field(name, pa.list_(pa.field("element", pa.float32(), nullable=False)), nullable=False)
+            for name in ("initial", "final")
+        ),
+    ]
+)
+"""Weights of the first trials of a case of small networks, in the order of Keras's `get_weights`."""
+
 FUNCTIONS = pa.schema([*parquet.columns("trial", pa.int64()), *parquet.columns("x untrained trained", pa.float32())])
 """What the first trials of a case compute, on points over the interval."""
