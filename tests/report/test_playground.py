@@ -208,6 +208,8 @@ def test_the_picture_in_the_readme_is_of_this_page(browser: Browser, tmp_path: P
     with played(browser, width=1200) as tab:
         tab.click("#train-many")
         finished(tab)
+        tab.locator("#p-proofs").scroll_into_view_if_needed()
+        tab.locator("#p-proofs details").wait_for()
         made = tmp_path / "playground.png"
         tab.locator("#playground").screenshot(path=PICTURE if os.environ.get("DEADRELU_PICTURE") else made)
     assert PICTURE.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"

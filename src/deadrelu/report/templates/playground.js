@@ -477,8 +477,8 @@ if (typeof document !== "undefined" && document.getElementById("playground")) {
     part("p-prove").disabled = true;
     part("p-prove").textContent = "Prove it again";
     const list = part("p-proofs");
-    list.replaceChildren();
     let [equal, total] = [0, 0];
+    const lines = [], carriedInAll = Object.values(data.proof.cases).reduce((sum, { trials }) => sum + Object.keys(trials).length, 0);
     for (const [key, of] of Object.entries(data.proof.cases))
       for (const [trial, carried] of Object.entries(of.trials)) {
         const found = await train({ case: key, trial: Number(trial) });
@@ -495,9 +495,10 @@ if (typeof document !== "undefined" && document.getElementById("playground")) {
         line.textContent =
           `${of.name}, trial ${trial}: ${line.className === "equal" ? "equal" : `differs${about && `: ${about}`}`}. ` +
           `SHA-256 of final weights: ${short(hashes[0])} here, ${short(carried.sha256[0])} in data/collapse/${key}/; of losses: ${short(hashes[1])}, ${short(carried.sha256[1])}.`;
-        list.append(line);
+        lines.push(line);
+        list.textContent = `${total} of ${carriedInAll} trials are compared.`;
       }
-    const lines = [...list.children], all = document.createElement("details"), sum = document.createElement("p");
+    const all = document.createElement("details"), sum = document.createElement("p");
     sum.innerHTML = "<strong></strong>";
     sum.firstChild.textContent = `${equal} of ${total} trials end with the bits of the tables.`;
     all.innerHTML = "<summary>Each trial</summary>";
