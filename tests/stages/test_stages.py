@@ -18,7 +18,7 @@ from deadrelu.stages import activations, data_target, training
 from deadrelu.stages.activations import GRADIENT_STATISTICS, SAMPLE, STATISTICS, SUMMARY
 from deadrelu.stages.collapse import job as collapse_job
 from deadrelu.stages.collapse import stage as collapse_stage
-from deadrelu.stages.collapse.tables import FITS, FUNCTIONS, TRIALS
+from deadrelu.stages.collapse.tables import FITS, FUNCTIONS, TRIALS, WEIGHTS
 from deadrelu.stages.safe_region import stage as safe_region_stage
 from deadrelu.stages.safe_region.job import CURVE_POINTS
 from deadrelu.stages.safe_region.tables import BORN_DEAD, OTHER_INITIALIZERS, REGION_FUNCTIONS, TRAINED_GRID
@@ -95,8 +95,7 @@ def test_collapse_of_two_inputs_has_no_half_lines_and_no_probes(run: params.Para
     target = {"function": "abs_sum_abs_difference", "low": -1.0, "high": 1.0, "points": 100}
     plane = {"activation": "relu", "widths": [2, 2], "biases": True, "target": target, "trials": 5}
     collapse_stage.main(with_case(run, "plane", plane), "plane")
-    (part,) = Path("data/collapse/plane").iterdir()
-    table = parquet.read(part, TRIALS)
+    table = parquet.read(Path("data/collapse/plane/part-000000.parquet"), TRIALS)
     assert len(table) == 5
     absent = ["born_dead_low", "born_dead_high", "range_low", "range_high", "probes_equal", "probe_1", "probe_5"]
     assert table[absent].isna().all(axis=None)
@@ -245,6 +244,10 @@ def test_functions_are_those_of_the_networks(run: params.Params) -> None:
         outputs = engine.predict(network, weights, grid)[:, :, 0]
         np.testing.assert_allclose(kept[name].to_numpy().reshape(8, -1), outputs, rtol=1e-5, atol=1e-7)
     assert (kept["untrained"] != kept["trained"]).any()
+    weights = parquet.read(Path("data/collapse/same/weights.parquet"), WEIGHTS)
+    assert weights["trial"].tolist() == list(range(8))
+    for name, of_trials in (("initial", trained.initial), ("final", trained.final)):
+        np.testing.assert_array_equal(np.stack(weights[name].to_list()), of_trials)
     he = drawn[(drawn["initializer"] == "main") & (drawn["depth"] == 3) & drawn["trained"]]
     at = he["x"].unique()
     np.testing.assert_allclose(
@@ -265,7 +268,14 @@ def test_two_inputs_or_outputs_have_no_functions_to_draw(run: params.Params) -> 
     target = {"function": "abs_sum_abs_difference", "low": -1.0, "high": 1.0, "points": 50}
     case = {"activation": "relu", "widths": [2], "biases": True, "target": target, "trials": 4, "epochs": 1}
     collapse_stage.main(with_case(run, "plane", case), "plane")
-    assert sorted(path.name for path in Path("data/collapse/plane").iterdir()) == ["part-000000.parquet"]
+    made = sorted(path.name for path in Path("data/collapse/plane").iterdir())
+    assert made == ["part-000000.parquet", "weights.parquet"]
+
+
+def test_weights_of_large_networks_are_not_kept(run: params.Params) -> None:
+    case = {"activation": "relu", "widths": [30, 40], "trials": 2, "epochs": 1}
+    collapse_stage.main(with_case(run, "large", case), "large")
+    assert not Path("data/collapse/large/weights.parquet").exists()
 
 
 def test_safe_region_tells_the_dying_from_the_born_dead(run: params.Params) -> None:
