@@ -273,6 +273,7 @@ def test_two_inputs_or_outputs_have_no_functions_to_draw(run: params.Params) -> 
 
 
 def test_weights_of_large_networks_are_not_kept(run: params.Params) -> None:
+    data_target.main(run)
     case = {"activation": "relu", "widths": [30, 40], "trials": 2, "epochs": 1}
     collapse_stage.main(with_case(run, "large", case), "large")
     assert not Path("data/collapse/large/weights.parquet").exists()
