@@ -13,7 +13,7 @@ from deadrelu.settings import params
 
 app = typer.Typer(
     help="What initialization does to a network's signals, and how often a narrow ReLU network is dead. The "
-    "first six commands are the stages of the pipeline: they read params.yaml and data/ in this folder and write to "
+    "first seven commands are the stages of the pipeline: they read params.yaml and data/ in this folder and write to "
     "data/ or reports/. `dvc repro` runs those whose inputs changed, in order.",
     epilog="Exit codes: 0 done, 1 `check` found a change or `inspect --fail-on` a problem, 2 wrong input (one line on "
     "stderr says which), 130 interrupted, 70 a fault of deadrelu itself.",
@@ -113,6 +113,18 @@ def safe_region() -> None:
     continues.
     """
     from deadrelu.stages.safe_region import stage
+
+    stage.main(params.load())
+
+
+@app.command()
+def sensitivity() -> None:
+    """Train the published rows of Lu et al. under other readings of their paper.
+
+    Writes data/sensitivity/: how many networks collapse under each reading and criterion, and when and in which layer
+    networks die. For narrower intervals: dvc exp run -S sensitivity.trials=1000 -S sensitivity.epochs=100
+    """
+    from deadrelu.stages.sensitivity import stage
 
     stage.main(params.load())
 

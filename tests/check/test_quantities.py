@@ -45,6 +45,7 @@ def found(small: params.Params) -> load.Results:
         "epochs": epochs,
         "collapse_rates": rates.collapse_rates(of_trials, small),
         "born_dead": grid_tables.born_dead_grid(counts, small.safe_region.initializer),
+        "variations": pd.DataFrame({"reading": ["base"], "trials": 10, "rate": 0.3, "born_dead": 0.2}),
         "explorer": pd.DataFrame(
             [
                 ("main", 3, 4, 1000, 20, 3, 1),
@@ -72,7 +73,15 @@ def shown(counts: dict[str, Count]) -> dict[str, list[int]]:
 
 def test_stages_are_those_of_the_pipeline(observed: dict[str, quantities.Observed]) -> None:
     cases = ["collapse@relu", "collapse@relu-refit", "collapse@abs_sum_abs_difference-he"]
-    assert list(observed) == ["data@mnist", "data@target", "activations", "training", *cases, "safe_region"]
+    assert list(observed) == [
+        "data@mnist",
+        "data@target",
+        "activations",
+        "training",
+        *cases,
+        "safe_region",
+        "sensitivity",
+    ]
     assert [name for name, of in observed.items() if of.needs_mnist] == ["data@mnist", "activations", "training"]
     assert observed["data@mnist"].exact == {"test_images": 10_000}
 
@@ -136,6 +145,9 @@ def test_cells_are_counted_by_name(observed: dict[str, quantities.Observed]) -> 
     assert region.exact["width_4.depth_2.theory_low"] < region.exact["width_4.depth_3.theory_high"]
 
 
+LAST = {"safe_region", "sensitivity"}
+
+
 def test_settings_are_all_but_seed_and_sizes(small: params.Params, found: load.Results) -> None:
     """Runs that differ in them are not comparable; the tolerance is one, though no stage before the report reads it."""
     points = pd.DataFrame({"x": np.float32([0]), "y": np.float32([0])})
@@ -153,7 +165,7 @@ def test_settings_are_all_but_seed_and_sizes(small: params.Params, found: load.R
     tree["safe_region"]["trained"]["trials"] = 5
     assert settings_of(tree) == before
     for group, key, value, touched in (
-        ("collapse", "tolerance", 0.01, {stage for stage in before if stage.startswith("collapse@")} | {"safe_region"}),
+        ("collapse", "tolerance", 0.01, {name for name in before if name.startswith("collapse@")} | LAST),
         ("training", "trials", 2, {"training"}),
         ("activations", "every", 3, {"activations"}),
     ):

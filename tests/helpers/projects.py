@@ -13,6 +13,7 @@ from deadrelu.settings import initializers, params
 from deadrelu.stages import activations, data_mnist, data_target, training
 from deadrelu.stages.collapse import stage as collapse
 from deadrelu.stages.safe_region import stage as safe_region
+from deadrelu.stages.sensitivity import stage as sensitivity
 
 ROOT = Path(__file__).parents[2]
 """The project itself."""
@@ -46,6 +47,15 @@ def write_small_params(path: Path) -> None:
     cases["step_sin_5x-rai"]["target"]["points"] = 200
     tree["safe_region"] |= {"depth": {"low": 2, "high": 3}, "width": {"low": 1, "high": 2}, "networks": 100}
     tree["safe_region"]["trained"] |= {"depths": [1, 3], "widths": [2], "trials": 6, "epochs": 2, "batch_size": 32}
+    tree["sensitivity"] = {
+        "trials": 8,
+        "epochs": 1,
+        "readings": {"nine": {"points": 200}, "eight": {"points": 200, "hidden_layers": 8}},
+        "base": {"points": 200, "first_initializer": {"name": "he_normal"}},
+        "variations": {"sgd": {"points": 200, "optimizer": {"name": "sgd"}}},
+        "plane": {"hidden_layers": [2], "width": 2, "epochs": 1},
+        "deaths": 20,
+    }
     yaml.dump(tree, path)
 
 
@@ -60,7 +70,7 @@ def write_params_of_pipeline(path: Path) -> None:
     yaml.dump(tree, path)
 
 
-STAGES = ("data_target", "activations", "training", "collapse", "safe_region")
+STAGES = ("data_target", "activations", "training", "collapse", "safe_region", "sensitivity")
 
 
 def run_all(settings: params.Params, stages: Iterable[str] = STAGES) -> None:
@@ -77,6 +87,8 @@ def run_all(settings: params.Params, stages: Iterable[str] = STAGES) -> None:
         collapse.main(settings, key)
     if "safe_region" in stages:
         safe_region.main(settings)
+    if "sensitivity" in stages:
+        sensitivity.main(settings)
     build.write_numbers(load.read(settings), Path("reports"))
 
 

@@ -35,7 +35,7 @@ def test_pipeline_from_nothing_to_a_report(pipeline: Path) -> None:
     assert stages_run((pipeline.parent / "repro.log").read_text()) == [
         *("data@mnist", "data@target", "activations", "training"),
         *("collapse@relu", "collapse@leaky_relu", "collapse@relu-refit", "collapse@step_sin_5x-rai"),
-        *("safe_region", "report"),
+        *("safe_region", "sensitivity", "report"),
     ]
     metrics = json.loads((pipeline / "reports" / "metrics.json").read_text())
     assert metrics["data"]["mnist"] == {"source": "bundled", "test_images": 1000}

@@ -131,6 +131,7 @@ def made_by(values: dict[str, Any], stage: str) -> object:
         "training": settings.of_training,
         "collapse": lambda: settings.of_collapse(key),
         "safe_region": settings.of_safe_region,
+        "sensitivity": settings.of_sensitivity,
         "report": settings.model_dump,
     }
     return of[kind]()

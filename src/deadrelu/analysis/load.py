@@ -7,12 +7,13 @@ from typing import Literal, NamedTuple
 
 import pandas as pd
 
-from deadrelu.analysis import fates, grid, rates, summaries
+from deadrelu.analysis import fates, grid, rates, sensitivity, summaries
 from deadrelu.errors import InputError
 from deadrelu.settings.params import MAIN, Params
 from deadrelu.stages.activations import SUMMARY
 from deadrelu.stages.collapse.tables import FITS, FUNCTIONS, TRIALS, WEIGHTS
 from deadrelu.stages.safe_region.tables import BORN_DEAD, OTHER_INITIALIZERS, REGION_FUNCTIONS, TRAINED_GRID
+from deadrelu.stages.sensitivity.tables import DEATHS, RATES
 from deadrelu.stages.training import BATCHES, EPOCHS
 from deadrelu.storage import idx_files, parquet
 from deadrelu.storage.points import SCHEMA as POINTS
@@ -21,6 +22,7 @@ MNIST = Path("data/mnist")
 ACTIVATIONS = Path("data/activations")
 TRAINING = Path("data/training")
 COLLAPSE = Path("data/collapse")
+SENSITIVITY = Path("data/sensitivity")
 SAFE_REGION = Path("data/safe_region")
 
 
@@ -64,6 +66,7 @@ def read(params: Params) -> Results:
         "born_dead": grid.born_dead_grid(counts, params.safe_region.initializer),
         "trained_grid": grid.trained_grid(own, params.collapse.tolerance),
     }
+    small |= _sensitivity(params)
     small["explorer"] = grid.cells(small["born_dead"], others, trained, params)
     return Results(source, len(images), small, trials, fits, own)
 
@@ -188,6 +191,23 @@ def _safe_region(params: Params) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFra
         parquet.check_made_by(path, params.of_safe_region())
     counts, others, trained = found
     return counts, others, trained
+
+
+def _sensitivity(params: Params) -> dict[str, pd.DataFrame]:
+    """Small tables of the readings of the paper, and of deaths in training."""
+    tables = []
+    for name, schema in (("rates", RATES), ("deaths", DEATHS)):
+        path = SENSITIVITY / f"{name}.parquet"
+        tables.append(parquet.read(path, schema))
+        parquet.check_made_by(path, params.of_sensitivity())
+    of, deaths = sensitivity.rates(tables[0]), tables[1]
+    return {
+        "readings": sensitivity.readings(of),
+        "variations": sensitivity.variations(of),
+        "criteria": sensitivity.criteria(of),
+        "plane": sensitivity.plane(of),
+        "death_epochs": sensitivity.death_epochs(deaths),
+    }
 
 
 def _trials(params: Params) -> dict[str, pd.DataFrame]:

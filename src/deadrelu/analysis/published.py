@@ -25,6 +25,13 @@ LU = (
 )
 """Collapse rates in Lu et al., with biases, on [-sqrt 3, sqrt 3]: function, initializer, rate."""
 
+LU_ROWS = {
+    **{(function, "rai" if isinstance(of, Rai) else "he"): rate for function, of, rate in LU},
+    ("abs_sum_abs_difference", "he"): 0.768,
+    ("abs_sum_abs_difference", "rai"): 0.096,
+}
+"""The same by function and initializer; and those of two inputs and outputs, of width 4, whose depth is not clear."""
+
 LU_NETWORK = CollapseCase(activation="relu", widths=[2] * 9, biases=True)
 """Their "10-layer" network, read as nine hidden layers and the output."""
 
@@ -61,6 +68,9 @@ def _of_notebook(params: Params, key: str) -> float | None:
 def lu_rate(params: Params, key: str) -> float | None:
     """Lu et al.'s rate for a case of `collapse`, if network, data and loss are theirs; their training is not known."""
     case, target = params.collapse.cases[key], params.target_of(key)
+    readings = (None, FanScaled(name="he_normal"))  # of the first layer under RAI
+    if case.first_initializer not in (readings if case.initializer.name == "rai" else (None,)) or case.last_initializer:
+        return None
     theirs = {function: rate for function, initializer, rate in LU if initializer == case.initializer}
     return theirs.get(target.function) if is_like_lu(params, key) else None
 
@@ -82,6 +92,7 @@ def is_like_lu(params: Params, key: str) -> bool:
 def _network_and_loss(case: CollapseCase) -> CollapseCase:
     """What a case is without how long and on what it is trained."""
     elsewhere = {"trials": None, "epochs": None, "target": None, "protocol": "independent", "fits": None}
+    elsewhere |= {"first_initializer": None, "last_initializer": None}
     return case.model_copy(update=elsewhere)
 
 

@@ -64,7 +64,7 @@ def rate_of(happened: npt.NDArray[np.bool_]) -> dict[str, float]:
 def born_dead_bounds(params: Params, key: str) -> theory.Bounds | None:
     """What theory says of a case, where its assumptions hold: ReLU, zero biases, weights symmetric and continuous."""
     case, target = params.collapse.cases[key], params.target_of(key)
-    if case.activation != "relu" or not initializers.is_symmetric(case.initializer):
+    if case.activation != "relu" or not all(map(initializers.is_symmetric, case.initializers)):
         return None
     x, _ = _points(params, key)
     if targets.FUNCTIONS[target.function].inputs > 1:

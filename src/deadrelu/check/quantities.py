@@ -72,6 +72,7 @@ def observe(params: Params, results: Results, points: pd.DataFrame) -> dict[str,
         "training": Observed(setting(params.of_training()), True, values=of_training(results.small["epochs"])),
         **{f"collapse@{key}": _collapse(params, key, results) for key in params.collapse.cases},
         "safe_region": _safe_region(params, results),
+        "sensitivity": _sensitivity(params, results),
     }
 
 
@@ -129,6 +130,15 @@ def _safe_region(params: Params, results: Results) -> Observed:
     counts |= _other_initializers(results.small["explorer"])
     own = setting(params.of_safe_region()) | {"collapse.tolerance": params.collapse.tolerance}
     return Observed(own, counts=counts, exact=_finite(exact))
+
+
+def _sensitivity(params: Params, results: Results) -> Observed:
+    counts = {
+        f"{row['reading']}.{event}": Count(round(row[name] * row["trials"]), int(row["trials"]))
+        for row in results.small["variations"].to_dict("records")
+        for event, name in (("collapsed", "rate"), ("born_dead", "born_dead"))
+    }
+    return Observed(setting(params.of_sensitivity()), counts=counts)
 
 
 def _other_initializers(cells: pd.DataFrame) -> dict[str, Count]:

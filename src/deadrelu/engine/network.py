@@ -65,7 +65,8 @@ class Network:
     """Dense hidden layers of `widths` and a linear output layer, with biases or without.
 
     `initialize(rng, n, fan_in, fan_out)` draws the kernels of n networks, shape (n, fan_in, fan_out), float32. Biases
-    start at zero, or where it puts them: in one more row, shape (n, fan_in + 1, fan_out).
+    start at zero, or where it puts them: in one more row, shape (n, fan_in + 1, fan_out). `initialize_first` and
+    `initialize_last` do so for the first and the last layer, where these have another initializer.
     """
 
     widths: tuple[int, ...]
@@ -75,6 +76,16 @@ class Network:
     biases: bool = False
     inputs: int = 1
     outputs: int = 1
+    initialize_first: Callable[[np.random.Generator, int, int, int], Float] | None = None
+    initialize_last: Callable[[np.random.Generator, int, int, int], Float] | None = None
+
+    @property
+    def initializers(self) -> list[Callable[[np.random.Generator, int, int, int], Float]]:
+        """Of each layer."""
+        found = [self.initialize] * len(self.architecture.layers)
+        found[-1] = self.initialize_last or found[-1]
+        found[0] = self.initialize_first or found[0]
+        return found
 
     @property
     def architecture(self) -> Architecture:

@@ -224,8 +224,8 @@ def draw_weights(network: Network, seed: int, numbers: Numbers) -> Float:
 def _draw_group(network: Network, seed: int, group: int) -> Float:
     rng = stream(seed, WEIGHTS, group)
     parts: list[Float] = []
-    for fan_in, fan_out in network.architecture.layers:
-        drawn = network.initialize(rng, DRAWN_TOGETHER, fan_in, fan_out)
+    for initialize, (fan_in, fan_out) in zip(network.initializers, network.architecture.layers, strict=True):
+        drawn = initialize(rng, DRAWN_TOGETHER, fan_in, fan_out)
         parts.append(drawn.reshape(DRAWN_TOGETHER, -1))
         if network.biases and drawn.shape[1] == fan_in:
             parts.append(np.zeros((DRAWN_TOGETHER, fan_out), np.float32))

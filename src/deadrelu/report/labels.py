@@ -108,7 +108,7 @@ def narrow_network(case: CollapseCase) -> str:
         return f"{name}, fitted {case.fits:,} times"
     if not case.target:
         return name
-    told = [FUNCTIONS[case.target.function], initializer(case.initializer)]
+    told = [FUNCTIONS[case.target.function], of_layers(case)]
     told += [name] * (case.activation != "relu") + ["absolute error"] * (case.loss == "mean_absolute_error")
     return ", ".join(told)
 
@@ -134,9 +134,16 @@ def architecture(case: CollapseCase) -> str:
     biases = "no biases" if not case.biases else "random biases" if case.initializer.name == "rai" else "zero biases"
     return (
         f"{count_of(len(case.widths), 'hidden layer')} of width {widths(case.widths)}; "
-        f"{initializer(case.initializer)}, {biases}; {OPTIMIZERS[case.optimizer.name]} "
+        f"{of_layers(case)}, {biases}; {OPTIMIZERS[case.optimizer.name]} "
         f"({case.optimizer.learning_rate:g}), {case.loss.replace('_', ' ')}"
     )
+
+
+def of_layers(case: CollapseCase) -> str:
+    """'He normal', or 'RAI (first layer He normal)'."""
+    others = (("first", case.first_initializer), ("last", case.last_initializer))
+    named = [f"{which} layer {initializer(other)}" for which, other in others if other is not None]
+    return initializer(case.initializer) + (f" ({', '.join(named)})" if named else "")
 
 
 def widths(of: Sequence[int]) -> str:

@@ -59,6 +59,7 @@ def _presets(params: Params) -> list[str]:
         and case.optimizer.name == "adam"
         and case.loss == "mean_squared_error"
         and params.target_of(key).function != "abs_sum_abs_difference"
+        and len(set(case.initializers)) == 1
         and case.initializer.name in ("glorot_uniform", "he_normal", "rai")
         and (len(set(case.widths)) == 1 or (case.widths[0] == 1 and len(set(case.widths[1:])) == 1))
     ]

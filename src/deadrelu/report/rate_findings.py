@@ -139,7 +139,7 @@ def against_print(constant: pd.Series, dead_untrained: pd.Series) -> str:
         return f"published {percent(theirs)}, here {ours}: consistent (p = {p:.2g})."
     text = f"published {percent(theirs)}, here {ours}: significantly different (p = {p:.2g})."
     untrained = f"{percent(dead_untrained['rate'])} are dead at initialization"
-    unknown = "Length of training, steps and criterion of the paper are not known here, so why is open."
+    unknown = "What the published rates depend on is measured below."
     if theirs > constant["high"]:
         return f"{text} Here {untrained}; the published number lies above both. {unknown}"
     if theirs > dead_untrained["high"]:
@@ -148,6 +148,32 @@ def against_print(constant: pd.Series, dead_untrained: pd.Series) -> str:
         share = percent(dead_untrained["rate"])
         return f"{text} It is consistent with the share that is dead at initialization ({share} here)."
     return f"{text} More are dead here at initialization ({percent(dead_untrained['rate'])})."
+
+
+def nearest_reading(readings: pd.DataFrame, names: Mapping[str, str]) -> str:
+    """Does one reading give all four published rates? `sensitivity.readings`; names of the readings."""
+    best = readings.iloc[int(readings["furthest"].argmin())]
+    name, limit = names[best["reading"]], 1.96
+    others = f"the nearest, {name}, is {best['furthest']:.1f} standard errors away in one of them"
+    if best["furthest"] <= limit:
+        within = "none is further away than 1.96 standard errors"
+        return f"{name[0].upper()}{name[1:]} is consistent with all four published rates: {within}."
+    return f"None of these readings is consistent with all four published rates: {others}."
+
+
+def deaths_in_training(table: pd.DataFrame, name: str) -> str:
+    """When networks of one initializer die. Rows of `sensitivity.death_epochs`."""
+    networks, revived = int(table["networks"].iloc[0]), int(table["revived"].iloc[0])
+    later = table[table["epoch"] > 0]
+    died = int(later["count"].sum())
+    before = int(table["count"].sum()) - died
+    early = int(later["count"][later["epoch"] <= 3].sum())
+    through = later[later["layer"] > 0].groupby("layer")["count"].sum()
+    where = f", most through layer {through.idxmax()}" if len(through) else ""
+    return (
+        f"{name}: of {labels.count_of(networks, 'network')}, {before:,} have collapsed before training and {died:,} in "
+        f"it, {early:,} of these in the first three epochs{where}; {revived:,} had collapsed and came back."
+    )
 
 
 def collapse_value(row: pd.Series) -> str:

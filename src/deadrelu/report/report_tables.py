@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from deadrelu.analysis import published
+from deadrelu.analysis import published, theory
 from deadrelu.report import findings, labels
 from deadrelu.report.findings import bounds, interval, percent, percent_or_nothing
-from deadrelu.settings.params import Params
+from deadrelu.settings.params import Params, Reading
 
 Numbers = Mapping[str, pd.DataFrame]
 
@@ -142,7 +142,7 @@ def papers(params: Params, numbers: Numbers) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "function": [labels.FUNCTIONS[params.target_of(key).function] for key in shown["case"]],
-            "initializer": [labels.initializer(case.initializer) for case in cases],
+            "initializer": [labels.of_layers(case) for case in cases],
             "error": [case.loss.split("_")[1] for case in cases],
             "hidden": [labels.widths(case.widths) for case in cases],
             "epochs": [f"{collapse.epochs_of(key):,}" for key in shown["case"]],
@@ -156,6 +156,120 @@ def papers(params: Params, numbers: Numbers) -> pd.DataFrame:
             ],
             "dead at init.": dead["rate"].map(percent).to_list(),
             "theory, at init.": [bounds(*pair) for pair in zip(dead["theory_low"], dead["theory_high"], strict=True)],
+        }
+    )
+
+
+def reading_name(reading: Reading, base: Reading) -> str:
+    """What a reading changes of another one: '8 hidden layers, first layer He normal', or 'nothing'."""
+    parts = []
+    if reading.hidden_layers != base.hidden_layers:
+        parts.append(labels.count_of(reading.hidden_layers, "hidden layer"))
+    for which in ("first", "last"):
+        name = f"{which}_initializer"
+        own, other = (getattr(of, name) or of.initializer for of in (reading, base))
+        if own != other:
+            parts.append(f"{which} layer {labels.initializer(own)}")
+    if reading.optimizer != base.optimizer:
+        parts.append(f"{labels.OPTIMIZERS[reading.optimizer.name]} ({reading.optimizer.learning_rate:g})")
+    if reading.batch_size != base.batch_size:
+        parts.append(f"batches of {reading.batch_size:,}")
+    if reading.epochs not in (None, base.epochs):
+        parts.append(labels.count_of(reading.epochs or 0, "epoch"))
+    if reading.points != base.points:
+        parts.append(labels.count_of(reading.points, "point"))
+    if reading.end != base.end:
+        parts.append(f"inputs from −{reading.end:.3g} to {reading.end:.3g}")
+    return ", ".join(parts) or "nothing"
+
+
+def reading_names(params: Params) -> dict[str, str]:
+    """Of each reading: '9 hidden layers, RAI in all', '9 hidden layers, first layer He normal'."""
+    names = {}
+    for key, reading in params.sensitivity.readings.items():
+        layers = labels.count_of(reading.hidden_layers, "hidden layer")
+        changed = reading_name(reading.model_copy(update={"hidden_layers": 9}), Reading())
+        names[key] = f"{layers}, {changed if changed != 'nothing' else 'RAI in all'}"
+    return names
+
+
+def readings(params: Params, numbers: Numbers) -> pd.DataFrame:
+    """The four published rows under each reading of the paper, with distances in standard errors."""
+    table, names = numbers["readings"], reading_names(params)
+    columns = {
+        "x sin 5x, He": ("x_sin_5x", "he"),
+        "x sin 5x, RAI": ("x_sin_5x", "rai"),
+        "step, He": ("step_sin_5x", "he"),
+        "step, RAI": ("step_sin_5x", "rai"),
+    }
+    shown = pd.DataFrame({"reading": [names[key] for key in table["reading"]]})
+    for title, row in columns.items():
+        name = "_".join(row)
+        shown[title] = [f"{percent(rate)} ({z:+.1f})" for rate, z in zip(table[name], table[f"{name}_z"], strict=True)]
+    shown["furthest"] = [f"{z:.1f}" for z in table["furthest"]]
+    of_print = [percent(published.LU_ROWS[row]) for row in columns.values()]
+    return pd.concat([pd.DataFrame([["published", *of_print, ""]], columns=shown.columns), shown], ignore_index=True)
+
+
+def variations(params: Params, numbers: Numbers) -> pd.DataFrame:
+    """x sin 5x under RAI with one thing changed at a time."""
+    table, base = numbers["variations"], params.sensitivity.base
+    names = {key: reading_name(reading, base) for key, reading in params.sensitivity.variations.items()}
+    return pd.DataFrame(
+        {
+            "changed": [names.get(key, "nothing: the base") for key in table["reading"]],
+            "dead at init.": table["born_dead"].map(percent),
+            "collapsed (95 %)": [
+                f"{percent(rate)} ({interval(low, high)})"
+                for rate, low, high in zip(table["rate"], table["low"], table["high"], strict=True)
+            ],
+            "difference from base (95 %)": [
+                "" if pd.isna(d) else f"{100 * d:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
+                for d, low, high in zip(
+                    table["difference"], table["difference_low"], table["difference_high"], strict=True
+                )
+            ],
+            "from published": [f"{z:+.1f}" for z in table["z"]],
+        }
+    )
+
+
+def criteria(params: Params, numbers: Numbers) -> pd.DataFrame:
+    """The base under other criteria."""
+    table = numbers["criteria"]
+    names = {"dead": "range exactly 0", "best_constant": "loss ≥ 0.99 of the best constant's"}
+    return pd.DataFrame(
+        {
+            "criterion": [names.get(key, f"range ≤ {key.removeprefix('within_')}") for key in table["criterion"]],
+            "collapsed (95 %)": [
+                f"{percent(rate)} ({interval(low, high)})"
+                for rate, low, high in zip(table["rate"], table["low"], table["high"], strict=True)
+            ],
+            "from published": [f"{z:+.1f}" for z in table["z"]],
+        }
+    )
+
+
+def plane(params: Params, numbers: Numbers) -> pd.DataFrame:
+    """The row of two inputs and outputs at several depths."""
+    table = numbers["plane"]
+    return pd.DataFrame(
+        {
+            "hidden layers": [f"{layers}" for layers in table["hidden_layers"]],
+            "initializer": ["RAI" if name == "rai" else "He" for name in table["initializer"]],
+            "published": table["published"].map(percent),
+            "here (95 %)": [
+                f"{percent(rate)} ({interval(low, high)})"
+                for rate, low, high in zip(table["rate"], table["low"], table["high"], strict=True)
+            ],
+            "from published": [f"{z:+.1f}" for z in table["z"]],
+            "dead at init.": table["born_dead"].map(percent),
+            "theory, at init.": [
+                bounds(*theory.born_dead_on_any_inputs([params.sensitivity.plane.width] * layers))
+                if name == "he"
+                else ""
+                for layers, name in zip(table["hidden_layers"], table["initializer"], strict=True)
+            ],
         }
     )
 

@@ -16,7 +16,7 @@ from deadrelu.settings.params import Params
 FIGURES = (
     *("collapse_rates", "activations", "beside_theory", "gradients", "signals", "loss_curves"),
     *("functions", "deaths", "rate_by_tolerance", "loop_numbers"),
-    *("paper_rates", "collapse_values", "safe_region", "born_dead"),
+    *("paper_rates", "collapse_values", "death_epochs", "safe_region", "born_dead"),
 )
 VIOLINS = ("activations", "gradients")
 PROCESSES = 2

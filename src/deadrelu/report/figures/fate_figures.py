@@ -97,6 +97,55 @@ def losses(table: pd.DataFrame, fates: pd.DataFrame, cases: Mapping[str, str], n
     return figure
 
 
+MAX_EPOCH_SHOWN = 12
+"""Later deaths share the last bar."""
+
+
+def death_epochs(table: pd.DataFrame, names: Mapping[str, str]) -> Figure:
+    """Draw in which epoch networks die, and through which layer, a panel for each initializer.
+
+    Args:
+        table: columns initializer, epoch (0: before training), layer (0: none is dead), count, networks.
+        names: of the initializers.
+    """
+    shown = [name for name in names if (table["initializer"] == name).any()]
+    if not shown:
+        return message("No network died: there is nothing to draw.")
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(9, 3.4), layout="constrained")
+        axes = figure.subplots(1, len(shown), squeeze=False, sharey=True)[0]
+        deepest = max(1, int(table["layer"].max()))
+        shades = mpl.colormaps["viridis_r"]
+        for ax, name in zip(axes, shown, strict=True):
+            rows = table[(table["initializer"] == name) & (table["epoch"] > 0)]
+            rows = rows.assign(epoch=rows["epoch"].clip(upper=MAX_EPOCH_SHOWN))
+            bottom = np.zeros(MAX_EPOCH_SHOWN)
+            for layer in sorted(set(rows["layer"])):
+                of_layer = rows[rows["layer"] == layer].groupby("epoch")["count"].sum()
+                heights = of_layer.reindex(range(1, MAX_EPOCH_SHOWN + 1), fill_value=0).to_numpy(float)
+                colour = MUTED if layer == 0 else shades(layer / deepest)
+                ax.bar(range(1, MAX_EPOCH_SHOWN + 1), heights, bottom=bottom, color=colour, width=0.85)
+                bottom += heights
+            networks = int(table[table["initializer"] == name]["networks"].iloc[0])
+            born = int(table[(table["initializer"] == name) & (table["epoch"] == 0)]["count"].sum())
+            ax.set_title(f"{names[name]}: {born:,} of {networks:,} before training", fontsize=10.5)
+            ax.set_xlabel(f"epoch ({MAX_EPOCH_SHOWN}: or later)")
+        axes[0].set_ylabel("networks that die")
+        layers = sorted(set(table[table["epoch"] > 0]["layer"]))
+        handles = [
+            Rectangle(
+                (0, 0),
+                1,
+                1,
+                color=MUTED if k == 0 else shades(k / deepest),
+                label=f"layer {k}" if k else "no dead layer",
+            )
+            for k in layers
+        ]
+        legend_below(figure, handles, 6)
+    return figure
+
+
 def _line(fate: object) -> dict[str, Any]:
     return {"color": FATE_COLOURS[str(fate)], "linestyle": FATE_LINES[str(fate)]}
 

@@ -154,6 +154,10 @@ def _safe_region(params: Params, numbers: Numbers, _: Path) -> Drawing:
     return partial(grid_figures.safe_region, numbers["born_dead"], numbers["trained_grid"])
 
 
+def _death_epochs(params: Params, numbers: Numbers, _: Path) -> Drawing:
+    return partial(fate_figures.death_epochs, numbers["death_epochs"], {"he": "He", "rai": "RAI"})
+
+
 DRAWN_BY: dict[str, Callable[[Params, Numbers, Path], Drawing]] = {
     "activations": partial(_violins, "activations"),
     "beside_theory": _beside_theory,
@@ -167,6 +171,7 @@ DRAWN_BY: dict[str, Callable[[Params, Numbers, Path], Drawing]] = {
     "loop_numbers": _loop_numbers,
     "paper_rates": _paper_rates,
     "collapse_values": _collapse_values,
+    "death_epochs": _death_epochs,
     "safe_region": _safe_region,
     "born_dead": _born_dead,
 }

@@ -22,6 +22,7 @@ from deadrelu.settings.params.initializer import (
 )
 from deadrelu.settings.params.load import load
 from deadrelu.settings.params.safe_region import MAIN, OtherInitializer, SafeRegionParams
+from deadrelu.settings.params.sensitivity import Reading, SensitivityParams
 from deadrelu.settings.params.signals import (
     ActivationCase,
     ActivationsParams,
@@ -54,7 +55,9 @@ __all__ = [
     "OtherInitializer",
     "Params",
     "Rai",
+    "Reading",
     "SafeRegionParams",
+    "SensitivityParams",
     "Settings",
     "SgdParams",
     "TargetParams",

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from deadrelu.settings.params.data import TargetParams
 from deadrelu.settings.params.group import CaseKey, Epochs, Group, Trials
-from deadrelu.settings.params.initializer import FanScaled, InitializerOrRai
+from deadrelu.settings.params.initializer import FanScaled, InitializerOrRai, Rai, Settings
 
 MAX_WEIGHTS = 1_000_000
 """Of a network between its hidden layers: 128 of them are drawn together, in half a gigabyte."""
@@ -26,6 +26,7 @@ class SgdParams(Group):
 class CollapseCase(Group):
     """Hidden layers of these widths and a linear output; the defaults are Keras's, but for the biases.
 
+    `first_initializer` and `last_initializer`: of the first layer and of the output layer, where they have another.
     `trials`, `epochs` and `target`: instead of those of all cases. `protocol`: an independent trial is one `fit` of
     a new network; a trial of refits is the notebook's loop, one network fitted `fits` times.
     """
@@ -35,6 +36,8 @@ class CollapseCase(Group):
     widths: list[Annotated[int, Field(ge=1, le=512)]] = Field(min_length=1, max_length=100)
     biases: bool = False
     initializer: InitializerOrRai = FanScaled(name="glorot_uniform")
+    first_initializer: InitializerOrRai | None = None
+    last_initializer: InitializerOrRai | None = None
     optimizer: Annotated[AdamParams | SgdParams, Field(discriminator="name")] = AdamParams()
     loss: Literal["mean_squared_error", "mean_absolute_error"] = "mean_squared_error"
     target: TargetParams | None = None
@@ -65,9 +68,14 @@ class CollapseCase(Group):
 
     @model_validator(mode="after")
     def _rai_needs_biases(self) -> Self:
-        if self.initializer.name == "rai" and not self.biases:
+        if any(one.name == "rai" for one in self.initializers) and not self.biases:
             raise ValueError("rai draws biases, too: biases must be true")
         return self
+
+    @property
+    def initializers(self) -> tuple[Settings | Rai, Settings | Rai, Settings | Rai]:
+        """Of the first layer, of those between, and of the output layer."""
+        return self.first_initializer or self.initializer, self.initializer, self.last_initializer or self.initializer
 
     @model_validator(mode="after")
     def _fits_belong_to_refits(self) -> Self:

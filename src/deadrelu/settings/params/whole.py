@@ -6,6 +6,7 @@ from deadrelu.settings.params.collapse import CollapseParams
 from deadrelu.settings.params.data import DataParams, TargetParams
 from deadrelu.settings.params.group import Group
 from deadrelu.settings.params.safe_region import SafeRegionParams
+from deadrelu.settings.params.sensitivity import SensitivityParams
 from deadrelu.settings.params.signals import ActivationsParams, TrainingParams
 
 
@@ -16,6 +17,7 @@ class Params(Group):
     training: TrainingParams
     collapse: CollapseParams
     safe_region: SafeRegionParams
+    sensitivity: SensitivityParams
 
     def target_of(self, key: str) -> TargetParams:
         """What the networks of a case of `collapse` are to learn."""
@@ -41,7 +43,18 @@ class Params(Group):
             "batch_size": self.collapse.batch_size,
             "target": self.target_of(key).model_dump(),
         }
-        return {"seed": self.seed, **shared, "case": self.collapse.cases[key].model_dump()}
+        case = self.collapse.cases[key].model_dump()
+        optional = ("first_initializer", "last_initializer")  # younger than the tables
+        return {
+            "seed": self.seed,
+            **shared,
+            "case": {name: value for name, value in case.items() if value is not None or name not in optional},
+        }
+
+    def of_sensitivity(self) -> dict[str, object]:
+        """What the tables of `sensitivity` depend on."""
+        tolerance = self.collapse.tolerance
+        return {"seed": self.seed, "sensitivity": self.sensitivity.model_dump(), "tolerance": tolerance}
 
     def of_safe_region(self) -> dict[str, object]:
         """What the tables of `safe_region` depend on."""

@@ -54,6 +54,8 @@ class CollapseJob:
             inputs=self.x.shape[1],
             outputs=self.y.shape[1],
             initialize=initializers.sampler(case.initializer),
+            initialize_first=initializers.sampler(case.initializers[0]),
+            initialize_last=initializers.sampler(case.initializers[2]),
         )
 
     @property
