@@ -145,9 +145,6 @@ def test_cells_are_counted_by_name(observed: dict[str, quantities.Observed]) -> 
     assert region.exact["width_4.depth_2.theory_low"] < region.exact["width_4.depth_3.theory_high"]
 
 
-LAST = {"safe_region", "sensitivity"}
-
-
 def test_settings_are_all_but_seed_and_sizes(small: params.Params, found: load.Results) -> None:
     """Runs that differ in them are not comparable; the tolerance is one, though no stage before the report reads it."""
     points = pd.DataFrame({"x": np.float32([0]), "y": np.float32([0])})
@@ -165,7 +162,7 @@ def test_settings_are_all_but_seed_and_sizes(small: params.Params, found: load.R
     tree["safe_region"]["trained"]["trials"] = 5
     assert settings_of(tree) == before
     for group, key, value, touched in (
-        ("collapse", "tolerance", 0.01, {name for name in before if name.startswith("collapse@")} | LAST),
+        ("collapse", "tolerance", 0.01, {name for name in before if name.startswith("collapse@")} | {"safe_region"}),
         ("training", "trials", 2, {"training"}),
         ("activations", "every", 3, {"activations"}),
     ):

@@ -53,8 +53,7 @@ class Params(Group):
 
     def of_sensitivity(self) -> dict[str, object]:
         """What the tables of `sensitivity` depend on."""
-        tolerance = self.collapse.tolerance
-        return {"seed": self.seed, "sensitivity": self.sensitivity.model_dump(), "tolerance": tolerance}
+        return {"seed": self.seed, "sensitivity": self.sensitivity.model_dump()}
 
     def of_safe_region(self) -> dict[str, object]:
         """What the tables of `safe_region` depend on."""
