@@ -50,7 +50,7 @@ def write_small_params(path: Path) -> None:
     tree["sensitivity"] = {
         "trials": 8,
         "epochs": 1,
-        "tolerance": 0.001,
+        "collapsed_within": 0.001,
         "readings": {"nine": {"points": 200}, "eight": {"points": 200, "hidden_layers": 8}},
         "base": {"points": 200, "first_initializer": {"name": "he_normal"}},
         "variations": {"sgd": {"points": 200, "optimizer": {"name": "sgd"}}},

@@ -22,7 +22,7 @@ def small(settings: params.Params, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     tree["sensitivity"] = {
         "trials": 30,
         "epochs": 2,
-        "tolerance": 0.001,
+        "collapsed_within": 0.001,
         "readings": {"eight": {"points": 100, "hidden_layers": 8}},
         "base": few,
         "variations": {

@@ -40,7 +40,7 @@ class PlaneParams(Group):
 class SensitivityParams(Group):
     trials: Trials
     epochs: Epochs
-    tolerance: float = Field(ge=0)
+    collapsed_within: float = Field(ge=0)
     readings: dict[CaseKey, Reading] = Field(min_length=1)
     base: Reading
     variations: dict[CaseKey, Reading] = {}

@@ -142,7 +142,7 @@ def _deaths(row: str, params: Params) -> pd.DataFrame:
     for number, part in enumerate(engine.run_refits(of, how, x, y, trials=trials, seed=params.seed, fits=epochs)):
         for weights in (part.initial, part.final) if number == 0 else (part.final,):
             outputs = engine.predict(of, weights, x)[:, :, 0]
-            collapsed.append(criteria.collapsed(np.ptp(outputs, axis=1), settings.tolerance))
+            collapsed.append(criteria.collapsed(np.ptp(outputs, axis=1), settings.collapsed_within))
             layers.append(first_dead_layer(of, weights, few))
     happened = np.stack(collapsed)  # epochs, trials
     lives = ~happened
