@@ -161,6 +161,7 @@ def inspect(
     fail_on: Annotated[
         list[Problem] | None, typer.Option(help="Exit with 1 if the model has this problem; may be repeated.")
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Measure the signals of your own model: is it initialized well, which units are dead?
 
@@ -176,7 +177,16 @@ def inspect(
     from deadrelu.inspection import command
 
     options: dict[str, Any] = {"first": first, "loss": loss, "batch_size": batch_size, "seed": seed, "suggest": suggest}
-    if command.main(model, inputs, labels, out, training=training_mode, fail_on=[*map(str, fail_on or ())], **options):
+    if command.main(
+        model,
+        inputs,
+        labels,
+        out,
+        training=training_mode,
+        fail_on=[*map(str, fail_on or ())],
+        as_json=as_json,
+        **options,
+    ):
         raise typer.Exit(1)
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import zipfile
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -452,6 +453,19 @@ def test_fail_on_exits_with_1_if_the_model_has_the_problem(folder: Path) -> None
     assert "model.keras: received a model that has a signal or gradient that vanishes" in done.stderr
     assert run(folder, "model.keras", "--inputs", "x.npy", "--fail-on", "dead").returncode == 0
     assert run(folder, "model.keras", "--inputs", "x.npy", "--fail-on", "sick").returncode == 2
+
+
+def test_json_has_what_the_table_and_the_sentences_say(folder: Path) -> None:
+    done = run(folder, "model.keras", "--inputs", "x.npy", "--labels", "y.npz", "--json")
+    import keras
+
+    found = json.loads(done.stdout)
+    expected = inspect.inspect(keras.saving.load_model(folder / "model.keras"), X, Y)
+    assert found["problems"] == ["vanishes"]
+    assert found["sentences"] == expected.sentences
+    assert [row["layer"] for row in found["layers"]] == expected.table["layer"].tolist()
+    assert [row["rms"] for row in found["layers"]] == pytest.approx(expected.table["rms"].tolist(), rel=1e-6)
+    assert found["layers"][-1]["gradient_rms"] is None  # NaN
 
 
 def test_suggestions_of_the_command_leave_the_file_as_it_is(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """inspect: the signals of a user's own model, on the terminal and as Parquet, figure and page."""
 
 import hashlib
+import json
 import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -67,6 +68,7 @@ def main(
     seed: int = 0,
     suggest: bool = False,
     fail_on: Sequence[str] = (),
+    as_json: bool = False,
 ) -> bool:
     """Print the table and write the files in `MADE`; what was there before stays until all of it is ready.
 
@@ -113,14 +115,25 @@ def main(
         (scratch / MADE[2]).write_text(html, encoding="utf-8")
         for name in MADE:
             files.replace(scratch / name, folder / name, scratch)
-    _print(shown, found, training)
-    print(f"\n{', '.join(str(folder / name) for name in MADE)}")
+    if as_json:
+        print(_json(found, training))
+    else:
+        _print(shown, found, training)
+        print(f"\n{', '.join(str(folder / name) for name in MADE)}")
     failed = sorted(found.problems & set(fail_on))
     if failed:
         print(
             f"deadrelu: {model}: received a model that {_words(failed)}; expected: none, by --fail-on", file=sys.stderr
         )
     return bool(failed)
+
+
+def _json(found: inspect.Inspection, training: bool) -> str:
+    """Everything that was found; numbers that are not finite are null."""
+    rows = json.loads(found.table.to_json(orient="records"))
+    about = {"inputs": found.inputs, "training_mode": training, "gradient_of": found.gradient_of}
+    said = {"problems": sorted(found.problems), "unmoved": found.unmoved, "sentences": found.sentences}
+    return json.dumps({**about, **said, "layers": rows}, indent=2)
 
 
 def _words(problems: Sequence[str]) -> str:

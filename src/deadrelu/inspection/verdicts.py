@@ -196,7 +196,7 @@ def _forward(table: pd.DataFrame, input_std: float) -> EndToEnd | None:
     if np.isfinite(input_std) and len(trunk):
         names, strengths, steps = ["the input", *names], np.r_[input_std, strengths], np.r_[np.nan, steps]
     # Of a layer with one source its own factor, so that pooling and the like on the way count for nothing.
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         steps = np.where(np.isnan(steps[1:]), strengths[1:] / strengths[:-1], steps[1:])
     return _end_to_end(names, strengths, steps, _mean_factor(table, "input_std"))
 
