@@ -123,6 +123,13 @@ def of_functions(tables: dict[str, pd.DataFrame]) -> Figure:
     return fate_figures.functions(drawn, counts, over, MANY, fates.FATES)
 
 
+def of_deaths(_: dict[str, pd.DataFrame]) -> Figure:
+    """Deaths in every epoch through every layer of a deep network."""
+    rows = [(key, epoch, layer, 7, 1000) for key in ("he", "rai") for epoch in range(40) for layer in range(11)]
+    table = pd.DataFrame(rows, columns=["initializer", "epoch", "layer", "count", "networks"])
+    return fate_figures.death_epochs(table, {"he": "He", "rai": "RAI"})
+
+
 CROWDED: dict[str, Callable[[dict[str, pd.DataFrame]], Figure]] = {
     "activations": lambda _: violins(signal_figures.activation_violins),
     "gradients": lambda _: violins(signal_figures.gradient_violins),
@@ -143,6 +150,7 @@ CROWDED: dict[str, Callable[[dict[str, pd.DataFrame]], Figure]] = {
     "loop_numbers": lambda t: collapse_figures.loop_numbers(
         crowd(t["loop_numbers"], "relu-refit", CASES), MANY, dict.fromkeys(MANY, 0.5)
     ),
+    "death_epochs": of_deaths,
     "collapse_values": lambda t: collapse_figures.collapse_values(crowd(t["collapse_values"], "abs_x-he", CASES), MANY),
 }
 NO_CASES = {"safe_region", "born_dead"}

@@ -67,6 +67,7 @@ def test_numbers_of_the_paper_stand_beside_its_rows(settings: params.Params, fou
     found = rates.collapse_rates(dict.fromkeys(settings.collapse.own_target, four), settings)
     constant = found[found["event"] == "collapsed"].set_index("case")
     in_print = {"x_sin_5x-he": 0.919, "x_sin_5x-rai": 0.292, "step_sin_5x-he": 0.938, "step_sin_5x-rai": 0.326}
+    in_print |= {f"{row}-rai-he_first": in_print[f"{row}-rai"] for row in ("x_sin_5x", "step_sin_5x")}
     assert constant["lu"].dropna().to_dict() == in_print
     untrained = found[found["event"] == "born_dead"].set_index("case")
     bounds = theory.born_dead_on_interval([2] * 9)

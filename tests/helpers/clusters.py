@@ -8,12 +8,13 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from deadrelu import progress
 from deadrelu.jobs import workers
-from deadrelu.jobs.shards import Shard, Watch, Work
+from deadrelu.jobs.shards import Shard, Watch
 from deadrelu.jobs.store import Store
 
 
@@ -78,10 +79,10 @@ def kill_group(process: "subprocess.Popen[bytes] | subprocess.Popen[str]") -> No
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def run(work: Work, cut: list[Shard], store: Store) -> None:
-    """Compute shards as a stage does."""
+def run(work: Any, cut: list[Shard], store: Store) -> None:
+    """Compute shards by the `measure` of some work, as a stage does."""
     with progress.rate_and_time_left() as bar:
-        workers.run(work, cut, store, bar, "toy")
+        workers.run(work.measure, cut, store, bar, "toy")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 from deadrelu.jobs import shards
 from deadrelu.jobs.shards import Watch
 
-CUT = shards.cut("relu", 2500, 1000)
+CUT = shards.cut(["relu"], 2500, 1000)
 
 
 def test_shards_cover_each_trial_once() -> None:

@@ -11,7 +11,7 @@ from deadrelu.jobs import shards
 from deadrelu.jobs.shards import Shard
 from deadrelu.jobs.store import Store, open_store
 
-CUT = shards.cut("relu", 2500, 1000)
+CUT = shards.cut(["relu"], 2500, 1000)
 CONTENTS = {"trials.parquet": b"rows", "fits.parquet": b"more rows"}
 
 
@@ -40,14 +40,14 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     place = places.get(request.param, lambda: f"{request.getfixturevalue('s3')}/{tmp_path.name}")
     address = place()
     found = Store(f"{address}/collapse/abc")
-    found.make(CUT)
+    found.make()
     return found
 
 
 def test_finished_shards_are_found(store: Store) -> None:
-    assert store.listed(CUT) == store.whole(CUT) == set()
+    assert store.whole(CUT) == set()
     store.put(CUT[1], CONTENTS)
-    assert store.listed(CUT) == store.whole(CUT) == {CUT[1]}
+    assert store.whole(CUT) == {CUT[1]}
     assert store.get(CUT[1]) == CONTENTS
 
 
@@ -74,20 +74,12 @@ def test_damaged_shards_are_not_finished(store: Store, damage: Callable[[bytes],
     assert store.whole(CUT) == {CUT[0]}
 
 
-def test_finished_shards_are_not_written_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shards_may_end_twice(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One whose client was killed is computed once more."""
     store.put(CUT[0], CONTENTS)
     monkeypatch.setattr(store.fs, "pipe_file", lambda *_: pytest.fail("it is there"))
     store.put(CUT[0], CONTENTS)
-
-
-def test_a_write_that_fails_leaves_no_file(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(store.fs, "mv", full)
-    with pytest.raises(OSError, match="No space"):
-        store.put(CUT[0], CONTENTS)
-    assert store.fs.find(store.root) == []
+    assert store.get(CUT[0]) == CONTENTS
 
 
 def test_folders_that_vanish_are_not_made_again(tmp_path: Path) -> None:
@@ -96,37 +88,31 @@ def test_folders_that_vanish_are_not_made_again(tmp_path: Path) -> None:
         store.put(CUT[0], CONTENTS)
 
 
-def test_clearing_leaves_what_others_have_beside(store: Store) -> None:
+def test_what_others_have_beside_is_left(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DEADRELU_WORK", store.address.removesuffix("/collapse/abc"))
     other = Store(store.address.replace("abc", "other"))
-    other.make(CUT)
+    other.make()
     other.put(CUT[0], CONTENTS)
-    assert store.whole(CUT) == set()  # another fingerprint
-    store.clear()
-    store.clear()  # nothing is there any more
-    assert not store.fs.exists(store.root)
+    with open_store("collapse", "abc") as same:
+        same.make()
+        assert same.whole(CUT) == set()  # another fingerprint
+        same.put(CUT[0], CONTENTS)
+    assert store.fs.find(store.root) == []
     assert other.whole(CUT) == {CUT[0]}
-
-
-def test_a_thousand_shards_share_a_folder(store: Store) -> None:
-    many = [Shard(index, "relu", index, index + 1) for index in (0, 999, 1000)]
-    store.make(many)
-    assert len({store._folder(shard) for shard in many}) == 2
-    for shard in many:
-        store.put(shard, {})
-    assert store.whole(many) == set(many)
 
 
 def test_work_vanishes_when_all_went_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with open_store("collapse-relu", "abc") as store:
-        store.make(CUT)
+        store.make()
         store.put(CUT[0], CONTENTS)
     assert not (tmp_path / "data/.work").exists()
 
 
 def interrupted_after(done: list[Shard]) -> None:
     with open_store("collapse-relu", "abc") as store:
-        store.make(CUT)
+        store.make()
         for shard in done:
             store.put(shard, CONTENTS)
         raise KeyboardInterrupt

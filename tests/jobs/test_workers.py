@@ -2,8 +2,11 @@
 
 import os
 import signal
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import dask
 import pytest
@@ -16,7 +19,7 @@ from deadrelu.jobs import shards, workers
 from deadrelu.jobs.shards import Shard, Watch
 from deadrelu.jobs.store import Store
 
-CUT = shards.cut("toy", 100, 10)
+CUT = shards.cut(["toy"], 100, 10)
 
 
 @dataclass
@@ -43,7 +46,7 @@ def indices(found: set[Shard]) -> set[int]:
 
 
 def test_what_is_there_is_not_computed_again(store: Store) -> None:
-    store.make(CUT)
+    store.make()
     store.put(CUT[3], {"name": b"from before"})
     toy = Toy()
     run(toy, CUT, store)
@@ -53,7 +56,7 @@ def test_what_is_there_is_not_computed_again(store: Store) -> None:
 
 
 def test_a_damaged_shard_is_computed_again(store: Store) -> None:
-    store.make(CUT)
+    store.make()
     for shard in CUT:
         store.put(shard, {"name": b"right"})
     store.fs.pipe_file(store._path(CUT[2]), b"wrong")
@@ -62,12 +65,12 @@ def test_a_damaged_shard_is_computed_again(store: Store) -> None:
     assert [index for index, _ in toy.measured] == [2]
 
 
-@pytest.mark.parametrize("scheduler", ["synchronous", "threads"])
-def test_a_failure_names_its_trials_and_the_rest_is_kept(store: Store, scheduler: str) -> None:
-    with dask.config.set(scheduler=scheduler), pytest.raises(InputError) as caught:
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_failure_names_its_trials_and_the_rest_is_kept(store: Store, threads: int) -> None:
+    with dask.config.set(num_workers=threads), pytest.raises(InputError) as caught:
         run(Toy(fails=(4, 7)), CUT, store)
     told = str(caught.value)
-    assert told.startswith("trials 40 to 49 of toy, and 1 more shard, failed: ValueError: no such luck 4; all others")
+    assert told.startswith("2 of 10 shards failed, first trials 40 to 49 of toy: ValueError: no such luck 4; all")
     assert "\n" not in told
     assert indices(store.whole(CUT)) == {0, 1, 2, 3, 5, 6, 8, 9}
     run(Toy(), CUT, store)
@@ -78,14 +81,13 @@ def test_other_code_measures_nothing(store: Store, monkeypatch: pytest.MonkeyPat
     """Of a worker that comes when others are at work; those that are there before are asked."""
     toy = Toy()
     with pytest.raises(RuntimeError, match="its Python, deadrelu or packages are not those of the client"):
-        workers._measure(toy, CUT[0], store.address, 1, "the client's", Watch())
+        workers._compute(toy.measure, CUT[0], store.address, 1, "the client's", Watch())
     assert toy.measured == []
 
 
 @pytest.mark.parametrize(
     ("shards", "threads", "each"),
     [
-        (1, [], 1),
         (1, [8], 8),
         (3, [8], 2),
         (8, [8], 1),
@@ -96,24 +98,28 @@ def test_other_code_measures_nothing(store: Store, monkeypatch: pytest.MonkeyPat
         (9, [4, 4], 1),
     ],
 )
-def test_few_shards_share_the_threads_of_their_worker(store: Store, shards: int, threads: list[int], each: int) -> None:
-    tasks = workers._tasks(workers._measure, Toy(), CUT[:shards], store, Watch(), threads)
-    measured = []
-    for task in tasks:
-        (graph,) = [value for key, value in task.dask.items() if key == task.key]
-        measured += [argument for argument in graph.args if type(argument) is int]
-    assert set(measured) == {each}
+def test_few_shards_share_the_threads_of_their_worker(
+    store: Store, shards: int, threads: list[int], each: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "_workers", lambda: nullcontext((ThreadPoolExecutor(2), threads)))
+    toy = Toy()
+    run(toy, CUT[:shards], store)
+    assert {threads for _, threads in toy.measured} == {each}
 
 
-def test_a_lost_cluster_is_named() -> None:
-    with (
-        dask.config.set({"scheduler-address": "tcp://127.0.0.1:1"}),
-        pytest.raises(
-            InputError, match=r"^tcp://127\.0\.0\.1:1: the cluster was lost \(OSError: gone\); what is finished"
-        ),
-        workers._lost(),
-    ):
-        raise OSError("gone")
+def test_a_lost_cluster_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dask cancels what it can no longer ask for."""
+
+    class Lost(Executor):
+        def submit(self, *_: Any, **__: Any) -> Future[Any]:
+            future = Future[Any]()
+            future.cancel()
+            future.set_running_or_notify_cancel()
+            return future
+
+    monkeypatch.setattr(workers, "_workers", lambda: nullcontext((Lost(), [1])))
+    with pytest.raises(InputError, match="the cluster was lost; what is finished is kept: the same command goes on"):
+        run(Toy(), CUT, store)
 
 
 def test_a_store_that_fails_ends_all_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +137,7 @@ def test_a_store_that_fails_ends_all_at_once(store: Store, monkeypatch: pytest.M
 
 def test_workers_that_see_another_place_are_noticed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Store, "put", lambda *_: None)
-    with pytest.raises(InputError, match="10 shards are done and not there; expected: a place that all workers see"):
+    with pytest.raises(InputError, match="10 shards are done and not there; expected: a place all workers see"):
         run(Toy(), CUT, store)
 
 
@@ -163,9 +169,9 @@ def test_the_bar_shows_shards_and_what_is_under_way(store: Store, capsys: pytest
             shown.extend(task.completed for task in bar.tasks)
             return super().measure(shard, threads, watch)
 
-    store.make(CUT)
+    store.make()
     store.put(CUT[3], {"name": b"from before"})
-    with dask.config.set(scheduler="synchronous"), progress.rate_and_time_left() as bar:
-        workers.run(Slow(), CUT[:4], store, bar, "toy")
+    with dask.config.set(num_workers=1), progress.rate_and_time_left() as bar:
+        workers.run(Slow().measure, CUT[:4], store, bar, "toy")
     assert shown == [15, 25, 35]
     assert "40/40" in capsys.readouterr().err

@@ -15,9 +15,10 @@ from deadrelu.settings import params
 from deadrelu.stages import activations, data_mnist, data_target, training
 from deadrelu.stages.collapse import stage as collapse
 from deadrelu.stages.safe_region import stage as safe_region
+from deadrelu.stages.sensitivity import stage as sensitivity
 
 settings = params.load()
-for stage in (data_mnist, data_target, activations, training, safe_region):
+for stage in (data_mnist, data_target, activations, training, safe_region, sensitivity):
     stage.main(settings)
 for case in settings.collapse.cases:
     collapse.main(settings, case)

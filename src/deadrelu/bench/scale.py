@@ -84,12 +84,11 @@ def _seconds(case: CollapseJob, folder: Path, bar: Progress) -> float:
     """Run a case from the first weight to the tables in a folder."""
     begin = time.perf_counter()
     n = case.params.collapse.trials_of("scale")
-    cut = shards.cut(("scale",), n, case.together)
+    cut = shards.cut(["scale"], n, case.together)
     store = Store(str(folder / "work" / "scale"))
-    workers.run(case, cut, store, bar, f"{n:,} trials")
+    workers.run(case.measure, cut, store, bar, f"{n:,} trials")
     with files.new_folder(folder / "tables") as new:
         publish(store, cut, new)
-    store.clear()
     for line in bar.task_ids:
         bar.remove_task(line)
     return time.perf_counter() - begin

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from deadrelu.engine import Stop
 from deadrelu.storage.parquet import ENGINE_PACKAGES
@@ -57,20 +57,12 @@ class Watch(Stop):
         return Watch, ()
 
 
-class Work(Protocol):
-    """What can measure a shard: it is sent to where that happens."""
-
-    def measure(self, shard: Shard, threads: int, watch: Watch) -> Mapping[str, bytes]:
-        """Files of a shard, by their names; they depend on the work and the shard alone."""
+Measure = Callable[[Shard, int, Watch], Mapping[str, bytes]]
+"""From a shard and threads to its files, by their names. It is sent to where that happens."""
 
 
-def cut(of: Any, trials: int, size: int) -> list[Shard]:
-    """Shards of `size` trials, the last one smaller."""
-    return cut_all([of], trials, size)
-
-
-def cut_all(parts: Iterable[Any], trials: int, size: int, *, begin: int = 0) -> list[Shard]:
-    """Shards of each part, which has so many trials; their numbers begin at `begin`."""
+def cut(parts: Iterable[Any], trials: int, size: int, *, begin: int = 0) -> list[Shard]:
+    """Shards of each part, which has so many trials: of `size`, the last one smaller. Numbers begin at `begin`."""
     ranges = [(of, low) for of in parts for low in range(0, trials, size)]
     return [Shard(k, of, low, min(low + size, trials)) for k, (of, low) in enumerate(ranges, start=begin)]
 

@@ -28,9 +28,9 @@ def main(params: Params, key: str) -> None:
     files.check_place(folder, folder=True)
     engine.processor()  # a wrong DEADRELU_CPU is told before any work
     case = CollapseJob(params, key, *_points(params, key))
-    cut = shards.cut(key, settings.trials_of(key), case.together)
+    cut = shards.cut([key], settings.trials_of(key), case.together)
     with open_store(f"collapse-{key}", case.fingerprint) as store, progress.rate_and_time_left() as bar:
-        workers.run(case, cut, store, bar, f"collapse {key}")
+        workers.run(case.measure, cut, store, bar, f"collapse {key}")
         with files.new_folder(folder) as new:
             publish(store, cut, new)
 

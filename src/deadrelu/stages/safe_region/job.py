@@ -77,13 +77,13 @@ class DepthWidthGrid:
         """An initializer and a width at a time."""
         settings = self.params.safe_region
         parts = [Untrained(key, width) for key in settings.initializers for width in settings.width.values]
-        return shards.cut_all(parts, settings.networks, UNTRAINED_PER_SHARD)
+        return shards.cut(parts, settings.networks, UNTRAINED_PER_SHARD)
 
     def trained(self) -> list[shards.Shard]:
         """A cell at a time."""
         grid = self.params.safe_region.trained
         parts = [Trained(depth, width) for width in grid.widths for depth in grid.depths]
-        return shards.cut_all(parts, grid.trials, TRIALS_PER_SHARD, begin=len(self.untrained()))
+        return shards.cut(parts, grid.trials, TRIALS_PER_SHARD, begin=len(self.untrained()))
 
     def measure(self, shard: shards.Shard, threads: int, watch: shards.Watch) -> dict[str, bytes]:
         """Make the tables of a shard: counts or trials, and for the first of its kind, functions."""

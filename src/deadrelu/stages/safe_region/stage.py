@@ -22,8 +22,8 @@ def main(params: Params) -> None:
     cells = DepthWidthGrid(params, *points.read_arrays(params))
     untrained, trained = cells.untrained(), cells.trained()
     with open_store("safe_region", cells.fingerprint) as store, progress.rate_and_time_left() as bar:
-        workers.run(cells, untrained, store, bar, "networks, untrained")
-        workers.run(cells, trained, store, bar, "trials, in cells")
+        workers.run(cells.measure, untrained, store, bar, "networks, untrained")
+        workers.run(cells.measure, trained, store, bar, "trials, in cells")
         with files.new_folder(FOLDER) as new:
             _publish(cells, store, untrained, trained, new)
 
