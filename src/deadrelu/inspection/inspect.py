@@ -43,7 +43,7 @@ class Inspection:
         return "\n".join([shown, "", *self.sentences])
 
 
-@np.errstate(over="ignore", invalid="ignore")  # of models with infinities and NaN, too
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # of models with infinities and NaN, too
 def inspect(
     model: Any,
     inputs: fitting.Given,
@@ -78,8 +78,9 @@ def inspect(
         activations, see `statistics.Running`; dead_units (the slope of the activation is 0 on all inputs);
         saturated_units; with the prefix gradient_, statistics of the objective's gradient with respect to the
         activations (each input's own, not a mean over the batch); kernel_rms and kernel_gradient_rms (of the mean over
-        inputs; NaN without kernels); gain (by what factor the layer multiplies the standard deviation over inputs);
-        strength (input_std, or that of the logits); step (strength over that of what the layer was given);
+        inputs; NaN without kernels); gain (by what factor the layer multiplies the strength);
+        strength (standard deviation over inputs of the activations, or of the logits); step (strength over that of what
+        the layer was given);
         dead_in_all_calls; and those of `verdicts.judge`.
 
     Raises:

@@ -32,7 +32,8 @@ class Measured:
     """What one pass found."""
 
     table: pd.DataFrame
-    """One row per call of a layer, see `inspect.inspect`; without verdicts."""
+    """One row per call of a layer, see `inspect.inspect`; without verdicts. Also of_every_output: with several outputs,
+    whether the layer is on the trunk to each of them, so that no part of the gradient is missing there."""
     inputs: int
     arrays: int
     """How many inputs the model has; each has its own way to the outputs."""
@@ -41,14 +42,19 @@ class Measured:
     """Standard deviation over inputs of what the model is given; NaN where a layer takes tokens or any scale."""
     input_rms: list[float]
     """Root mean square of each input; none where a layer takes tokens or any scale."""
-    unmoved: list[str]
-    """Layers with trainable weights whose gradient is exactly 0 on all inputs."""
+    moves: dict[str, bool]
+    """For layers with trainable weights, whether their gradient is other than exactly 0."""
     not_finite_weights: list[str]
     """Such as 'dense_1 (kernel)'."""
     opaque: list[str]
     """Composite layers of which only the output could be measured."""
     new_normalizations: int
     """BatchNormalization layers that have the moving averages of a new layer."""
+
+    @property
+    def unmoved(self) -> list[str]:
+        """Layers with trainable weights whose gradient is exactly 0 on all inputs."""
+        return [name for name, moved in self.moves.items() if not moved]
 
     @property
     def input_scale_is_usual(self) -> bool:
@@ -106,7 +112,7 @@ def measure(
         gradient_of,
         float(np.sqrt(np.mean([_variance(array) for array in floats]))) if floats else np.nan,
         [rms([array]) for array in floats],
-        _unmoved(model, weights),
+        _moves(model, weights),
         _not_finite(model),
         survey.opaque,
         0 if training else _new_normalizations(recorded),
@@ -154,6 +160,7 @@ class _Layer:
             "kind": entry.kind,
             "activation": entry.activation or "",
             "on_trunk": entry.on_trunk,
+            "of_every_output": entry.of_every_output,
             "units": len(self.dead),
             "size": int(np.prod(entry.shape)),
             "parameters": sum(int(np.prod(w.shape)) for w in own_weights(operation)) if entry.number == 0 else 0,
@@ -163,7 +170,7 @@ class _Layer:
             **{f"gradient_{name}": np.nan if around else value for name, value in back.items()},
             "kernel_rms": rms([k.numpy() for k in kernels_of(operation)]),
             "kernel_gradient_rms": rms([k / self.inputs for k in self.kernels]),
-            "gain": statistics["input_std"] / source if source and kernels_of(operation) else np.nan,
+            "gain": strength / source if source and kernels_of(operation) else np.nan,
             "strength": strength,
             "step": strength / source if source else np.nan,
         }
@@ -192,14 +199,13 @@ def _owners(model: Any) -> dict[int, str]:
     return found
 
 
-def _unmoved(model: Any, gradients: Sequence[Array]) -> list[str]:
+def _moves(model: Any, gradients: Sequence[Array]) -> dict[str, bool]:
     owners = _owners(model)
     moved: dict[str, bool] = {}
     for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
         name = owners.get(id(variable), variable.path)
         moved[name] = moved.get(name, False) or bool(np.any(gradient != 0))
-    in_order = dict.fromkeys(name for name in owners.values() if name in moved)
-    return [name for name in in_order if not moved[name]]
+    return {name: moved[name] for name in dict.fromkeys(owners.values()) if name in moved}
 
 
 def _not_finite(model: Any) -> list[str]:

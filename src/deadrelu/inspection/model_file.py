@@ -49,8 +49,11 @@ def load(path: Path) -> Any:
     import keras
 
     try:
-        with keras.StatelessScope(initialize_variables=False):  # built without memory for its weights
-            declared = keras.saving.deserialize_keras_object(config, safe_mode=True).count_params()
+        try:
+            with keras.StatelessScope(initialize_variables=False):  # built without memory for its weights
+                declared = keras.saving.deserialize_keras_object(config, safe_mode=True).count_params()
+        finally:
+            keras.utils.clear_session(free_memory=False)  # or the next model would make these weights, too
         held = _numbers_held(path)
         if declared > 4 * held + 1_000_000:  # four: quantized weights may share a byte
             raise InputError(f"{path}: its layers declare {declared:,} weights, it holds {held:,}; {ALLOWED}")

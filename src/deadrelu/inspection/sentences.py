@@ -4,8 +4,11 @@ import numpy as np
 import pandas as pd
 
 from deadrelu.inspection.measure import Measured
-from deadrelu.inspection.verdicts import EndToEnd, Verdicts, constant_outputs, dead
+from deadrelu.inspection.verdicts import CONSTANT, EndToEnd, Verdicts, constant_outputs, dead
 from deadrelu.report.labels import count_of
+
+SMALL_EMBEDDINGS = 0.003
+"""A tenth of what Keras's default initializer gives, 0.05 / sqrt(3)."""
 
 KINDS = {"merge": "merge layers", "weights": "layers with weights", "normalization": "normalization layers"}
 
@@ -23,7 +26,7 @@ def sentences(measured: Measured, verdicts: Verdicts) -> list[str]:
             _end_to_end("signal", verdicts.signal, "standard deviation over inputs"),
             _end_to_end("gradient", verdicts.gradient, "norm"),
         ]
-    found += [*_dead_units(table, inputs), *_saturated(table, inputs), *_notes(measured)]
+    found += [*_dead_units(table, inputs), *_saturated(table, inputs), *_notes(measured, table)]
     return [sentence for sentence in found if sentence]
 
 
@@ -50,15 +53,20 @@ def _dead(table: pd.DataFrame, verdicts: Verdicts, inputs: str) -> list[str]:
     found = []
     if len(rows):
         layers = "layer" if len(rows) == 1 else "layers"
-        found.append(
-            f"Dead {layers}, where no unit passes a gradient on {inputs}: {names(rows['layer'])}. Other paths lead "
-            "around."
-        )
+        found.append(f"Dead {layers}, where no unit passes a gradient on {inputs}: {names(rows['layer'])}.")
     outputs = table[table["kind"] == "output"]
-    if len(outputs) and (constant_outputs(outputs) & (outputs["strength"] <= 0)).all():
-        found.append("No output depends on the input.")
-    elif len(constant := table[(table["verdict"] == "constant") & ~table.index.isin(rows.index)]):
+    stuck = table[table["verdict"].isin(["constant", "zero"])]
+    if len(outputs) and outputs["verdict"].isin(["constant", "zero", "dead"]).all():
+        stops = table[constant_outputs(table) & (table["on_trunk"] | (table["kind"] == "output"))]["layer"].iloc[0]
+        found.append(f"No output depends on the input: what {stops} puts out is the same for all inputs.")
+    elif len(constant := stuck[(stuck["verdict"] == "constant") & ~stuck.index.isin(rows.index)]):
         found.append(f"The output does not depend on the input in {names(constant['layer'])}.")
+    squashed = outputs[constant_outputs(outputs) & (outputs["strength"] > CONSTANT * outputs["rms"])]
+    for _, row in squashed.iterrows():
+        found.append(
+            f"{row['layer']} puts out the same for all inputs, to a part in a million; before its "
+            f"{row['activation']}, they differ."
+        )
     return found
 
 
@@ -77,7 +85,7 @@ def _zero(table: pd.DataFrame, verdicts: Verdicts) -> list[str]:
 
 def _unusual(table: pd.DataFrame) -> list[str]:
     found = []
-    rows = table[table["unusual"]]
+    rows = table[table["unusual"] & ~dead(table)]
     for _, row in rows[:5].iterrows():
         others = table[(table["layer_class"] == row["layer_class"]) & ~table["unusual"] & (table["gain"] > 0)]
         beside = f"; the other {row['layer_class']} layers ×{others['gain'].median():.2g} (median)" * (len(others) > 1)
@@ -126,11 +134,14 @@ def _saturated(table: pd.DataFrame, inputs: str) -> list[str]:
     return found
 
 
-def _notes(measured: Measured) -> list[str]:
+def _notes(measured: Measured, table: pd.DataFrame) -> list[str]:
     found = []
     if not measured.input_scale_is_usual:
         rms = " and ".join(f"{value:.3g}" for value in measured.input_rms)
         found.append(f"The inputs have a root mean square of {rms}; initializers are made for about 1.")
+    for _, row in table[(table["layer_class"] == "Embedding") & (table["rms"] < SMALL_EMBEDDINGS)].iterrows():
+        told = f"The embeddings of {row['layer']} have a root mean square of {row['rms']:.2g}"
+        found.append(f"{told}; Keras draws them with 0.029.")
     if measured.new_normalizations:
         found.append(
             f"{count_of(measured.new_normalizations, 'BatchNormalization layer')} without data so far: in inference "

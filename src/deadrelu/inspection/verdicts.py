@@ -16,6 +16,9 @@ CONSTANT = 1e-6
 SATURATED = 0.5
 """A layer is saturated when at least this share of its outputs is."""
 
+SLIGHTLY_SATURATED = 0.05
+"""From this share of saturated outputs on, a layer's small factor is that of its saturation."""
+
 TREND_FACTORS = 4
 """Factors that a mean per layer, with its interval, needs: five layers of a kind."""
 
@@ -65,12 +68,12 @@ class Verdicts:
     """Of a whole model."""
 
     table: pd.DataFrame
-    """That of `Measured`, with forward, forward_mean, backward, backward_mean, unusual and verdict."""
+    """That of `Measured` without of_every_output, with the columns of `judge`."""
     is_dead: bool
     """No output depends on the input and a layer is dead, or a dead layer lies on every path."""
     signal: EndToEnd | None
     gradient: EndToEnd | None
-    """None: the trunk has no two layers, or they are not finite."""
+    """None: the trunk has no two layers, they are not finite, or there is nothing where it begins."""
 
 
 def judge(measured: Measured) -> Verdicts:
@@ -94,12 +97,21 @@ def judge(measured: Measured) -> Verdicts:
     is_constant = (outputs["strength"] <= CONSTANT * outputs["rms"]) | (outputs["strength"] == 0)
     dead_on_trunk = (table["verdict"] == "dead") & table["on_trunk"] & (measured.arrays == 1)
     finite = bool(np.isfinite(table["rms"]).all())
-    is_dead = finite and bool((len(outputs) and is_constant.all() and dead(table).any()) or dead_on_trunk.any())
+    on_trunk = dead_on_trunk & (table["layer_class"] != "PReLU")  # whose slopes are trained
+    is_dead = finite and bool((len(outputs) and is_constant.all() and _is_cut_off(measured)) or on_trunk.any())
+    told = table.drop(columns="of_every_output")
     if measured.new_normalizations:  # in inference mode, the signal is not what an optimizer sees
-        return Verdicts(table, is_dead, None, None)
+        return Verdicts(told, is_dead, None, None)
     # From the first layer on, where the scale of the inputs is itself named.
     input_std = measured.input_std if measured.input_scale_is_usual else np.nan
-    return Verdicts(table, is_dead, _forward(table, input_std), _backward(table))
+    return Verdicts(told, is_dead, _forward(table, input_std), _backward(table))
+
+
+def _is_cut_off(measured: Measured) -> bool:
+    """Whether a layer is dead, and no weight up to it moves: one that moves may bring the network back."""
+    table = measured.table
+    rows = table[: np.argmax(dead(table)) + 1] if dead(table).any() else table[:0]
+    return bool(len(rows) and not any(measured.moves.get(name, False) for name in rows["layer"]))
 
 
 def dead(table: pd.DataFrame) -> pd.Series:
@@ -108,7 +120,7 @@ def dead(table: pd.DataFrame) -> pd.Series:
 
 
 def constant_outputs(table: pd.DataFrame) -> pd.Series:
-    """Layers whose output does not depend on the input."""
+    """Layers whose output is the same for all inputs."""
     return table["input_std"] <= CONSTANT * table["rms"]
 
 
@@ -124,7 +136,7 @@ def _unusual(table: pd.DataFrame) -> list[bool]:
             continue
         # What saturates is called saturated.
         by_design = (
-            row["activation"] in BOUNDED
+            (row["activation"] in BOUNDED and (gain > 1 or row["saturated_fraction"] > SLIGHTLY_SATURATED))
             or row["layer_class"].startswith(SMALL_BY_DESIGN)
             or row["layer_class"] in RECURRENT
         )
@@ -147,9 +159,10 @@ def _with_trends(table: pd.DataFrame, *, judged: bool) -> tuple[pd.DataFrame, li
     gradient: list[Growth] = ["not measured"] * len(table)
     for kind in table["kind"].unique():
         chain = np.flatnonzero((table["kind"] == kind) & table["on_trunk"] & (kind not in ("output", "block")))
+        back = chain[table["of_every_output"].to_numpy()[chain]][::-1]
         for direction, column, at, verdicts in (
             ("forward", "input_std", chain, signal),
-            ("backward", "gradient_rms", chain[::-1], gradient),
+            ("backward", "gradient_rms", back, gradient),
         ):
             strength, unusual = table[column].to_numpy()[at], table["unusual"].to_numpy()[at]
             crossed = unusual[1:] if direction == "forward" else unusual[:-1]  # by the factors
@@ -172,7 +185,7 @@ def _of_layer(row: pd.Series, signal: Growth, gradient: Growth) -> str:
         return "dead"
     if row["zero_fraction"] == 1:
         return "zero"
-    if row["input_std"] <= CONSTANT * row["rms"]:
+    if (row["strength"] if row["kind"] == "output" else row["input_std"]) <= CONSTANT * row["rms"]:
         return "constant"
     notes = [f"{row['dead_units']:.0f} dead"] if row["dead_units"] else []
     if row["saturated_fraction"] >= SATURATED:
@@ -195,24 +208,29 @@ def _forward(table: pd.DataFrame, input_std: float) -> EndToEnd | None:
     steps = trunk["step"].to_numpy(float)
     if np.isfinite(input_std) and len(trunk):
         names, strengths, steps = ["the input", *names], np.r_[input_std, strengths], np.r_[np.nan, steps]
-    # Of a layer with one source its own factor, so that pooling and the like on the way count for nothing.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        steps = np.where(np.isnan(steps[1:]), strengths[1:] / strengths[:-1], steps[1:])
+    # Of a layer with one source its own factor, so that pooling and the like on the way count for nothing; not where
+    # other layers lie between.
+    at = trunk.index.to_numpy()
+    follows = np.diff(np.r_[-1, at])[-(len(strengths) - 1) :] == 1 if len(strengths) > 1 else np.zeros(0, bool)
+    own = follows & ~np.isnan(steps[1:])
+    steps = np.where(own, steps[1:], strengths[1:] / strengths[:-1])
     return _end_to_end(names, strengths, steps, _mean_factor(table, "input_std"))
 
 
 def _backward(table: pd.DataFrame) -> EndToEnd | None:
-    trunk = table[table["on_trunk"] & (table["kind"] != "output") & table["gradient_rms"].notna()][::-1]
+    judged = table["of_every_output"] & (table["kind"] != "output") & (table["layer_class"] != "Embedding")
+    trunk = table[table["on_trunk"] & judged & table["gradient_rms"].notna()][::-1]
     norms = trunk["gradient_rms"].to_numpy(float) * np.sqrt(trunk["size"].to_numpy(float))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        steps = norms[1:] / norms[:-1]
+    steps = norms[1:] / norms[:-1]
     return _end_to_end(list(trunk["layer"]), norms, steps, _mean_factor(table, "gradient_rms"))
 
 
 def _end_to_end(
     names: list[str], strengths: np.ndarray, steps: np.ndarray, mean: tuple[tuple[float, float, float], int, str]
 ) -> EndToEnd | None:
-    if len(strengths) < 2 or not np.isfinite(strengths).all():
+    if len(strengths) < 2 or not np.isfinite(strengths).all() or strengths[0] == 0:
+        return None
+    if strengths[-1] > 0 and (strengths == 0).any():  # it comes from elsewhere
         return None
     (factor, low, high), layers, kind = mean
     total = 0.0 if (strengths == 0).any() else float(np.exp(np.log(steps).sum()))

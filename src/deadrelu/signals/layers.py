@@ -32,6 +32,8 @@ class LayerOutput(NamedTuple):
     """The Keras layer or operation."""
     number: int = 0
     """Which of its calls this is."""
+    of_every_output: bool = True
+    """It is on the trunk to each output: with several outputs, elsewhere the gradients of some are missing."""
     parts: tuple[int, ...] = (0,)
     """Which of the tensors that it puts out the model uses: a sequence, or states."""
 
@@ -82,7 +84,8 @@ def trace_layers(model: Any, inputs: Inputs) -> Survey:
         ends = keras.tree.flatten(model(given, training=False))
     calls = [call for call in calls if call.tensors()]
     made = paths.makers(calls)
-    on_trunk = paths.trunk(calls, made, [made[id(end)] for end in ends if id(end) in made])
+    at_ends = [made[id(end)] for end in ends if id(end) in made]
+    on_trunk, shared = paths.trunk(calls, made, at_ends), paths.of_every_output(calls, made, at_ends)
     is_end = {made.get(id(end)) for end in ends}
     composite = {id(call.enclosing) for call in calls if call.enclosing is not None}
     used = {id(source) for call in calls for source in call.sources} | {id(end) for end in ends}
@@ -101,7 +104,9 @@ def trace_layers(model: Any, inputs: Inputs) -> Survey:
         name = names[call.operation] + (f" (call {call.number + 1})" if call.number else "")
         about = activation_name(call.operation) if kind != "block" else None
         end: Kind = "output" if at in is_end else kind
-        found.append(LayerOutput(name, end, about, at in on_trunk, shape, call.operation, call.number, parts))
+        of_every = len(at_ends) == 1 or at in shared
+        entry = LayerOutput(name, end, about, at in on_trunk, shape, call.operation, call.number, of_every, parts)
+        found.append(entry)
     opaque = [names[call.operation] for call in calls if sublayers(call.operation) and id(call) not in composite]
     outputs = _outputs(model, calls, made, ends)
     return Survey(found, outputs, {type(call.operation).__name__ for call in calls}, list(dict.fromkeys(opaque)))

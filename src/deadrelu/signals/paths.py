@@ -19,6 +19,11 @@ def makers(calls: Sequence[Call]) -> dict[int, int]:
     return made
 
 
+def of_every_output(calls: Sequence[Call], made: dict[int, int], ends: Sequence[int]) -> set[int]:
+    """Calls on the trunk to each of the outputs."""
+    return set.intersection(*(trunk(calls, made, [end]) for end in ends)) if ends else set()
+
+
 def trunk(calls: Sequence[Call], made: dict[int, int], ends: Sequence[int]) -> set[int]:
     """Calls on every path from an input to an output, for the pair with most of them.
 

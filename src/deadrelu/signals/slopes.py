@@ -34,5 +34,6 @@ def largest_slope(function: Callable[[Any], Any], preactivation: Any) -> npt.NDA
         tape.watch(preactivation)
         outputs = function(preactivation)
     slope = tape.gradient(outputs, preactivation, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-    largest = tf.reduce_max(tf.abs(slope), axis=list(range(len(slope.shape) - 1))).numpy().astype(np.float64)
-    return np.where(np.isnan(largest), np.inf, largest)  # not dead: unknown
+    known = tf.where(tf.math.is_nan(preactivation + slope), float("inf"), tf.abs(slope))  # not dead: unknown
+    largest: npt.NDArray[np.float64] = tf.reduce_max(known, axis=list(range(len(slope.shape) - 1))).numpy()
+    return largest.astype(np.float64)

@@ -1,0 +1,114 @@
+"""Models on which a sentence was once false, or missing: several outputs, NaN, networks that come back, softmax."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deadrelu.inspection import inspect
+
+X = np.random.default_rng(6).normal(size=(100, 20)).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    import keras
+
+    keras.utils.set_random_seed(11)
+
+
+def two_heads() -> Any:
+    """Two layers, and two heads of two layers each: 'classes' and 'number'."""
+    import keras
+
+    inputs = keras.Input((20,))
+    trunk = keras.layers.Dense(16, "relu", name="trunk")(inputs)
+    a, b = (keras.layers.Dense(16, "relu", name=name)(trunk) for name in ("a", "b"))
+    outputs = [keras.layers.Dense(4, "softmax", name="classes")(a), keras.layers.Dense(1, name="number")(b)]
+    return keras.Model(inputs, outputs)
+
+
+def test_with_several_outputs_the_gradient_is_judged_where_all_of_it_is() -> None:
+    model = two_heads()
+    model.get_layer("number").kernel.assign(model.get_layer("number").kernel * 1e3)
+    assert not any("The gradient" in sentence for sentence in inspect.inspect(model, X).sentences)
+    model.get_layer("number").kernel.assign(np.zeros((16, 1)))
+    told = inspect.inspect(model, X).sentences
+    assert "A training step does not change b: the gradient there is exactly 0." in told
+    assert not any("The gradient" in sentence for sentence in told)
+
+
+def test_nan_is_not_dead() -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input((20,)), *(keras.layers.Dense(8, "relu") for _ in range(3))])
+    model.layers[0].kernel.assign(np.full((20, 8), np.nan))
+    found = inspect.inspect(model, X)
+    assert found.table["dead_units"].eq(0).all()
+    assert found.problems == {"not-finite"}
+
+
+def test_a_network_that_a_step_may_bring_back_is_not_called_dead() -> None:
+    """Embeddings of 0 behind which all is 0, and a PReLU whose slopes are 0: both are trained."""
+    import keras
+
+    tokens = np.arange(60).reshape(20, 3) % 7
+    stack = [keras.layers.Embedding(7, 4), keras.layers.Flatten(), keras.layers.Dense(8, "relu"), keras.layers.Dense(2)]
+    model = keras.Sequential([keras.Input((3,), dtype="int32"), *stack])
+    model.layers[0].embeddings.assign(np.zeros((7, 4)))
+    for layer in (model.layers[2], model.layers[3]):
+        layer.bias.assign(np.zeros(layer.bias.shape))
+    assert inspect.inspect(model, tokens).problems >= {"dead"}  # a ReLU at 0 has no slope
+    model.layers[2].bias.assign(np.full(8, 0.1))
+    assert "dead" not in inspect.inspect(model, tokens).problems
+    model = keras.Sequential([keras.Input((20,)), keras.layers.Dense(8), keras.layers.PReLU(), stack[3]])
+    model.layers[0].bias.assign(np.full(8, -100.0))
+    found = inspect.inspect(model, X)
+    assert found.table["verdict"].tolist()[1] == "dead"
+    assert "dead" not in found.problems
+
+
+def test_logits_count_where_a_softmax_or_sigmoid_comes_last() -> None:
+    """Large inputs saturate a softmax, which is not weak; one that is stuck on a class has logits that differ."""
+    import keras
+
+    layers = [keras.layers.Dense(16, "relu"), keras.layers.Dense(4, "softmax", name="classes")]
+    model = keras.Sequential([keras.Input((20,)), *layers])
+    told = " ".join(inspect.inspect(model, X * 255).sentences)
+    assert "classes multiplies" not in told
+    layers[1].bias.assign([100.0, 0.0, 0.0, 0.0])
+    told = " ".join(inspect.inspect(model, X).sentences)
+    assert "classes puts out the same for all inputs, to a part in a million; before its softmax, they differ." in told
+    assert "does not depend" not in told
+
+
+def test_what_lies_between_layers_on_the_trunk_counts() -> None:
+    """In a subclassed model, x + f(x) is no layer: the way from the input is not the last layer's own factor."""
+    import keras
+
+    class Skips(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = keras.layers.Dense(32, "swish"), keras.layers.Dense(32, "swish")
+            self.last = keras.layers.Dense(4)
+
+        def call(self, x: Any) -> Any:
+            x = self.first(x)
+            return self.last(x + keras.ops.tanh(self.second(x)))
+
+    model = Skips()
+    model(X[:2])
+    model.first.bias.assign(np.full(32, -20.0))
+    found = inspect.inspect(model, X)
+    assert "vanishes" in found.problems
+
+
+def test_small_embeddings_are_named() -> None:
+    import keras
+
+    tokens = np.arange(60).reshape(20, 3) % 7
+    model = keras.Sequential([keras.Input((3,), dtype="int32"), keras.layers.Embedding(7, 4, name="words")])
+    assert "embeddings" not in " ".join(inspect.inspect(model, tokens).sentences)
+    model.layers[0].embeddings.assign(model.layers[0].embeddings * 0.01)
+    told = " ".join(inspect.inspect(model, tokens).sentences)
+    assert "The embeddings of words have a root mean square of" in told
