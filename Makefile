@@ -11,6 +11,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 UV := $(BIN)/uv --quiet
+# Compiled once, by the first run that needs it: all of it takes longer, and none of it slows down every run.
+export PYTHONDONTWRITEBYTECODE :=
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 
 .PHONY: help report test soak check lint lock plots-page clean
@@ -46,7 +48,7 @@ plots-page: .venv/tools
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.lock
 	$(PIP) install --require-hashes --no-deps --requirement .venv/uv.lock || echo "deadrelu: no uv here; pip takes a few minutes"
 	$(call install,requirements.lock)
-	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation --editable . || $(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/tools: .venv/installed requirements-dev.lock
@@ -55,7 +57,7 @@ plots-page: .venv/tools
 
 # pip knows what uv does not, such as an index that pip's own files name; it takes some eight times as long.
 define install
-$(UV) pip install --compile-bytecode --python $(BIN)/python --require-hashes --requirement $(1) || $(PIP) install --require-hashes --requirement $(1)
+$(UV) pip install --python $(BIN)/python --require-hashes --requirement $(1) || $(PIP) install --require-hashes --requirement $(1)
 endef
 
 lock:

@@ -223,7 +223,7 @@ def check(
 
 @app.command()
 def bench(
-    what: Annotated[Literal["engine", "scale"], typer.Argument(help="Which measurement.")] = "engine",
+    what: Annotated[Literal["engine", "scale", "grid"], typer.Argument(help="Which measurement.")] = "engine",
     repeats: Annotated[int, typer.Option(min=1, help="engine: number of repetitions; the median is shown.")] = 5,
     up_to: Annotated[int, typer.Option(min=1, max=10_000_000, help="scale: largest number of trials.")] = 1_000_000,
     figure: Annotated[Path | None, typer.Option(help="A .png file for the figure.")] = None,
@@ -236,6 +236,8 @@ def bench(
 
     `scale`: trials/s and peak memory for 10^3 to 10^6 networks with few epochs, from initial weights to tables, as in
     `deadrelu collapse`. One or two minutes. Nothing is written but the figure.
+
+    `grid`: what each trained cell of the depth-width grid in params.yaml costs, in seconds.
     """
     if figure and figure.suffix != ".png":
         raise InputError(f"--figure: received {figure}; expected: a file whose name ends with .png")
@@ -243,6 +245,12 @@ def bench(
         from deadrelu.bench import scale
 
         scale.main(params.load(), up_to=up_to, as_json=as_json, figure=figure)
+    elif what == "grid":
+        if figure:
+            raise InputError("--figure: grid draws none; expected: bench engine or bench scale")
+        from deadrelu.bench import grid
+
+        grid.main(params.load(), as_json=as_json)
     else:
         from deadrelu.bench import command
 

@@ -99,6 +99,12 @@ def test_born_dead_on_a_plane_lies_between_the_bounds(widths: tuple[int, ...]) -
     assert binomtest(dead, 20_000, high, alternative="greater").pvalue > 1e-7
 
 
+@pytest.mark.parametrize("widths", [[2, 2], [2] * 9, [1, 3, 4], [6] * 20])
+def test_bounds_of_one_input_lie_within_those_of_any(widths: list[int]) -> None:
+    own, any_inputs = theory.born_dead_on_interval(widths), theory.born_dead_on_any_inputs(widths)
+    assert any_inputs.low <= own.low <= own.high <= any_inputs.high
+
+
 def test_any_inputs_by_hand() -> None:
     """A single unit behind a single unit is off for all inputs where its weight is negative: one in two."""
     assert theory.born_dead_on_any_inputs([1, 1]) == pytest.approx((1 / 2, 3 / 4))

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from helpers.projects import ROOT
 
-from deadrelu.bench import command, figures, scale, sizes
+from deadrelu.bench import command, figures, grid, scale, sizes
 from deadrelu.settings import params
 
 
@@ -32,6 +32,19 @@ def test_bench_reports_every_contender(
     assert all(value > 0 for row in found["sizes"] for value in row.values())
     assert set(found["ms_per_trial"]) == set(found["first_call_s"]) == contenders
     assert all(value > 0 for part in ("ms_per_trial", "ratio", "first_call_s") for value in found[part].values())
+
+
+def test_bench_grid_trains_every_cell(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = params.load()
+    grid.main(run, as_json=True)
+    found = json.loads(capsys.readouterr().out)
+    region = run.safe_region.trained
+    cells = [[depth, width] for width in region.widths for depth in region.depths]
+    assert [[row["depth"], row["width"]] for row in found["cells"]] == cells
+    assert {row["networks"] for row in found["cells"]} == {2 * region.trials}  # of two initializers
+    assert found["seconds"] == pytest.approx(sum(row["seconds"] for row in found["cells"]))
+    grid.main(run, as_json=False)
+    assert f"{len(cells)} cells, {2 * region.trials * len(cells)} networks" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

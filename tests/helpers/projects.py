@@ -47,6 +47,7 @@ def write_small_params(path: Path) -> None:
     cases["step_sin_5x-rai"]["target"]["points"] = 200
     tree["safe_region"] |= {"depth": {"low": 2, "high": 3}, "width": {"low": 1, "high": 2}, "networks": 100}
     tree["safe_region"]["trained"] |= {"depths": [1, 3], "widths": [2], "trials": 6, "epochs": 2, "batch_size": 32}
+    tree["safe_region"]["trained"] |= {"initializers": ["main", "glorot_uniform"], "biases": False, "target": None}
     tree["sensitivity"] = {
         "trials": 8,
         "epochs": 1,

@@ -366,6 +366,20 @@ def grid(settings: params.Params) -> tuple[pd.DataFrame, pd.DataFrame]:
     return grid_tables.born_dead_grid(counts, settings.safe_region.initializer), grid_tables.trained_grid(trained, 1e-3)
 
 
+def test_line_after_training_is_where_a_tenth_collapses(grid: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    """Shares of 40 % at width 2 and 2.5 % at width 4: 10 % is halfway between, by logarithms."""
+    cells = pd.DataFrame([(d, w) for d in (2, 4) for w in (2, 4)], columns=["depth", "width"])
+    trained = cells.assign(rate=np.where(cells["width"] == 2, 0.4, 0.025), trials=1000)
+    ax = grid_figures.safe_region(grid[0], trained).axes[0]
+    at = np.concatenate([path.vertices for path in ax.collections[-1].get_paths()])
+    np.testing.assert_allclose(at[:, 1], 3)
+    assert {2, 4} <= set(at[:, 0])
+    assert "10 % after training" in [text.get_text() for text in ax.texts]
+    for none in (trained.assign(rate=0.0), trained[trained["depth"] == 2], trained.iloc[:3]):
+        texts = grid_figures.safe_region(grid[0], none).axes[0].texts
+        assert not any("training" in text.get_text() for text in texts)
+
+
 def test_theory_goes_through_the_points(grid: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     cells, _ = grid
     figure = grid_figures.born_dead(cells)

@@ -225,7 +225,7 @@ def test_explorer_shows_the_numbers_of_its_cell(whole: Path, browser: Browser) -
             if known:
                 assert f"{100 * cell['theory_high']:.1f} %" in said["untrained"] or cell["theory_high"] < 0.01
             if pd.notna(cell["trained"]):
-                assert f"{cell['trained_count']:.0f} of {cell['trained']:.0f}" in said["trained"]
+                assert f"{cell['trained_count']:,.0f} of {cell['trained']:,.0f}" in said["trained"]
                 assert tab.locator("#explorer [data-draws=learned] path.network").count() == 8
             else:
                 assert "were trained" in said["trained"] or "are not trained" in said["trained"]

@@ -106,45 +106,6 @@ def test_loops_toss_coins_or_not() -> None:
     assert "one network died" not in rate_findings.coin(numbers.assign(loops=[18, 500, 482]))
 
 
-def test_grid_agrees_with_theory_or_not() -> None:
-    cells = pd.DataFrame({"networks": [1000, 1000], "positive_p": [0.5, 0.02], "p": [1.0, 0.3]})
-    text = "In 2 cells of 1,000 networks, the counts agree with theory: the smallest of 4 p values is 0.02, and"
-    assert rate_findings.grid(cells) == f"{text} Bonferroni's limit is 0.01."
-    assert "contradict theory" in rate_findings.grid(cells.assign(p=[1.0, 0.01]))
-    assert "contradict theory" in rate_findings.grid(cells.assign(positive_p=[0.01, 1.0]))
-    assert "these are not" in rate_findings.grid(cells.assign(p=np.nan))
-
-
-def test_width_that_is_enough() -> None:
-    """From there on, all wider ones are, too; depths apart."""
-    rows = [
-        (2, 1, 0.5),
-        (2, 2, 0.0),
-        (2, 3, 0.3),
-        (2, 4, 0.009),
-        (2, 5, 0.0),
-        (10, 1, 0.0),
-        (10, 2, 0.0),
-        (30, 1, 0.01),
-    ]
-    cells = pd.DataFrame(rows, columns=["depth", "width", "rate"])
-    found = rate_findings.wide_enough(cells, 0.01)
-    assert found.endswith("as measured: 2 layers: 4 units; 10 layers: 1 unit; 30 layers: none.")
-
-
-def test_training_kills_most_where_it_adds_most() -> None:
-    trained = pd.DataFrame(
-        {"depth": [3, 6, 9], "width": [4, 6, 2], "born_dead": [0.1, 0.2, 0.9], "rate": [0.1, 0.5, 0.95]}
-    )
-    trained = trained.assign(low=[0.0, 0.41, 0.9], high=[0.2, 0.59, 1.0], trials=128)
-    assert rate_findings.training_kills(trained) == (
-        "Training kills networks in 2 of 3 cells, most in that of width 6 and depth 6: 20.0 % are dead at "
-        "initialization, 50.0 % collapsed after training (interval 41.0 to 59.0 %, 128 trainings)."
-    )
-    none = rate_findings.training_kills(trained.assign(rate=[0.1, 0.1, 0.9]))
-    assert none == "Training kills no network in any of 3 cells."
-
-
 def test_dying_counts_those_that_start_alive() -> None:
     rows = pd.DataFrame({"fate": ["born_dead", "dies", "half_dead", "alive"], "count": [900, 25, 50, 25]})
     text = "of 100 alive at initialization, 25 (25.0 %) collapsed; 50 more became constant on one side of 0."

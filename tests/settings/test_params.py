@@ -92,6 +92,14 @@ def test_project_params_are_the_notebooks() -> None:
         ("safe_region/trained/widths", [3, 2], "safe_region.trained.widths: sizes must ascend"),
         ("safe_region/trained/depths", [6, 3], "safe_region.trained.depths: sizes must ascend"),
         ("safe_region/trained/depths", [3, 3], "safe_region.trained.depths: sizes must ascend"),
+        ("safe_region/trained/initializers", ["rai"], "safe_region: trained.initializers must be some of main, glorot"),
+        ("safe_region/trained/initializers", ["main", "he"], "safe_region: trained.initializers must be some of"),
+        ("safe_region/trained/biases", False, "safe_region: trained.initializers: RAI draws biases, and needs"),
+        (
+            "safe_region/trained/target",
+            {"function": "abs_sum_abs_difference", "low": -1.0, "high": 1.0, "points": 9},
+            "safe_region.trained.target: a function of one input",
+        ),
         ("safe_region/width/high", 101, "safe_region.width: high must be at most 100"),
         ("collapse/cases/relu-refit/fits", 0, "collapse.cases.relu-refit.fits"),
         ("collapse/tolerance", -0.1, "collapse.tolerance"),
@@ -133,7 +141,12 @@ def test_tables_depend_on_the_points_they_are_trained_on(tmp_path: Path) -> None
     )
     assert loaded.of_collapse("relu") != other.of_collapse("relu")
     assert loaded.of_collapse("x_sin_5x-he") == other.of_collapse("x_sin_5x-he")
-    assert loaded.of_safe_region() != other.of_safe_region()
+    assert loaded.of_safe_region() == other.of_safe_region()  # its networks have a target of their own
+    trees = [tree.model_dump() for tree in (loaded, other)]
+    for tree in trees:
+        tree["safe_region"]["trained"]["target"] = None
+    ours, theirs = map(params.Params.model_validate, trees)
+    assert ours.of_safe_region() != theirs.of_safe_region()
 
 
 def test_case_of_refits_with_a_target_is_one_of_refits(tmp_path: Path) -> None:

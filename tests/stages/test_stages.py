@@ -189,7 +189,7 @@ def test_safe_region_holds_both_grids(run: params.Params) -> None:
     assert cells[cells["width"] == 2]["born_dead"].tolist() == expected.both[1:].tolist()
     assert expected.low.tolist() != expected.high.tolist() != expected.both.tolist()
     trained = parquet.read(Path("data/safe_region/trained.parquet"), TRAINED_GRID)
-    names = ("main", "glorot_uniform")  # RAI has biases, and is not trained here
+    names = ("main", "glorot_uniform")
     cells_trained = [[name, depth, 2, trial] for depth in (1, 3) for name in names for trial in range(6)]
     assert trained[["initializer", "depth", "width", "trial"]].to_numpy().tolist() == cells_trained
     others = parquet.read(Path("data/safe_region/other_initializers.parquet"), OTHER_INITIALIZERS).set_index(
@@ -287,6 +287,39 @@ def test_safe_region_tells_the_dying_from_the_born_dead(run: params.Params) -> N
     trained = parquet.read(Path("data/safe_region/trained.parquet"), TRAINED_GRID)
     trained = trained[trained["initializer"] == "main"]
     assert 0 < trained["born_dead"].sum() < (trained["range"] == 0).sum()
+
+
+def test_grid_trains_as_a_case_of_collapse_does(run: params.Params) -> None:
+    """With biases and a target of its own: RAI too, and of each trial the bits of the case with the same settings."""
+    data_target.main(run)
+    tree = run.model_dump()
+    target = {"function": "x_sin_5x", "low": -2.0, "high": 1.0, "points": 40}
+    tree["safe_region"]["trained"] |= {
+        "depths": [3],
+        "widths": [2],
+        "biases": True,
+        "initializers": ["main", "rai"],
+        "trials": 20,
+        "target": target,
+    }
+    budget = {key: tree["safe_region"]["trained"][key] for key in ("epochs", "trials")}
+    tree["collapse"]["batch_size"] = tree["safe_region"]["trained"]["batch_size"]
+    for key, name in (("main", "he_normal"), ("rai", "rai")):
+        case = {"activation": "relu", "widths": [2, 2, 2], "biases": True, "initializer": {"name": name}}
+        tree["collapse"]["cases"][key] = case | budget | {"target": target}
+    settings = params.Params.model_validate(tree)
+    safe_region_stage.main(settings)
+    trained = parquet.read(Path("data/safe_region/trained.parquet"), TRAINED_GRID)
+    functions = parquet.read(Path("data/safe_region/functions.parquet"), REGION_FUNCTIONS)
+    assert functions[functions["trained"]].groupby("initializer")["x"].nunique().to_dict() == dict.fromkeys(
+        ("main", "rai"), CURVE_POINTS
+    )
+    for key in ("main", "rai"):
+        collapse_stage.main(settings, key)
+        trials = parquet.read_parts(Path(f"data/collapse/{key}"), TRIALS)
+        own = trained[trained["initializer"] == key]
+        assert own["range"].tolist() == trials["range"].tolist()
+        assert own["born_dead"].tolist() == trials["born_dead"].tolist()
 
 
 def with_case(settings: params.Params, key: str, case: dict[str, object]) -> params.Params:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
 from deadrelu.analysis import published
@@ -215,43 +214,3 @@ def coin(numbers: pd.DataFrame) -> str:
             "not a rate over networks."
         )
     return f"{percent(ends)} of these loops print 0 or 1; the others print how long their one network is constant."
-
-
-def grid(cells: pd.DataFrame) -> str:
-    """Untrained networks of the whole grid against theory; `grid.born_dead_grid`."""
-    p = cells[["positive_p", "p"]].to_numpy().ravel()
-    if np.isnan(p).any():
-        return "Theory needs weights that are independent, continuous and symmetric about 0; these are not."
-    surprise = ALPHA / len(p)
-    verdict = "agree with" if p.min() >= surprise else "contradict"
-    return (
-        f"In {labels.count_of(len(cells), 'cell')} of {cells['networks'].iloc[0]:,} networks, the counts {verdict} "
-        f"theory: the smallest of {len(p)} p values is {p.min():.2g}, and Bonferroni's limit is {surprise:.1g}."
-    )
-
-
-def wide_enough(cells: pd.DataFrame, share: float) -> str:
-    """Which width keeps a network alive: for some depths, the least from which on fewer than `share` are dead."""
-    parts = []
-    for depth in sorted({cells["depth"].min(), 10, cells["depth"].max()} & set(cells["depth"])):
-        rows = cells[cells["depth"] == depth].sort_values("width")
-        too_many = rows["width"][rows["rate"] >= share]
-        wide = rows["width"] if too_many.empty else rows["width"][rows["width"] > too_many.max()]
-        width = "none" if wide.empty else labels.count_of(int(wide.min()), "unit")
-        parts.append(f"{labels.count_of(int(depth), 'layer')}: {width}")
-    found = "; ".join(parts)
-    return f"Smallest width with fewer than {percent(share)} dead at initialization, as measured: {found}."
-
-
-def training_kills(trained: pd.DataFrame) -> str:
-    """How much training adds; `rates.trained_grid`."""
-    more = (trained["rate"] - trained["born_dead"]).to_numpy()
-    if more.max() <= 0:
-        return f"Training kills no network in any of {labels.count_of(len(trained), 'cell')}."
-    most = trained.iloc[int(np.argmax(more))]
-    return (
-        f"Training kills networks in {(more > 0).sum()} of {labels.count_of(len(trained), 'cell')}, most in that of "
-        f"width {most['width']:.0f} and depth {most['depth']:.0f}: {percent(most['born_dead'])} are dead at "
-        f"initialization, {percent(most['rate'])} collapsed after training (interval "
-        f"{interval(most['low'], most['high'])}, {labels.count_of(int(most['trials']), 'training')})."
-    )

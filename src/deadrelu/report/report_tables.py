@@ -48,7 +48,7 @@ def settings(params: Params, source: str, images: int) -> pd.DataFrame:
             "Depth and width",
             f"{region.depth.low} to {region.depth.high} layers of {region.width.low} to {region.width.high}, ReLU, "
             f"{labels.initializer(region.initializer)}",
-            "not trained; some trained on " + labels.target(params.data.target),
+            "not trained; some trained on " + labels.target(params.target_of_grid),
             f"{region.networks:,} of each width; {labels.count_of(region.trained.trials, 'training')} per cell",
         )
     )

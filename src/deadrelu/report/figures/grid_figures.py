@@ -26,6 +26,9 @@ WHITE = "#fefefe"
 BLACK = "#101418"
 """Likewise."""
 
+TOLERABLE = 0.1
+"""Share of networks that may collapse in training, and a line says where more do."""
+
 LEVELS = (0.01, 0.1, 0.5, 0.9)
 """Probabilities of the contour lines."""
 
@@ -108,11 +111,12 @@ def safe_region(cells: pd.DataFrame, trained: pd.DataFrame) -> Figure:
         mesh = ax.pcolormesh(*edges, table, linewidth=0.3, edgecolors="face", **look)
         lines = ""
         if cells["theory_low"].notna().all() and table.shape[1] > 1:
-            lines = " Lines: theory's upper bound at initialization"
+            lines = " Lines: theory's upper bound."
             _contours(ax, np.array(table.columns), cells["width"].max())
         if len(trained):
             circles: dict[str, Any] = {"s": 190, "edgecolors": WHITE, "linewidths": 2.2, "zorder": 3}
             ax.scatter(trained["depth"], trained["width"], c=trained["rate"], **circles, **look)
+            _contour_after_training(ax, trained)
         both = pd.concat([cells[["depth", "width"]], trained[["depth", "width"]]]) if len(trained) else cells
         ends = {axis: (both[axis].min() - 0.5, both[axis].max() + 0.5) for axis in ("depth", "width")}
         ax.set(xlabel="hidden layers", ylabel="units in each", xlim=ends["depth"], ylim=ends["width"])
@@ -132,6 +136,21 @@ def _map() -> ListedColormap:
     return ListedColormap(mpl.colormaps["magma_r"](np.linspace(0.07, 1, 256)))
 
 
+def _contour_after_training(ax: Axes, trained: pd.DataFrame) -> None:
+    """Dash the line above which at most `TOLERABLE` of the networks collapse, if the cells are on both sides of it."""
+    # By logarithms, in which shares change evenly with the width; a share of 0 lies below 1 of the trials.
+    shares = trained.assign(log=np.log(trained["rate"].clip(lower=0.5 / trained["trials"])))
+    table = shares.pivot_table(index="width", columns="depth", values="log").to_numpy()
+    level = np.log(TOLERABLE)
+    if min(table.shape) < 2 or np.isnan(table).any() or not table.min() < level < table.max():
+        return
+    at = np.sort(trained["depth"].unique()), np.sort(trained["width"].unique())
+    line = ax.contour(*at, table, levels=[level], colors=[BLACK], linewidths=2.2, linestyles="dashed", zorder=2)
+    points = np.concatenate([path.vertices for path in line.get_paths()])
+    x, y = points[points[:, 0].argmax()]
+    _label(ax, f"{100 * TOLERABLE:g} % after training", (x, y + 0.3), ha="left")
+
+
 def _contours(ax: Axes, depths: np.ndarray, widest: int) -> None:
     """Lines above which surely fewer are dead, by the upper bound."""
     chosen = depths[depths >= 2][:: max(1, len(depths) // 50)]
@@ -142,13 +161,10 @@ def _contours(ax: Axes, depths: np.ndarray, widest: int) -> None:
         inside = np.flatnonzero(width < widest)
         if len(inside):
             at = inside[int(0.8 * (len(inside) - 1))]
-            box: dict[str, Any] = {"boxstyle": "round,pad=0.15", "facecolor": WHITE, "edgecolor": "none"}
-            ax.annotate(
-                f"{100 * level:g} %",
-                (chosen[at], width[at]),
-                ha="center",
-                va="center",
-                fontsize=9.5,
-                color=BLACK,
-                bbox=box,
-            )
+            _label(ax, f"{100 * level:g} %", (chosen[at], width[at]))
+
+
+def _label(ax: Axes, text: str, at: tuple[float, float], ha: str = "center") -> None:
+    """Write on a line."""
+    box: dict[str, Any] = {"boxstyle": "round,pad=0.15", "facecolor": WHITE, "edgecolor": "none"}
+    ax.annotate(text, at, ha=ha, va="center", fontsize=9.5, color=BLACK, bbox=box)

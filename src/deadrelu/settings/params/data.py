@@ -1,8 +1,8 @@
 """`data`: the digits, and the function that small networks learn."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from deadrelu.settings.params.group import Group, Real
 
@@ -24,13 +24,15 @@ class TargetParams(Group):
         return self
 
 
+def _of_one_input(target: TargetParams) -> TargetParams:
+    if target.function == "abs_sum_abs_difference":
+        raise ValueError("a function of one input; one of two is for the target of a case of collapse")
+    return target
+
+
+TargetOfOneInput = Annotated[TargetParams, AfterValidator(_of_one_input)]
+
+
 class DataParams(Group):
     mnist: MnistParams
-    target: TargetParams
-
-    @field_validator("target")
-    @classmethod
-    def _of_one_input(cls, target: TargetParams) -> TargetParams:
-        if target.function == "abs_sum_abs_difference":
-            raise ValueError("a function of one input; one of two is for the target of a case of collapse")
-        return target
+    target: TargetOfOneInput

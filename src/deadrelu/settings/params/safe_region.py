@@ -4,6 +4,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from deadrelu.settings.params.data import TargetOfOneInput
 from deadrelu.settings.params.group import CaseKey, Epochs, Group, Trials
 from deadrelu.settings.params.initializer import Initializer, InitializerOrRai, Rai, Settings
 
@@ -26,15 +27,23 @@ class Span(Group):
         return range(self.low, self.high + 1)
 
 
+MAIN = "main"
+"""Key of `safe_region.initializer` in tables, where the others have theirs."""
+
 Sizes = Annotated[list[Annotated[int, Field(ge=1, le=100)]], Field(min_length=1, max_length=100)]
 
 
 class TrainedGrid(Group):
     depths: Sizes
     widths: Sizes
+    initializers: list[str] = [MAIN]
+    """Keys of those that are trained, the main one first."""
+    biases: bool = False
     trials: Trials
     epochs: Epochs
     batch_size: int = Field(ge=1)
+    target: TargetOfOneInput | None = None
+    """None: the points of `data.target`."""
 
     @field_validator("depths", "widths")
     @classmethod
@@ -46,10 +55,6 @@ class TrainedGrid(Group):
 
 class OtherInitializer(Group):
     initializer: InitializerOrRai
-
-
-MAIN = "main"
-"""Key of `safe_region.initializer` in tables, where the others have theirs."""
 
 
 class SafeRegionParams(Group):
@@ -80,6 +85,15 @@ class SafeRegionParams(Group):
         if MAIN in others:
             raise ValueError(f"another initializer cannot be called {MAIN!r}: that is safe_region.initializer")
         return others
+
+    @model_validator(mode="after")
+    def _can_be_trained(self) -> Self:
+        keys, known = self.trained.initializers, list(self.initializers)
+        if keys[:1] != [MAIN] or len(set(keys)) < len(keys) or not set(keys) <= set(known):
+            raise ValueError(f"trained.initializers must be some of {', '.join(known)}, {MAIN} first, each once")
+        if not self.trained.biases and any(isinstance(self.initializers[key], Rai) for key in keys):
+            raise ValueError("trained.initializers: RAI draws biases, and needs trained.biases: true")
+        return self
 
     @property
     def initializers(self) -> dict[str, Settings | Rai]:

@@ -23,6 +23,11 @@ class Params(Group):
         """What the networks of a case of `collapse` are to learn."""
         return self.collapse.cases[key].target or self.data.target
 
+    @property
+    def target_of_grid(self) -> TargetParams:
+        """What the networks of `safe_region` are to learn."""
+        return self.safe_region.trained.target or self.data.target
+
     def of_target(self) -> dict[str, object]:
         """What the training points depend on."""
         return {"seed": self.seed, "target": self.data.target.model_dump()}
@@ -60,5 +65,5 @@ class Params(Group):
         return {
             "seed": self.seed,
             "safe_region": self.safe_region.model_dump(),
-            "target": self.data.target.model_dump(),
+            "target": self.target_of_grid.model_dump(),
         }

@@ -28,8 +28,6 @@ MAX_SAVED_WEIGHTS = 1000
 
 CURVE_POINTS = 61
 """Points over the interval at which it is kept."""
-
-Points = tuple[engine.Float, engine.Float]
 Columns = dict[str, np.ndarray]
 
 

@@ -6,9 +6,8 @@ from deadrelu import engine, progress
 from deadrelu.errors import InputError
 from deadrelu.jobs import shards, workers
 from deadrelu.jobs.store import Store, open_store
-from deadrelu.settings import targets
 from deadrelu.settings.params import Params
-from deadrelu.stages.collapse.job import CollapseJob, Points
+from deadrelu.stages.collapse.job import CollapseJob
 from deadrelu.storage import files, parquet, points
 
 MIN_ROWS_PER_FILE = 1024
@@ -27,20 +26,12 @@ def main(params: Params, key: str) -> None:
     folder = Path("data/collapse") / key
     files.check_place(folder, folder=True)
     engine.processor()  # a wrong DEADRELU_CPU is told before any work
-    case = CollapseJob(params, key, *_points(params, key))
+    case = CollapseJob(params, key, *points.arrays(params, params.target_of(key)))
     cut = shards.cut([key], settings.trials_of(key), case.together)
     with open_store(f"collapse-{key}", case.fingerprint) as store, progress.rate_and_time_left() as bar:
         workers.run(case.measure, cut, store, bar, f"collapse {key}")
         with files.new_folder(folder) as new:
             publish(store, cut, new)
-
-
-def _points(params: Params, key: str) -> Points:
-    """Training points of a case, two-dimensional: its own, or those of `data`."""
-    if target := params.collapse.cases[key].target:
-        x, y = targets.sample(target.function, target.low, target.high, target.points, seed=params.seed)
-        return x.reshape(len(x), -1), y.reshape(len(y), -1)
-    return points.read_arrays(params)
 
 
 def publish(store: Store, cut: list[shards.Shard], folder: Path) -> None:

@@ -9,7 +9,7 @@ from deadrelu import engine
 from deadrelu.engine import criteria, untrained
 from deadrelu.jobs import shards
 from deadrelu.settings import initializers
-from deadrelu.settings.params import MAIN, Params, Rai
+from deadrelu.settings.params import MAIN, Params, Rai, Settings
 from deadrelu.stages.safe_region.tables import BORN_DEAD, OTHER_INITIALIZERS, REGION_FUNCTIONS, TRAINED_GRID
 from deadrelu.storage import parquet
 
@@ -20,7 +20,7 @@ MAX_CELLS_WITH_FUNCTIONS = 1000
 """Of a grid with more cells, none is drawn: tables of their functions would dwarf all others."""
 
 CURVE_POINTS = 25
-"""Where networks with biases are looked at. Without, two half-lines say everything: three points draw them."""
+"""Where networks with biases are looked at, drawn or trained. Without, two half-lines say everything: three points."""
 
 UNTRAINED_PER_SHARD = 100 * untrained.BLOCK
 """Untrained networks of a shard."""
@@ -73,6 +73,12 @@ class DepthWidthGrid:
         """Of all that decides the bits."""
         return shards.fingerprint(self.made_by, self.x.tobytes(), self.y.tobytes())
 
+    @property
+    def trained_initializers(self) -> dict[str, Settings | Rai]:
+        """Those whose networks are trained, by their keys."""
+        region = self.params.safe_region
+        return {key: region.initializers[key] for key in region.trained.initializers}
+
     def untrained(self) -> list[shards.Shard]:
         """An initializer and a width at a time."""
         settings = self.params.safe_region
@@ -117,18 +123,16 @@ class DepthWidthGrid:
         return made
 
     def _trained(self, shard: shards.Shard, cell: Trained, threads: int, watch: shards.Watch) -> dict[str, bytes]:
-        """Trials of a cell, for the initializers without biases, which share a program."""
+        """Trials of a cell, from each initializer, which share a program."""
         grid, n = self.params.safe_region.trained, len(self.x)
         training = engine.Training(epochs=grid.epochs, batch_size=grid.batch_size)
-        shown = self._where(biases=False)
+        shown = self._where(biases=grid.biases)
         inputs = np.concatenate([self.x, shown[:, None].astype(np.float32)])
         depth, width = cell.depth, cell.width
-        initializers_of = self.params.safe_region.initializers
-        without_biases = {key: settings for key, settings in initializers_of.items() if not isinstance(settings, Rai)}
         found, functions = [], []
-        for nth, (name, initializer) in enumerate(without_biases.items(), start=1):
+        for nth, (name, initializer) in enumerate(self.trained_initializers.items(), start=1):
             draw = initializers.sampler(initializer)
-            network = engine.Network(widths=(width,) * depth, activation="relu", initialize=draw)
+            network = engine.Network(widths=(width,) * depth, activation="relu", biases=grid.biases, initialize=draw)
             span = range(shard.low, shard.high)
             run = engine.run(
                 network, training, self.x, self.y, trials=span, seed=self.params.seed, threads=threads, stop=watch
@@ -142,7 +146,7 @@ class DepthWidthGrid:
                 found.append(pd.DataFrame(columns).assign(initializer=name))
                 first = after[part.trial < SAVED_FUNCTIONS, n:, 0]
                 functions.append(_long(first[None], shown, depth=np.array([depth])).assign(initializer=name))
-            watch.at(shard, len(shard) * nth / len(without_biases))
+            watch.at(shard, len(shard) * nth / len(self.trained_initializers))
         rows = pd.concat(found).assign(depth=depth, width=width)
         made = {"trials.parquet": parquet.to_bytes(rows, TRAINED_GRID, self.made_by)}
         if shard.low == 0:
@@ -151,7 +155,7 @@ class DepthWidthGrid:
         return made
 
     def _where(self, *, biases: bool) -> np.ndarray:
-        target = self.params.data.target
+        target = self.params.target_of_grid
         if biases:
             return np.linspace(target.low, target.high, CURVE_POINTS)
         return np.unique([target.low, min(max(0.0, target.low), target.high), target.high])

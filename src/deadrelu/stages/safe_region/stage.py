@@ -19,7 +19,7 @@ def main(params: Params) -> None:
     """Write the untrained counts, the trained trials, a row per cell or trial, and functions, a row per point."""
     files.check_place(FOLDER, folder=True)
     engine.processor()  # a wrong DEADRELU_CPU is told before any work
-    cells = DepthWidthGrid(params, *points.read_arrays(params))
+    cells = DepthWidthGrid(params, *points.arrays(params, params.target_of_grid))
     untrained, trained = cells.untrained(), cells.trained()
     with open_store("safe_region", cells.fingerprint) as store, progress.rate_and_time_left() as bar:
         workers.run(cells.measure, untrained, store, bar, "networks, untrained")

@@ -139,11 +139,16 @@ def _deaths(row: str, params: Params) -> pd.DataFrame:
     epochs = settings.base.epochs or settings.epochs
     trials = range(settings.deaths)
     collapsed, layers = [], []
+    was = np.zeros(settings.deaths, bool)
     for number, part in enumerate(engine.run_refits(of, how, x, y, trials=trials, seed=params.seed, fits=epochs)):
         for weights in (part.initial, part.final) if number == 0 else (part.final,):
             outputs = engine.predict(of, weights, x)[:, :, 0]
-            collapsed.append(criteria.collapsed(np.ptp(outputs, axis=1), settings.collapsed_within))
-            layers.append(first_dead_layer(of, weights, few))
+            now = criteria.collapsed(np.ptp(outputs, axis=1), settings.collapsed_within)
+            layer, new = np.zeros(len(now), np.int32), now & ~was
+            layer[new] = first_dead_layer(of, weights[new], few)
+            collapsed.append(now)
+            layers.append(layer)
+            was = now
     happened = np.stack(collapsed)  # epochs, trials
     lives = ~happened
     last_alive = np.where(lives.any(axis=0), len(lives) - 1 - lives[::-1].argmax(axis=0), -1)

@@ -1,0 +1,62 @@
+"""Sentences on the depth-width grid follow the numbers."""
+
+import numpy as np
+import pandas as pd
+
+from deadrelu.report import grid_findings
+from deadrelu.settings import params
+
+
+def test_grid_agrees_with_theory_or_not() -> None:
+    cells = pd.DataFrame({"networks": [1000, 1000], "positive_p": [0.5, 0.02], "p": [1.0, 0.3]})
+    text = "In 2 cells of 1,000 networks, the counts agree with theory: the smallest of 4 p values is 0.02, and"
+    assert grid_findings.grid(cells) == f"{text} Bonferroni's limit is 0.01."
+    assert "contradict theory" in grid_findings.grid(cells.assign(p=[1.0, 0.01]))
+    assert "contradict theory" in grid_findings.grid(cells.assign(positive_p=[0.01, 1.0]))
+    assert "these are not" in grid_findings.grid(cells.assign(p=np.nan))
+
+
+def test_width_that_is_enough() -> None:
+    """From there on, all wider ones are, too; depths apart."""
+    rows = [
+        (2, 1, 0.5),
+        (2, 2, 0.0),
+        (2, 3, 0.3),
+        (2, 4, 0.009),
+        (2, 5, 0.0),
+        (10, 1, 0.0),
+        (10, 2, 0.0),
+        (30, 1, 0.01),
+    ]
+    cells = pd.DataFrame(rows, columns=["depth", "width", "rate"])
+    found = grid_findings.wide_enough(cells, 0.01)
+    assert found.endswith("as measured: 2 layers: 4 units; 10 layers: 1 unit; 30 layers: none.")
+    many = pd.concat([cells, pd.DataFrame([(d, 1, 0.0) for d in (4, 6, 8)], columns=cells.columns)])
+    assert grid_findings.wide_enough(many, 0.01, "collapsed") == found.replace("dead at initialization", "collapsed")
+
+
+def test_training_kills_most_where_it_adds_most() -> None:
+    trained = pd.DataFrame(
+        {"depth": [3, 6, 9], "width": [4, 6, 2], "born_dead": [0.1, 0.2, 0.9], "rate": [0.1, 0.5, 0.95]}
+    )
+    trained = trained.assign(low=[0.0, 0.41, 0.9], high=[0.2, 0.59, 1.0], trials=128)
+    assert grid_findings.training_kills(trained) == (
+        "Training kills networks in 2 of 3 cells, most in that of width 6 and depth 6: 20.0 % are dead at "
+        "initialization, 50.0 % collapsed after training (interval 41.0 to 59.0 %, 128 trainings)."
+    )
+    none = grid_findings.training_kills(trained.assign(rate=[0.1, 0.1, 0.9]))
+    assert none == "Training kills no network in any of 3 cells."
+
+
+def test_initializers_are_compared_where_they_differ_most(settings: params.Params) -> None:
+    """Widths 1 and 2 at depth 3: RAI is better by 0.1 and worse by 0.3; Glorot is not trained."""
+    about = {"depth": 3, "trained": 100.0, "trained_low": 0.0, "trained_high": 1.0}
+    main = pd.DataFrame({"width": [1, 2], "initializer": "main", "trained_rate": [0.9, 0.5], **about})
+    rai = main.assign(initializer="rai", trained_rate=[0.8, 0.8], trained_low=0.7, trained_high=0.9)
+    glorot = main.assign(initializer="glorot_uniform", trained=np.nan)
+    assert grid_findings.trained_initializers(pd.concat([main, glorot, rai]), settings) == [
+        "From RAI, fewer networks collapse in training than from He normal in 1 of 2 cells. The difference is largest "
+        "for 3 layers of 2 units: 80.0 % (interval 70.0 to 90.0 %) and 50.0 % (interval 0.0 to 100.0 %)."
+    ]
+    assert not grid_findings.trained_initializers(pd.concat([main, glorot]), settings)
+    assert not grid_findings.trained_initializers(main.assign(trained=np.nan), settings)
