@@ -1,5 +1,20 @@
-"""Watch units die while a model trains: `from deadrelu.watch import DeadUnits`."""
+"""Watch units die while a model trains.
 
-from deadrelu.inspection.watch import DeadUnits
+Keras: `from deadrelu.watch import DeadUnits`, a callback. PyTorch, and loops of any kind: `DeadUnitLog`.
+"""
 
-__all__ = ["DeadUnits"]
+from importlib import import_module
+from typing import Any
+
+PUBLIC = {
+    "DeadUnits": "deadrelu.inspection.watch",  # imports Keras
+    "DeadUnitLog": "deadrelu.inspection.dead_unit_log",
+}
+
+__all__ = [*PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in PUBLIC:
+        raise AttributeError(f"module 'deadrelu.watch' has no attribute {name!r}")
+    return getattr(import_module(PUBLIC[name]), name)

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser
 from rich.console import Console
 
 from deadrelu.errors import InputError
-from deadrelu.inspection import command, inspect, verdicts
+from deadrelu.inspection import command, fitting, inspect, verdicts
 from deadrelu.inspection.command import LAYERS
 from deadrelu.inspection.measure import Measured
 from deadrelu.storage import parquet
@@ -293,7 +293,7 @@ def test_mean_factor_is_for_layers_of_one_kind_on_the_trunk() -> None:
             "step": np.nan,
         }
     )
-    measured = Measured(table, 10, 1, "a loss", 1.0, [], [], [], [], 0)
+    measured = Measured(table, 10, 1, "a loss", 1.0, [], [], [], [], 0, "Keras")
     found = verdicts.judge(measured).table
     assert found["forward"].fillna(0).tolist() == pytest.approx([0, 0, 0.5, 0.5, 0, 0.5, 0.25, *[0.5] * 5, 0])
     assert found["verdict"].tolist()[11] == "signal vanishes"
@@ -496,10 +496,16 @@ def test_names_are_never_cut(folder: Path, columns: int, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("model", "named"),
     [
-        ("model.keras", r"model: received a path; expected: a Keras model; `keras.saving.load_model\('model.keras'\)`"),
+        (
+            "model.keras",
+            r"expected: a Keras model or a torch.nn.Module; `keras.saving.load_model\('model.keras'\)`",
+        ),
         (Path("model.keras"), "model: received a path"),
-        (None, "model: received NoneType; expected: a Keras model"),
-        (lambda k: k.layers.Dense(3), "model: received Dense; expected: a Keras model; `keras.Sequential"),
+        (None, "model: received NoneType; expected: a Keras model or a torch.nn.Module"),
+        (
+            lambda k: k.layers.Dense(3),
+            "model: received Dense; expected: a Keras model or a torch.nn.Module; `keras.Sequential",
+        ),
     ],
 )
 def test_what_is_no_model_is_named(model: Any, named: str) -> None:
@@ -524,8 +530,10 @@ def test_datasets_tensors_and_losses_are_taken_as_users_have_them() -> None:
         inspect.inspect(model, X, Y, loss=keras.losses.SparseCategoricalCrossentropy()),
     ):
         pd.testing.assert_frame_equal(found.table, expected.table, rtol=1e-5)
-    with pytest.raises(InputError, match=r"inputs: received a dataset without end; expected: dataset\.take"):
-        inspect.inspect(model, dataset.repeat())
+    assert inspect.inspect(model, dataset.repeat()).inputs >= fitting.MAX_FROM_BATCHES
+    assert inspect.inspect(model, (X[at : at + 8] for at in (0, 8))).inputs == 16
+    with pytest.raises(InputError, match="inputs: received an empty dataset"):
+        inspect.inspect(model, iter(()))
     with pytest.raises(InputError, match="labels: received labels, and a dataset that has its own"):
         inspect.inspect(model, dataset, Y)
 

@@ -29,7 +29,7 @@ def measured(
     """All batches put together: activations, gradients and summed gradients of kernels, one for each layer."""
     recorded, outputs, *_ = layers.trace_layers(model, [x])
     objective, _ = objectives.of_labels(outputs, [labels])
-    found = list(batches.batches(model, recorded, [x], objective, **options))
+    found = list(batches.batches(model, recorded, [x], objective, of_weights=True, **options))
     together = [np.concatenate([batch.activations[k] for batch in found]) for k in range(len(recorded))]
     gradients = [np.concatenate([batch.gradients[k] for batch in found]) for k in range(len(recorded))]
     kernels = [
@@ -176,7 +176,7 @@ def test_gradients_of_kernels_are_those_of_keras() -> None:
     recorded, outputs, *_ = layers.trace_layers(model, inputs)
     objective, name = objectives.of_labels(outputs, [labels])
     assert name == "sparse categorical crossentropy"
-    found = list(batches.batches(model, recorded, inputs, objective, size=4))
+    found = list(batches.batches(model, recorded, inputs, objective, size=4, of_weights=True))
     model.compile("sgd", "sparse_categorical_crossentropy")
     with tf.GradientTape() as tape:
         loss = model.compute_loss(inputs, tf.constant(labels), model(inputs))

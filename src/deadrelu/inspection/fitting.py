@@ -1,7 +1,8 @@
 """Models, arrays and losses as users have them, fitted to each other; what does not fit is named in one line."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,10 +13,13 @@ from deadrelu.errors import InputError
 
 Array = npt.NDArray[Any]
 Given = Array | Sequence[Array] | Mapping[str, Array]
-"""One array or tensor, or several: in order, or by name; or a dataset of batches."""
+"""One array or tensor, or several: in order, or by name; or an iterable of batches."""
 
 Loss = str | Callable[..., Any] | None
 """A name that Keras knows, a function of labels and predictions, or a `keras.losses.Loss`."""
+
+MAX_FROM_BATCHES = 10_000
+"""Inputs that are taken from batches, at most: they may have no end."""
 
 CHUNK_ROWS = 1000
 """Rows looked at together: a mapped file may be larger than the memory."""
@@ -27,7 +31,7 @@ def check_model(model: Any) -> None:
 
     if isinstance(model, keras.Model):
         return
-    expected = "a Keras model"
+    expected = "a Keras model or a torch.nn.Module"
     if isinstance(model, (str, bytes)) or hasattr(model, "__fspath__"):
         expected += f"; `keras.saving.load_model({str(model)!r})` loads one"
     elif isinstance(model, keras.Layer):
@@ -36,27 +40,62 @@ def check_model(model: Any) -> None:
     raise InputError(f"model: received {received}; expected: {expected}")
 
 
+def is_torch(model: Any) -> bool:
+    """Whether it is a `torch.nn.Module`; PyTorch is not imported for that."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(model, torch.nn.Module)
+
+
 def from_dataset(inputs: Any, labels: Any) -> tuple[Any, Any]:
-    """Inputs and labels of a `tf.data.Dataset` of batches, put together; anything else as it is.
+    """Inputs and labels of batches, put together; anything else as it is.
+
+    Batches are those of a `tf.data.Dataset`, a `DataLoader`, or another iterable that is no list, tuple or mapping; at
+    most `MAX_FROM_BATCHES` inputs are taken. A batch that is a tuple or list holds inputs and labels.
 
     Raises:
-        InputError: it has no end, or labels are given twice.
+        InputError: there are none, or labels are given twice.
     """
-    if not hasattr(inputs, "element_spec"):
+    if hasattr(inputs, "shape") or isinstance(inputs, (list, tuple, Mapping, str)) or not isinstance(inputs, Iterable):
         return inputs, labels
-    import tensorflow as tf
-
-    if inputs.cardinality() == tf.data.INFINITE_CARDINALITY:
-        raise InputError("inputs: received a dataset without end; expected: dataset.take(10) or some such")
-    batches = list(inputs)
-    if not batches:
+    parts: list[Any] = []
+    taken = 0
+    for batch in inputs:
+        parts.append(batch)
+        taken += len(_leaves(batch)[0])
+        if taken >= MAX_FROM_BATCHES:
+            break
+    if not parts:
         raise InputError("inputs: received an empty dataset; expected: batches")
-    joined = tf.nest.map_structure(lambda *parts: np.concatenate([np.asarray(part) for part in parts]), *batches)
-    if not isinstance(joined, tuple):
-        return joined, labels
-    if labels is not None and len(joined) > 1:
+    pairs = isinstance(parts[0], (list, tuple))
+    if not pairs:
+        return _joined(parts), labels
+    if labels is not None and len(parts[0]) > 1:
         raise InputError("labels: received labels, and a dataset that has its own; expected: one of them")
-    return joined[0], joined[1] if len(joined) > 1 else labels
+    own = _joined([part[1] for part in parts]) if len(parts[0]) > 1 else labels
+    return _joined([part[0] for part in parts]), own
+
+
+def _leaves(batch: Any) -> list[Any]:
+    if isinstance(batch, Mapping):
+        return [leaf for part in batch.values() for leaf in _leaves(part)]
+    return [leaf for part in batch for leaf in _leaves(part)] if isinstance(batch, (list, tuple)) else [batch]
+
+
+def _joined(parts: list[Any]) -> Any:
+    first = parts[0]
+    if isinstance(first, Mapping):
+        return {name: _joined([part[name] for part in parts]) for name in first}
+    if isinstance(first, (list, tuple)):
+        return [_joined([part[k] for part in parts]) for k in range(len(first))]
+    return np.concatenate([_array(part) for part in parts])
+
+
+def _array(given: Any) -> Array:
+    """NumPy's, of whatever device."""
+    if hasattr(given, "detach"):
+        given = given.detach().cpu()
+        given = given.float() if str(given.dtype) == "torch.bfloat16" else given
+    return np.asarray(given)
 
 
 def compiled_loss(model: Any) -> Loss:
@@ -71,19 +110,21 @@ def name_of(loss: Loss) -> str:
 
 
 @contextmanager
-def failures_of_keras() -> Iterator[None]:
+def failures_of(framework: str) -> Iterator[None]:
     """Say in one line that a model cannot run on its inputs."""
     try:
         yield
     except InputError:
         raise
-    except Exception as error:  # Keras and TensorFlow share no base class
+    except Exception as error:  # Keras, TensorFlow and PyTorch share no base class
         text = " ".join(str(error).split())
         token = re.search(r"indices\[[\d,]+\] = (-?\d+) is not in \[0, (\d+)\)", text)
         if token:
             last = int(token[2]) - 1
             raise InputError(f"inputs: received the token {token[1]}; expected: 0 to {last}, as in Embedding") from None
-        raise InputError(f"model: Keras cannot run it on these inputs: {text[:200]}; expected: one that runs") from None
+        raise InputError(
+            f"model: {framework} cannot run it on these inputs: {text[:200]}; expected: one that runs"
+        ) from None
 
 
 def arranged(given: Given, names: Sequence[str], what: str) -> list[Array]:
@@ -100,16 +141,16 @@ def arranged(given: Given, names: Sequence[str], what: str) -> list[Array]:
     if isinstance(given, Mapping) and names:
         numbered = [f"arr_{k}" for k in range(len(names))]  # as np.savez calls arrays without names
         if sorted(given) == sorted(numbered):
-            return [np.asarray(given[name]) for name in numbered]
+            return [_array(given[name]) for name in numbered]
         if set(given) != set(names):
             raise InputError(f"{what}: received {', '.join(map(str, given))}; expected: {', '.join(names)}")
-        return [np.asarray(given[name]) for name in names]
+        return [_array(given[name]) for name in names]
     if isinstance(given, Mapping):
-        arrays = [np.asarray(array) for array in given.values()]
+        arrays = [_array(array) for array in given.values()]
     elif isinstance(given, (list, tuple)) and all(hasattr(array, "shape") and array.shape for array in given):
-        arrays = [np.asarray(array) for array in given]  # tensors, too
+        arrays = [_array(array) for array in given]  # tensors, too
     else:
-        arrays = [np.asanyarray(given)]
+        arrays = [_array(given) if hasattr(given, "detach") else np.asanyarray(given)]
     if names and len(arrays) != len(names):
         raise InputError(f"{what}: received {len(arrays)}; expected: {len(names)}, for {', '.join(names)}")
     if any(array.dtype == object for array in arrays):

@@ -12,11 +12,12 @@ import pandas as pd
 
 from deadrelu.errors import InputError
 from deadrelu.inspection import fitting
+from deadrelu.inspection.keras_model import KerasModel
 from deadrelu.inspection.measure import Measured, Track, measure
+from deadrelu.inspection.opening import opened
 from deadrelu.inspection.sentences import sentences
 from deadrelu.inspection.verdicts import Verdicts, judge
-from deadrelu.signals import batches, layers, objectives
-from deadrelu.signals.unchanged import unchanged
+from deadrelu.signals import batches
 
 SHOWN = ["layer", "rms", "zero_fraction", "dead_units", "units", "gradient_rms", "verdict"]
 
@@ -59,17 +60,20 @@ def inspect(
     """Measure the signals of every layer, forward and backward, in one pass over the inputs.
 
     Args:
-        model: a Keras model, see `signals.layers.trace_layers`; it comes out unchanged.
-        inputs: shape (n, …); for several inputs a list in their order, or a dictionary by their names; or a
-            `tf.data.Dataset` of batches, with labels or without.
+        model: a Keras model, see `signals.layers.trace_layers`, or a `torch.nn.Module`, see `pytorch.calls`; it comes
+            out unchanged.
+        inputs: shape (n, …); for several inputs a list in their order, or a dictionary by their names; or batches of
+            them, with labels or without: a `tf.data.Dataset`, a PyTorch `DataLoader`, or some other iterable, of
+            which at most `fitting.MAX_FROM_BATCHES` inputs are taken.
         labels: classes, shape (n,), or targets of the output's shape; a list or dictionary for several outputs.
             None: gradients are of a random projection of the outputs.
         loss: a name that Keras knows, a function or a `keras.losses.Loss`. None: the one that the model was compiled
-            with, or else one chosen by labels and output, see `objectives.of_labels`.
+            with, or else one chosen by labels and output, see `objectives.of_labels`. For PyTorch, a name of
+            `torch.nn.functional` or a loss module, see `pytorch.fitting.of_labels`.
         training: as in training, where BatchNormalization uses the batch and Dropout drops.
         batch_size: inputs in a batch; None: as many as `batches.MAX_BATCH_ELEMENTS` allows.
         seed: of the random projection, and of layers that draw, such as Dropout in training mode.
-        suggest: measure the same architecture with other initializers, too, and say which help.
+        suggest: measure the same architecture with other initializers, too, and say which help; Keras only.
         track: wraps the batches, given their number, e.g. with a progress bar.
 
     Returns:
@@ -86,26 +90,19 @@ def inspect(
     Raises:
         InputError: the model is none, or inputs or labels do not fit it.
     """
-    fitting.check_model(model)
-    inputs, labels = fitting.from_dataset(inputs, labels)
-    tensors = getattr(model, "inputs", None) or None  # a subclassed model that was never called has none
-    x = fitting.arranged(inputs, [tensor.name for tensor in tensors or []], "inputs")
-    fitting.check_inputs(x, [tuple(tensor.shape[1:]) for tensor in tensors] if tensors else None)
     if batch_size is not None and batch_size < 1:
         raise InputError(f"batch_size: received {batch_size}; expected: 1 or more")
-    with fitting.failures_of_keras(), unchanged(model, seed):
-        survey = layers.trace_layers(model, x)
-        if not survey.recorded:
-            raise InputError("model: received no layer with a signal; expected: a Keras model with layers of its own")
-        named = _objective(model, survey, x, labels, loss, seed)
-        size = batch_size or batches.batch_size(survey.recorded)
-        measured = measure(model, survey, x, *named, size=size, training=training, track=track)
+    with opened(model, inputs, labels, loss=loss, training=training, seed=seed) as (subject, x, named):
+        size = batch_size or batches.batch_size(subject.recorded)
+        measured = measure(subject, x, *named, size=size, training=training, track=track)
         verdicts = judge(measured)
         more = []
         if suggest:
             from deadrelu.inspection.suggest import remedies
 
-            more = remedies(model, survey, x, *named, size=size, training=training, before=verdicts, seed=seed)
+            if not isinstance(subject, KerasModel):
+                raise InputError(f"suggest: received a model of {subject.framework}; expected: one of Keras")
+            more = remedies(subject, x, *named, size=size, training=training, before=verdicts, seed=seed)
     told = [*sentences(measured, verdicts), *more]
     found = problems(measured, verdicts)
     return Inspection(verdicts.table, told, measured.gradient_of, measured.inputs, found, measured.unmoved)
@@ -120,18 +117,3 @@ def problems(measured: Measured, verdicts: Verdicts) -> frozenset[str]:
     if measured.not_finite_weights or not np.isfinite(verdicts.table["rms"]).all():
         named.add("not-finite")
     return frozenset(named)
-
-
-def _objective(
-    model: Any, survey: layers.Survey, x: list[Any], labels: Any, loss: fitting.Loss, seed: int
-) -> objectives.Named:
-    """What gradients are taken of."""
-    if labels is None:
-        if loss is not None:
-            raise InputError(f"loss: received {fitting.name_of(loss)!r} without labels; expected: with labels")
-        return objectives.random_projection(seed)
-    y = fitting.arranged(labels, [output.name for output in survey.outputs], "labels")
-    if any(len(array) != len(x[0]) for array in y):
-        counts = " and ".join(str(len(array)) for array in y)
-        raise InputError(f"labels: received {counts} for {len(x[0])} inputs; expected: as many")
-    return objectives.of_labels(survey.outputs, y, loss or fitting.compiled_loss(model))

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from deadrelu.signals import batches, layers
-from deadrelu.signals.calls import operations
-from deadrelu.signals.kinds import is_recurrent, kernels_of, own_weights
+from deadrelu.inspection.subject import Array, Facts, Subject, not_finite
+from deadrelu.signals import batches
+from deadrelu.signals.layers import LayerOutput
 from deadrelu.signals.slopes import BOUNDED, DEAD_SLOPE
 from deadrelu.signals.statistics import Running, Spread
 
@@ -24,7 +24,6 @@ CHUNK_ROWS = 1000
 """Rows looked at together: a mapped file may be larger than the memory."""
 
 Track = Callable[[Iterable[batches.Batch], int], Iterable[batches.Batch]]
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,8 @@ class Measured:
     """Composite layers of which only the output could be measured."""
     new_normalizations: int
     """BatchNormalization layers that have the moving averages of a new layer."""
+    framework: str
+    """'Keras' or 'PyTorch'."""
 
     @property
     def unmoved(self) -> list[str]:
@@ -63,8 +64,7 @@ class Measured:
 
 
 def measure(
-    model: Any,
-    survey: layers.Survey,
+    subject: Subject,
     x: Sequence[Array],
     objective: batches.Objective,
     gradient_of: str,
@@ -76,20 +76,17 @@ def measure(
     """Measure.
 
     Args:
-        model: a Keras model.
-        survey: of `trace_layers(model, x)`.
+        subject: the model.
         x: one array for each input.
         objective: what the gradient is of, called `gradient_of`.
         size: inputs in a batch.
         training: as in training.
         track: wraps the batches, given their number, e.g. with a progress bar.
     """
-    recorded, n = survey.recorded, len(x[0])
-    of_layer = [_Layer(entry, n) for entry in recorded]
-    weights = [np.zeros(tuple(variable.shape), np.float64) for variable in model.trainable_variables]
-    passes: Iterable[batches.Batch] = batches.batches(
-        model, recorded, x, objective, size=size, training=training, of_weights=True
-    )
+    n, trainable = len(x[0]), subject.trainable()
+    of_layer = [_Layer(entry, subject.facts(entry), n) for entry in subject.recorded]
+    weights = [np.zeros(shape, np.float64) for _, shape in trainable]
+    passes: Iterable[batches.Batch] = subject.passes(x, objective, size=size, training=training)
     for batch in track(passes, -(-n // size)) if track else passes:
         for k, layer in enumerate(of_layer):
             layer.add(batch, k)
@@ -103,8 +100,11 @@ def measure(
     for row, layer in zip(rows, of_layer, strict=True):
         first = layer.entry.number == 0
         row["dead_in_all_calls"] = float(shared[id(layer.entry.operation)].sum()) if first else 0.0
-    takes_any_scale = bool(survey.classes & SCALES_ITSELF)
+    takes_any_scale = bool(subject.classes & SCALES_ITSELF)
     floats = [array for array in x if array.dtype.kind in "buif" and not takes_any_scale]
+    moves: dict[str, bool] = {}
+    for (name, _), summed in zip(trainable, weights, strict=True):
+        moves[name] = moves.get(name, False) or bool(np.any(summed != 0))
     return Measured(
         pd.DataFrame(rows),
         n,
@@ -112,21 +112,22 @@ def measure(
         gradient_of,
         float(np.sqrt(np.mean([_variance(array) for array in floats]))) if floats else np.nan,
         [rms([array]) for array in floats],
-        _moves(model, weights),
-        _not_finite(model),
-        survey.opaque,
-        0 if training else _new_normalizations(recorded),
+        moves,
+        not_finite(subject),
+        subject.opaque,
+        0 if training else subject.new_normalizations(),
+        subject.framework,
     )
 
 
 class _Layer:
     """What is collected of one call of a layer."""
 
-    def __init__(self, entry: layers.LayerOutput, inputs: int) -> None:
-        self.entry, self.inputs = entry, inputs
+    def __init__(self, entry: LayerOutput, facts: Facts, inputs: int) -> None:
+        self.entry, self.facts, self.inputs = entry, facts, inputs
         self.ahead, self.back = Running(inputs, entry.activation), Running(inputs)
         self.source, self.logits = Spread(), Spread()
-        self.kernels = [np.zeros(tuple(k.shape), np.float32) for k in kernels_of(entry.operation)]
+        self.kernels = [np.zeros(kernel.shape, np.float32) for kernel in facts.kernels]
         units = entry.shape[-1] if entry.shape else 1
         self.dead = np.zeros(units, bool)
         self.slopes: npt.NDArray[np.float64] | None = None
@@ -147,30 +148,30 @@ class _Layer:
 
     def row(self, gradient_of: str) -> dict[str, Any]:
         """Of the table."""
-        entry, statistics, operation = self.entry, self.ahead.statistics(), self.entry.operation
+        entry, facts, statistics = self.entry, self.facts, self.ahead.statistics()
         back = self.back.statistics()
         # Behind the logits, Keras's cross-entropy goes around what is put out.
         around = entry.kind == "output" and "crossentropy" in gradient_of and back["zero_fraction"] == 1
-        source = 0.0 if type(operation).__name__ in SCALES_ITSELF else self.source.over_inputs()
+        source = 0.0 if facts.layer_class in SCALES_ITSELF else self.source.over_inputs()
         strength = self.logits.over_inputs() if self.logits.seen else statistics["input_std"]
-        bounded = entry.activation in BOUNDED and not is_recurrent(operation)
+        bounded = entry.activation in BOUNDED and not facts.is_recurrent
         return {
             "layer": entry.name,
-            "layer_class": type(operation).__name__,
+            "layer_class": facts.layer_class,
             "kind": entry.kind,
             "activation": entry.activation or "",
             "on_trunk": entry.on_trunk,
             "of_every_output": entry.of_every_output,
             "units": len(self.dead),
             "size": int(np.prod(entry.shape)),
-            "parameters": sum(int(np.prod(w.shape)) for w in own_weights(operation)) if entry.number == 0 else 0,
+            "parameters": facts.parameters if entry.number == 0 else 0,
             **statistics,
             "dead_units": float(self.dead.sum()),
             "saturated_units": float(self.ahead.saturated_units()) if bounded else 0.0,
             **{f"gradient_{name}": np.nan if around else value for name, value in back.items()},
-            "kernel_rms": rms([k.numpy() for k in kernels_of(operation)]),
+            "kernel_rms": rms(facts.kernels),
             "kernel_gradient_rms": rms([k / self.inputs for k in self.kernels]),
-            "gain": strength / source if source and kernels_of(operation) else np.nan,
+            "gain": strength / source if source and facts.kernels else np.nan,
             "strength": strength,
             "step": strength / source if source else np.nan,
         }
@@ -188,35 +189,3 @@ def _variance(array: Array) -> float:
     for at in range(0, len(array), CHUNK_ROWS):
         spread.add(array[at : at + CHUNK_ROWS].astype(np.float32))
     return spread.over_inputs() ** 2
-
-
-def _owners(model: Any) -> dict[int, str]:
-    """Path of the layer that each weight belongs to, by the id of the weight."""
-    found: dict[int, str] = {}
-    for operation, name in operations(model).items():
-        for weight in own_weights(operation):
-            found.setdefault(id(weight), name)
-    return found
-
-
-def _moves(model: Any, gradients: Sequence[Array]) -> dict[str, bool]:
-    owners = _owners(model)
-    moved: dict[str, bool] = {}
-    for variable, gradient in zip(model.trainable_variables, gradients, strict=True):
-        name = owners.get(id(variable), variable.path)
-        moved[name] = moved.get(name, False) or bool(np.any(gradient != 0))
-    return {name: moved[name] for name in dict.fromkeys(owners.values()) if name in moved}
-
-
-def _not_finite(model: Any) -> list[str]:
-    owners = _owners(model)
-    broken = [variable for variable in model.weights if not np.isfinite(variable.numpy()).all()]
-    return [f"{owners.get(id(variable), variable.path)} ({variable.name})" for variable in broken]
-
-
-def _new_normalizations(recorded: Sequence[layers.LayerOutput]) -> int:
-    normalizations = {id(e.operation): e.operation for e in recorded if hasattr(e.operation, "moving_variance")}
-    return sum(
-        bool(np.all(layer.moving_mean.numpy() == 0) and np.all(layer.moving_variance.numpy() == 1))
-        for layer in normalizations.values()
-    )

@@ -7,8 +7,8 @@ from deadrelu.inspection.measure import Measured
 from deadrelu.inspection.verdicts import CONSTANT, EndToEnd, Verdicts, constant_outputs, dead
 from deadrelu.report.labels import count_of
 
-SMALL_EMBEDDINGS = 0.003
-"""A tenth of what Keras's default initializer gives, 0.05 / sqrt(3)."""
+EMBEDDINGS = {"Keras": 0.029, "PyTorch": 1.0}
+"""Root mean square that default initializers give: 0.05 / sqrt(3), and 1. A tenth of it is small."""
 
 KINDS = {"merge": "merge layers", "weights": "layers with weights", "normalization": "normalization layers"}
 
@@ -139,9 +139,10 @@ def _notes(measured: Measured, table: pd.DataFrame) -> list[str]:
     if not measured.input_scale_is_usual:
         rms = " and ".join(f"{value:.3g}" for value in measured.input_rms)
         found.append(f"The inputs have a root mean square of {rms}; initializers are made for about 1.")
-    for _, row in table[(table["layer_class"] == "Embedding") & (table["rms"] < SMALL_EMBEDDINGS)].iterrows():
+    usual = EMBEDDINGS[measured.framework]
+    for _, row in table[(table["layer_class"] == "Embedding") & (table["rms"] < usual / 10)].iterrows():
         told = f"The embeddings of {row['layer']} have a root mean square of {row['rms']:.2g}"
-        found.append(f"{told}; Keras draws them with 0.029.")
+        found.append(f"{told}; {measured.framework} draws them with {usual:g}.")
     if measured.new_normalizations:
         found.append(
             f"{count_of(measured.new_normalizations, 'BatchNormalization layer')} without data so far: in inference "

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from deadrelu.inspection.keras_model import KerasModel
 from deadrelu.inspection.measure import measure
 from deadrelu.inspection.verdicts import EndToEnd, Verdicts, judge
-from deadrelu.signals import batches, layers
+from deadrelu.signals import batches
 from deadrelu.signals.calls import operations
 from deadrelu.signals.kinds import kernels_of, own_weights
 
@@ -19,8 +20,7 @@ MAX_INPUTS = 256
 
 
 def remedies(
-    model: Any,
-    survey: layers.Survey,
+    subject: KerasModel,
     x: Sequence[Any],
     objective: batches.Objective,
     gradient_of: str,
@@ -39,12 +39,13 @@ def remedies(
         return []
     few = [array[:MAX_INPUTS] for array in x]
     found = []
+    model = subject.model
     with _weights_kept(model):
         for name in CANDIDATES:
             judged = []
             for draw in range(SEEDS):
                 _redraw(model, name, seed + draw)
-                measured = measure(model, survey, few, objective, gradient_of, size=size, training=training)
+                measured = measure(subject, few, objective, gradient_of, size=size, training=training)
                 judged.append(judge(measured))
             if max(map(_wrong, judged)) < _wrong(before):
                 distance = np.mean([_distance(verdicts) for verdicts in judged])

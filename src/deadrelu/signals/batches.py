@@ -34,13 +34,15 @@ class Batch(NamedTuple):
     gradients: list[Float]
     """Of the objective with respect to the activations: same shapes."""
     kernels: list[list[Float]]
-    """For each layer output, gradients with respect to its layer's kernels (weights of two or more axes)."""
+    """For each layer output, gradients with respect to its layer's kernels (weights of two or more axes), only if
+    `of_weights`."""
     slopes: list[npt.NDArray[np.float64] | None]
-    """Largest slope of the activation of each unit, shape (units,); None where units cannot be dead."""
+    """Largest slope of the activation of each unit, shape (units,), only if `of_weights`; None where units cannot be
+    dead."""
     sources: list[Float | None]
     """What a layer of one source was given, only if `of_weights`; None for all other layers."""
     logits: list[Float | None]
-    """Of an output with an activation, what that was given; None for all other layers."""
+    """Of an output with an activation, what that was given, only if `of_weights`; None for all other layers."""
     weights: list[Float]
     """Gradients with respect to `model.trainable_variables`; empty unless asked for."""
 
@@ -67,7 +69,7 @@ def batches(
         objective: what the gradient is of.
         size: inputs in a batch; None: `batch_size(recorded)`.
         training: run layers such as BatchNormalization and Dropout as in training.
-        of_weights: take gradients of all trainable weights, too.
+        of_weights: take gradients of kernels and all trainable weights, slopes and sources, too.
     """
     import keras
     import tensorflow as tf
@@ -75,7 +77,8 @@ def batches(
     size = size or batch_size(recorded)
     place = {(id(entry.operation), entry.number): k for k, entry in enumerate(recorded)}
     wanted = list(dict.fromkeys(entry.operation for entry in recorded))
-    kernels = [kernel.value for operation in wanted for kernel in kernels_of(operation)]
+    kernels_by = {id(operation): kernels_of(operation) if of_weights else [] for operation in wanted}
+    kernels = [kernel.value for operation in wanted for kernel in kernels_by[id(operation)]]
     variables = [variable.value for variable in model.trainable_variables] if of_weights else []
     moving = [(v, v.numpy()) for v in model.non_trainable_variables] if training else []
     heard: dict[int, list[Any]] = {}
@@ -91,7 +94,9 @@ def batches(
             tape.watch(tensor)
         heard[k] = tensors
         entry = recorded[k]
-        if of_weights and entry.kind in ONE_SOURCE and call.sources and is_signal(call.sources[0]):
+        if not of_weights:
+            return
+        if entry.kind in ONE_SOURCE and call.sources and is_signal(call.sources[0]):
             sources[k] = _float32(call.sources[0].numpy())
         if call.function is None or is_recurrent(entry.operation) or entry.activation is None:
             return
@@ -118,7 +123,7 @@ def batches(
             )
             arrays = iter([tf.convert_to_tensor(g).numpy() for g in found])
             gradients = [_joined([next(arrays) for _ in heard[k]]) for k in range(len(recorded))]
-            by_operation = {id(o): [next(arrays) for _ in kernels_of(o)] for o in wanted}
+            by_operation = {id(o): [next(arrays) for _ in kernels_by[id(o)]] for o in wanted}
             yield Batch(
                 rows,
                 [_joined([tensor.numpy() for tensor in heard[k]]) for k in range(len(recorded))],

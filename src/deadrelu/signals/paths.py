@@ -36,6 +36,16 @@ def trunk(calls: Sequence[Call], made: dict[int, int], ends: Sequence[int]) -> s
         before = [node for source in call.sources for node in _from(source, call, calls[:at], made)]
         within = [k for k in range(at) if calls[k].enclosing is not None and position.get(id(calls[k].enclosing)) == at]
         edges += [(node, at) for node in (*before, *within) if node != at]
+    return on_every_path(edges, ends)
+
+
+def on_every_path(edges: Sequence[tuple[int, int]], ends: Sequence[int]) -> set[int]:
+    """Nodes on every path from an input to an end, for the pair with most of them.
+
+    Args:
+        edges: from node to node, in an order in which each node follows those before it; inputs are negative.
+        ends: nodes that make outputs.
+    """
     longest: set[int] = set()
     for begin in dict.fromkeys(source for source, _ in edges if source < 0):
         reached = _closure({begin}, edges)

@@ -87,20 +87,21 @@ def measure(
         objective, _ = objectives.of_labels(outputs, [labels])
         forward = [Running(len(x), case.activation) for _ in hidden]
         backward = [Running(len(x)) for _ in hidden]
-        samples, rows = [], []
+        samples: list[list[pd.DataFrame]] = [[] for _ in hidden]
+        rows = []
         for batch in batches.batches(model, hidden, [x], objective):
             for k in range(len(hidden)):
                 a, g = batch.activations[k], batch.gradients[k]
                 forward[k].add(a)
                 backward[k].add(g)
-                kept = _every(a, g, settings.every, batch.rows.start)
-                samples.append(kept.assign(case=key, layer=k + 1))
+                samples[k].append(_every(a, g, settings.every, batch.rows.start))
         for k in range(len(hidden)):
             gradient = {f"gradient_{name}": value for name, value in backward[k].statistics().items()}
             statistics = forward[k].statistics() | gradient
             rounded = significant(list(statistics.values()), SUMMARY_DIGITS).tolist()
             rows.append({"case": key, "layer": k + 1, **dict(zip(statistics, rounded, strict=True))})
-        yield key, pd.concat(samples).sort_values("layer", kind="stable"), rows
+        of_layers = [pd.concat(parts).assign(case=key, layer=k) for k, parts in enumerate(samples, start=1)]
+        yield key, pd.concat(of_layers), rows
 
 
 def _every(activations: batches.Float, gradients: batches.Float, every: int, first_image: int) -> pd.DataFrame:

@@ -1,0 +1,339 @@
+"""PyTorch models have the same table as their Keras twins; what is planted is found; the model comes out unchanged.
+
+PyTorch is no dependency: `pip install torch==2.13.0` runs these tests.
+"""
+
+import sys
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from deadrelu.errors import InputError
+from deadrelu.inspection.inspect import inspect
+from deadrelu.watch import DeadUnitLog
+
+torch = pytest.importorskip("torch", reason="pip install torch==2.13.0 runs the tests of PyTorch models")
+nn, functional = torch.nn, torch.nn.functional
+
+RNG = np.random.default_rng(5)
+X, Y = RNG.normal(size=(96, 12)).astype(np.float32), RNG.integers(0, 4, 96)
+IMAGES = RNG.normal(size=(40, 3, 10, 10)).astype(np.float32)
+SEQUENCES = RNG.normal(size=(24, 6, 16)).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(3)
+
+
+def mlp() -> Any:
+    return nn.Sequential(nn.Linear(12, 16), nn.ReLU(), nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, 4))
+
+
+class Residual(nn.Module):
+    """As in ResNet: one ReLU, in place, called twice, and a sum in place."""
+
+    def __init__(self, channels: int = 8) -> None:
+        super().__init__()
+        self.conv1, self.conv2 = (nn.Conv2d(channels, channels, 3, padding=1, bias=False) for _ in range(2))
+        self.bn1, self.bn2 = nn.BatchNorm2d(channels), nn.BatchNorm2d(channels)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: Any) -> Any:
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.bn2(self.conv2(y))
+        y += x
+        return self.relu(y)
+
+
+def resnet() -> Any:
+    head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4)]
+    return nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(inplace=True), Residual(), Residual(), *head)
+
+
+class UNet(nn.Module):
+    """Functional ReLUs, pooling, upsampling, and a skip by concatenation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down, self.bottom = nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(6, 6, 3, padding=1)
+        self.up, self.out = nn.Conv2d(12, 6, 3, padding=1), nn.Conv2d(6, 1, 1)
+
+    def forward(self, x: Any) -> Any:
+        down = functional.relu(self.down(x))
+        bottom = torch.relu(self.bottom(functional.max_pool2d(down, 2)))
+        up = functional.interpolate(bottom, scale_factor=2)
+        return self.out(self.up(torch.cat([down, up], dim=1)).relu())
+
+
+def transformer() -> Any:
+    layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+    return nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+
+
+class ByHand(nn.Module):
+    """Weights that are parameters, and no module inside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Parameter(torch.randn(12, 8) / 3), nn.Parameter(torch.randn(8, 4) / 3)
+        self.bias = nn.Parameter(torch.zeros(8))
+
+    def forward(self, x: Any) -> Any:
+        return torch.clamp(functional.leaky_relu(x @ self.first + self.bias, 0.1), max=9) @ self.second
+
+
+class SequenceFirst(nn.Module):
+    """Tensors of shape (positions, inputs, features) inside, and a state of an LSTM at the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attend, self.lstm, self.out = nn.TransformerEncoderLayer(16, 2, 32), nn.LSTM(16, 8), nn.Linear(8, 4)
+
+    def forward(self, x: Any) -> Any:
+        _, (state, _) = self.lstm(self.attend(x.transpose(0, 1)))
+        return self.out(state[-1])
+
+
+def state_of(model: Any) -> list[Any]:
+    weights = [(w.detach().clone(), w.requires_grad, w.grad) for w in model.parameters()]
+    hooks = [(len(m._forward_hooks), len(m._forward_pre_hooks), m.training) for m in model.modules()]
+    return [weights, [b.clone() for b in model.buffers()], hooks, torch.random.get_rng_state().tolist()]
+
+
+def assert_same_state(a: list[Any], b: list[Any]) -> None:
+    for (weight, needed, gradient), (other, also, also_gradient) in zip(a[0], b[0], strict=True):
+        assert torch.equal(weight, other)
+        assert needed == also
+        assert (gradient is None) == (also_gradient is None)
+    assert all(torch.equal(x, y) for x, y in zip(a[1], b[1], strict=True))
+    assert a[2:] == b[2:]
+
+
+def keras_mlp(of: Any) -> Any:
+    import keras
+
+    units = [keras.layers.Dense(16), keras.layers.ReLU(), keras.layers.Dense(16), keras.layers.Activation("tanh")]
+    built = keras.Sequential([keras.Input((12,)), *units, keras.layers.Dense(4)])
+    weights = [w.detach().numpy() for w in of.parameters()]
+    built.set_weights([w.T if w.ndim == 2 else w for w in weights])
+    return built
+
+
+NUMBERS = """units size mean std rms input_std zero_fraction dead_units saturated_fraction q01 q50 q99
+    gradient_rms gradient_input_std kernel_rms kernel_gradient_rms gain strength step dead_in_all_calls
+    forward backward"""
+
+
+def assert_same_numbers(torch_table: pd.DataFrame, keras_table: pd.DataFrame) -> None:
+    assert torch_table["kind"].tolist() == keras_table["kind"].tolist()
+    assert torch_table["activation"].tolist() == keras_table["activation"].tolist()
+    assert torch_table["on_trunk"].tolist() == keras_table["on_trunk"].tolist()
+    assert torch_table["verdict"].tolist() == keras_table["verdict"].tolist()
+    for name in NUMBERS.split():
+        np.testing.assert_allclose(torch_table[name], keras_table[name], rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("labels", [Y, None])
+def test_mlp_has_the_table_of_its_keras_twin(labels: np.ndarray | None) -> None:
+    ours = mlp()
+    with torch.no_grad():
+        ours[0].bias[:3] = -1000.0
+    found = inspect(ours, X, labels)
+    loss = None if labels is None else "sparse_categorical_crossentropy"
+    expected = inspect(keras_mlp(ours), X, labels, loss=loss)
+    assert_same_numbers(found.table, expected.table)
+    assert found.table["dead_units"].tolist() == [0, 3, 0, 0, 0]
+    assert found.table["parameters"].tolist() == expected.table["parameters"].tolist()
+    renamed = dict(zip(expected.table["layer"], found.table["layer"], strict=True))
+    told = " ".join(expected.sentences)
+    for keras_name, name in sorted(renamed.items(), reverse=True):
+        told = told.replace(keras_name, name)
+    assert told == " ".join(found.sentences)
+
+
+def test_cnn_has_the_table_of_its_keras_twin() -> None:
+    import keras
+
+    ours = nn.Sequential(
+        nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 5, 3), nn.GELU(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(5, 4),
+    )  # fmt: skip
+    ours.train()
+    for _ in range(3):
+        ours(torch.tensor(IMAGES))
+    conv = keras.layers.Conv2D
+    gelu = keras.layers.Activation("gelu")
+    twin = keras.Sequential(
+        [
+            *(keras.Input((10, 10, 3)), conv(6, 3), keras.layers.BatchNormalization(epsilon=1e-5)),
+            *(keras.layers.ReLU(), keras.layers.MaxPooling2D(2), conv(5, 3), gelu),
+            *(keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(4)),
+        ]
+    )
+    kept = ours.state_dict()
+    names = ["0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var"]
+    names += ["4.weight", "4.bias", "8.weight", "8.bias"]
+    moved = {4: (2, 3, 1, 0), 2: (1, 0), 1: (0,)}
+    twin.set_weights([kept[name].numpy().transpose(moved[kept[name].ndim]) for name in names])
+    found = inspect(ours, IMAGES, Y[:40]).table
+    expected = inspect(twin, IMAGES.transpose(0, 2, 3, 1), Y[:40], loss="sparse_categorical_crossentropy").table
+    assert_same_numbers(found, expected)
+
+
+def test_gradients_are_those_of_autograd() -> None:
+    """With a skip connection, in place: by the derivative of the loss along a random direction, at each layer."""
+    model = resnet().double().eval()
+    found = inspect(model, IMAGES.astype(np.float64), Y[:40]).table.set_index("layer")
+    images = torch.tensor(IMAGES, dtype=torch.float64)
+    loss = functional.cross_entropy(model(images), torch.tensor(Y[:40]), reduction="sum")
+    (weight,) = torch.autograd.grad(loss, model[2].conv1.weight)
+    of_mean = weight.numpy() / 40
+    assert found.loc["2.conv1", "kernel_gradient_rms"] == pytest.approx(float(np.sqrt((of_mean**2).mean())), rel=1e-5)
+    first = model[1](model[0](images)).detach()
+    rest = model[2:]
+    moved = first.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(
+        functional.cross_entropy(rest(moved.clone()), torch.tensor(Y[:40]), reduction="sum"), moved
+    )
+    assert found.loc["1", "gradient_rms"] == pytest.approx(float(gradient.square().mean().sqrt()), rel=1e-5)
+    assert found.loc["1", "rms"] == pytest.approx(float(first.square().mean().sqrt()), rel=1e-6)
+
+
+PLANTS = [
+    (resnet, IMAGES, "2.bn1.bias", "2.relu"),
+    (UNet, IMAGES, "bottom.bias", "relu (call 2)"),
+    (transformer, SEQUENCES, "layers.1.linear1.bias", "layers.1.relu"),
+    (mlp, X, "0.bias", "1"),
+    (SequenceFirst, SEQUENCES, "attend.linear1.bias", "attend.relu"),
+]
+
+
+@pytest.mark.parametrize(("build", "x", "weight", "dead"), PLANTS)
+def test_dead_layers_are_found_and_the_model_stays(build: Any, x: np.ndarray, weight: str, dead: str) -> None:
+    model = build()
+    named = dict(model.named_parameters())
+    frozen = next(iter(named.values()))
+    frozen.requires_grad_(requires_grad=False)
+    untouched = inspect(model, x)
+    assert "dead" not in untouched.table["verdict"].tolist()
+    assert not untouched.problems
+    with torch.no_grad():
+        named[weight].fill_(-1000.0)
+    model.train()
+    before = state_of(model)
+    found = inspect(model, torch.tensor(x))
+    assert_same_state(before, state_of(model))
+    assert found.table.loc[found.table["verdict"] == "dead", "layer"].tolist() == [dead]
+    assert any(dead in sentence for sentence in found.sentences)
+    assert weight.rpartition(".")[0] in found.unmoved or weight.rpartition(".")[0] in str(found)
+
+
+def test_training_mode_draws_by_the_seed_and_puts_everything_back() -> None:
+    model = nn.Sequential(nn.Linear(12, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, 4)).eval()
+    before = state_of(model)
+    first, again, other = (inspect(model, X, Y, training=True, seed=seed).table for seed in (1, 1, 2))
+    assert_same_state(before, state_of(model))
+    pd.testing.assert_frame_equal(first, again)
+    assert not first.equals(other)
+    assert first["rms"].iloc[1] == pytest.approx(1, abs=0.01)  # normalized by the batch, not by moving averages
+
+
+def test_shared_modules_and_functions_without_modules() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.same, self.relu = nn.Linear(12, 12), nn.ReLU()
+
+        def forward(self, x: Any) -> Any:
+            return self.relu(self.same(self.relu(self.same(x))))
+
+    table = inspect(Twice(), X).table
+    assert table["layer"].tolist() == ["same", "relu", "same (call 2)", "relu (call 2)"]
+    assert table["parameters"].tolist() == [156, 0, 0, 0]
+    table = inspect(ByHand(), X, Y).table
+    assert table["kind"].tolist() == ["weights", "activation", "output"]
+    assert table["parameters"].tolist() == [96, 0, 32]
+    assert table["activation"].tolist() == ["", "leaky_relu", ""]
+
+
+def test_batches_mappings_losses_and_other_datasets() -> None:
+    model = mlp()
+    expected = inspect(model, X, Y).table
+    data = torch.utils.data.TensorDataset(torch.tensor(X), torch.tensor(Y))
+    loader = torch.utils.data.DataLoader(data, batch_size=17)
+    for found in (
+        inspect(model, loader),
+        inspect(model, {"input": X}, Y),
+        inspect(model, [torch.tensor(X, requires_grad=True)], torch.tensor(Y), loss=nn.CrossEntropyLoss()),
+        inspect(model, X, Y, loss="cross_entropy", batch_size=10),
+    ):
+        pd.testing.assert_frame_equal(found.table, expected, rtol=1e-4)
+    assert inspect(model, X, np.eye(4, dtype=np.float32)[Y]).gradient_of == "mean squared error"
+    endless = ((X, Y) for _ in iter(int, 1))
+    assert inspect(model, endless).inputs >= 10_000
+
+
+@pytest.mark.parametrize(
+    ("given", "labels", "options", "message"),
+    [
+        (X[:, :5], None, {}, "model: PyTorch cannot run it on these inputs"),
+        (X, Y + 4, {}, "labels: received values from 4 to 7; expected: whole numbers from 0 to 3"),
+        (X, Y[:5], {}, "labels: received 5 for 96 inputs"),
+        (X, RNG.normal(size=(96, 3)), {}, "labels: received shape .*; expected for output 1"),
+        (X, Y, {"loss": "no_loss"}, "loss: received 'no_loss'; expected: a function of torch.nn.functional"),
+        (X, Y, {"loss": lambda p, y: p.sum()}, "expected: a loss of each input by itself"),
+        (X, None, {"suggest": True}, "suggest: received a model of PyTorch; expected: one of Keras"),
+        (X[:1], None, {}, "inputs: received 1; expected: 2 or more"),
+    ],
+)
+def test_what_does_not_fit_is_named_and_leaves_no_hook(
+    given: Any, labels: Any, options: dict[str, Any], message: str
+) -> None:
+    model = mlp().train()
+    before = state_of(model)
+    with pytest.raises(InputError, match=message):
+        inspect(model, given, labels, **options)
+    assert_same_state(before, state_of(model))
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
+def test_models_that_cannot_be_heard_are_refused() -> None:
+    with pytest.raises(InputError, match="model: received TorchScript"):
+        inspect(torch.jit.script(mlp()), X)
+    with pytest.raises(InputError, match=r"0\.weight without a shape; expected: call the model on"):
+        inspect(nn.Sequential(nn.LazyLinear(4)), X)
+
+
+def test_log_of_a_training_loop(capsys: pytest.CaptureFixture[str]) -> None:
+    model = mlp()
+    log = DeadUnitLog(X, Y)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    for epoch in range(3):
+        if epoch == 2:
+            with torch.no_grad():
+                model[0].bias.fill_(-1000.0)
+        optimizer.zero_grad()
+        functional.cross_entropy(model(torch.tensor(X)), torch.tensor(Y)).backward()
+        gradients = [w.grad.clone() for w in model.parameters()]
+        found = log.add(model)
+        assert all(torch.equal(a, w.grad) for a, w in zip(gradients, model.parameters(), strict=True))
+        optimizer.step()
+    assert found["1/dead_units"] == 16
+    assert log.table["epoch"].tolist() == [1, 1, 2, 2, 3, 3]
+    assert capsys.readouterr().err.strip().endswith("epoch 3: layer 1 is dead: no unit passes a gradient")
+    assert len(log.figure().axes) == 2
+
+
+def test_pytorch_is_looked_at_without_tensorflow() -> None:
+    import subprocess
+
+    code = "import sys, torch, numpy as np; from deadrelu import inspect; from deadrelu.watch import DeadUnitLog; "
+    code += (
+        "m = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU()); x = np.eye(3, dtype='f4'); inspect(m, x); "
+    )
+    code += "DeadUnitLog(x).add(m); print([n for n in ('tensorflow', 'keras') if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
