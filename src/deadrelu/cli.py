@@ -161,6 +161,11 @@ def inspect(
     fail_on: Annotated[
         list[Problem] | None, typer.Option(help="Exit with 1 if the model has this problem; may be repeated.")
     ] = None,
+    compare: Annotated[
+        Path | None,
+        typer.Option(help="Another .keras file, e.g. an earlier checkpoint: what has changed?"),
+    ] = None,
+    show_all: Annotated[bool, typer.Option("--all", help="Print every row, also of blocks that repeat.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Measure the signals of your own model: is it initialized well, which units are dead?
@@ -171,6 +176,8 @@ def inspect(
 
     A model with several inputs takes a .npz file or a table with their names. With labels, gradients are of the loss;
     without, of a random projection of the outputs, which also shows where they vanish or explode.
+
+    A PyTorch model is inspected from Python: from deadrelu import inspect; print(inspect(model, inputs, labels)).
 
     Nothing in the files is run: no pickle, no Lambda layers. Example: deadrelu inspect model.keras --inputs x.npy
     """
@@ -184,6 +191,8 @@ def inspect(
         out,
         training=training_mode,
         fail_on=[*map(str, fail_on or ())],
+        compare=compare,
+        show_all=show_all,
         as_json=as_json,
         **options,
     ):

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser
 from rich.console import Console
 
 from deadrelu.errors import InputError
-from deadrelu.inspection import command, fitting, inspect, verdicts
+from deadrelu.inspection import fitting, inspect, printing, verdicts
 from deadrelu.inspection.command import LAYERS
 from deadrelu.inspection.measure import Measured
 from deadrelu.storage import parquet
@@ -486,7 +486,7 @@ def test_names_are_never_cut(folder: Path, columns: int, monkeypatch: pytest.Mon
     model = keras.Sequential([keras.Input((20,)), *layers])
     found = inspect.inspect(model, X)
     console = Console(width=columns, record=True, file=io.StringIO())
-    command.print_table(console, command._written(found.table), "about")
+    printing.print_table(console, printing.written(found.table), "about")
     text = console.export_text()
     first = "".join(line.split("│")[1].strip() for line in text.splitlines() if line.startswith("│"))
     assert first == "".join(f"{long}_{k}" for k in range(3))

@@ -1,24 +1,20 @@
 """inspect: the signals of a user's own model, on the terminal and as Parquet, figure and page."""
 
 import hashlib
-import json
 import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import pandas as pd
 import pyarrow as pa
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from deadrelu import progress
 from deadrelu.analysis.growth import EXPLODES, VANISHES
 from deadrelu.errors import InputError
-from deadrelu.inspection import input_files, inspect, layer_figure, model_file
+from deadrelu.inspection import input_files, inspect, layer_figure, model_file, printing
+from deadrelu.inspection.compare import changes
 from deadrelu.report import page
 from deadrelu.report.figures import save
 from deadrelu.report.labels import count_of
@@ -43,16 +39,6 @@ LAYERS = pa.schema(
 """What `deadrelu inspect` writes."""
 
 MADE = ("layers.parquet", "layers.png", "signals.html")
-SHOWN = {
-    "layer": "layer",
-    "kind": "kind",
-    "rms": "rms",
-    "input_std": "std over inputs",
-    "zero_fraction": "zeros",
-    "dead_units": "dead units",
-    "gradient_rms": "gradient rms",
-    "verdict": "verdict",
-}
 
 
 def main(
@@ -68,9 +54,19 @@ def main(
     seed: int = 0,
     suggest: bool = False,
     fail_on: Sequence[str] = (),
+    compare: Path | None = None,
+    show_all: bool = False,
     as_json: bool = False,
 ) -> bool:
     """Print the table and write the files in `MADE`; what was there before stays until all of it is ready.
+
+    Args:
+        model, inputs, labels, compare: files; `compare` is another model on the same inputs.
+        out: folder for `MADE`; None: after the model, here.
+        first, loss, training, batch_size, seed, suggest: see `inspect.inspect`.
+        fail_on: problems, see `inspect.Inspection.problems`.
+        show_all: print every row, also of blocks that repeat.
+        as_json: print JSON in place of tables.
 
     Returns:
         Whether the model has one of the problems of `fail_on`.
@@ -82,18 +78,21 @@ def main(
     given = {"inputs": input_files.read(inputs)} | ({"labels": input_files.read(labels)} if labels else {})
     with files.scratch_folder(folder) as scratch:  # early: a place that cannot be written costs no minute
         tensorflow.import_tensorflow()
-        loaded = model_file.load(model)
-        x, *y = (_shaped(array, loaded, what, first) for what, array in given.items())
         options: dict[str, Any] = {"loss": loss, "training": training, "batch_size": batch_size, "seed": seed}
-        try:
-            labels_given = y[0] if y else None
-            found = inspect.inspect(loaded, x, labels_given, track=_track, suggest=suggest, **options)
-        except InputError as error:
-            what, _, message = str(error).partition(":")
-            path = {"inputs": inputs, "labels": labels, "model": model}.get(what) or what
-            raise InputError(f"{path}:{message}") from None
-        shown = _written(found.table)
+
+        def inspected(path: Path, **more: Any) -> inspect.Inspection:
+            loaded = model_file.load(path)
+            x, *y = (_shaped(array, loaded, what, first) for what, array in given.items())
+            try:
+                return inspect.inspect(loaded, x, y[0] if y else None, track=_track, **options, **more)
+            except InputError as error:
+                what, _, message = str(error).partition(":")
+                raise InputError(f"{({**hashed, 'model': path}).get(what) or what}:{message}") from None
+
         hashed = {"model": model, "inputs": inputs, "labels": labels}
+        found = inspected(model, suggest=suggest)
+        other = inspected(compare) if compare else None
+        shown = printing.written(found.table)
         hashes = {f"{name}_sha256": _sha256(path) for name, path in hashed.items() if path}
         made_by = parquet.provenance({"first": first, **options, **hashes})
         parquet.write(scratch / MADE[0], found.table, LAYERS, made_by)
@@ -115,10 +114,13 @@ def main(
         (scratch / MADE[2]).write_text(html, encoding="utf-8")
         for name in MADE:
             files.replace(scratch / name, folder / name, scratch)
+    changed = changes(other, found) if other else None
     if as_json:
-        print(_json(found, training))
+        print(printing.as_json(found, training, changed))
     else:
-        _print(shown, found, training)
+        printing.print_whole(found, _about(found, training), show_all=show_all)
+        if changed:
+            printing.print_changes(changed, f"From {compare} to {model}")
         print(f"\n{', '.join(str(folder / name) for name in MADE)}")
     failed = sorted(found.problems & set(fail_on))
     if failed:
@@ -126,14 +128,6 @@ def main(
             f"deadrelu: {model}: received a model that {_words(failed)}; expected: none, by --fail-on", file=sys.stderr
         )
     return bool(failed)
-
-
-def _json(found: inspect.Inspection, training: bool) -> str:
-    """Everything that was found; numbers that are not finite are null."""
-    rows = json.loads(found.table.to_json(orient="records"))
-    about = {"inputs": found.inputs, "training_mode": training, "gradient_of": found.gradient_of}
-    said = {"problems": sorted(found.problems), "unmoved": found.unmoved, "sentences": found.sentences}
-    return json.dumps({**about, **said, "layers": rows}, indent=2)
 
 
 def _words(problems: Sequence[str]) -> str:
@@ -172,47 +166,6 @@ def _shaped(given: dict[str, Any], model: Any, what: str, first: int | None) -> 
     shape = tuple(tensors[0].shape[1:]) if tensors[0] is not None else ()
     is_flat = what == "inputs" and array.ndim == 2 and None not in shape and array.shape[1:] == (math.prod(shape),)
     return array.reshape(-1, *shape) if is_flat else array
-
-
-def _written(table: pd.DataFrame) -> pd.DataFrame:
-    """The table's main columns as strings."""
-
-    def number(value: float) -> str:
-        return "" if pd.isna(value) else f"{value:.3g}"
-
-    columns = {
-        **{name: table[name] for name in ("layer", "kind", "verdict")},
-        **{name: table[name].map(number) for name in ("rms", "input_std", "gradient_rms")},
-        "zero_fraction": table["zero_fraction"].map("{:.1%}".format),
-        "dead_units": [
-            f"{dead:.0f} of {units}" for dead, units in zip(table["dead_units"], table["units"], strict=True)
-        ],
-    }
-    return pd.DataFrame({title: columns[name] for name, title in SHOWN.items()})
-
-
-NARROW = 110
-"""Columns of a terminal below which the table has fewer of its own."""
-
-
-def _print(shown: pd.DataFrame, found: inspect.Inspection, training: bool) -> None:
-    console = Console(width=None if sys.stdout.isatty() else 140, soft_wrap=True)
-    print_table(console, shown, _about(found, training))
-    for sentence in found.sentences:
-        console.print(f"• {sentence}", markup=False, highlight=False)
-
-
-def print_table(console: Console, shown: pd.DataFrame, about: str) -> None:
-    """Print the table with as many columns as fit; names are folded, never cut: two rows must not look alike."""
-    table = Table(caption=about, caption_justify="left")
-    left = ("layer", "kind", "verdict")
-    columns = [title for title in shown.columns if console.width >= NARROW or title not in ("kind", "std over inputs")]
-    for title in columns:
-        justify: Literal["left", "right"] = "left" if title in left else "right"
-        table.add_column(title, justify=justify, overflow="fold", no_wrap=title not in left)
-    for row in shown[columns].itertuples(index=False):
-        table.add_row(*map(Text, row), style=None if row[-1] in ("", "holds") else "bold")
-    console.print(table)
 
 
 def _sha256(path: Path) -> str:

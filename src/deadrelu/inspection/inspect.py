@@ -12,6 +12,7 @@ import pandas as pd
 
 from deadrelu.errors import InputError
 from deadrelu.inspection import fitting
+from deadrelu.inspection.folding import folded
 from deadrelu.inspection.keras_model import KerasModel
 from deadrelu.inspection.measure import Measured, Track, measure
 from deadrelu.inspection.opening import opened
@@ -24,7 +25,7 @@ SHOWN = ["layer", "rms", "zero_fraction", "dead_units", "units", "gradient_rms",
 
 @dataclass(frozen=True)
 class Inspection:
-    """What `inspect` found; printing it shows the table and the sentences."""
+    """What `inspect` found; printing it shows the table, blocks that repeat folded, and the sentences."""
 
     table: pd.DataFrame
     """One row per call of a layer: see `inspect`."""
@@ -40,8 +41,9 @@ class Inspection:
     """Layers with trainable weights that a training step leaves as they are: their gradient is exactly 0."""
 
     def __str__(self) -> str:
-        shown = self.table[SHOWN].to_string(index=False, float_format=lambda v: f"{v:.3g}")
-        return "\n".join([shown, "", *self.sentences])
+        lines = self.table[SHOWN].to_string(index=False, float_format=lambda v: f"{v:.3g}").split("\n")
+        shown = [lines[at + 1] if isinstance(at, int) else at for at in folded(self.table)]
+        return "\n".join([lines[0], *shown, "", *self.sentences])
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # of models with infinities and NaN, too

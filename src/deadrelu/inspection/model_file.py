@@ -16,6 +16,18 @@ MAX_UNPACKED_BYTES = 8 * 2**30
 LARGEST_CONFIG = 64 * 2**20
 ALLOWED = "expected: a .keras file, as model.save('model.keras') writes it"
 
+OTHER_FILES = {
+    **dict.fromkeys(
+        (".pt", ".pth", ".ckpt", ".bin"),
+        "is a pickle, which can run any code when it is loaded, and has weights but no layers; expected, in Python: "
+        "model.load_state_dict(torch.load('{name}', weights_only=True)); print(deadrelu.inspect(model, inputs))",
+    ),
+    ".safetensors": "has weights but no layers; expected, in Python: model.load_state_dict("
+    "safetensors.torch.load_file('{name}')); print(deadrelu.inspect(model, inputs))",
+    ".onnx": "has no gradients, without which no verdict holds; expected: the Keras or PyTorch model behind it",
+}
+"""Why files of other kinds are refused, and what to do."""
+
 RUN_CODE = {
     "__lambda__": "a lambda is Python code, which loading would run",
     "Lambda": "a Lambda layer holds Python code, which loading would run",
@@ -77,6 +89,8 @@ def _config(path: Path) -> Any:
     try:
         if path.exists() and not path.is_file():
             raise InputError(f"{path}: received no file; {ALLOWED}")
+        if path.suffix in OTHER_FILES:
+            raise InputError(f"{path}: {OTHER_FILES[path.suffix].format(name=path.name)}")
         if path.suffix != ".keras":
             raise InputError(f"{path}: received a name that ends with {path.suffix!r}; {ALLOWED}")
         with zipfile.ZipFile(path) as archive:

@@ -1,0 +1,63 @@
+"""Long tables, folded: of blocks that repeat, the first and the last are shown, and all rows with a finding."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+SHORT = 40
+"""Rows up to which a table is shown whole."""
+
+REPEATS = 3
+"""Blocks in a row that are folded, at least."""
+
+NOTHING = ("", "holds")
+"""Verdicts that say nothing is wrong."""
+
+ALIKE = ["layer_class", "kind", "activation", "units"]
+
+
+def folded(table: pd.DataFrame) -> list[int | str]:
+    """Which rows to show: numbers of rows, and in place of others a text such as '10 blocks of 4 layers, as above'."""
+    if len(table) <= SHORT:
+        return list(range(len(table)))
+    kinds = list(map(tuple, table[ALIKE].to_numpy()))
+    quiet = table["verdict"].isin(NOTHING).to_numpy()
+    shown: list[int | str] = []
+    at = 0
+    while at < len(kinds):
+        size, repeats = _repeated(kinds, at)
+        if repeats < REPEATS:
+            shown.append(at)
+            at += 1
+            continue
+        blocks = [range(at + k * size, at + (k + 1) * size) for k in range(repeats)]
+        hidden = 0
+        for k, block in enumerate(blocks):
+            if 0 < k < repeats - 1 and quiet[block.start : block.stop].all():
+                hidden += 1
+                continue
+            if hidden:
+                shown.append(_told(hidden, size))
+                hidden = 0
+            shown += block
+        at = blocks[-1].stop
+    return shown
+
+
+def _repeated(kinds: Sequence[object], at: int) -> tuple[int, int]:
+    """Size of the block that repeats from here on, and how often it stands: the one that covers most rows."""
+    best = (1, 1)
+    for size in range(1, (len(kinds) - at) // REPEATS + 1):
+        repeats = 1
+        block = kinds[at : at + size]
+        while kinds[at + repeats * size : at + (repeats + 1) * size] == block:
+            repeats += 1
+        if repeats >= REPEATS and size * repeats > best[0] * best[1]:
+            best = (size, repeats)
+    return best
+
+
+def _told(blocks: int, size: int) -> str:
+    if size == 1:
+        return f"… {blocks} more of these" if blocks > 1 else "… 1 more of these"
+    return f"… {blocks} more blocks of {size} layers" if blocks > 1 else f"… 1 more block of {size} layers"

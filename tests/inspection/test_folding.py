@@ -1,0 +1,51 @@
+"""Long tables are folded: nothing that is wrong is hidden, and every row is shown or counted."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from deadrelu.inspection.folding import folded
+
+NORMALIZATION = ("BatchNormalization", "normalization", "", 8)
+BLOCK = [("Conv2D", "weights", "", 8), NORMALIZATION, ("ReLU", "activation", "relu", 8)]
+
+
+def table(*layers: tuple[str, str, str, int]) -> pd.DataFrame:
+    found = pd.DataFrame(layers, columns=["layer_class", "kind", "activation", "units"])
+    return found.assign(verdict="holds")
+
+
+def test_blocks_that_repeat_show_the_first_and_the_last() -> None:
+    stem, head = ("Conv2D", "weights", "", 3), ("Dense", "output", "softmax", 10)
+    long = table(stem, *BLOCK * 20, head)
+    assert folded(long) == [0, 1, 2, 3, "… 18 more blocks of 3 layers", 58, 59, 60, 61]
+
+
+def test_a_block_with_a_finding_is_shown() -> None:
+    long = table(*BLOCK * 20)
+    long.loc[31, "verdict"] = "dead"  # in the eleventh block
+    shown = folded(long)
+    assert shown[3:8] == ["… 9 more blocks of 3 layers", 30, 31, 32, "… 8 more blocks of 3 layers"]
+
+
+def test_short_and_irregular_tables_are_whole() -> None:
+    assert folded(table(*BLOCK * 13)) == list(range(39))
+    irregular = table(*[("Dense", "weights", "", k) for k in range(60)])
+    assert folded(irregular) == list(range(60))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_row_is_shown_or_counted(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    blocks = [[BLOCK[k] for k in rng.integers(3, size=rng.integers(1, 5))] * int(rng.integers(1, 12)) for _ in range(8)]
+    long = table(*[layer for block in blocks for layer in block], *BLOCK * 12)
+    long["verdict"] = rng.choice(["", "holds", "dead"], len(long), p=[0.5, 0.45, 0.05])
+    shown = folded(long)
+    rows = [at for at in shown if isinstance(at, int)]
+    assert rows == sorted(set(rows))
+    assert set(np.flatnonzero(long["verdict"] == "dead")) <= set(rows)
+    hidden = [re.fullmatch(r"… (\d+) more (?:of these|blocks? of (\d+) layers)", at) for at in shown if at not in rows]
+    assert sum(int(m[1]) * int(m[2] or 1) for m in hidden if m) + len(rows) == len(long)
+    assert all(hidden)
