@@ -304,28 +304,6 @@ def test_mean_factor_is_for_layers_of_one_kind_on_the_trunk() -> None:
     assert found["verdict"].iloc[11].startswith("signal ×0.01 here")
 
 
-@pytest.mark.soak  # graphs of hundreds of layers are traced: a minute
-@pytest.mark.parametrize("name", ["ResNet50V2", "MobileNetV3Small", "EfficientNetB0"])
-def test_architectures_of_keras_applications(name: str) -> None:
-    """Small images; `deadrelu inspect` on the full size is timed in the README."""
-    import keras
-
-    keras.utils.set_random_seed(2)
-    model = getattr(keras.applications, name)(weights=None, input_shape=(64, 64, 3), classes=10)
-    x = RNG.uniform(-1, 1, size=(6, 64, 64, 3)).astype(np.float32)
-    found = inspect.inspect(model, x, np.arange(6), training=True)
-    table = found.table
-    weighted = [layer.name for layer in model.layers if any(len(w.shape) > 1 for w in layer.weights)]
-    assert set(weighted) <= set(table["layer"])
-    assert table["parameters"].sum() == model.count_params()
-    assert np.isfinite(table["rms"]).all()
-    assert table["on_trunk"].sum() > 20
-    # What BatchNormalization puts out has a mean square of at most 1, over inputs and positions of each unit.
-    normalized = table[table["layer"].str.contains("bn")]
-    assert len(normalized) > 30
-    assert (normalized["rms"] < 1.001).all()
-
-
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light")])
 def test_page_of_a_model_in_a_browser(width: int, scheme: str, folder: Path, browser: Browser) -> None:
     run(folder, "model.keras", "--inputs", "x.npy", "--labels", "y.npz", "--out", "in-a-browser")

@@ -1,6 +1,7 @@
 """README.md and docs/: numbers are the committed ones, commands and code run, links lead somewhere."""
 
 import contextlib
+import importlib.util
 import json
 import re
 import shutil
@@ -165,7 +166,7 @@ def test_readme_fits_a_few_screens_and_names_every_room() -> None:
     }
 
 
-def test_python_runs(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_python_runs(clone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import keras
 
     given = {"model": keras.saving.load_model(clone / "model.keras")}
@@ -173,6 +174,13 @@ def test_python_runs(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (inspection,) = python(README)
     exec(inspection, given)
     assert "dense_1" in capsys.readouterr().out
+    *_, watched, of_torch = python(DOCS["docs/inspect.md"])
+    with contextlib.chdir(tmp_path):
+        exec(watched, given)
+        assert Path("dead_units.png").stat().st_size > 10_000
+        if importlib.util.find_spec("torch"):
+            exec(of_torch, given)
+            assert "dead_units" in capsys.readouterr().out
     (engine,) = python(DOCS["docs/engine.md"])
     exec(engine, {})
     losses = [float(line.split()[1]) for line in capsys.readouterr().out.splitlines()]
