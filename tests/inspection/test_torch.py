@@ -284,6 +284,11 @@ def test_batches_mappings_losses_and_other_datasets() -> None:
         (X, Y[:5], {}, "labels: received 5 for 96 inputs"),
         (X, RNG.normal(size=(96, 3)), {}, "labels: received shape .*; expected for output 1"),
         (X, Y, {"loss": "no_loss"}, "loss: received 'no_loss'; expected: a function of torch.nn.functional"),
+        (X, Y, {"loss": "softmax"}, "loss: received 'softmax', which does not take these labels"),
+        (X, Y * np.nan, {}, "labels: received NaN or infinity"),
+        ([], None, {}, "inputs: received an empty list"),
+        ([[1.0], [1.0, 2.0]], None, {}, "inputs: received rows of several lengths"),
+        (iter([{"text": ["a", "b"]}]), None, {}, "inputs: received"),
         (X, Y, {"loss": lambda p, y: p.sum()}, "expected: a loss of each input by itself"),
         (X, None, {"suggest": True}, "suggest: received a model of PyTorch; expected: one of Keras"),
         (X[:1], None, {}, "inputs: received 1; expected: 2 or more"),
@@ -305,6 +310,211 @@ def test_models_that_cannot_be_heard_are_refused() -> None:
         inspect(torch.jit.script(mlp()), X)
     with pytest.raises(InputError, match=r"0\.weight without a shape; expected: call the model on"):
         inspect(nn.Sequential(nn.LazyLinear(4)), X)
+
+
+class TokensAndMask(nn.Module):
+    """A boolean mask, and whole numbers that are tokens though there is no nn.Embedding."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.out = nn.Parameter(torch.randn(9, 6)), nn.Linear(6, 4)
+
+    def forward(self, tokens: Any, mask: Any) -> Any:
+        return self.out(functional.embedding(tokens, self.table).masked_fill(mask[..., None], 0).mean(1))
+
+
+class Attention(nn.Module):
+    """Scores with -inf, weights by the transpose of a parameter, LayerNorm over channels, and a custom function."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.key, self.norm, self.out = nn.Parameter(torch.randn(16, 16) / 4), nn.LayerNorm(16), nn.Linear(16, 4)
+        self.register_buffer("mask", torch.triu(torch.full((6, 6), -torch.inf), 1))
+
+    def forward(self, x: Any) -> Any:
+        scores = x @ self.key.t() @ x.transpose(1, 2) / 4 + self.mask
+        return self.out(self.norm(scores.softmax(-1) @ x)[:, -1])
+
+
+class ChannelsLast(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm, self.out = nn.Conv2d(3, 8, 3), nn.LayerNorm(8), nn.Linear(8, 4)
+
+    def forward(self, x: Any) -> Any:
+        normalized = self.norm(self.conv(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return self.out(functional.relu(normalized).mean((2, 3)))
+
+
+class Swish(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, z: Any) -> Any:
+        context.save_for_backward(z)
+        return z * torch.sigmoid(z)
+
+    @staticmethod
+    def backward(context: Any, gradient: Any) -> Any:
+        (z,) = context.saved_tensors
+        sigmoid = torch.sigmoid(z)
+        return gradient * sigmoid * (1 + z * (1 - sigmoid))
+
+
+class Custom(nn.Module):
+    """A custom function, a clamp that is a ReLU, and a child class of Linear with a ReLU inside."""
+
+    class LinearRelu(nn.Linear):
+        def forward(self, x: Any) -> Any:
+            return super().forward(x).relu()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.out = nn.Linear(12, 8), self.LinearRelu(8, 8), nn.Linear(8, 4)
+
+    def forward(self, x: Any) -> Any:
+        return self.out(self.second(Swish.apply(self.first(x))).clamp(min=0))
+
+
+class Cells(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell, self.out = nn.LSTMCell(16, 8), nn.Linear(8, 4)
+
+    def forward(self, x: Any) -> Any:
+        state = None
+        for at in range(x.shape[1]):
+            state = self.cell(x[:, at], state)
+        return self.out(state[0])
+
+
+class Experts(nn.Module):
+    """Rows are chosen by the data."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate, self.experts = nn.Linear(12, 2), nn.ModuleList([nn.Linear(12, 8) for _ in range(2)])
+        self.out = nn.Linear(8, 4)
+
+    def forward(self, x: Any) -> Any:
+        chosen, y = self.gate(x).argmax(1), x.new_zeros(len(x), 8)
+        for k, expert in enumerate(self.experts):
+            y[chosen == k] = functional.relu(expert(x[chosen == k]))
+        return self.out(y)
+
+
+class Checkpointed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner, self.out = nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU()), nn.Linear(8, 4)
+
+    def forward(self, x: Any) -> Any:
+        from torch.utils.checkpoint import checkpoint
+
+        return self.out(checkpoint(self.inner, x, use_reentrant=False))
+
+
+def hooked() -> Any:
+    model = mlp()
+    model[1].register_full_backward_hook(lambda module, given, made: None)
+    return model
+
+
+def normalized() -> Any:
+    weight_norm = torch.nn.utils.parametrizations.weight_norm
+    return nn.Sequential(weight_norm(nn.Linear(12, 8)), nn.ReLU(), weight_norm(nn.Linear(8, 4)))
+
+
+TOKENS = {"tokens": RNG.integers(0, 9, (30, 5)), "mask": RNG.random((30, 5)) < 0.3}
+
+
+@pytest.mark.parametrize(
+    ("build", "x", "layers"),
+    [
+        (TokensAndMask, TOKENS, ["embedding", "out"]),
+        (Attention, SEQUENCES, ["matmul", "softmax", "norm", "out"]),
+        (ChannelsLast, IMAGES, ["conv", "norm", "relu", "out"]),
+        (Custom, X, ["first", "sigmoid", "mul", "second.linear", "second.relu", "relu", "out"]),
+        (Cells, SEQUENCES, ["cell", *[f"cell (call {k})" for k in range(2, 7)], "out"]),
+        (Experts, X, ["gate", "out"]),
+        (Checkpointed, X, ["inner.0", "inner.1", "inner.2", "inner.3", "out"]),
+        (hooked, X, ["0", "1", "2", "3", "4"]),
+        (normalized, X, ["0", "1", "2"]),
+        (SequenceFirst, SEQUENCES[:6], None),  # as many positions as inputs
+    ],
+)
+def test_models_as_people_write_them(build: Any, x: Any, layers: list[str] | None) -> None:
+    """Every layer has its row, nothing is wrong with it, and outputs are those of the model."""
+    model = build().eval()
+    before = state_of(model)
+    found = inspect(model, x)
+    assert_same_state(before, state_of(model))
+    assert layers is None or found.table["layer"].tolist() == layers
+    assert not found.problems
+    assert not found.unmoved or build is Experts
+    given = {name: torch.tensor(array) for name, array in x.items()} if isinstance(x, dict) else {}
+    with torch.no_grad():
+        outputs = model(**given) if given else model(torch.tensor(x))
+    assert found.table["rms"].iloc[-1] == pytest.approx(float(outputs.square().mean().sqrt()), rel=1e-5)
+    assert found.table["strength"].iloc[-1] == pytest.approx(
+        float(outputs.var(0, correction=0).mean().sqrt()), rel=1e-4
+    )
+
+
+def test_units_are_channels_also_behind_a_permutation() -> None:
+    model = ChannelsLast()
+    with torch.no_grad():
+        model.norm.bias[:2] = -1000.0
+    relu = inspect(model, IMAGES).table.set_index("layer").loc["relu"]
+    assert (relu["units"], relu["dead_units"]) == (8, 2)
+
+
+def test_clamps_and_child_classes_can_be_dead() -> None:
+    model = Custom()
+    with torch.no_grad():
+        model.second.bias.fill_(-1000.0)
+    found = inspect(model, X)
+    assert "dead" in found.problems
+    table = found.table.set_index("layer")
+    assert table.loc["second.relu", "verdict"] == "dead"
+    assert table.loc["relu", "activation"] == "relu"
+    assert np.isnan(table.loc["sigmoid", "gradient_rms"])  # autograd does not go through what Swish does inside
+
+
+def test_gradients_are_there_under_no_grad_too() -> None:
+    model = mlp()
+    expected = inspect(model, X, Y).table
+    with torch.no_grad():
+        pd.testing.assert_frame_equal(inspect(model, X, Y).table, expected)
+    with torch.inference_mode():
+        pd.testing.assert_frame_equal(inspect(model, X, Y).table, expected)
+
+
+def test_what_a_model_does_to_itself_is_undone() -> None:
+    import random
+
+    class Writes(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.same, self.calls, self.merged = nn.Linear(12, 4), 0, False
+            self.register_buffer("average", torch.zeros(4))
+
+        def train(self, mode: bool = True) -> Any:
+            self.merged = not mode
+            return super().train(mode)
+
+        def forward(self, x: Any) -> Any:
+            self.calls += 1
+            self.same.weight.data = torch.renorm(self.same.weight.data, 2, 0, 0.5)
+            y = self.same(x) * (1 + random.random() * np.random.random())  # noqa: NPY002
+            self.average = 0.9 * self.average + 0.1 * y.mean(0).detach()
+            return y
+
+    model = Writes()
+    kept = {name: value.clone() for name, value in model.state_dict().items()}
+    drawn = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
+    inspect(model, X, training=True)
+    assert all(torch.equal(value, model.state_dict()[name]) for name, value in kept.items())
+    assert (model.calls, model.merged, model.training) == (0, False, True)
+    assert drawn == (random.getstate(), np.random.get_state()[1].tolist())  # noqa: NPY002
 
 
 def test_log_of_a_training_loop(capsys: pytest.CaptureFixture[str]) -> None:

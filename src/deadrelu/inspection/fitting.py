@@ -32,11 +32,11 @@ def check_model(model: Any) -> None:
     if isinstance(model, keras.Model):
         return
     expected = "a Keras model or a torch.nn.Module"
-    if isinstance(model, (str, bytes)) or hasattr(model, "__fspath__"):
+    if str(model).endswith(".keras") and (isinstance(model, str) or hasattr(model, "__fspath__")):
         expected += f"; `keras.saving.load_model({str(model)!r})` loads one"
     elif isinstance(model, keras.Layer):
         expected += "; `keras.Sequential([keras.Input(shape), layer])` makes one of a layer"
-    received = "a path" if "load_model" in expected else f"{type(model).__name__}"
+    received = "a path" if "load_model" in expected else type(model).__name__
     raise InputError(f"model: received {received}; expected: {expected}")
 
 
@@ -59,20 +59,25 @@ def from_dataset(inputs: Any, labels: Any) -> tuple[Any, Any]:
         return inputs, labels
     parts: list[Any] = []
     taken = 0
-    for batch in inputs:
-        parts.append(batch)
-        taken += len(_leaves(batch)[0])
-        if taken >= MAX_FROM_BATCHES:
-            break
-    if not parts:
-        raise InputError("inputs: received an empty dataset; expected: batches")
-    pairs = isinstance(parts[0], (list, tuple))
-    if not pairs:
-        return _joined(parts), labels
-    if labels is not None and len(parts[0]) > 1:
-        raise InputError("labels: received labels, and a dataset that has its own; expected: one of them")
-    own = _joined([part[1] for part in parts]) if len(parts[0]) > 1 else labels
-    return _joined([part[0] for part in parts]), own
+    try:
+        for batch in inputs:
+            parts.append(batch)
+            taken += len(_leaves(batch)[0])
+            if taken >= MAX_FROM_BATCHES:
+                break
+        if not parts:
+            raise InputError("inputs: received an empty dataset; expected: batches")
+        if not isinstance(parts[0], (list, tuple)):
+            return _joined(parts), labels
+        if labels is not None and len(parts[0]) > 1:
+            raise InputError("labels: received labels, and a dataset that has its own; expected: one of them")
+        own = _joined([part[1] for part in parts]) if len(parts[0]) > 1 else labels
+        return _joined([part[0] for part in parts]), own
+    except InputError:
+        raise
+    except Exception as error:  # whatever a loader raises
+        text = f"batches that do not fit together ({' '.join(str(error).split())[:120]})"
+        raise InputError(f"inputs: received {text}; expected: batches of arrays of one shape") from None
 
 
 def _leaves(batch: Any) -> list[Any]:
@@ -145,12 +150,17 @@ def arranged(given: Given, names: Sequence[str], what: str) -> list[Array]:
         if set(given) != set(names):
             raise InputError(f"{what}: received {', '.join(map(str, given))}; expected: {', '.join(names)}")
         return [_array(given[name]) for name in names]
+    if isinstance(given, (list, tuple, Mapping)) and not given:
+        raise InputError(f"{what}: received an empty {type(given).__name__}; expected: an array, or several")
     if isinstance(given, Mapping):
         arrays = [_array(array) for array in given.values()]
     elif isinstance(given, (list, tuple)) and all(hasattr(array, "shape") and array.shape for array in given):
         arrays = [_array(array) for array in given]  # tensors, too
     else:
-        arrays = [_array(given) if hasattr(given, "detach") else np.asanyarray(given)]
+        try:
+            arrays = [_array(given) if hasattr(given, "detach") else np.asanyarray(given)]
+        except ValueError:  # rows of several lengths
+            raise InputError(f"{what}: received rows of several lengths; expected: an array") from None
     if names and len(arrays) != len(names):
         raise InputError(f"{what}: received {len(arrays)}; expected: {len(names)}, for {', '.join(names)}")
     if any(array.dtype == object for array in arrays):

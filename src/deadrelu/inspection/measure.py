@@ -93,13 +93,12 @@ def measure(
         for total, gradient in zip(weights, batch.weights, strict=True):
             total += gradient
     rows = [layer.row(gradient_of) for layer in of_layer]
-    shared: dict[int, npt.NDArray[np.bool_]] = {}
+    shared: dict[tuple[int, int], npt.NDArray[np.bool_]] = {}
     for layer in of_layer:
-        of_operation = id(layer.entry.operation)
-        shared[of_operation] = shared.get(of_operation, layer.dead) & layer.dead
+        shared[layer.key] = shared.get(layer.key, layer.dead) & layer.dead
     for row, layer in zip(rows, of_layer, strict=True):
         first = layer.entry.number == 0
-        row["dead_in_all_calls"] = float(shared[id(layer.entry.operation)].sum()) if first else 0.0
+        row["dead_in_all_calls"] = float(shared[layer.key].sum()) if first else 0.0
     takes_any_scale = bool(subject.classes & SCALES_ITSELF)
     floats = [array for array in x if array.dtype.kind in "buif" and not takes_any_scale]
     moves: dict[str, bool] = {}
@@ -131,6 +130,11 @@ class _Layer:
         units = entry.shape[-1] if entry.shape else 1
         self.dead = np.zeros(units, bool)
         self.slopes: npt.NDArray[np.float64] | None = None
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """The same for calls that share units."""
+        return id(self.entry.operation), len(self.dead)
 
     def add(self, batch: batches.Batch, k: int) -> None:
         """Take in the layer's part of a batch."""

@@ -1,8 +1,12 @@
 """A user's model, inputs and labels, made ready to be measured, whatever framework they are of."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import random
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from deadrelu.errors import InputError
 from deadrelu.inspection import fitting
@@ -38,14 +42,28 @@ def opened(
     Raises:
         InputError: the model is none, or inputs or labels do not fit it.
     """
-    inputs, labels = fitting.from_dataset(inputs, labels)
-    if labels is None and loss is not None:
-        raise InputError(f"loss: received {fitting.name_of(loss)!r} without labels; expected: with labels")
     how = _of_torch if fitting.is_torch(model) else _of_keras
-    with how(model, inputs, labels, loss, training, seed, most) as made:
-        if not made.subject.recorded:
-            raise InputError("model: received no layer with a signal; expected: a model with layers of its own")
-        yield made
+    with _random_states_kept():
+        inputs, labels = fitting.from_dataset(inputs, labels)
+        if labels is None and loss is not None:
+            raise InputError(f"loss: received {fitting.name_of(loss)!r} without labels; expected: with labels")
+        with how(model, inputs, labels, loss, training, seed, most) as made:
+            if not made.subject.recorded:
+                raise InputError("model: received no layer with a signal; expected: a model with layers of its own")
+            yield made
+
+
+@contextmanager
+def _random_states_kept() -> Iterator[None]:
+    """What a model, or a loader of batches, draws meanwhile is not missing from what is drawn behind."""
+    of_python, of_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002  # a model may use it
+    torch = sys.modules.get("torch")
+    with torch.random.fork_rng() if torch else nullcontext():
+        try:
+            yield
+        finally:
+            random.setstate(of_python)
+            np.random.set_state(of_numpy)  # noqa: NPY002
 
 
 @contextmanager
@@ -76,7 +94,7 @@ def _of_torch(
     from deadrelu.inspection.pytorch.model import TorchModel, looked_at
 
     model = of_torch.checked(model)
-    names = list(inputs) if hasattr(inputs, "keys") else []
+    names = list(inputs) if isinstance(inputs, Mapping) else []
     x = [array[:most] for array in fitting.arranged(inputs, names, "inputs")]
     fitting.check_inputs(x, None)
     trained = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]

@@ -8,7 +8,10 @@ from deadrelu.inspection.verdicts import CONSTANT, EndToEnd, Verdicts, constant_
 from deadrelu.report.labels import count_of
 
 EMBEDDINGS = {"Keras": 0.029, "PyTorch": 1.0}
-"""Root mean square that default initializers give: 0.05 / sqrt(3), and 1. A tenth of it is small."""
+"""Root mean square that default initializers give: 0.05 / sqrt(3), and 1."""
+
+SMALL_EMBEDDINGS = 0.003
+"""Below what models are made with: a seventh of GPT's 0.02."""
 
 KINDS = {"merge": "merge layers", "weights": "layers with weights", "normalization": "normalization layers"}
 
@@ -140,7 +143,7 @@ def _notes(measured: Measured, table: pd.DataFrame) -> list[str]:
         rms = " and ".join(f"{value:.3g}" for value in measured.input_rms)
         found.append(f"The inputs have a root mean square of {rms}; initializers are made for about 1.")
     usual = EMBEDDINGS[measured.framework]
-    for _, row in table[(table["layer_class"] == "Embedding") & (table["rms"] < usual / 10)].iterrows():
+    for _, row in table[(table["layer_class"] == "Embedding") & (table["rms"] < SMALL_EMBEDDINGS)].iterrows():
         told = f"The embeddings of {row['layer']} have a root mean square of {row['rms']:.2g}"
         found.append(f"{told}; {measured.framework} draws them with {usual:g}.")
     if measured.new_normalizations:

@@ -151,6 +151,7 @@ def _unusual(table: pd.DataFrame) -> list[bool]:
 
 
 RECURRENT = {"LSTM", "GRU", "SimpleRNN", "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional"}
+RECURRENT |= {"LSTMCell", "GRUCell", "RNNCell"}
 
 
 def _with_trends(table: pd.DataFrame, *, judged: bool) -> tuple[pd.DataFrame, list[Growth], list[Growth]]:

@@ -8,7 +8,7 @@ without tracing the model. Not heard: what runs inside a module of `torch.nn` (s
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -55,9 +55,13 @@ class Heard:
     given: Any
     """The first of them as it was before the call, which may write over it; None where nothing is an activation."""
     outputs: list[Any]
-    parameters: list[tuple[str, Any]] = field(default_factory=list)
-    number: int = 0
+    parameters: list[tuple[str, Any]]
+    number: int
     """0 for the first call of this name, 1 for the second, …"""
+    axes: tuple[int, ...]
+    """For a function that permutes axes, the old axis behind each new one; else empty."""
+    has_gradient: bool
+    """False under `torch.no_grad()`, and in the forward of a `torch.autograd.Function`."""
 
     @property
     def activation(self) -> str | None:
@@ -104,11 +108,14 @@ def is_signal(tensor: Any) -> bool:
 
 
 def is_leaf(module: Any) -> bool:
-    """Whether it is heard as one: a module of `torch.nn`, or derived from one, that runs no other module of its own."""
+    """Whether it is heard as one: it has the `forward` of a module of `torch.nn`, and runs no other module.
+
+    Not so a child class with a `forward` of its own, whose functions are heard.
+    """
     if isinstance(module, WITH_CHILDREN_UNHEARD):
         return True
-    own = [c for c in type(module).__mro__ if c.__module__.startswith("torch.nn.modules") and c not in CONTAINERS]
-    return bool(own) and not any(True for _ in module.children())
+    of_torch = type(module).forward.__module__.startswith("torch.nn.modules") and type(module) not in CONTAINERS
+    return of_torch and all(name == "parametrizations" for name, _ in module.named_children())
 
 
 @contextmanager
@@ -116,27 +123,26 @@ def listening(model: Any, record: Callable[[Heard], None]) -> Iterator[None]:
     """While open, `record(heard)` is called after each call of a module or function; hooks are gone at the end."""
     handles: list[Any] = []
     mode = _Mode(record)
-    names = dict.fromkeys(model.modules())
-    names |= {module: name for name, module in reversed(list(model.named_modules()))}
+    names = {module: name for name, module in reversed(list(model.named_modules()))}
 
     def enter(module: Any, args: Any, kwargs: Any) -> None:
-        mode.stack.append(names[module] or "")
-        if is_leaf(module) and mode.leaf is None:
+        mode.stack.append(names[module])
+        if mode.leaf is None and is_leaf(module):
             mode.leaf = module
-            mode.given = _copy(flat((args, kwargs)), activation_name(type(module).__name__))
+            mode.given = _copy(flat((args, kwargs)), activation_name(_class_of(module)))
 
     def leave(module: Any, args: Any, kwargs: Any, output: Any) -> None:
-        name = mode.stack.pop() or type(module).__name__
+        what = _class_of(module)
+        name = mode.stack.pop() or what
         if mode.leaf is module:
-            what = type(module).__name__
             depthwise = getattr(module, "groups", 1) > 1 and module.groups == getattr(module, "in_channels", 0)
-            own = [(of, weight) for of, weight in module.named_parameters()]
-            function = _apart(module.forward) if activation_name(what) else None
+            function = module.forward if activation_name(what) else None
+            own = list(module.named_parameters())
             mode.tell(name, "Depthwise" * depthwise + what, module, function, flat((args, kwargs)), flat(output), own)
             mode.leaf = None
 
     try:
-        for module in model.modules():
+        for module in names:
             handles.append(module.register_forward_pre_hook(enter, with_kwargs=True))
             handles.append(module.register_forward_hook(leave, with_kwargs=True))
         with mode:
@@ -157,51 +163,99 @@ class _Mode(TorchFunctionMode):  # type: ignore[misc]
         self.given: Any = None
         self.calls = 0
         self.numbers: Counter[str] = Counter()
+        self.made_of: dict[int, tuple[Any, list[Any]]] = {}
+        """For the id of each tensor that was made of weights alone, such as `weight.t()`: itself, and these."""
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if self.leaf is not None:
             return function(*args, **kwargs)
-        what = getattr(function, "__name__", "").strip("_")
-        if what not in MERGES and what[1:] in MERGES and what[0] in "ir":  # __iadd__, __radd__
-            what = what[1:]
-        self.given = _copy(flat((args, kwargs)), activation_name(what))
-        output = function(*args, **kwargs)
-        tensors = flat(output)
+        what = _spelled(function, args, kwargs)
         sources = flat((args, kwargs))
-        if not tensors and what == "setitem":
-            tensors = sources[:1]
-        if tensors and sources:
-            weights = [t for t in sources if isinstance(t, nn.Parameter)]
-            named = [(what, w) for w in weights] if what in WEIGHTED | NORMALIZATIONS or "conv" in what else []
-            rest, options = args[1:], {name: value for name, value in kwargs.items() if name != "inplace"}
-            alone = (lambda z: function(z, *rest, **options)) if activation_name(what) else None
-            path = self.stack[-1] if self.stack else ""
-            signals = [t for t in sources if not isinstance(t, nn.Parameter)]
-            alone = _apart(alone) if alone else None
-            self.tell(f"{path}.{what}".removeprefix("."), what, function, alone, signals, tensors, named)
+        self.given = _copy(sources, activation_name(what))
+        output = function(*args, **kwargs)
+        outputs = flat(output)
+        if not outputs and what == "setitem":
+            outputs = sources[:1]
+        if not outputs or not sources:
+            return output
+        of_weights = [self._weights(source) for source in sources]
+        if all(of_weights):
+            self.made_of |= {id(t): (t, [w for part in of_weights for w in part]) for t in outputs}
+            return output
+        takes_weights = what in WEIGHTED | NORMALIZATIONS or "conv" in what
+        own = [(what, weight) for part in of_weights for weight in part] if takes_weights else []
+        signals = [source for source, part in zip(sources, of_weights, strict=True) if not part]
+        alone = (lambda z: function(z, *args[1:], **kwargs)) if activation_name(what) else None
+        path = self.stack[-1] if self.stack else ""
+        axes = _axes(what, args, kwargs, sources[0].ndim)
+        self.tell(f"{path}.{what}".removeprefix("."), what, function, alone, signals, outputs, own, axes)
         return output
 
+    def _weights(self, source: Any) -> list[Any]:
+        """The parameters that a tensor is made of, if it is made of nothing else."""
+        return [source] if isinstance(source, nn.Parameter) else self.made_of.get(id(source), (None, []))[1]
+
     def tell(
-        self, name: str, what: str, owner: Any, function: Any, sources: list[Any], outputs: list[Any], own: list[Any]
+        self,
+        name: str,
+        what: str,
+        owner: Any,
+        function: Any,
+        sources: list[Any],
+        outputs: list[Any],
+        own: list[Any],
+        axes: tuple[int, ...] = (),
     ) -> None:
         """Count a call and record it."""
         number = self.numbers[name]
         self.numbers[name] += 1
         given, self.given, self.leaf = self.given, None, self
+        alone = None if function is None else lambda z: function(z.clone())  # it may write over what it is given
+        has_gradient = torch.is_grad_enabled()
         try:
-            heard = Heard(self.calls, name, what, owner, function, sources, given, outputs, own, number)
-            self.record(heard)
+            about = (sources, given, outputs, own, number, axes, has_gradient)
+            self.record(Heard(self.calls, name, what, owner, alone, *about))
         finally:
             self.leaf = None
         self.calls += 1
 
 
+def _spelled(function: Any, args: Any, kwargs: Any) -> str:
+    """The function's name: 'add' for `x += y`, 'relu' for `x.clamp(min=0)`."""
+    what: str = getattr(function, "__name__", "").strip("_")
+    if what not in MERGES and what[1:] in MERGES and what[0] in "ir":  # __iadd__, __radd__
+        return what[1:]
+    if what in ("clamp", "clip", "clamp_min"):
+        low, high = [*args[1:3], None, None][:2]
+        limits = kwargs.get("min", low), kwargs.get("max", high)
+        return {(0, None): "relu", (0, 6): "relu6"}.get(limits, what) if _are_numbers(limits) else what
+    return what
+
+
+def _are_numbers(limits: tuple[Any, Any]) -> bool:
+    return all(limit is None or isinstance(limit, (int, float)) for limit in limits)
+
+
+def _axes(what: str, args: Any, kwargs: Any, ndim: int) -> tuple[int, ...]:
+    """The old axis behind each new one, of a function that permutes them."""
+    rest = [*args[1:], *kwargs.values()]
+    if what == "permute":
+        dims = rest[0] if len(rest) == 1 and isinstance(rest[0], (tuple, list)) else rest
+        return tuple(int(axis) % ndim for axis in dims)
+    if what in ("transpose", "swapaxes", "swapdims"):
+        order = list(range(ndim))
+        a, b = (int(axis) % ndim for axis in rest)
+        order[a], order[b] = b, a
+        return tuple(order)
+    return ()
+
+
+def _class_of(module: Any) -> str:
+    """Name of its class, without what a parametrization puts before it."""
+    return type(module).__name__.removeprefix("Parametrized")
+
+
 def _copy(sources: list[Any], activation: str | None) -> Any:
     """The first source, before an activation may write its result over it."""
     return sources[0].detach().clone() if activation is not None and sources else None
-
-
-def _apart(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The function on a copy, since it may write over what it is given."""
-    return lambda z: function(z.clone())

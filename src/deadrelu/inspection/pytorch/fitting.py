@@ -56,10 +56,10 @@ def of_labels(outputs: Sequence[Output], labels: Sequence[Array], loss: Any) -> 
             try:
                 each = function(prediction, target)
             except (RuntimeError, ValueError, IndexError, TypeError) as error:
-                text = " ".join(str(error).split())[:150]
-                raise InputError(
-                    f"labels: received shape {truth.shape}, which the loss does not take ({text})"
-                ) from None
+                reason = " ".join(str(error).split())[:150]
+                of_labels = f"labels: received shape {truth.shape}, which the loss does not take"
+                told = of_labels if loss is None else f"loss: received {loss!r}, which does not take these labels"
+                raise InputError(f"{told} ({reason})") from None
             if each.ndim == 0:
                 raise InputError(f"loss: received {loss!r}; expected: a loss of each input by itself")
             total = total + each.reshape(len(target), -1).mean(1).sum()
@@ -85,13 +85,15 @@ def _loss(output: Output, labels: Array, loss: Any) -> tuple[Callable[..., Any],
     """The loss function, the labels in the type that it takes, and its name."""
     if labels.dtype.kind not in "biuf":
         raise InputError(f"labels: received {labels.dtype}; expected: numbers")
+    if not np.isfinite(labels.astype(np.float64)).all():
+        raise InputError("labels: received NaN or infinity; expected: finite numbers")
     classes = labels.dtype.kind in "biu"
     given: Any = loss
     if given is None:
         return _usual(output, labels)
     if isinstance(given, str):
         given = getattr(functional, given, None)
-        if given is None:
+        if not callable(given):
             raise InputError(f"loss: received {loss!r}; expected: a function of torch.nn.functional, e.g. mse_loss")
     if isinstance(given, nn.Module) and hasattr(given, "reduction"):
         given = copy.copy(given)
@@ -106,13 +108,16 @@ def _loss(output: Output, labels: Array, loss: Any) -> tuple[Callable[..., Any],
 
 
 def _usual(output: Output, labels: Array) -> tuple[Callable[..., Any], Array, str]:
-    units = output.shape[0] if output.shape else 1
+    units, rest = (output.shape[0] if output.shape else 1), output.shape[1:]
     whole = np.array_equal(labels, np.round(labels))
-    if labels.size == len(labels) * int(np.prod(output.shape[1:])) and units > 1 and whole:
+    if whole and len(output.shape) > 1 and labels.shape[1:] == output.shape[:-1] != rest:  # positions, classes
+        function, labels, name = _usual(output._replace(shape=(output.shape[-1], *output.shape[:-1])), labels)
+        return lambda p, y: function(p.movedim(-1, 1), y), labels, name
+    if labels.size == len(labels) * int(np.prod(rest)) and units > 1 and whole:
         if labels.min() < 0 or labels.max() >= units:
             span = f"values from {labels.min():g} to {labels.max():g}"
             raise InputError(f"labels: received {span}; expected: whole numbers from 0 to {units - 1}")
-        labels = labels.reshape(len(labels), *output.shape[1:]).astype(np.int64)
+        labels = labels.reshape(len(labels), *rest).astype(np.int64)
         if output.activation == "log_softmax":
             return lambda p, y: functional.nll_loss(p, y, reduction="none"), labels, "negative log-likelihood"
         if output.activation == "softmax":

@@ -6,7 +6,6 @@ from deadrelu.inspection.pytorch.calls import Heard
 
 CHANNELS_FIRST = ("Conv", "BatchNorm", "InstanceNorm", "GroupNorm", "conv", "batch_norm", "instance_norm", "group_norm")
 UNITS_LAST = ("Linear", "LayerNorm", "RMSNorm", "Embedding", "RNN", "LSTM", "GRU", "Multihead", "linear", "layer_norm")
-ORDER_CHANGES = {"permute", "transpose", "movedim", "swapaxes", "T", "mT", "reshape", "view", "flatten"}
 
 
 class Layout(NamedTuple):
@@ -14,38 +13,62 @@ class Layout(NamedTuple):
 
     inputs: int | None
     """Axis of the inputs; None: the first axis holds several entries of each, as windows of an image."""
-    channels_first: bool
-    """The units are the axis behind the inputs; else they are the last."""
+    units: int
+    """Axis of the units."""
     has_inputs: bool = True
-    """It has entries for each input; not so an embedding of positions."""
+    """It has as many entries for each input; not so an embedding of positions, or rows that are chosen by the data."""
 
 
-def layout_of(call: Heard, tensor: Any, n: int, known: dict[int, Layout]) -> Layout:
-    """Of a tensor that a call put out.
+def of_input(tensor: Any) -> Layout:
+    """Of what the model is given: an image has its channels behind the inputs."""
+    return Layout(0, _usual(tensor))
+
+
+def layout_of(call: Heard, k: int, sizes: tuple[int, int], other: Heard, known: dict[int, Layout]) -> Layout:
+    """Of the k-th tensor that a call put out.
 
     Args:
-        n: how many inputs there are.
-        known: layouts of the tensors before, by their ids.
+        call, other: the same call in two passes.
+        k: which of its tensors.
+        sizes: the number of inputs in either pass: the axis of the inputs is the one that has these lengths.
+        known: layouts of the tensors before in the first pass, by their ids.
     """
-    axis = next((axis for axis, length in enumerate(tensor.shape) if length == n), None)
-    has_inputs = axis is not None or (tensor.ndim > 0 and tensor.shape[0] % n == 0)
-    return Layout(axis, _channels_first(call, tensor, known), has_inputs)
+    tensor = call.outputs[k]
+    n, m = sizes
+    shape, other_shape = tuple(tensor.shape), tuple(other.outputs[k].shape)
+    units = _units(call, tensor, known)
+    if len(shape) != len(other_shape) or not shape:
+        return Layout(None, units, has_inputs=False)
+    differ = [axis for axis in range(len(shape)) if shape[axis] != other_shape[axis]]
+    axis = differ[0] if n != m and len(differ) == 1 else shape.index(n) if n == m and n in shape else None
+    if axis is not None and shape[axis] == n and other_shape[axis] == m:
+        return Layout(axis, units)
+    grouped = axis == 0 and shape[0] > 0 and shape[0] % n == 0 and other_shape[0] * n == shape[0] * m
+    return Layout(None, units, has_inputs=grouped)
 
 
 def arranged(tensor: Any, layout: Layout, n: int) -> Any:
     """The same numbers as (inputs, …, units)."""
-    first = 1
+    units = layout.units
     if layout.inputs is None:
-        tensor, first = tensor.reshape(n, tensor.shape[0] // n, *tensor.shape[1:]), 2
+        tensor, units = tensor.reshape(n, tensor.shape[0] // n, *tensor.shape[1:]), units + 1
     elif layout.inputs:
-        tensor = tensor.movedim(layout.inputs, 0)
-    return tensor.movedim(first, -1) if layout.channels_first and tensor.ndim > first + 1 else tensor
+        tensor, units = tensor.movedim(layout.inputs, 0), units + (units < layout.inputs)
+    return tensor.movedim(units, -1) if 0 < units < tensor.ndim - 1 else tensor
 
 
-def _channels_first(call: Heard, tensor: Any, known: dict[int, Layout]) -> bool:
+def _units(call: Heard, tensor: Any, known: dict[int, Layout]) -> int:
+    last: int = max(tensor.ndim - 1, 0)
     if call.what.removeprefix("Depthwise").startswith(CHANNELS_FIRST):
-        return True
-    if call.what.startswith(UNITS_LAST) or call.what in ORDER_CHANGES or not call.sources:
-        return False
-    before = known.get(id(call.sources[0]))
-    return tensor.ndim == call.sources[0].ndim and before is not None and before.channels_first
+        return min(1, last)
+    if call.what.startswith(UNITS_LAST):
+        return last
+    before = [known[id(source)] for source in call.sources if id(source) in known and source.ndim == tensor.ndim]
+    if call.axes and before:
+        return call.axes.index(before[0].units)
+    return before[0].units if before else _usual(tensor)
+
+
+def _usual(tensor: Any) -> int:
+    ndim: int = tensor.ndim
+    return 1 if ndim > 3 else max(ndim - 1, 0)

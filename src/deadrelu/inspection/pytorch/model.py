@@ -1,5 +1,6 @@
 """A PyTorch model as a subject: what it puts out, layer by layer, and what comes back."""
 
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -43,14 +44,15 @@ class TorchModel:
         """See `Subject`; the model is in the right mode already, see `opened`."""
         weights = [weight for _, weight in self.trained]
         kernels = [kernel for call in self.traced.heard for kernel in call.kernels]
-        for start in range(0, len(x[0]), size):
-            rows = slice(start, min(start + size, len(x[0])))
+        for rows in _rows(len(x[0]), size):
             collected = _Collected(self, rows.stop - rows.start)
-            with listening(self.model, collected.record), torch.enable_grad():
-                ends, _, leaves = forward(self.model, [array[rows] for array in x], self.names)
-            if collected.seen < set(self.place):
-                raise InputError("model: calls other layers for other inputs; expected: the same for all")
-            loss = objective(ends, rows)
+            with torch.enable_grad():
+                with listening(self.model, collected.record):
+                    ends, _, _, leaves = forward(self.model, [a[rows] for a in x], self.names, self.traced.dtypes)
+                if collected.seen < set(self.place):
+                    raise InputError("model: calls other layers for other inputs; expected: the same for all")
+                loss = objective(ends, rows)
+            collected.finish()
             wanted = [*weights, *kernels, *(leaf for leaf in leaves if leaf.requires_grad)]
             found: list[Any] = [None] * len(wanted)
             if loss.requires_grad:
@@ -63,7 +65,7 @@ class TorchModel:
             yield Batch(
                 rows,
                 [_joined(parts) for parts in collected.activations],
-                [_joined(parts) for parts in collected.gradients()],
+                [_joined(parts) for parts in collected.backward],
                 [[next(of_kernels) for _ in call.kernels] for call in self.traced.heard],
                 collected.slopes,
                 collected.sources,
@@ -73,12 +75,14 @@ class TorchModel:
 
     def trainable(self) -> list[tuple[str, tuple[int, ...]]]:
         """See `Subject`."""
-        return [(name.rpartition(".")[0] or name, tuple(weight.shape)) for name, weight in self.trained]
+        return [(_layer_of(name) or name, tuple(weight.shape)) for name, weight in self.trained]
 
     def weights(self) -> Iterator[tuple[str, Array]]:
         """See `Subject`."""
-        for name, weight in [*self.model.named_parameters(), *self.model.named_buffers()]:
-            layer, _, own = name.rpartition(".")
+        ends = ("running_mean", "running_var")  # other buffers may be masks
+        averages = [(name, buffer) for name, buffer in self.model.named_buffers() if name.endswith(ends)]
+        for name, weight in [*self.model.named_parameters(), *averages]:
+            layer, own = _layer_of(name), name.rpartition(".")[2]
             yield f"{layer} ({own})" if layer else own, _numpy(weight)
 
     def new_normalizations(self) -> int:
@@ -94,7 +98,8 @@ class _Collected:
         self.of, self.n, self.seen = of, n, set[int]()
         k = len(of.recorded)
         self.activations: list[list[Array]] = [[] for _ in range(k)]
-        self.backward: list[list[Any]] = [[] for _ in range(k)]
+        self.backward: list[list[Array]] = [[] for _ in range(k)]
+        self.calls: dict[int, Heard] = {}
         self.slopes: list[Any] = [None] * k
         self.sources: list[Any] = [None] * k
         self.logits: list[Any] = [None] * k
@@ -104,66 +109,99 @@ class _Collected:
         k = self.of.place.get(call.at)
         if k is None:
             return
-        entry, layouts = self.of.recorded[k], self.of.traced.layouts[k]
+        entry, layouts, source = self.of.recorded[k], self.of.traced.layouts[k], self.of.traced.sources[k]
         if call.what != self.of.traced.heard[k].what:
             raise InputError("model: calls other layers for other inputs; expected: the same for all")
         self.seen.add(call.at)
-        for number, (part, layout) in enumerate(zip(entry.parts, layouts, strict=True)):
-            tensor = call.outputs[part]
+        for part, layout in zip(entry.parts, layouts, strict=True):
+            tensor, at = call.outputs[part], len(self.backward[k])
             self.activations[k].append(_numpy(arranged(tensor, layout, self.n)))
-            self.backward[k].append(None)
+            # Unknown where the model takes none; 0 until it comes.
+            self.backward[k].append(np.full_like(self.activations[k][-1], 0 if call.has_gradient else np.nan))
             if tensor.requires_grad:
-                tensor.register_hook(lambda g, to=self.backward[k], at=number, of=layout: self._came(to, at, g, of))
+                tensor.register_hook(lambda g, to=self.backward[k], at=at, of=layout: self._came(to, at, g, of))
         first = call.given if call.given is not None else next(iter(call.sources), None)
-        if entry.kind in ONE_SOURCE and first is not None and is_signal(first) and first.shape[0] == self.n:
-            self.sources[k] = _numpy(first)
-        if call.function is None or entry.activation is None or call.given is None:
-            return
-        if has_dead_units(entry.activation) and len(entry.shape) > 0:
-            self.slopes[k] = _largest_slope(call.function, call.given, layouts[0], self.n)
-        if entry.kind == "output":
-            self.logits[k] = _numpy(call.given)
+        if entry.kind in ONE_SOURCE and source is not None and is_signal(first):
+            self.sources[k] = _numpy(arranged(first, source, self.n))
+        if call.function is not None and entry.activation is not None:
+            self.calls[k] = call
 
-    def _came(self, to: list[Any], at: int, gradient: Any, layout: Layout) -> None:
+    def finish(self) -> None:
+        """Slopes of activations: behind the pass, because what is saved in it may be counted."""
+        for k, call in self.calls.items():
+            entry, layouts = self.of.recorded[k], self.of.traced.layouts[k]
+            if has_dead_units(entry.activation) and len(entry.shape) > 0:
+                self.slopes[k] = _largest_slope(call.function, call.given, layouts[0], self.n)
+            if entry.kind == "output":
+                self.logits[k] = _numpy(call.given)
+
+    def _came(self, to: list[Array], at: int, gradient: Any, layout: Layout) -> None:
         to[at] = _numpy(arranged(gradient, layout, self.n))
-
-    def gradients(self) -> list[list[Array]]:
-        """Of the outputs; 0 where none came back."""
-        return [
-            [np.zeros_like(a) if g is None else g for a, g in zip(ahead, back, strict=True)]
-            for ahead, back in zip(self.activations, self.backward, strict=True)
-        ]
 
 
 @contextmanager
 def looked_at(model: nn.Module, seed: int, *, training: bool) -> Iterator[None]:
-    """While open, the model is in one mode, and gradients reach all its weights; then all is as it was."""
-    modes = [(module, module.training) for module in model.modules()]
-    weights = [(weight, weight.requires_grad) for weight in model.parameters()]
-    buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers()]
+    """While open, the model is in one mode, and gradients reach all its weights; then all is as it was.
+
+    Modes are set module by module: a `train` of the user's own may do more. A user's backward hooks are off, which
+    would put other tensors in the place of those that modules hand on.
+    """
+    modules = list(model.modules())
+    kept = [({**vars(m)}, {**m._parameters}, {**m._buffers}, m._backward_hooks, m._backward_pre_hooks) for m in modules]
+    tensors = [*model.parameters(), *model.buffers()]
+    values = [(tensor, tensor.requires_grad, tensor.detach().clone(), tensor._version) for tensor in tensors]
     fast = torch.backends.mha.get_fastpath_enabled()
     try:
         torch.backends.mha.set_fastpath_enabled(False)  # it goes around the modules
-        model.train(training)
-        for weight, _ in weights:
-            if weight.is_floating_point():
-                weight.requires_grad_()  # of frozen layers too
-        with torch.random.fork_rng():
+        for module in modules:
+            module.training = training
+            module._backward_hooks, module._backward_pre_hooks = OrderedDict(), OrderedDict()
+        for weight in model.parameters():
+            weight.requires_grad_(weight.is_floating_point() or weight.is_complex())  # of frozen layers too
+        with torch.inference_mode(mode=False):
             torch.manual_seed(seed)
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
-        for module, mode in modes:
-            module.training = mode
-        for weight, needed in weights:
-            weight.requires_grad_(needed)
-        with torch.no_grad():
-            for buffer, value in buffers:
-                buffer.copy_(value)
+        for module, (attributes, parameters, buffers, backward, before) in zip(modules, kept, strict=True):
+            vars(module).clear()
+            vars(module).update(attributes)
+            for own, was in ((module._parameters, parameters), (module._buffers, buffers)):
+                own.clear()
+                own.update(was)
+            module._backward_hooks, module._backward_pre_hooks = backward, before
+        for tensor, needed, value, version in values:
+            if tensor.shape != value.shape:
+                tensor.data = value
+            elif tensor._version != version or not _equal(tensor, value):
+                tensor.data.copy_(value)
+            tensor.requires_grad_(needed)
+
+
+def _equal(tensor: Any, value: Any) -> bool:
+    """Also where `tensor.data` was assigned, which counts as no new version."""
+    if tensor.layout != torch.strided:
+        return True
+    return bool(torch.equal(torch.nan_to_num(tensor.detach()), torch.nan_to_num(value)))
+
+
+def _rows(n: int, size: int) -> list[slice]:
+    """Batches; the last is not of one input alone, which BatchNormalization does not take in training."""
+    starts = list(range(0, n, size))
+    if len(starts) > 1 and n - starts[-1] == 1:
+        starts.pop()
+    return [slice(start, end) for start, end in zip(starts, [*starts[1:], n], strict=True)]
+
+
+def _layer_of(name: str) -> str:
+    """'block.conv' for 'block.conv.weight' and 'block.conv.parametrizations.weight.original0'."""
+    return name.partition(".parametrizations.")[0] if ".parametrizations." in name else name.rpartition(".")[0]
 
 
 def _numpy(tensor: Any) -> Array:
     array = tensor.detach().cpu()
+    if array.is_complex():
+        array = torch.view_as_real(array)
     found: Array = (array if array.dtype == torch.float64 else array.float()).numpy().copy()
     return found
 
