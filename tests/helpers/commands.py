@@ -5,11 +5,22 @@ import io
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
 
 from deadrelu import cli
+
+
+@contextlib.contextmanager
+def environment(**variables: object) -> Iterator[None]:
+    """While open, these environment variables are set."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, str(value))
+        yield
+
 
 COMMAND = [sys.executable, "-m", "deadrelu"]
 

@@ -293,7 +293,7 @@ def test_mean_factor_is_for_layers_of_one_kind_on_the_trunk() -> None:
             "step": np.nan,
         }
     )
-    measured = Measured(table, 10, 1, "a loss", 1.0, [], [], [], [], 0, "Keras")
+    measured = Measured(table, 10, 1, "a loss", 1.0, [], [], [], [], 0, "Keras", [])
     found = verdicts.judge(measured).table
     assert found["forward"].fillna(0).tolist() == pytest.approx([0, 0, 0.5, 0.5, 0, 0.5, 0.25, *[0.5] * 5, 0])
     assert found["verdict"].tolist()[11] == "signal vanishes"

@@ -532,6 +532,9 @@ def test_log_of_a_training_loop(capsys: pytest.CaptureFixture[str]) -> None:
         assert all(torch.equal(a, w.grad) for a, w in zip(gradients, model.parameters(), strict=True))
         optimizer.step()
     assert found["1/dead_units"] == 16
+    assert log.units["layer"].tolist() == ["1"] * 16
+    assert log.units["unit"].tolist() == list(range(16))
+    assert log.units["since"].tolist() == [3] * 16
     assert log.table["epoch"].tolist() == [1, 1, 2, 2, 3, 3]
     assert capsys.readouterr().err.strip().endswith("epoch 3: layer 1 is dead: no unit passes a gradient")
     assert len(log.figure().axes) == 2

@@ -71,6 +71,10 @@ def test_a_layer_that_dies_is_told_once(capsys: pytest.CaptureFixture[str]) -> N
     assert len(told) == 1
     assert history["hidden_1/dead_units"][0] < 16
     assert history["hidden_1/dead_units"][1:] == [16, 16, 16]
+    of_layer = watch.units[watch.units["layer"] == "hidden_1"]
+    assert len(of_layer) == 16
+    assert set(of_layer["since"]) <= {1, 2}
+    assert 2 in set(of_layer["since"])
     axes = watch.figure().axes
     assert [label.get_text() for label in axes[0].get_yticklabels()] == ["hidden_0", "hidden_1", "hidden_2", "out"]
     assert axes[0].collections[0].get_array().reshape(4, 4)[1].tolist()[1:] == [100, 100, 100]

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import dask
 import pytest
 from helpers.clusters import run
+from helpers.commands import environment
 from helpers.projects import wait_until
 
 from deadrelu import progress
@@ -67,7 +67,7 @@ def test_a_damaged_shard_is_computed_again(store: Store) -> None:
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_a_failure_names_its_trials_and_the_rest_is_kept(store: Store, threads: int) -> None:
-    with dask.config.set(num_workers=threads), pytest.raises(InputError) as caught:
+    with environment(DASK_NUM_WORKERS=threads), pytest.raises(InputError) as caught:
         run(Toy(fails=(4, 7)), CUT, store)
     told = str(caught.value)
     assert told.startswith("2 of 10 shards failed, first trials 40 to 49 of toy: ValueError: no such luck 4; all")
@@ -130,7 +130,7 @@ def test_a_store_that_fails_ends_all_at_once(store: Store, monkeypatch: pytest.M
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Store, "put", full)
-    with dask.config.set(num_workers=1), pytest.raises(OSError, match="No space left"):
+    with environment(DASK_NUM_WORKERS=1), pytest.raises(OSError, match="No space left"):
         run(toy, CUT, store)
     assert len(toy.measured) < len(CUT)
 
@@ -155,7 +155,7 @@ def test_threads_end_with_the_run(store: Store) -> None:
             ended.append(watch)
             return {}
 
-    with dask.config.set(num_workers=2), pytest.raises(KeyboardInterrupt):
+    with environment(DASK_NUM_WORKERS=2), pytest.raises(KeyboardInterrupt):
         run(Endless(), CUT, store)
     wait_until(lambda: len(ended) == len(seen), seconds=10)
 
@@ -171,7 +171,7 @@ def test_the_bar_shows_shards_and_what_is_under_way(store: Store, capsys: pytest
 
     store.make()
     store.put(CUT[3], {"name": b"from before"})
-    with dask.config.set(num_workers=1), progress.rate_and_time_left() as bar:
+    with environment(DASK_NUM_WORKERS=1), progress.rate_and_time_left() as bar:
         workers.run(Slow().measure, CUT[:4], store, bar, "toy")
     assert shown == [15, 25, 35]
     assert "40/40" in capsys.readouterr().err

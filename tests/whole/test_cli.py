@@ -169,7 +169,7 @@ def test_interrupt_leaves_nothing_behind(words: list[str], section: str, short: 
     after = tree(project)
     kept = {name for name in after if name.startswith("data/.work/")}
     assert {name: after[name] for name in set(after) - kept} == before
-    assert (f"what is finished is kept in {project}/data/.work/" in told) == bool(kept)
+    assert (f"finished work is kept in {project}/data/.work/" in told) == bool(kept)
     assert bool(kept) == finishes
 
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import dask
 import pytest
 from helpers.clusters import Cluster, Toy, run
+from helpers.commands import environment
 from helpers.projects import ROOT, write_small_params
 
 from deadrelu.errors import InputError
@@ -72,12 +72,12 @@ def test_tables_have_the_same_bits_wherever_they_are_made(
     data_target.main(settings)
     found = []
     ways: list[dict[str, Any]] = [
-        {"num_workers": 1},
-        {"num_workers": 5},
-        {"scheduler-address": cluster.address},
+        {"DASK_NUM_WORKERS": 1},
+        {"DASK_NUM_WORKERS": 5},
+        {"DASK_SCHEDULER_ADDRESS": cluster.address},
     ]
     for way in ways:
-        with dask.config.set(way):
+        with environment(**way):
             for key in ("leaky_relu", "relu", "relu-refit"):
                 collapse.main(settings, key)
             safe_region.main(settings)
@@ -90,7 +90,7 @@ def test_tables_have_the_same_bits_wherever_they_are_made(
 
 def test_a_shard_that_workers_die_of(cluster: Cluster, store: Store) -> None:
     with (
-        dask.config.set({"scheduler-address": cluster.address}),
+        environment(DASK_SCHEDULER_ADDRESS=cluster.address),
         pytest.raises(
             InputError, match=r"shards? failed, first trials .* of toy: KilledWorker: .*; all others are kept"
         ),
@@ -98,14 +98,14 @@ def test_a_shard_that_workers_die_of(cluster: Cluster, store: Store) -> None:
         run(Toy(kills=(7,)), CUT, store)
     # Dask cannot tell which of the shards of a worker it died of: one beside the deadly one may be blamed, too.
     assert set(CUT) - store.whole(CUT) >= {CUT[7]}
-    with dask.config.set({"scheduler-address": cluster.address}):
+    with environment(DASK_SCHEDULER_ADDRESS=cluster.address):
         run(Toy(), CUT, store)
     assert store.whole(CUT) == set(CUT)
 
 
 def test_a_shard_that_fails_again_and_again(cluster: Cluster, store: Store) -> None:
     with (
-        dask.config.set({"scheduler-address": cluster.address}),
+        environment(DASK_SCHEDULER_ADDRESS=cluster.address),
         pytest.raises(
             InputError,
             match=r"1 of 20 shards failed, first trials 30 to 39 of toy: ValueError: no luck; all others",
@@ -113,7 +113,7 @@ def test_a_shard_that_fails_again_and_again(cluster: Cluster, store: Store) -> N
     ):
         run(Toy(fails=(3,)), CUT, store)
     assert store.whole(CUT) == set(CUT) - {CUT[3]}
-    with dask.config.set({"scheduler-address": cluster.address}):
+    with environment(DASK_SCHEDULER_ADDRESS=cluster.address):
         run(Toy(), CUT, store)
     assert store.whole(CUT) == set(CUT)
 
@@ -126,7 +126,7 @@ def test_a_worker_with_other_code_computes_nothing(store: Store, tmp_path: Path)
     alone.nannies.append(alone.start_worker(tmp_path / "src"))
     try:
         with (
-            dask.config.set({"scheduler-address": alone.address}),
+            environment(DASK_SCHEDULER_ADDRESS=alone.address),
             pytest.raises(InputError, match="its Python, deadrelu or packages are not those of the client"),
         ):
             run(Toy(), CUT, store)
@@ -159,7 +159,7 @@ def test_no_worker_is_told(store: Store, tmp_path: Path, monkeypatch: pytest.Mon
     empty = Cluster(tmp_path, workers=0)
     try:
         with (
-            dask.config.set({"scheduler-address": empty.address}),
+            environment(DASK_SCHEDULER_ADDRESS=empty.address),
             pytest.raises(
                 InputError,
                 match=f"received {empty.address}; expected: .* a `dask worker` of it.*Only 0/1 workers arrived",
@@ -173,7 +173,7 @@ def test_no_worker_is_told(store: Store, tmp_path: Path, monkeypatch: pytest.Mon
 def test_without_distributed_it_says_what_to_install(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with (
-        dask.config.set({"scheduler-address": "tcp://127.0.0.1:1"}),
+        environment(DASK_SCHEDULER_ADDRESS="tcp://127.0.0.1:1"),
         pytest.raises(InputError, match=r"pip install 'deadrelu\[cluster\]'"),
     ):
         run(Toy(), CUT, store)

@@ -4,7 +4,7 @@ from deadrelu.engine.batch import Stop
 from deadrelu.engine.compiler import processor
 from deadrelu.engine.network import SGD, Adam, Architecture, Float, Network, Trained, Training
 from deadrelu.engine.shuffles import epoch_order
-from deadrelu.engine.trials import cores, draw_weights, mean_loss, predict, run, run_refits
+from deadrelu.engine.trials import are_constant, cores, draw_weights, mean_loss, predict, run, run_refits
 
 __all__ = [
     "SGD",
@@ -15,6 +15,7 @@ __all__ = [
     "Stop",
     "Trained",
     "Training",
+    "are_constant",
     "cores",
     "draw_weights",
     "epoch_order",

@@ -34,6 +34,9 @@ MAX_WEIGHTS_BY_BLOCK = 1000
 POLL_INTERVAL_S = 0.1
 """Seconds between two looks at whether to stop."""
 
+FEW_INPUTS = 30
+"""How many of the inputs `are_constant` looks at first."""
+
 
 def run(
     network: Network,
@@ -255,6 +258,19 @@ def predict(network: Network, weights: Float, x: Float, stop: Stop | None = None
         for part in _cut(weights, program.lanes)
     ]
     return np.concatenate(parts)
+
+
+def are_constant(network: Network, weights: Float, x: Float, stop: Stop | None = None) -> npt.NDArray[np.bool_]:
+    """Which networks put out exactly the same at all inputs, shape (n,); arguments as in `predict`.
+
+    Most do not at a few inputs, and are not looked at at all of them.
+    """
+    constant = np.ones(len(weights), bool)
+    for points in (x[:: max(1, len(x) // FEW_INPUTS)], x):
+        if constant.any():
+            outputs = predict(network, weights[constant], points, stop)
+            constant[constant] = (np.ptp(outputs, axis=1) == 0).all(axis=1)
+    return constant
 
 
 def _living(network: Network, weights: Float, x: Float, stop: Stop) -> npt.NDArray[np.bool_]:

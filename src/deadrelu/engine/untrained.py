@@ -4,7 +4,7 @@ Without biases f(c x) = c f(x) for c > 0, so a one-dimensional input has two sig
 what becomes of them tells what becomes of every x. With biases, which RAI draws, networks are looked at on many x.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -86,11 +86,21 @@ def born_constant(
         width, max_depth, networks, seed: as in `born_dead`.
     """
     counts = np.zeros(max_depth, np.int64)
+    few = np.asarray(x)[[0, len(x) // 2, -1]]
     for block, n in _blocks(networks):
-        layers = _signals(initialize, stream(seed, SAFE_REGION, width, block), x, width, max_depth, BLOCK)
-        for layer, signals in enumerate(layers):
-            counts[layer] += (signals == signals[:, :1]).all(axis=(0, 1))[:n].sum()
+        rng = stream(seed, SAFE_REGION, width, block)
+        drawn = [initialize(rng, BLOCK, fan_in, width)[:n] for fan_in in (1, *[width] * (max_depth - 1))]
+        *_, last = _signals(drawn, few)
+        maybe = _are_constant(last)  # what differs at three points behind the last layer differs behind all
+        for layer, signals in enumerate(_signals([kernels[maybe] for kernels in drawn], x)):
+            counts[layer] += _are_constant(signals).sum()
     return counts
+
+
+def _are_constant(signals: Array) -> npt.NDArray[np.bool_]:
+    """Which networks have equal signals at all points."""
+    constant: npt.NDArray[np.bool_] = (signals == signals[:, :1]).all(axis=(0, 1))
+    return constant
 
 
 def functions(initialize: Initialize, x: Array, width: int, max_depth: int, networks: int, *, seed: int) -> Array:
@@ -103,8 +113,9 @@ def functions(initialize: Initialize, x: Array, width: int, max_depth: int, netw
         initialize, x, width, max_depth, seed: as in `born_constant`; biases are drawn or zero.
     """
     outputs = []
-    layers = _signals(initialize, stream(seed, SAFE_REGION, width, 0), x, width, max_depth, networks)
-    for layer, signals in enumerate(layers):
+    rng = stream(seed, SAFE_REGION, width, 0)
+    drawn = (initialize(rng, BLOCK, fan_in, width)[:networks] for fan_in in (1, *[width] * (max_depth - 1)))
+    for layer, signals in enumerate(_signals(drawn, x)):
         kernels, biases = _split(
             initialize(stream(seed, SAFE_REGION, width, 0, layer), BLOCK, width, 1)[:networks], width
         )
@@ -112,14 +123,11 @@ def functions(initialize: Initialize, x: Array, width: int, max_depth: int, netw
     return np.stack(outputs)
 
 
-def _signals(
-    initialize: Initialize, rng: np.random.Generator, x: Array, width: int, max_depth: int, networks: int
-) -> Iterator[Array]:
-    """Outputs of each hidden layer for the first networks of a block, shape (width, n_points, networks)."""
-    signals = np.broadcast_to(np.asarray(x, float)[:, None], (1, len(x), networks))
-    for _ in range(max_depth):
-        fan_in = len(signals)
-        kernels, biases = _split(initialize(rng, BLOCK, fan_in, width)[:networks], fan_in)
+def _signals(drawn: Iterable[npt.NDArray[np.float32]], x: Array) -> Iterator[Array]:
+    """Outputs of each hidden layer, shape (width, n_points, networks), of networks whose weights were drawn."""
+    signals = np.asarray(x, float)[None, :, None]
+    for weights in drawn:
+        kernels, biases = _split(weights, len(signals))
         signals = np.maximum(_product(signals, kernels) + biases.transpose(2, 1, 0), 0)
         yield signals
 

@@ -4,6 +4,7 @@ import sys
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -40,12 +41,19 @@ class DeadUnitLog:
         self.loss = loss
         self.rows: list[dict[str, Any]] = []
         self.epochs = 0
+        self._since: dict[str, npt.NDArray[np.int64]] = {}
         self._told: set[str] = set()
 
     @property
     def table(self) -> pd.DataFrame:
         """One row per epoch and layer with an activation: epoch, layer, units, dead_units, zero_fraction."""
         return pd.DataFrame(self.rows, columns=["epoch", "layer", "units", "dead_units", "zero_fraction"])
+
+    @property
+    def units(self) -> pd.DataFrame:
+        """One row per unit that is dead now: layer, unit, and since, its first epoch without a break."""
+        rows = [(layer, k, since[k]) for layer, since in self._since.items() for k in np.flatnonzero(since)]
+        return pd.DataFrame(rows, columns=["layer", "unit", "since"])
 
     def figure(self) -> Figure:
         """Dead units of each layer over the epochs."""
@@ -68,6 +76,9 @@ class DeadUnitLog:
             measured = measure(subject, x, *named, size=batches.batch_size(subject.recorded))
         verdicts = judge(measured)
         table = verdicts.table
+        for layer, is_dead in zip(table["layer"], measured.dead, strict=True):
+            since = self._since.get(layer, np.zeros(len(is_dead), np.int64))
+            self._since[layer] = np.where(is_dead, np.where(since > 0, since, self.epochs), 0)
         found: dict[str, float] = {"dead_units": float(table["dead_in_all_calls"].sum())}
         for row in table[table["activation"] != ""].to_dict("records"):
             about = {"dead_units": row["dead_units"], "zero_fraction": row["zero_fraction"]}

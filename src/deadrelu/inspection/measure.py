@@ -51,6 +51,8 @@ class Measured:
     """BatchNormalization layers that have the moving averages of a new layer."""
     framework: str
     """'Keras' or 'PyTorch'."""
+    dead: list[npt.NDArray[np.bool_]]
+    """For each row of the table, which units are dead, shape (units,)."""
 
     @property
     def unmoved(self) -> list[str]:
@@ -116,6 +118,7 @@ def measure(
         subject.opaque,
         0 if training else subject.new_normalizations(),
         subject.framework,
+        [layer.dead for layer in of_layer],
     )
 
 

@@ -17,7 +17,7 @@ class DeadUnits(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships 
     >>> model.fit(x_train, y_train, epochs=10, callbacks=[watch])
     >>> watch.figure().savefig("dead_units.png")
 
-    For the names in the logs, see `DeadUnitLog.add`.
+    For the names in the logs, see `DeadUnitLog.add`. Callbacks that write logs, such as CSVLogger, come behind it.
 
     Args:
         x, y: as `DeadUnitLog` takes them.
@@ -32,6 +32,11 @@ class DeadUnits(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships 
     def table(self) -> pd.DataFrame:
         """See `DeadUnitLog.table`."""
         return self.log.table
+
+    @property
+    def units(self) -> pd.DataFrame:
+        """See `DeadUnitLog.units`."""
+        return self.log.units
 
     def figure(self) -> Figure:
         """Dead units of each layer over the epochs."""

@@ -1,7 +1,6 @@
 """Work cut into shards, and the fingerprint of all that decides their bits.
 
-A shard is a range of trials. Whoever measures one, and when, changes no bit of it; so what a run that was killed has
-finished is finished.
+A shard is a range of trials. Who measures it, and when, changes no bit: what a run that was killed has finished, stays.
 """
 
 import hashlib
@@ -39,10 +38,7 @@ class Shard:
 
 
 class Watch(Stop):
-    """Set at the end and on Ctrl-C, it ends shards; they tell it how far they are, and it tells `show`.
-
-    Sent to another process, it is one of its own, which nobody hears.
-    """
+    """Set at the end and on Ctrl-C, it ends shards; they tell it how far they are. Elsewhere, nobody hears it."""
 
     def __init__(self, show: Callable[[int], None] = lambda _: None) -> None:
         super().__init__()

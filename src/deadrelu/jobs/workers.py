@@ -1,37 +1,31 @@
 """Shards computed on workers: threads of this process, or a Dask cluster, whose address the environment has.
 
-`DASK_SCHEDULER_ADDRESS` (or `scheduler-address` in Dask's configuration) names the scheduler of a cluster. Where to
-compute is no param: it changes no result. Who retries what, and what becomes of a worker that dies, is Dask's business.
+`DASK_SCHEDULER_ADDRESS` names the scheduler of a cluster, `DASK_NUM_WORKERS` the threads here: where to compute is no
+param, because it changes no result. Who retries what, and what if a worker dies, is Dask's business.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from textwrap import shorten
 
-import dask
-from dask.system import CPU_COUNT
 from rich.progress import Progress
 
+from deadrelu.engine import cores
 from deadrelu.errors import InputError
 from deadrelu.jobs.shards import Measure, Shard, Watch, code
 from deadrelu.jobs.store import Store
 
-RETRIES = 3
-"""How often a cluster tries a shard again that failed."""
-
-WORKER_TIMEOUT_S = 60
-"""Seconds to wait for the first worker of a cluster."""
-
+RETRIES = 3  # of a shard that failed on a cluster
+WORKER_TIMEOUT_S = 60  # for the first worker of a cluster
 OTHER_CODE = "its Python, deadrelu or packages are not those of the client"
 
 
 def run(measure: Measure, shards: Sequence[Shard], store: Store, bar: Progress, description: str) -> None:
     """Compute the shards that the store does not have, and let the bar show how far it is.
 
-    Raises:
-        InputError: some failed, or the cluster is none or was lost. What is finished is in the store.
-        OSError: they cannot be stored.
+    InputError: some failed, or the cluster was lost; what is finished is in the store. OSError: it cannot be stored.
     """
     store.make()
     done = store.whole(shards)
@@ -49,8 +43,7 @@ def run(measure: Measure, shards: Sequence[Shard], store: Store, bar: Progress, 
                 if future.cancelled():
                     raise InputError("the cluster was lost; what is finished is kept: the same command goes on")
                 watch.at(futures[future], len(futures[future]))
-                error = future.exception()
-                if isinstance(error, OSError):  # no other shard could be stored
+                if isinstance(error := future.exception(), OSError):  # no other shard could be stored
                     raise error
                 if error is not None:
                     failures[futures[future]] = error
@@ -77,17 +70,18 @@ def _compute(measure: Measure, shard: Shard, address: str, threads: int, expecte
 @contextmanager
 def _workers() -> Iterator[tuple[Executor, list[int]]]:
     """Who computes, and the threads of each worker: of the cluster, if one is named."""
-    address = dask.config.get("scheduler-address", None)
-    if address is None:
-        threads = dask.config.get("num_workers", None) or CPU_COUNT
+    address = os.environ.get("DASK_SCHEDULER_ADDRESS")
+    if not address:
+        threads = int(os.environ.get("DASK_NUM_WORKERS") or cores())
         with ThreadPoolExecutor(threads) as pool:
             yield pool, [threads]
         return
-    # What Dask has to say comes as an exception, too.
-    dask.config.set(logging={"distributed": "critical", "distributed.client": "critical"})
     try:
+        import dask  # which takes a tenth of a second
         from distributed import Client
 
+        # What Dask has to say comes as an exception, too.
+        dask.config.set(logging={"distributed": "critical", "distributed.client": "critical"})
         client = Client(address)
         client.wait_for_workers(1, timeout=WORKER_TIMEOUT_S)
         codes, nthreads = client.run(code), client.nthreads()

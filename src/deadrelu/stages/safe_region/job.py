@@ -138,11 +138,10 @@ class DepthWidthGrid:
                 network, training, self.x, self.y, trials=span, seed=self.params.seed, threads=threads, stop=watch
             )
             for part in (piece for chunk in run for piece in chunk.pieces(MAX_NETWORKS_IN_MEMORY)):
-                before, after = (
-                    engine.predict(network, weights, inputs, watch) for weights in (part.initial, part.final)
-                )
-                ranges = [criteria.spread(outputs[:, :n], self.x).range for outputs in (before, after)]
-                columns = {"trial": part.trial, "born_dead": ranges[0] == 0, "range": ranges[1]}
+                born_dead = engine.are_constant(network, part.initial, self.x, watch)
+                after = engine.predict(network, part.final, inputs, watch)
+                spread = criteria.spread(after[:, :n], self.x).range
+                columns = {"trial": part.trial, "born_dead": born_dead, "range": spread}
                 found.append(pd.DataFrame(columns).assign(initializer=name))
                 first = after[part.trial < SAVED_FUNCTIONS, n:, 0]
                 functions.append(_long(first[None], shown, depth=np.array([depth])).assign(initializer=name))

@@ -9,6 +9,8 @@ import pandas as pd
 
 from deadrelu import engine, progress
 from deadrelu.engine import criteria
+from deadrelu.jobs import shards, workers
+from deadrelu.jobs.store import open_store
 from deadrelu.settings import initializers, targets
 from deadrelu.settings.params import Params, Reading
 from deadrelu.stages.sensitivity.tables import DEATHS, RATES
@@ -38,24 +40,53 @@ class Run:
     width: int = 2
     epochs: int | None = None
 
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}, row {self.row} of {self.function}"
+
+
+@dataclass(frozen=True)
+class Deaths:
+    """A row of the paper under the base reading, epoch by epoch."""
+
+    row: str
+
+    def __str__(self) -> str:
+        return f"deaths of row {self.row}"
+
+
+@dataclass(frozen=True)
+class Readings:
+    """All runs as work in shards, one for each."""
+
+    params: Params
+
+    @property
+    def made_by(self) -> dict[str, object]:
+        """What the tables say of themselves."""
+        return parquet.provenance(self.params.of_sensitivity(), parquet.ENGINE_PACKAGES)
+
+    def measure(self, shard: shards.Shard, threads: int, watch: shards.Watch) -> dict[str, bytes]:
+        """Make the rows of a run."""
+        if isinstance(shard.of, Deaths):
+            rows, schema = _deaths(shard.of.row, self.params, threads, watch), DEATHS
+        else:
+            rows, schema = pd.DataFrame(_measured(shard.of, self.params, threads, watch)), RATES
+        return {"rows.parquet": parquet.to_bytes(rows, schema, self.made_by)}
+
 
 def main(params: Params) -> None:
     """Write `data/sensitivity/rates.parquet` and `deaths.parquet`."""
+    files.check_place(FOLDER, folder=True)
     engine.processor()  # a wrong DEADRELU_CPU is told before any work
-    made_by = parquet.provenance(params.of_sensitivity(), parquet.ENGINE_PACKAGES)
-    all_runs = list(runs(params))
-    rows: list[Row] = []
-    with files.new_folder(FOLDER) as folder, progress.rate_and_time_left() as bar:
-        task = bar.add_task("readings", total=len(all_runs) + 2)
-        for run in all_runs:
-            rows += _measured(run, params)
-            bar.advance(task)
-        parquet.write(folder / "rates.parquet", pd.DataFrame(rows), RATES, made_by)
-        deaths = []
-        for row in ("he", "rai"):
-            deaths.append(_deaths(row, params))
-            bar.advance(task)
-        parquet.write(folder / "deaths.parquet", pd.concat(deaths), DEATHS, made_by)
+    readings, settings = Readings(params), params.sensitivity
+    of_rates = shards.cut(runs(params), settings.trials, settings.trials)
+    of_deaths = shards.cut([Deaths("he"), Deaths("rai")], settings.deaths, settings.deaths, begin=len(of_rates))
+    fingerprint = shards.fingerprint(readings.made_by)
+    with open_store("sensitivity", fingerprint) as store, progress.rate_and_time_left() as bar:
+        workers.run(readings.measure, [*of_rates, *of_deaths], store, bar, "networks")
+        with files.new_folder(FOLDER) as folder:
+            for name, some in (("rates", of_rates), ("deaths", of_deaths)):
+                parquet.write_joined(folder / f"{name}.parquet", (store.get(shard)["rows.parquet"] for shard in some))
 
 
 def runs(params: Params) -> Iterator[Run]:
@@ -110,17 +141,17 @@ def _points(run: Run, params: Params) -> tuple[engine.Float, engine.Float]:
     return x.reshape(n, -1), y.reshape(n, -1)
 
 
-def _measured(run: Run, params: Params) -> list[Row]:
+def _measured(run: Run, params: Params, threads: int, watch: shards.Watch) -> list[Row]:
     """How many trials meet each criterion."""
     x, y = _points(run, params)
     of, how, trials = network(run), training(run, params), params.sensitivity.trials
     counts: dict[str, int] = {}
     best = float(np.mean(np.var(y.astype(float), axis=0)))
-    for part in engine.run(of, how, x, y, trials=range(trials), seed=params.seed):
-        before, after = (engine.predict(of, weights, x) for weights in (part.initial, part.final))
-        spans = [np.ptp(outputs, axis=1).max(axis=1) for outputs in (before, after)]
-        happened = {"born_dead": spans[0] == 0, "dead": spans[1] == 0}
-        happened |= {f"within_{t:g}": criteria.collapsed(spans[1], t) for t in TOLERANCES}
+    for part in engine.run(of, how, x, y, trials=range(trials), seed=params.seed, threads=threads, stop=watch):
+        after = engine.predict(of, part.final, x, watch)
+        span = np.ptp(after, axis=1).max(axis=1)
+        happened = {"born_dead": engine.are_constant(of, part.initial, x, watch), "dead": span == 0}
+        happened |= {f"within_{t:g}": criteria.collapsed(span, t) for t in TOLERANCES}
         happened["best_constant"] = engine.mean_loss(how, after, y) >= NO_BETTER * best
         for name, of_trial in happened.items():
             counts[name] = counts.get(name, 0) + int(of_trial.sum())
@@ -129,7 +160,7 @@ def _measured(run: Run, params: Params) -> list[Row]:
     return [{**about, **numbers, "criterion": name, "count": count} for name, count in counts.items()]
 
 
-def _deaths(row: str, params: Params) -> pd.DataFrame:
+def _deaths(row: str, params: Params, threads: int, watch: shards.Watch) -> pd.DataFrame:
     """When networks of a row collapse, and in which layer; x sin 5x under the base reading, epoch by epoch."""
     settings = params.sensitivity
     run = Run("deaths", "base", "x_sin_5x", row, settings.base)
@@ -140,9 +171,10 @@ def _deaths(row: str, params: Params) -> pd.DataFrame:
     trials = range(settings.deaths)
     collapsed, layers = [], []
     was = np.zeros(settings.deaths, bool)
-    for number, part in enumerate(engine.run_refits(of, how, x, y, trials=trials, seed=params.seed, fits=epochs)):
+    again = engine.run_refits(of, how, x, y, trials=trials, seed=params.seed, fits=epochs, threads=threads, stop=watch)
+    for number, part in enumerate(again):
         for weights in (part.initial, part.final) if number == 0 else (part.final,):
-            outputs = engine.predict(of, weights, x)[:, :, 0]
+            outputs = engine.predict(of, weights, x, watch)[:, :, 0]
             now = criteria.collapsed(np.ptp(outputs, axis=1), settings.collapsed_within)
             layer, new = np.zeros(len(now), np.int32), now & ~was
             layer[new] = first_dead_layer(of, weights[new], few)
