@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,11 +55,12 @@ def bits(folder: Path) -> dict[str, bytes]:
 
 
 def lists(folder: Path) -> dict[str, int]:
-    """Files of finished shards, and when they were written."""
+    """Files of finished shards, and when they were written; half a file is none."""
     found = {}
     for path in (folder / "data/.work").rglob("*.shard"):
         try:
-            found[path.name] = path.stat().st_mtime_ns
+            if zipfile.is_zipfile(path):
+                found[path.name] = path.stat().st_mtime_ns
         except FileNotFoundError:  # when the run ends
             continue
     return found

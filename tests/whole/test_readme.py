@@ -181,6 +181,7 @@ def test_python_runs(clone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
         if importlib.util.find_spec("torch"):
             exec(of_torch, given)
             assert "since" in capsys.readouterr().out
+    capsys.readouterr()
     (engine,) = python(DOCS["docs/engine.md"])
     exec(engine, {})
     losses = [float(line.split()[1]) for line in capsys.readouterr().out.splitlines()]

@@ -28,7 +28,7 @@ def born_dead_on_half_line(widths: Sequence[float]) -> float:
     Args:
         widths: units of each hidden layer, input to output.
     """
-    return float(-np.expm1(np.sum(np.log1p(-(2.0 ** -np.asarray(widths, float))))))
+    return _one_of(2.0 ** -np.asarray(widths, float))
 
 
 def born_dead_on_interval(widths: Sequence[float]) -> Bounds:
@@ -62,8 +62,15 @@ def born_dead_on_any_inputs(widths: Sequence[float]) -> Bounds:
         widths: units of each hidden layer, input to output.
     """
     sizes = np.asarray(widths, float)
-    low = -np.expm1(np.sum(np.log1p(-(2.0 ** -(sizes[:-1] * sizes[1:])))))
-    return Bounds(abs(float(low)), born_dead_on_half_line(widths))
+    return Bounds(_one_of(2.0 ** -(sizes[:-1] * sizes[1:])), born_dead_on_half_line(widths))
+
+
+def _one_of(probabilities: np.ndarray) -> float:
+    """The probability that one or more of some independent events happen.
+
+    To 12 digits: the last bits of a logarithm depend on the processor, and 0.4375 must be that everywhere.
+    """
+    return float(f"{abs(np.expm1(np.sum(np.log1p(-probabilities)))):.12g}")
 
 
 def _dead_on_both(widths: Sequence[float], q: float) -> float:

@@ -78,10 +78,11 @@ def _workers() -> Iterator[tuple[Executor, list[int]]]:
         return
     try:
         import dask  # which takes a tenth of a second
+
+        # What Dask has to say comes as an exception, too; it is asked when it is imported.
+        dask.config.set(logging={"distributed": "critical", "distributed.client": "critical"})
         from distributed import Client
 
-        # What Dask has to say comes as an exception, too.
-        dask.config.set(logging={"distributed": "critical", "distributed.client": "critical"})
         client = Client(address)
         client.wait_for_workers(1, timeout=WORKER_TIMEOUT_S)
         codes, nthreads = client.run(code), client.nthreads()
