@@ -80,7 +80,8 @@ def _workers() -> Iterator[tuple[Executor, list[int]]]:
         import dask  # which takes a tenth of a second
 
         # What Dask has to say comes as an exception, too; it is asked when it is imported.
-        dask.config.set(logging={"distributed": "critical", "distributed.client": "critical"})
+        quiet = ("distributed", "distributed.client", "tornado.application")
+        dask.config.set(logging=dict.fromkeys(quiet, "critical"))
         from distributed import Client
 
         client = Client(address)
