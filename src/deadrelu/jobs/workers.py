@@ -80,8 +80,7 @@ def _workers() -> Iterator[tuple[Executor, list[int]]]:
         import dask  # which takes a tenth of a second
 
         # What Dask has to say comes as an exception, too; it is asked when it is imported.
-        quiet = ("distributed", "distributed.client", "tornado.application")
-        dask.config.set(logging=dict.fromkeys(quiet, "critical"))
+        dask.config.set(logging=dict.fromkeys(("distributed", "distributed.client", "tornado.application"), "critical"))
         from distributed import Client
 
         client = Client(address)
