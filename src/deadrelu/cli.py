@@ -162,8 +162,7 @@ def inspect(
         list[Problem] | None, typer.Option(help="Exit with 1 if the model has this problem; may be repeated.")
     ] = None,
     compare: Annotated[
-        Path | None,
-        typer.Option(help="Another .keras file, e.g. an earlier checkpoint: what has changed?"),
+        Path | None, typer.Option(help="An earlier checkpoint, a .keras file: print what has changed since.")
     ] = None,
     show_all: Annotated[bool, typer.Option("--all", help="Print every row, also of blocks that repeat.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,

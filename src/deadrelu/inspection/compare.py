@@ -28,19 +28,17 @@ def changes(before: Inspection, after: Inspection) -> Changes:
     columns = ["layer", "units", "rms", "gradient_rms", "kernel_rms", "dead_units", "verdict"]
     one, other = before.table[columns], after.table[columns]
     both = one.merge(other, on=["layer", "units"], suffixes=("_before", "_after"))
-    factors = {name: both[f"{name}_after"] / both[f"{name}_before"] for name in ("rms", "gradient_rms")}
     moved = pd.Series(data=False, index=both.index)
     with np.errstate(divide="ignore", invalid="ignore"):
-        for factor in factors.values():
-            moved |= np.abs(np.log(factor)) >= np.log(LARGE)
+        for name in ("rms", "gradient_rms"):
+            moved |= np.abs(np.log(both[f"{name}_after"] / both[f"{name}_before"])) >= np.log(LARGE)
     dead = both["dead_units_after"] - both["dead_units_before"]
     changed = moved | (dead != 0) | (both["verdict_before"] != both["verdict_after"])
     found = []
     if only := sorted(set(one["layer"]) ^ set(other["layer"])):
         found.append(f"Only in one of them: {names(only)}.")
-    whole = both["units"] > 0
-    died = both[whole & (both["dead_units_after"] == both["units"]) & (both["dead_units_before"] < both["units"])]
-    back = both[whole & (both["dead_units_before"] == both["units"]) & (both["dead_units_after"] < both["units"])]
+    died = both[(both["dead_units_after"] == both["units"]) & (both["dead_units_before"] < both["units"])]
+    back = both[(both["dead_units_before"] == both["units"]) & (both["dead_units_after"] < both["units"])]
     if len(died):
         found.append(f"Died: {names(died['layer'])}.")
     if len(back):

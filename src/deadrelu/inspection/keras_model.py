@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
+import numpy as np
+
 from deadrelu.inspection.subject import Array, Facts, is_new
 from deadrelu.signals import batches, layers
 from deadrelu.signals.calls import operations
@@ -22,7 +24,7 @@ class KerasModel:
     def facts(self, entry: layers.LayerOutput) -> Facts:
         """See `Subject`."""
         operation = entry.operation
-        parameters = sum(_size(weight) for weight in own_weights(operation))
+        parameters = sum(int(np.prod(weight.shape)) for weight in own_weights(operation))
         kernels = [kernel.numpy() for kernel in kernels_of(operation)]
         return Facts(type(operation).__name__, parameters, kernels, is_recurrent(operation))
 
@@ -55,10 +57,3 @@ class KerasModel:
             for weight in own_weights(operation):
                 found.setdefault(id(weight), name)
         return found
-
-
-def _size(weight: Any) -> int:
-    total = 1
-    for length in weight.shape:
-        total *= int(length)
-    return total

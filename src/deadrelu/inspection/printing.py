@@ -55,8 +55,7 @@ NARROW = 110
 
 def print_whole(found: Inspection, about: str, *, show_all: bool) -> None:
     """Print the table, folded unless `show_all`, and the sentences."""
-    shown = written(found.table)
-    console = Console(width=None if sys.stdout.isatty() else 140, soft_wrap=True)
+    shown, console = written(found.table), _console()
     print_table(console, shown if show_all else _folded(shown, found.table), about)
     for sentence in found.sentences:
         console.print(f"• {sentence}", markup=False, highlight=False)
@@ -64,7 +63,7 @@ def print_whole(found: Inspection, about: str, *, show_all: bool) -> None:
 
 def print_changes(changed: Changes, title: str) -> None:
     """Print the layers that changed, and the sentences."""
-    console = Console(width=None if sys.stdout.isatty() else 140, soft_wrap=True)
+    console = _console()
     rows = changed.table[changed.table["changed"]]
     if len(rows):
         table = Table(title=title, title_justify="left")
@@ -78,6 +77,10 @@ def print_changes(changed: Changes, title: str) -> None:
         console.print(table)
     for sentence in changed.sentences:
         console.print(f"• {sentence}", markup=False, highlight=False)
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else 140, soft_wrap=True)
 
 
 def print_table(console: Console, shown: pd.DataFrame, about: str) -> None:

@@ -27,9 +27,7 @@ ACTIVATIONS = {
 }
 """Names of PyTorch's modules and functions, in small letters, and the field's."""
 
-MERGES = {"add": "Add", "sub": "Subtract", "mul": "Multiply", "cat": "Concatenate", "concat": "Concatenate"}
-MERGES |= {"maximum": "Maximum", "minimum": "Minimum", "stack": "Stack"}
-
+MERGES = {"add", "sub", "mul", "cat", "concat", "maximum", "minimum", "stack"}
 WEIGHTED = {"linear", "bilinear", "embedding", "matmul", "mm", "bmm", "addmm", "einsum", "prelu"}
 NORMALIZATIONS = {"batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"}
 WITH_CHILDREN_UNHEARD = (nn.MultiheadAttention, nn.RNNBase, torch.jit.ScriptModule)

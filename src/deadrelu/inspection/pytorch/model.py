@@ -201,7 +201,7 @@ def _layer_of(name: str) -> str:
 def _numpy(tensor: Any) -> Array:
     array = tensor.detach().cpu()
     if array.is_complex():
-        array = torch.view_as_real(array)
+        array = array.abs()
     found: Array = (array if array.dtype == torch.float64 else array.float()).numpy().copy()
     return found
 

@@ -80,11 +80,11 @@ def trace(model: nn.Module, x: Sequence[Array], names: Sequence[str]) -> Traced:
     n = min(FIRST_PASSES[0], len(x[0]))
     m = min(FIRST_PASSES[1], n - 1) if n > 2 else n
     dtypes = _dtypes(model, [array[:n] for array in x], names)
-    calls, made_by = _heard(model, [array[:n] for array in x], names, dtypes)
+    calls, passed = _heard(model, [array[:n] for array in x], names, dtypes)
     others, _ = _heard(model, [array[:m] for array in x], names, dtypes)
     if [call.what for call in calls] != [call.what for call in others]:
         raise InputError("model: calls other layers for other inputs; expected: the same for all")
-    ends, end_names, given, _ = made_by
+    ends, end_names, given, _ = passed
     made = {id(tensor): -1 - k for k, tensor in enumerate(given)}
     layouts = {id(tensor): of_input(tensor) for tensor in given}
     edges, joined = [], {}
