@@ -1,5 +1,5 @@
 # make report   set up, reproduce everything that changed, and say where the report is
-# make test     set up and run every test once
+# make test     set up and run every test once; TESTS=tests/engine runs a part of them
 # make soak     what gains by repetition: kills, seeds, fuzzing, other processors (some of it needs qemu-user-static)
 # make check    say whether the results still hold: `deadrelu check --help`
 # make lint     format, lint, type and schema checks, those of pre-commit, on all files
@@ -15,7 +15,7 @@ UV := $(BIN)/uv --quiet
 export PYTHONDONTWRITEBYTECODE :=
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 
-.PHONY: help report test soak check lint lock plots-page clean
+.PHONY: help report test soak check lint lock plots-page clean same-python
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -25,7 +25,7 @@ report: .venv/installed
 	@echo "The report is in $(CURDIR)/reports/report.html"
 
 test: .venv/tools
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 soak: .venv/tools
 	DEADRELU_FUZZ=20 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "soak or fuzz"
@@ -40,8 +40,16 @@ lint: .venv/tools
 plots-page: .venv/tools
 	$(BIN)/python .dvc/plots_page.py
 
+# PYTHON=… chooses the Python of a new .venv. An existing one keeps its own, so a different choice is reported.
+VERSION := 'import sys; print("%d.%d" % sys.version_info[:2])'
+same-python:
+ifneq ($(filter command environment,$(origin PYTHON)),)
+	@[ ! -x $(BIN)/python ] || { wanted=$$($(PYTHON) -c $(VERSION)) && present=$$($(BIN)/python -c $(VERSION)) || exit 1; \
+	[ "$$wanted" = "$$present" ] || { echo "PYTHON=$(PYTHON): received Python $$wanted; expected: $$present, which .venv has; \`make clean\` removes .venv" >&2; exit 1; }; }
+endif
+
 # From nothing, with the Python behind a .venv that may be active, whatever an interrupted installation has left.
-.venv/installed: requirements.lock pyproject.toml
+.venv/installed: requirements.lock pyproject.toml | same-python
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "deadrelu needs Python 3.11 to 3.13 (TensorFlow has no other); received %d.%d; try: make PYTHON=python3.12 $(MAKECMDGOALS)" % sys.version_info[:2])'
 	@echo "Installing the locked dependencies into .venv: 3 GB, half a minute to three"
 	"$$($(PYTHON) -c 'import sys; print(sys._base_executable)')" -m venv --clear .venv

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 from helpers import clones
+from helpers.processes import become_subreaper, children, kill_all
 from helpers.projects import ROOT, write_params_of_pipeline, write_small_params
 from playwright.sync_api import Browser, sync_playwright
 
@@ -22,6 +24,22 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 FIRST = ("check/test_check", "engine/test_trials", "whole/test_readme", "whole/test_dvc", "report/test_page", "whole/")
 """Files that take longest, so that no process waits for the other at the end; the first makes the pipeline's run."""
+
+
+def pytest_configure() -> None:
+    """Handle SIGINT although a shell that ran this in the background made it ignored, for children as well."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    become_subreaper()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """End every process that a test started, even if the test failed."""
+    before = set(children())
+    try:
+        return (yield)
+    finally:
+        kill_all(process for process in children() if process not in before)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,6 +17,7 @@ from deadrelu.check.quantities import Observed
 from deadrelu.check.reference import Origin, Reference
 from deadrelu.errors import InputError
 from deadrelu.settings.params import Params
+from deadrelu.stages.data_mnist import REMEDY
 from deadrelu.storage import files, parquet, points
 
 REFERENCE = Path("reports/reference.json")
@@ -78,13 +79,19 @@ def main(params: Params, *, update: bool, seeds: int | None, form: Form) -> int:
     comparison = present.beside(reference.read(REFERENCE))
     _print(comparison, form)
     if comparison.verdict == compare.Verdict.NOT_COMPARABLE:
-        reasons = [f"{stage.stage}: {stage.why}" for stage in comparison.stages if stage.why]
-        more = f" (and {len(reasons) - 1} more stages)" * (len(reasons) > 1)
-        raise InputError(
-            f"{REFERENCE}: not comparable: {reasons[0]}{more}; expected: the settings and digits of the reference; "
-            "`deadrelu check --update` accepts the present ones"
-        )
+        raise InputError(_not_comparable(comparison))
     return int(comparison.verdict == compare.Verdict.CHANGED)
+
+
+def _not_comparable(comparison: compare.Comparison) -> str:
+    """Name the first obstacle, the stages that it is in the way of, and what removes it."""
+    stages = {stage.stage: stage.why for stage in comparison.stages if stage.why}
+    why = next(iter(stages.values()))
+    same = [stage for stage, other in stages.items() if other == why]
+    more = f" (and {len(stages) - len(same)} more stages)" * (len(stages) > len(same))
+    remedy = f"`{REMEDY}` fetches the official digits" if why == compare.BUNDLED else "the settings of the reference"
+    accept = "`deadrelu check --update` accepts the present results"
+    return f"{REFERENCE}: not comparable: {why}: {', '.join(same)}{more}; expected: {remedy}; {accept}"
 
 
 def _print(comparison: compare.Comparison, form: Form) -> None:

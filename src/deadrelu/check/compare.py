@@ -16,6 +16,9 @@ ALPHA = 0.01
 
 REPORT = "report"
 
+BUNDLED = "bundled digits, official ones in the reference"
+"""Why results of a run without the official MNIST are not comparable."""
+
 Tables = Mapping[str, Mapping[str, str]]
 """SHA-256 of each file of each stage."""
 
@@ -121,7 +124,7 @@ def _obstacle(reference: Reference, origin: Origin, now: Mapping[str, Observed],
         (key, (before, after)), more = next(iter(differ.items())), len(differ) - 1
         return f"{key} is {after!r}, {before!r} in the reference" + f" (and {more} more)" * (more > 0)
     if now[stage].needs_mnist and origin.mnist != reference.origin.mnist:
-        return f"digits are {origin.mnist}, {reference.origin.mnist} in the reference"
+        return f"{origin.mnist} digits, {reference.origin.mnist} ones in the reference"
     return ""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Group
 from rich.table import Table
 
-from deadrelu.check.compare import Comparison, StageVerdict, Verdict
+from deadrelu.check.compare import BUNDLED, Comparison, StageVerdict, Verdict
 from deadrelu.check.comparisons import Finding, Method
 from deadrelu.report.labels import count_of
 
@@ -68,6 +68,8 @@ def headline(comparison: Comparison) -> str:
         return (
             f"identical: {count_of(sum(s.tables for s in comparison.stages), 'table')} with the bytes of the reference"
         )
+    if any(stage.why == BUNDLED for stage in comparison.stages if stage.verdict == comparison.verdict):
+        return f"{comparison.verdict}: {BUNDLED}"
     due = [stage.stage for stage in comparison.stages if stage.verdict == comparison.verdict]
     return f"{comparison.verdict}: {', '.join(due)}"
 

@@ -47,6 +47,11 @@ TIMEOUT = (5, 20)
 DOWNLOAD_TIMEOUT_S = 300
 """Seconds after which a download is given up, whatever it waits for and however steadily it drips."""
 
+REMEDY = "MNIST_DIR=FOLDER dvc repro --force data@mnist && dvc repro"
+"""Command that replaces bundled digits by the official ones; with the internet it needs no MNIST_DIR."""
+
+DIFFERS = "numbers of activations and training differ from the published ones"
+
 BUNDLED_SHA256 = (
     "2913c6b6527114b7307e1086335a7665e3f94c74aba3d67525e6f116bf5ae20f",
     "41b7b0a9d94690a3a2f54a1d01a9f1cc1b9512e3954fb737ad5ed9f66972403d",
@@ -78,11 +83,9 @@ def fetch(folder: Path, source: Literal["auto", "official", "bundled"]) -> Liter
         raise InputError(
             f"params.yaml:data.mnist.source: received 'official', which is out of reach ({failure}); expected: {remedy}"
         )
-    print(
-        f"deadrelu: official MNIST is out of reach ({failure}); using the 5,000 bundled digits. To have the "
-        "official ones: MNIST_DIR=FOLDER dvc repro --force data@mnist",
-        file=sys.stderr,
-    )
+    given = os.environ.get("MNIST_DIR")
+    why = f"not in MNIST_DIR={given}, and no mirror answers" if given else "no mirror answers"
+    print(f"deadrelu: official MNIST: {why}; using 5,000 bundled digits: {DIFFERS}; later: {REMEDY}", file=sys.stderr)
     _write_bundled(folder)
     return "bundled"
 
