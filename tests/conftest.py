@@ -14,7 +14,8 @@ from helpers.processes import become_subreaper, children, kill_all
 from helpers.projects import ROOT, write_params_of_pipeline, write_small_params
 from playwright.sync_api import Browser, sync_playwright
 
-from deadrelu.settings import params, targets
+from deadrelu.engine import targets
+from deadrelu.settings import params
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"

@@ -1,6 +1,6 @@
 """What initialization does to a network's signals, and how often a narrow ReLU network is dead.
 
->>> from deadrelu import Network, Training, train, inspect
+>>> from deadrelu import Network, Training, train, predict, inspect
 
 Each is imported when it is asked for: `import deadrelu` alone takes a hundredth of a second.
 """
@@ -12,6 +12,7 @@ PUBLIC = {
     "Network": ("deadrelu.engine", "Network"),
     "Training": ("deadrelu.engine", "Training"),
     "train": ("deadrelu.engine", "run"),
+    "predict": ("deadrelu.engine", "predict"),
     "inspect": ("deadrelu.inspection.inspect", "inspect"),
 }
 

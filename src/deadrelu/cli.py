@@ -46,10 +46,10 @@ def main(
 
 @app.command()
 def data(which: Annotated[Literal["mnist", "target"], typer.Argument(help="Which data set.")]) -> None:
-    """Fetch the MNIST digits, or sample the target function.
+    """Fetch the MNIST digits, or sample the training sets.
 
     `mnist` takes the official files from the folder in MNIST_DIR, your cache, or a public mirror, and writes
-    data/mnist/. `target` writes the training points of the narrow networks to data/target/.
+    data/mnist/. `target` writes the training sets of the small networks to data/targets/, a table for each.
     """
     if which == "mnist":
         from deadrelu.stages import data_mnist
@@ -91,42 +91,51 @@ def collapse(
 ) -> None:
     """Train the narrow networks of one case.
 
-    Reads data/target/, if the case has no target of its own; writes data/collapse/CASE/: one row per trial, and with
-    protocol: refit one row per fit. Example: deadrelu collapse leaky_relu
+    Writes data/collapse/CASE/: one row per trial; with protocol: refit or follow also one row per trial and
+    checkpoint. Example: deadrelu collapse leaky_relu
 
     Runs on all cores, or on the Dask cluster at DASK_SCHEDULER_ADDRESS. After an interruption, the same command
     continues.
     """
-    from deadrelu.stages.collapse import stage
+    from deadrelu.stages import collapse
 
-    stage.main(params.load(), case.removeprefix("collapse@"))
+    collapse.main(params.load(), case.removeprefix("collapse@"))
 
 
 @app.command()
 def safe_region() -> None:
     """Measure how often a network is dead, over a grid of depths and widths.
 
-    Reads data/target/; writes data/safe_region/: how many networks are dead at initialization in every cell of the
-    grid, and trained networks in some. A deeper grid: dvc exp run -S safe_region.depth.high=50
+    Writes data/safe_region/: how many networks are dead at initialization in every cell of the grid, and trained
+    networks in some. A deeper grid: dvc exp run -S safe_region.depth.high=50
 
     Runs on all cores, or on the Dask cluster at DASK_SCHEDULER_ADDRESS. After an interruption, the same command
     continues.
     """
-    from deadrelu.stages.safe_region import stage
+    from deadrelu.stages import safe_region
 
-    stage.main(params.load())
+    safe_region.main(params.load())
 
 
 @app.command()
-def sensitivity() -> None:
-    """Train the published rows of Lu et al. under other readings of their paper.
+def sensitivity(
+    table: Annotated[
+        str | None, typer.Argument(help="A key of sensitivity in params.yaml, or sensitivity@KEY. Default: all.")
+    ] = None,
+) -> None:
+    """Train variations of a case of collapse, each of which changes one thing of it.
 
-    Writes data/sensitivity/: how many networks collapse under each reading and criterion, and when and in which layer
-    networks die. For narrower intervals: dvc exp run -S sensitivity.trials=1000 -S sensitivity.epochs=100
+    Writes data/sensitivity/TABLE/: one row per variation and trial. The report compares each variation with its case,
+    network by network where both start from the same networks. Example: deadrelu sensitivity plane
+
+    Runs on all cores, or on the Dask cluster at DASK_SCHEDULER_ADDRESS. After an interruption, the same command
+    continues.
     """
-    from deadrelu.stages.sensitivity import stage
+    from deadrelu.stages import sensitivity
 
-    stage.main(params.load())
+    settings = params.load()
+    for key in [table.removeprefix("sensitivity@")] if table else settings.sensitivity:
+        sensitivity.main(settings, key)
 
 
 @app.command()
@@ -227,42 +236,6 @@ def check(
 
     form: Literal["json", "md", "text"] = "json" if as_json else "md" if as_markdown else "text"
     raise typer.Exit(command.main(params.load(), update=update, seeds=seeds, form=form))
-
-
-@app.command()
-def bench(
-    what: Annotated[Literal["engine", "scale", "grid"], typer.Argument(help="Which measurement.")] = "engine",
-    repeats: Annotated[int, typer.Option(min=1, help="engine: number of repetitions; the median is shown.")] = 5,
-    up_to: Annotated[int, typer.Option(min=1, max=10_000_000, help="scale: largest number of trials.")] = 1_000_000,
-    figure: Annotated[Path | None, typer.Option(help="A .png file for the figure.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-) -> None:
-    """Measure the speed of the trial engine.
-
-    `engine`, the default: ms/trial of the notebook's experiment, for the engine, for Keras's fit in a loop, and for JAX
-    if it is installed (pip install 'deadrelu[bench]'); and the cost of a trial over width and depth. About a minute.
-
-    `scale`: trials/s and peak memory for 10^3 to 10^6 networks with few epochs, from initial weights to tables, as in
-    `deadrelu collapse`. One or two minutes. Nothing is written but the figure.
-
-    `grid`: what each trained cell of the depth-width grid in params.yaml costs, in seconds.
-    """
-    if figure and figure.suffix != ".png":
-        raise InputError(f"--figure: received {figure}; expected: a file whose name ends with .png")
-    if what == "scale":
-        from deadrelu.bench import scale
-
-        scale.main(params.load(), up_to=up_to, as_json=as_json, figure=figure)
-    elif what == "grid":
-        if figure:
-            raise InputError("--figure: grid draws none; expected: bench engine or bench scale")
-        from deadrelu.bench import grid
-
-        grid.main(params.load(), as_json=as_json)
-    else:
-        from deadrelu.bench import command
-
-        command.main(repeats=repeats, as_json=as_json, figure=figure)
 
 
 # What typer raises on a wrong command line; it exports this child of it only.

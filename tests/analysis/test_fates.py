@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from deadrelu.analysis import fates
-from deadrelu.settings import params, targets
+from deadrelu.engine import targets
+from deadrelu.settings import params
 
 
 def trials(**columns: object) -> pd.DataFrame:

@@ -7,7 +7,8 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from deadrelu.analysis import mean_field
-from deadrelu.settings import initializers, params
+from deadrelu.engine import initializers
+from deadrelu.settings import params
 
 
 @pytest.mark.parametrize("activation", mean_field.ACTIVATIONS)

@@ -5,13 +5,14 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from deadrelu.engine.criteria import PROBES
 
 from deadrelu.analysis import grid as grid_tables
 from deadrelu.analysis import metrics, rates, theory
 from deadrelu.analysis.intervals import fisher_exact, p_of_bounds
-from deadrelu.engine.criteria import PROBES
+from deadrelu.engine import targets
 from deadrelu.report import labels
-from deadrelu.settings import params, targets
+from deadrelu.settings import params
 
 Case = dict[str, pd.DataFrame]
 

@@ -19,8 +19,9 @@ from deadrelu import engine
 from deadrelu.analysis import load
 from deadrelu.check import command, compare, reference, spread
 from deadrelu.check.compare import Verdict
+from deadrelu.engine import initializers, targets
 from deadrelu.errors import InputError
-from deadrelu.settings import initializers, params, targets
+from deadrelu.settings import params
 from deadrelu.signals import networks
 from deadrelu.stages import data_target, training
 from deadrelu.storage import parquet

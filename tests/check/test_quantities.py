@@ -10,7 +10,8 @@ from deadrelu.analysis import grid as grid_tables
 from deadrelu.analysis import load, rates
 from deadrelu.check import quantities
 from deadrelu.check.quantities import Count
-from deadrelu.settings import params, targets
+from deadrelu.engine import targets
+from deadrelu.settings import params
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from deadrelu import engine
-from deadrelu.settings import initializers, targets
+from deadrelu.engine import initializers, targets
 from deadrelu.settings.params import FanScaled, Normal, Orthogonal, Rai, Uniform
 
 FILE = Path(__file__).with_suffix(".json")

@@ -10,9 +10,8 @@ import pytest
 from golden import FILE, TRIALS, hashes, trainings
 
 from deadrelu import engine
-from deadrelu.engine import compiler, programs
+from deadrelu.engine import compiler, programs, targets
 from deadrelu.errors import InputError
-from deadrelu.settings import targets
 
 GOLDEN = json.loads(FILE.read_text())
 

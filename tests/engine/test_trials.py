@@ -9,8 +9,8 @@ import pytest
 from helpers.projects import network
 
 from deadrelu import engine
-from deadrelu.engine import programs, shuffles, trials
-from deadrelu.settings import initializers, params
+from deadrelu.engine import initializers, programs, shuffles, trials
+from deadrelu.settings import params
 
 NOTEBOOK = engine.Training(epochs=10, batch_size=64)
 SHORT = engine.Training(epochs=1, batch_size=64)

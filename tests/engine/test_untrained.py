@@ -5,9 +5,9 @@ import pytest
 from scipy.stats import binomtest
 
 from deadrelu.analysis import theory
-from deadrelu.engine import untrained
-from deadrelu.settings import initializers, params
-from deadrelu.settings.streams import SAFE_REGION, stream
+from deadrelu.engine import initializers, untrained
+from deadrelu.settings import params
+from deadrelu.streams import SAFE_REGION, stream
 
 HE = initializers.sampler(params.FanScaled(name="he_normal"))
 N = 20_000

@@ -8,8 +8,9 @@ from ruamel.yaml import YAML
 
 from deadrelu import engine
 from deadrelu.analysis import load
+from deadrelu.engine import initializers
 from deadrelu.report import build
-from deadrelu.settings import initializers, params
+from deadrelu.settings import params
 from deadrelu.stages import activations, data_mnist, data_target, training
 from deadrelu.stages.collapse import stage as collapse
 from deadrelu.stages.safe_region import stage as safe_region

@@ -9,8 +9,9 @@ from helpers.projects import ROOT
 from playwright.sync_api import Browser
 
 from deadrelu import engine
+from deadrelu.engine import initializers
 from deadrelu.engine.shuffles import epoch_order
-from deadrelu.settings import initializers, params
+from deadrelu.settings import params
 
 SOURCE = (ROOT / "src/deadrelu/report/templates/engine.js").read_text()
 POINTS, SEED = 150, 4

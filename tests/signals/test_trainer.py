@@ -6,9 +6,9 @@ import pytest
 
 from deadrelu.analysis import summaries
 from deadrelu.settings import params
-from deadrelu.settings.streams import ORDER, stream
 from deadrelu.signals import networks
 from deadrelu.signals.trainer import Trainer
+from deadrelu.streams import ORDER, stream
 
 HE = params.FanScaled(name="he_normal")
 ZEROS = params.ZerosOrOnes(name="zeros")

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from deadrelu.stages.sensitivity.tables import DEATHS, RATES
 
 from deadrelu import engine
-from deadrelu.settings import initializers, params, targets
+from deadrelu.engine import initializers, targets
+from deadrelu.settings import params
 from deadrelu.stages.sensitivity import stage
-from deadrelu.stages.sensitivity.tables import DEATHS, RATES
 from deadrelu.storage import parquet
 
 HE, RAI = (initializers.sampler(of) for of in (params.FanScaled(name="he_normal"), params.Rai(name="rai")))

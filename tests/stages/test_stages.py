@@ -6,22 +6,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from deadrelu.stages.collapse.tables import FITS, FUNCTIONS, TRIALS, WEIGHTS
+from deadrelu.stages.safe_region.job import CURVE_POINTS
+from deadrelu.stages.safe_region.tables import BORN_DEAD, OTHER_INITIALIZERS, REGION_FUNCTIONS, TRAINED_GRID
 
 from deadrelu import engine
-from deadrelu.engine import criteria, untrained
+from deadrelu.engine import criteria, initializers, targets, untrained
 from deadrelu.errors import InputError
 from deadrelu.inspection import inspect
-from deadrelu.settings import initializers, params, targets
+from deadrelu.settings import params
 from deadrelu.signals import networks
 from deadrelu.signals.trainer import Trainer
 from deadrelu.stages import activations, data_target, training
 from deadrelu.stages.activations import GRADIENT_STATISTICS, SAMPLE, STATISTICS, SUMMARY
 from deadrelu.stages.collapse import job as collapse_job
 from deadrelu.stages.collapse import stage as collapse_stage
-from deadrelu.stages.collapse.tables import FITS, FUNCTIONS, TRIALS, WEIGHTS
 from deadrelu.stages.safe_region import stage as safe_region_stage
-from deadrelu.stages.safe_region.job import CURVE_POINTS
-from deadrelu.stages.safe_region.tables import BORN_DEAD, OTHER_INITIALIZERS, REGION_FUNCTIONS, TRAINED_GRID
 from deadrelu.stages.training import BATCHES, EPOCHS
 from deadrelu.storage import idx_files, parquet, points
 from deadrelu.storage.rounding import significant

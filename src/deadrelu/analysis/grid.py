@@ -2,11 +2,10 @@
 
 import pandas as pd
 
-from deadrelu.analysis import theory
+from deadrelu.analysis import criteria, theory
 from deadrelu.analysis.intervals import p_of_bounds, wilson
 from deadrelu.analysis.rates import rate_of
-from deadrelu.engine import criteria
-from deadrelu.settings import initializers
+from deadrelu.engine import initializers
 from deadrelu.settings.params import MAIN, Params, Settings
 
 CELL = ["initializer", "depth", "width"]
@@ -49,16 +48,19 @@ def trained_grid(trials: pd.DataFrame, tolerance: float) -> pd.DataFrame:
     """Trained networks over depth and width.
 
     Args:
-        trials: columns depth, width, trial, born_dead, range.
+        trials: columns depth, width, trial, born_dead, dead, range_initial, range.
         tolerance: what "constant" means.
 
     Returns:
-        Columns depth, width, born_dead (share before training), trials, count, rate, low, high: constant after it.
+        Columns depth, width, born_dead and dead (shares with a range of exactly 0 before and after training), before
+        (share within the tolerance before it), trials, count, rate, low, high: within the tolerance after it.
     """
     rows = []
     for (width, depth), cell in trials.groupby(["width", "depth"]):
-        found = rate_of(criteria.collapsed(cell["range"].to_numpy(), tolerance))
-        rows.append({"depth": depth, "width": width, "born_dead": cell["born_dead"].mean(), **found})
+        shares = {name: cell[name].mean() for name in ("born_dead", "dead")}
+        shares["before"] = criteria.within(cell["range_initial"], tolerance).mean()
+        found = rate_of(criteria.within(cell["range"], tolerance))
+        rows.append({"depth": depth, "width": width, **shares, **found})
     return pd.DataFrame(rows)
 
 
@@ -89,7 +91,7 @@ def cells(born_dead: pd.DataFrame, others: pd.DataFrame, trained: pd.DataFrame, 
             ]
             counts = counts.assign(**pd.DataFrame(bounds, counts.index, ["theory_low", "theory_high"]))
         parts.append(counts)
-    after = trained.assign(constant=criteria.collapsed(trained["range"].to_numpy(), params.collapse.tolerance))
+    after = trained.assign(constant=criteria.within(trained["range"].to_numpy(), params.collapse.tolerance))
     rows = []
     for at, of_cell in after.groupby(CELL, sort=False)["constant"]:
         counted = wilson(int(of_cell.sum()), len(of_cell))

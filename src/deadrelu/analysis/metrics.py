@@ -39,6 +39,15 @@ def collect(source: str, images: int, numbers: Mapping[str, pd.DataFrame]) -> di
             collapse[str(case)][f"loop_prints_{end}_rate"] = (
                 rows["loops"][rows["number"] == end].sum() / rows["total"].iloc[0]
             )
+    for row in numbers["before_and_after"].to_dict("records"):
+        of_case = collapse[row["case"]]
+        if row["criterion"] == "within":
+            of_case["rate_before"] = row["before_rate"]
+    for row in numbers["over_training"].to_dict("records"):
+        name = "dead" if row["criterion"] == "exact" else "constant"
+        over = collapse[row["case"]].setdefault("over_training", {})
+        assert isinstance(over, dict)
+        over.setdefault(f"epoch_{row['epoch']}", {})[f"{name}_rate"] = row["rate"]
     region: dict[str, dict[str, object]] = {}
     for row in numbers["trained_grid"].to_dict("records"):
         cell = {"born_dead_rate": row["born_dead"], "rate": row["rate"]}

@@ -4,14 +4,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from deadrelu.analysis import published, theory
+from deadrelu.analysis import criteria, published, theory
 from deadrelu.analysis.intervals import p_of_bounds, wilson
-from deadrelu.engine import criteria
-from deadrelu.settings import initializers, targets
+from deadrelu.engine import initializers, ranges
 from deadrelu.settings.params import Params
+from deadrelu.stages import experiments
 
 TOLERANCES = np.logspace(-8, 0, 81)
-CRITERIA = {"interval": "range", "negative": "range_low", "positive": "range_high", "probes": "probe_range"}
+PLACES = {"interval": "range", "negative": "range_low", "positive": "range_high", "probes": "probe_range"}
 """Where predictions are compared: on the interval, its half-lines, the notebook's five probes; and the column."""
 
 Trials = dict[str, pd.DataFrame]
@@ -27,16 +27,21 @@ def collapse_rates(trials: Trials, params: Params) -> pd.DataFrame:
 
     Returns:
         Columns case, event, trials, count, rate, low, high (95 % Wilson), notebook, lu (published numbers), theory_low,
-        theory_high (equal where theory is exact), theory_p (of an exact test of the two). NaN: none. Events: constant
-        (within the tolerance on the training inputs), probes_equal (of one input only), dead, born_dead.
+        theory_high (equal where theory is exact), theory_p (of an exact test of the two). NaN: none. Events:
+        collapsed_before and collapsed (within the tolerance on the training inputs, before and after training),
+        probes_equal (after it, of one input only), born_dead and dead (range exactly 0, before and after).
     """
     rows = []
     for key, frame in trials.items():
-        notebook, lu = published.notebook_rate(params, key), published.lu_rate(params, key)
-        happened = {"collapsed": criteria.collapsed(frame["range"].to_numpy(), params.collapse.tolerance)}
+        notebook, lu = published.notebook_rate(params, key), published.lu_rate(params, params.collapse.cases[key])
+        tolerance = params.collapse.tolerance
+        happened = {
+            "collapsed_before": criteria.within(frame["range_initial"], tolerance),
+            "collapsed": criteria.within(frame["range"], tolerance),
+        }
         happened |= {
             event: frame[event].to_numpy(bool)
-            for event in ("probes_equal", "dead", "born_dead")
+            for event in ("probes_equal", "born_dead", "dead")
             if frame[event].notna().all()
         }
         in_print = {"collapsed": {"notebook": notebook, "lu": lu}, "probes_equal": {"notebook": notebook}}
@@ -62,37 +67,33 @@ def rate_of(happened: npt.NDArray[np.bool_]) -> dict[str, float]:
 
 
 def born_dead_bounds(params: Params, key: str) -> theory.Bounds | None:
-    """What theory says of a case, where its assumptions hold: ReLU, zero biases, weights symmetric and continuous."""
-    case, target = params.collapse.cases[key], params.target_of(key)
+    """Return theory's bounds for a case where its assumptions hold: ReLU, zero biases, symmetric continuous weights."""
+    case = params.collapse.cases[key]
     if case.activation != "relu" or not all(map(initializers.is_symmetric, case.initializers)):
         return None
-    x, _ = _points(params, key)
-    if targets.FUNCTIONS[target.function].inputs > 1:
+    target = experiments.of_case(params, key).target
+    if target.inputs > 1:
         return theory.born_dead_on_any_inputs(case.widths)
+    x, _ = target.sample(params.seed)
     if x.min() < 0 < x.max():
         return theory.born_dead_on_interval(case.widths)
     on_half_line = theory.born_dead_on_half_line(case.widths)
     return theory.Bounds(on_half_line, on_half_line)
 
 
-def _points(params: Params, key: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    target = params.target_of(key)
-    return targets.sample(target.function, target.low, target.high, target.points, seed=params.seed)
-
-
 def rate_by_tolerance(trials: Trials) -> pd.DataFrame:
-    """Collapse rate of each case by every criterion of `CRITERIA` and under every tolerance of `TOLERANCES`.
+    """Collapse rate of each case by every place of `PLACES` and under every tolerance of `TOLERANCES`.
 
     Returns:
         Columns case, criterion, tolerance, trials, count, rate, low, high (95 % Wilson).
     """
     rows = []
     for key, frame in trials.items():
-        probes = frame[[f"probe_{k}" for k in range(1, len(criteria.PROBES) + 1)]].to_numpy()
-        ranges = {"probe_range": np.ptp(probes, axis=1)} | {name: frame[name].to_numpy() for name in RANGES}
-        for criterion, column in CRITERIA.items():
+        probes = frame[[f"probe_{k}" for k in range(1, len(ranges.PROBES) + 1)]].to_numpy()
+        measured = {"probe_range": np.ptp(probes, axis=1)} | {name: frame[name].to_numpy() for name in RANGES}
+        for criterion, column in PLACES.items():
             for tolerance in TOLERANCES:
-                found = rate_of(criteria.collapsed(ranges[column], tolerance))
+                found = rate_of(criteria.within(measured[column], tolerance))
                 rows.append({"case": key, "criterion": criterion, "tolerance": tolerance, **found})
     return pd.DataFrame(rows, columns=["case", "criterion", "tolerance", *COUNTED])
 
@@ -105,11 +106,14 @@ def half_lines(trials: Trials, tolerance: float) -> pd.DataFrame:
 
     Returns:
         Columns case, trials; probes_only: trials with exactly equal probes that are not constant on the interval;
-        positive_only, negative_only: constant within the tolerance on that half-line alone.
+        positive_only, negative_only: constant within the tolerance on that half-line alone. No row for a case without
+        training inputs on both sides of 0.
     """
     rows = []
     for key, frame in trials.items():
-        constant, low, high = (criteria.collapsed(frame[name].to_numpy(), tolerance) for name in RANGES)
+        if frame[["range_low", "range_high"]].isna().any(axis=None):
+            continue
+        constant, low, high = (criteria.within(frame[name].to_numpy(), tolerance) for name in RANGES)
         counts = {
             "probes_only": np.sum(frame["probes_equal"] & ~constant),
             "positive_only": np.sum(high & ~low),
@@ -137,8 +141,8 @@ def collapse_values(trials: Trials, params: Params) -> pd.DataFrame:
     for key, frame in trials.items():
         if not learns_constants(params, key):
             continue
-        values = frame["prediction_min"][criteria.collapsed(frame["range"].to_numpy(), params.collapse.tolerance)]
-        _, y = _points(params, key)
+        values = frame["prediction_min"][criteria.within(frame["range"].to_numpy(), params.collapse.tolerance)]
+        _, y = experiments.of_case(params, key).target.sample(params.seed)
         row = {"case": key, "loss": params.collapse.cases[key].loss, "collapsed": len(values)}
         row |= {"mean": y.mean(dtype=float), "median": float(np.median(y))}
         rows.append(row | {f"q{100 * q:02.0f}": values.quantile(q) for q in QUANTILES})
@@ -148,14 +152,14 @@ def collapse_values(trials: Trials, params: Params) -> pd.DataFrame:
 
 def learns_constants(params: Params, key: str) -> bool:
     """Whether a dead network of a case can still learn one number, which may be the mean or the median."""
-    return params.collapse.cases[key].biases and targets.FUNCTIONS[params.target_of(key).function].outputs == 1
+    return params.collapse.cases[key].biases and params.target_of(key).of_one_input
 
 
 def loop_numbers(fits: Trials, tolerance: float) -> pd.DataFrame:
     """What the notebook's loop would print: of its fits, the share after which the network is constant.
 
     Args:
-        fits: of each case of refits, columns trial, fit, range, probe_range.
+        fits: of each case of refits, columns trial, epoch, range, probe_range: a row for each fit.
         tolerance: of the second criterion.
 
     Returns:
@@ -175,4 +179,4 @@ def loop_numbers(fits: Trials, tolerance: float) -> pd.DataFrame:
 
 
 def _constant(frame: pd.DataFrame, tolerance: float) -> pd.Series:
-    return pd.Series(criteria.collapsed(frame["range"].to_numpy(), tolerance), frame.index)
+    return pd.Series(criteria.within(frame["range"].to_numpy(), tolerance), frame.index)

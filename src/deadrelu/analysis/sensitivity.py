@@ -1,116 +1,175 @@
-"""From the table of `sensitivity` to those of the report: which reading of the paper gives which rates."""
+"""What published rates depend on: variations against their case, and the readings of the paper against its rows."""
 
 import numpy as np
 import pandas as pd
 
-from deadrelu.analysis import published
-from deadrelu.analysis.intervals import wilson
-
-COLLAPSED = "within_0.001"
-"""The criterion of the report."""
-
-CRITERIA = (
-    "dead",
-    "within_1e-06",
-    "within_1e-05",
-    "within_0.0001",
-    COLLAPSED,
-    "within_0.01",
-    "within_0.1",
-    "best_constant",
+from deadrelu.analysis import criteria, published
+from deadrelu.analysis.intervals import (
+    Difference,
+    fisher_exact,
+    holm,
+    independent_difference,
+    paired_difference,
+    wilson,
 )
+from deadrelu.settings.params import CollapseCase, FanScaled, Params, Rai, Variation
+from deadrelu.stages import experiments
+
+ALPHA = 0.05
+"""Level of each set of tests, corrected for their number."""
+
+TOLERANCES = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+NO_BETTER = 0.99
+"""A loss is no better than the best constant's from this share of it on."""
+
+Frames = dict[str, pd.DataFrame]
 
 
-def rates(counts: pd.DataFrame) -> pd.DataFrame:
-    """Every row with its rate and 95 % Wilson interval, and how far it is from the published rate.
-
-    Args:
-        counts: columns kind, reading, function, initializer, hidden_layers, criterion, trials, count.
-
-    Returns:
-        The same with rate, low, high; published (NaN: none); z, the difference from it in standard errors of the
-        difference of two independent samples.
-    """
-    intervals = [wilson(count, trials) for count, trials in zip(counts["count"], counts["trials"], strict=True)]
-    found = counts.assign(**pd.DataFrame(intervals, counts.index, ["rate", "low", "high"]))
-    pairs = zip(found["function"], found["initializer"], strict=True)
-    found = found.assign(published=[published.LU_ROWS.get(pair, np.nan) for pair in pairs])
-    n, other = found["trials"], published.TRIALS
-    pooled = (found["count"] + found["published"] * other) / (n + other)
-    error = np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / other))
-    return found.assign(z=(found["rate"] - found["published"]) / error)
-
-
-def readings(of: pd.DataFrame) -> pd.DataFrame:
-    """Rates of the four published rows under each reading, and the largest distance of each reading.
+def variations(trials: Frames, of_tables: Frames, params: Params) -> pd.DataFrame:
+    """Compare each variation with its case: paired where both start from the same networks.
 
     Args:
-        of: `rates`.
+        trials: of each case of `collapse`, one row per trial.
+        of_tables: of each table of `sensitivity`, the same with a column variation.
+        params: the settings that made them.
 
     Returns:
-        Columns reading, hidden_layers, x_sin_5x_he, x_sin_5x_rai, step_sin_5x_he, step_sin_5x_rai, and with _z their
-        distances; furthest, the largest of these.
+        Columns table, variation ("" is the case itself), trials, born_dead, count, rate, low, high (within the
+        tolerance after training); paired, pairs_differ; difference, difference_low, difference_high, p, differs (p
+        passes Holm's correction over the table); published (NaN: none), published_p, z (distance in standard errors).
     """
-    shown = of[(of["kind"] == "reading") & (of["criterion"] == COLLAPSED)]
+    parts = []
+    for key, table in params.sensitivity.items():
+        rows = [_row(key, "", trials[table.of], params, params.collapse.cases[table.of])]
+        by_name = dict(iter(of_tables[key].groupby("variation", sort=False)))
+        for name, case in table.variations.items():
+            row = _row(key, name, by_name[name], params, case)
+            rows.append(row | _difference(params, key, name, trials[table.of], by_name[name]))
+        frame = pd.DataFrame(rows)
+        frame["published"] = frame["published"].fillna(frame["published"].iloc[0])
+        tested = frame["p"].notna()
+        frame["differs"] = False
+        frame.loc[tested, "differs"] = holm(frame["p"][tested].to_numpy(float), ALPHA)
+        parts.append(frame)
+    found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
+    return _beside_published(found)[COLUMNS]
+
+
+COLUMNS = [
+    *("table", "variation", "trials", "born_dead", "count", "rate", "low", "high", "paired", "pairs_differ"),
+    *("difference", "difference_low", "difference_high", "p", "differs", "published", "published_p", "z"),
+]
+
+
+def _row(
+    table: str, name: str, frame: pd.DataFrame, params: Params, case: CollapseCase | Variation
+) -> dict[str, object]:
+    constant = criteria.within(frame["range"], params.collapse.tolerance)
+    count, n = int(constant.sum()), len(constant)
+    row: dict[str, object] = {"table": table, "variation": name, "trials": n, "born_dead": frame["born_dead"].mean()}
+    row |= {"count": count, **wilson(count, n)._asdict(), "published": published.lu_rate(params, case)}
+    return row | {"paired": None, "pairs_differ": None, **dict.fromkeys(("difference", "p"), np.nan)}
+
+
+def _difference(params: Params, key: str, name: str, base: pd.DataFrame, varied: pd.DataFrame) -> dict[str, object]:
+    networks = [
+        of.network
+        for of in (
+            experiments.of_case(params, params.sensitivity[key].of),
+            experiments.of_variations(params, key)[name],
+        )
+    ]
+    before, after = (criteria.within(frame["range"], params.collapse.tolerance) for frame in (base, varied))
+    paired = networks[0] == networks[1]
+    if paired:
+        n = min(len(before), len(after))
+        before, after = before[:n], after[:n]
+    found: Difference = (paired_difference if paired else independent_difference)(before, after)
+    row = {"paired": paired, "pairs_differ": int((before != after).sum()) if paired else None}
+    return {
+        **row,
+        "difference": found.difference,
+        "difference_low": found.low,
+        "difference_high": found.high,
+        "p": found.p,
+    }
+
+
+def _beside_published(found: pd.DataFrame) -> pd.DataFrame:
+    """Add the p value of Fisher's exact test against the published rate, and the distance in standard errors."""
+    n, other = found["trials"].astype(float), published.TRIALS
+    in_print = pd.to_numeric(found["published"]).astype(float)
+    pooled = (found["count"] + in_print * other) / (n + other)
+    error = np.sqrt((pooled * (1 - pooled) * (1 / n + 1 / other)).astype(float))
+    p = np.full(len(found), np.nan)
+    known = in_print.notna().to_numpy()
+    if known.any():
+        counts = (found["count"][known], found["trials"][known], (in_print[known] * other).round())
+        p[known] = fisher_exact(*(np.asarray(values, np.int64) for values in counts), np.full(known.sum(), other))
+    return found.assign(published=in_print, published_p=p, z=(found["rate"] - in_print) / error)
+
+
+ROWS = (("x_sin_5x", "he"), ("x_sin_5x", "rai"), ("step_sin_5x", "he"), ("step_sin_5x", "rai"))
+"""The published rows of networks with one input that have a number."""
+
+
+def readings(trials: Frames, of_tables: Frames, params: Params) -> pd.DataFrame:
+    """Compare the four published rows with what each reading of the paper gives for all of them.
+
+    A reading is how RAI starts the first layer, and a variation that is measured for all four rows, or none.
+
+    Returns:
+        Columns first ("rai" or "he": initializer of the first layer under RAI), variation, x_sin_5x_he, x_sin_5x_rai,
+        step_sin_5x_he, step_sin_5x_rai: rates, and with _z their distances in standard errors; p: the smallest of the
+        four p values of Fisher's exact test, times four (Bonferroni); consistent: p is at least `ALPHA`.
+    """
+    in_print = {key: case for key, case in params.collapse.cases.items() if published.lu_rate(params, case) is not None}
+    measured: list[tuple[str, CollapseCase | Variation, pd.DataFrame]]
+    measured = [("", case, trials[key]) for key, case in in_print.items()]
+    for key, table in params.sensitivity.items():
+        by_name = dict(iter(of_tables[key].groupby("variation", sort=False)))
+        measured += [(name, case, by_name[name]) for name, case in table.variations.items() if table.of in in_print]
+    cells: dict[tuple[str, str], dict[tuple[str, str], pd.DataFrame]] = {}
+    for name, case, frame in measured:
+        rai = isinstance(case.initializer, Rai)
+        row = (params.target(case).function, "rai" if rai else "he")
+        firsts = ["he" if case.first_initializer == FanScaled(name="he_normal") else "rai"] if rai else ["rai", "he"]
+        for first in firsts:
+            cells.setdefault((first, name), {})[row] = frame
     rows = []
-    for (reading, layers), cells in shown.groupby(["reading", "hidden_layers"], sort=False):
-        row: dict[str, object] = {"reading": reading, "hidden_layers": layers}
-        for cell in cells.to_dict("records"):
-            name = f"{cell['function']}_{cell['initializer']}"
-            row |= {name: cell["rate"], f"{name}_z": cell["z"]}
-        rows.append({**row, "furthest": float(cells["z"].abs().max())})
-    return pd.DataFrame(rows)
+    for (first, name), of_reading in cells.items():
+        if not set(ROWS) <= of_reading.keys():
+            continue
+        constant = [criteria.within(of_reading[row]["range"], params.collapse.tolerance) for row in ROWS]
+        counted = {"count": [int(of.sum()) for of in constant], "trials": [len(of) for of in constant]}
+        frame = pd.DataFrame({**counted, "published": [published.LU[row] for row in ROWS]})
+        frame = _beside_published(frame.assign(rate=frame["count"] / frame["trials"]))
+        found: dict[str, object] = {"first": first, "variation": name}
+        for (function, initializer), of_row in zip(ROWS, frame.to_dict("records"), strict=True):
+            found |= {f"{function}_{initializer}": of_row["rate"], f"{function}_{initializer}_z": of_row["z"]}
+        p = min(1.0, len(ROWS) * float(frame["published_p"].min()))
+        rows.append({**found, "p": p, "consistent": p >= ALPHA})
+    names = [f"{function}_{initializer}{end}" for function, initializer in ROWS for end in ("", "_z")]
+    return pd.DataFrame(rows, columns=["first", "variation", *names, "p", "consistent"])
 
 
-def variations(of: pd.DataFrame) -> pd.DataFrame:
-    """x sin 5x under RAI: each variation beside the base, with the 95 % interval of the difference.
+def by_criterion(trials: Frames, params: Params) -> pd.DataFrame:
+    """Count the trials of the case of the first table under other criteria.
 
     Returns:
-        Columns reading, born_dead, trials, rate, low, high, difference, difference_low, difference_high (by the normal
-        approximation for two independent samples; NaN for the base), z.
+        Columns case, criterion ("range" or "loss": no better than `NO_BETTER` of the best constant's), limit, count,
+        trials, rate, low, high, published, published_p, z.
     """
-    of = of[of["kind"] == "variation"]
-    shown = of[of["criterion"] == COLLAPSED].set_index("reading")
-    base = shown.loc["base"]
-    error = np.sqrt(sum(row["rate"] * (1 - row["rate"]) / row["trials"] for row in (shown, base)))
-    difference = (shown["rate"] - base["rate"]).where(shown.index != "base")
-    return pd.DataFrame(
-        {
-            "reading": shown.index,
-            "born_dead": of[of["criterion"] == "born_dead"].set_index("reading")["rate"].to_numpy(),
-            **{name: shown[name].to_numpy() for name in ("trials", "rate", "low", "high")},
-            "difference": difference.to_numpy(),
-            "difference_low": (difference - 1.96 * error).to_numpy(),
-            "difference_high": (difference + 1.96 * error).to_numpy(),
-            "z": shown["z"].to_numpy(),
-        }
-    )
-
-
-def criteria(of: pd.DataFrame) -> pd.DataFrame:
-    """The base under every criterion: columns criterion, count, trials, rate, low, high, z."""
-    base = of[(of["kind"] == "variation") & (of["reading"] == "base") & of["criterion"].isin(CRITERIA)]
-    return base[["criterion", "count", "trials", "rate", "low", "high", "z"]].reset_index(drop=True)
-
-
-def plane(of: pd.DataFrame) -> pd.DataFrame:
-    """The row of two inputs and outputs: columns hidden_layers, initializer, trials, born_dead, rate, low, high,
-    published, z."""
-    of = of[of["kind"] == "plane"]
-    shown = of[of["criterion"] == COLLAPSED].reset_index(drop=True)
-    born_dead = of[of["criterion"] == "born_dead"]["rate"].to_numpy()
-    names = ["hidden_layers", "initializer", "trials", "rate", "low", "high", "published", "z"]
-    return shown[names].assign(born_dead=born_dead)
-
-
-def death_epochs(deaths: pd.DataFrame) -> pd.DataFrame:
-    """How many networks die in which epoch and layer: columns initializer, epoch, layer, count, networks, revived.
-
-    Args:
-        deaths: columns initializer, trial, epoch (0: before training, -1: alive), layer, revived.
-    """
-    networks = deaths.groupby("initializer")["trial"].transform("size")
-    revived = (deaths["revived"] & (deaths["epoch"] < 0)).groupby(deaths["initializer"]).transform("sum")
-    died = deaths.assign(networks=networks, revived=revived)[deaths["epoch"] >= 0]
-    keys = ["initializer", "epoch", "layer", "networks", "revived"]
-    return died.groupby(keys, as_index=False).size().rename(columns={"size": "count"})
+    rows = []
+    for table in list(params.sensitivity.values())[:1]:
+        frame, experiment = trials[table.of], experiments.of_case(params, table.of)
+        met = [("range", limit, criteria.within(frame["range"], limit)) for limit in TOLERANCES]
+        best = criteria.best_constant(experiment.target, experiment.training.loss, params.seed)
+        met.append(("loss", NO_BETTER, (frame["loss_final"] >= NO_BETTER * best).to_numpy()))
+        for criterion, limit, happened in met:
+            count, n = int(happened.sum()), len(happened)
+            row = {"case": table.of, "criterion": criterion, "limit": limit, "count": count, "trials": n}
+            in_print = published.lu_rate(params, params.collapse.cases[table.of])
+            rows.append(row | {**wilson(count, n)._asdict(), "published": in_print})
+    names = ["case", "criterion", "limit", "count", "trials", "rate", "low", "high", "published"]
+    return _beside_published(pd.DataFrame(rows, columns=names))

@@ -6,7 +6,7 @@ import pandas as pd
 
 from deadrelu.analysis import mean_field
 from deadrelu.analysis.growth import growth, growth_factor
-from deadrelu.settings import initializers
+from deadrelu.engine import initializers
 from deadrelu.settings.params import ActivationsParams
 from deadrelu.storage.idx_files import PIXELS
 
@@ -87,9 +87,16 @@ def loss_curves(batches: pd.DataFrame) -> pd.DataFrame:
     by_trial = steps.groupby(["case", "trial"], sort=False)["loss"]
     steps["step"] = by_trial.cumcount() + 1
     # In float64: pandas keeps the sum as it goes along, and one huge early loss would leave its rounding error.
-    steps["loss"] = by_trial.transform(lambda loss: loss.astype(float).rolling(SMOOTH, min_periods=1).mean())
-    steps["loss"] = steps["loss"].fillna(np.inf)  # a diverged trial is the largest, not a missing one
+    steps["loss"] = by_trial.transform(_running_mean)
     return _over_trials(steps, ["case", "step"], ["loss"])
+
+
+def _running_mean(loss: pd.Series) -> pd.Series:
+    """Return the mean of each loss and the ones before it, `SMOOTH` at most; infinite if any of them is not finite."""
+    finite = pd.Series(np.isfinite(loss), loss.index)
+    mean = loss.astype(float).where(finite, 0.0).rolling(SMOOTH, min_periods=1).mean()
+    diverged = (~finite).astype(float).rolling(SMOOTH, min_periods=1).max() > 0
+    return mean.mask(diverged, np.inf)
 
 
 def epochs_over_trials(epochs: pd.DataFrame) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from deadrelu.check.reference import Origin, Reference
 from deadrelu.errors import InputError
 from deadrelu.settings.params import Params
 from deadrelu.stages.data_mnist import REMEDY
-from deadrelu.storage import files, parquet, points
+from deadrelu.storage import files, parquet
 
 REFERENCE = Path("reports/reference.json")
 REPORTS = Path("reports")
@@ -36,7 +36,7 @@ class Present(NamedTuple):
     def of(cls, params: Params, found: load.Results) -> Self:
         """Take the numbers from what was read, and the digests from the files."""
         report = Observed(quantities.setting(params.model_dump()), needs_mnist=True)
-        observed = quantities.observe(params, found, points.read(params)) | {compare.REPORT: report}
+        observed = quantities.observe(params, found) | {compare.REPORT: report}
         versions = {name: version(name) for name in (*parquet.PACKAGES, "llvmlite", "scipy")}
         versions["python"] = platform.python_version()
         machine = reference.machine()

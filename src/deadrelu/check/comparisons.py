@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from deadrelu.analysis import intervals
 from deadrelu.check import hypothesis_tests
 from deadrelu.check.quantities import Count, Observed
 from deadrelu.check.reference import Spread, StageRecord
@@ -74,7 +75,7 @@ def compare(stages: Iterable[Stage], *, same_seed: bool, alpha: float) -> tuple[
     values = [pair for stage in stages for pair in _values(*stage, same_seed)]
     level = alpha / max(1, len(counts) + len(values))
     random = [*_test_counts(counts, same_seed, level), *_test_values(values, level)]
-    rejected = hypothesis_tests.holm(np.array([finding.p for finding in random]), alpha)
+    rejected = intervals.holm(np.array([finding.p for finding in random]), alpha)
     judged = [replace(finding, changed=bool(no)) for finding, no in zip(random, rejected, strict=True)]
     return judged, [finding for stage in stages for finding in _fixed(*stage, same_seed)]
 
@@ -108,7 +109,7 @@ def _test_counts(pairs: list[tuple[str, str, Count, Count]], same_seed: bool, le
         old_count, old_trials, count, trials = np.array(
             [(old.count, old.trials, new.count, new.trials) for _, old, new in unpaired]
         ).T
-        ps = hypothesis_tests.fisher_exact(old_count, old_trials, count, trials)
+        ps = intervals.fisher_exact(old_count, old_trials, count, trials)
         smallest = hypothesis_tests.smallest_fisher_exact(old_count, old_trials, trials, level)
         for (finding, _, _), p, least in zip(unpaired, ps, smallest, strict=True):
             yield replace(finding, method=Method.TWO_SAMPLES, p=float(p), smallest=float(least))

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special, stats
 
-from deadrelu.analysis.intervals import p_of_bounds
+from deadrelu.analysis.intervals import fisher_exact, p_of_bounds
 
 Float = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -36,18 +36,6 @@ def smallest_mcnemar_exact(trials: int, level: float) -> float:
     """
     needed = math.ceil(math.log2(2 / level))
     return needed / trials if needed <= trials else math.nan
-
-
-def fisher_exact(count: Counts, trials: Counts, other_count: Counts, other_trials: Counts) -> Float:
-    """Fisher's exact test that two probabilities are equal; two-sided, twice the smaller tail, elementwise.
-
-    Fisher (1935), doi:10.2307/2342435. It is conditional on the total, and so keeps its level at any probability.
-    """
-    in_all, total = count + other_count, trials + other_trials
-    at_most = stats.hypergeom.cdf(other_count, total, in_all, other_trials)
-    at_least = stats.hypergeom.sf(other_count - 1, total, in_all, other_trials)
-    p: Float = np.minimum(1.0, 2 * np.minimum(at_most, at_least))
-    return p
 
 
 def smallest_fisher_exact(count: Counts, trials: Counts, other_trials: Counts, level: float) -> Float:
@@ -105,15 +93,3 @@ def smallest_over_seeds(sd: Float, seeds: Counts, level: float) -> Float:
     """Smallest shift that `over_seeds` finds with probability `POWER`, about; elementwise."""
     quantile: Float = np.asarray(stats.t.isf(level / 2, seeds - 1)) + float(special.ndtri(POWER))
     return quantile * sd * np.sqrt(1 + 1 / seeds)
-
-
-def holm(p: Float, alpha: float) -> npt.NDArray[np.bool_]:
-    """Which hypotheses to reject, so that all of it has a false alarm with probability `alpha` at most.
-
-    Holm (1979), doi:10.2307/4615733: no assumption on how the tests depend on each other.
-    """
-    order = np.argsort(p)
-    passes = p[order] <= alpha / np.arange(len(p), 0, -1)
-    rejected = np.zeros(len(p), bool)
-    rejected[order] = np.logical_and.accumulate(passes)
-    return rejected

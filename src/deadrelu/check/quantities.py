@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from deadrelu import engine
+from deadrelu.analysis import criteria
 from deadrelu.analysis.load import Results
-from deadrelu.engine import criteria
-from deadrelu.settings import targets
 from deadrelu.settings.params import MAIN, Params
+from deadrelu.stages import activations, data_target, experiments, safe_region, sensitivity, training
 
 Outcomes = npt.NDArray[np.bool_]
 Points = npt.NDArray[np.float32]
@@ -53,27 +54,36 @@ class Observed:
     exact: dict[str, float] = field(default_factory=dict)
 
 
-def observe(params: Params, results: Results, points: pd.DataFrame) -> dict[str, Observed]:
-    """Everything that the check compares, by stage, in the order of the pipeline.
+def observe(params: Params, results: Results) -> dict[str, Observed]:
+    """Return everything that the check compares, by stage, in the order of the pipeline.
 
     Numbers that are not finite are left out, as in the metrics.
 
     Args:
         params: the settings.
         results: what they made.
-        points: the table of `data@target`: columns x, y.
     """
-    target = flat(params.data.target.model_dump())
-    moments = of_points(points["x"].to_numpy(), points["y"].to_numpy())
+    targets = {key: setting(data_target.settings(params, key)) for key in params.data.targets}
+    moments = of_targets(params)
+    signals, losses = setting(activations.settings(params)), setting(training.settings(params))
     return {
         "data@mnist": Observed({}, True, exact={"test_images": results.test_images}),
-        "data@target": Observed(target, values=moments, drawn=moments),
-        "activations": Observed(setting(params.of_activations()), True, values=of_signals(results.small["signals"])),
-        "training": Observed(setting(params.of_training()), True, values=of_training(results.small["epochs"])),
+        "data@target": Observed(flat(targets), values=moments, drawn=moments),
+        "activations": Observed(signals, True, values=of_signals(results.small["signals"])),
+        "training": Observed(losses, True, values=of_training(results.small["epochs"])),
         **{f"collapse@{key}": _collapse(params, key, results) for key in params.collapse.cases},
         "safe_region": _safe_region(params, results),
-        "sensitivity": _sensitivity(params, results),
+        **{f"sensitivity@{key}": _sensitivity(params, key, results) for key in params.sensitivity},
     }
+
+
+def of_targets(params: Params) -> dict[str, float]:
+    """Return the moments of each training set, such as `x_sin_x.y_std`."""
+    moments = {}
+    for key, group in params.data.targets.items():
+        points = of_points(*engine.Target(**group.model_dump()).sample(params.seed))
+        moments |= {f"{key}.{name}": value for name, value in points.items()}
+    return moments
 
 
 def of_signals(summary: pd.DataFrame) -> dict[str, float]:
@@ -94,24 +104,35 @@ def of_training(epochs: pd.DataFrame) -> dict[str, float]:
 
 
 def _collapse(params: Params, key: str, results: Results) -> Observed:
-    frame, tolerance = results.trials[key], params.collapse.tolerance
-    happened = {"collapsed": criteria.collapsed(frame["range"].to_numpy(), tolerance)}
-    for event in ("probes_equal", "dead", "born_dead"):
-        if frame[event].notna().all():
-            happened[event] = frame[event].to_numpy(bool)
-    if key in results.fits:
-        fits = results.fits[key]
+    frame, tolerance, experiment = results.trials[key], params.collapse.tolerance, experiments.of_case(params, key)
+    happened = _events(frame, tolerance)
+    if frame["probes_equal"].notna().all():
+        happened["probes_equal"] = frame["probes_equal"].to_numpy(bool)
+    if key in params.collapse.refit:
+        fits = results.histories[key]
         equal = (fits["probe_range"] == 0).groupby(fits["trial"])
         happened |= {"loop_prints_0": ~equal.any().to_numpy(), "loop_prints_1": equal.all().to_numpy()}
+    elif key in results.histories:
+        last = results.histories[key].sort_values("trial")
+        last = last[last["epoch"] == last["epoch"].max()]
+        happened["collapsed_at_the_last_checkpoint"] = criteria.within(last["range"], tolerance)
     rates = results.small["collapse_rates"]
-    target = params.target_of(key)
     (born_dead,) = rates[(rates["case"] == key) & (rates["event"] == "born_dead")].to_dict("records")
     return Observed(
-        setting(params.of_collapse(key)) | {"collapse.tolerance": tolerance},
+        setting(experiment.settings) | {"collapse.tolerance": tolerance},
         counts={event: _count(outcomes) for event, outcomes in happened.items()},
-        drawn=of_points(*targets.sample(target.function, target.low, target.high, target.points, seed=params.seed)),
+        drawn=of_points(*experiment.target.sample(params.seed)),
         exact=_finite({name: born_dead[name] for name in ("theory_low", "theory_high")}),
     )
+
+
+def _events(frame: pd.DataFrame, tolerance: float) -> dict[str, Outcomes]:
+    """Return what happened to each trial, by one criterion before and after training at a time."""
+    events = {name: criteria.within(frame[column], tolerance) for name, column in RANGES.items()}
+    return events | {name: frame[name].to_numpy(bool) for name in ("born_dead", "dead")}
+
+
+RANGES = {"collapsed": "range", "collapsed_before": "range_initial"}
 
 
 def _safe_region(params: Params, results: Results) -> Observed:
@@ -122,39 +143,38 @@ def _safe_region(params: Params, results: Results) -> Observed:
         counts[f"{cell}.born_dead"] = Count(row["count"], row["networks"])
         counts[f"{cell}.born_dead_on_x_above_0"] = Count(row["positive_count"], row["networks"])
         exact |= {f"{cell}.{name}": row[name] for name in ("theory_low", "theory_high") if name in row}
-    for (width, depth), cell_trials in results.trained_grid.groupby(["width", "depth"]):
-        cell = f"trained.width_{width}.depth_{depth}"
-        collapsed = criteria.collapsed(cell_trials["range"].to_numpy(), params.collapse.tolerance)
-        counts[f"{cell}.collapsed"] = _count(collapsed)
-        counts[f"{cell}.born_dead"] = _count(cell_trials["born_dead"].to_numpy(bool))
+    cells = results.trained_grid.groupby(["initializer", "width", "depth"], sort=False)
+    for (name, width, depth), trials in cells:
+        prefix = "trained" if name == MAIN else f"trained.{name}"
+        happened = _events(trials, params.collapse.tolerance)
+        cell = f"{prefix}.width_{width}.depth_{depth}"
+        counts |= {f"{cell}.{event}": _count(happened[event]) for event in ("collapsed", "born_dead", "dead")}
     counts |= _other_initializers(results.small["explorer"])
-    own = setting(params.of_safe_region()) | {"collapse.tolerance": params.collapse.tolerance}
+    own = setting(safe_region.settings(params)) | {"collapse.tolerance": params.collapse.tolerance}
     return Observed(own, counts=counts, exact=_finite(exact))
 
 
-def _sensitivity(params: Params, results: Results) -> Observed:
-    counts = {
-        f"{row['reading']}.{event}": Count(round(row[name] * row["trials"]), int(row["trials"]))
-        for row in results.small["variations"].to_dict("records")
-        for event, name in (("collapsed", "rate"), ("born_dead", "born_dead"))
-    }
-    return Observed(setting(params.of_sensitivity()), counts=counts)
+def _sensitivity(params: Params, key: str, results: Results) -> Observed:
+    counts: dict[str, Count] = {}
+    for name, trials in results.variations[key].groupby("variation", sort=False):
+        happened = _events(trials, params.collapse.tolerance)
+        counts |= {f"{name}.{event}": _count(happened[event]) for event in ("collapsed", "born_dead", "dead")}
+    own = setting(sensitivity.settings(params, key)) | {"collapse.tolerance": params.collapse.tolerance}
+    return Observed(own, counts=counts)
 
 
 def _other_initializers(cells: pd.DataFrame) -> dict[str, Count]:
-    """Of the other initializers: the deepest networks of each width, and the trained ones.
+    """Return counts of the deepest untrained networks of each width, from the other initializers.
 
     What dies in fewer layers is among what is dead in the deepest: more counts of the same networks would say little.
     """
-    counts: dict[str, Count] = {}
     others = cells[cells["initializer"] != MAIN]
-    for row in others.to_dict("records"):
-        cell = f"{row['initializer']}.width_{row['width']}.depth_{row['depth']}"
-        if row["depth"] == others["depth"].max():
-            counts[f"{cell}.born_dead"] = Count(int(row["count"]), int(row["networks"]))
-        if pd.notna(row["trained"]):
-            counts[f"{cell}.collapsed"] = Count(int(row["trained_count"]), int(row["trained"]))
-    return counts
+    return {
+        f"{row['initializer']}.width_{row['width']}.depth_{row['depth']}.born_dead": Count(
+            int(row["count"]), int(row["networks"])
+        )
+        for row in others[others["depth"] == others["depth"].max()].to_dict("records")
+    }
 
 
 def _count(outcomes: Outcomes) -> Count:
@@ -181,7 +201,8 @@ def setting(made_by: Mapping[str, object]) -> dict[str, Any]:
     def is_size(key: str) -> bool:
         return key.split(".")[-1] in SIZES and not key.startswith("training.")
 
-    return {key: value for key, value in flat(made_by).items() if key != "seed" and not is_size(key)}
+    leaves = flat(made_by).items()
+    return {key: value for key, value in leaves if key.split(".")[-1] != "seed" and not is_size(key)}
 
 
 def flat(tree: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from deadrelu import progress
 from deadrelu.analysis import summaries
 from deadrelu.check import quantities
 from deadrelu.check.reference import Spread
-from deadrelu.settings import targets
 from deadrelu.settings.params import Params
 from deadrelu.stages import activations, training
 
@@ -38,9 +37,7 @@ def spread_of(name: str, values: npt.NDArray[np.float64]) -> Spread:
 
 
 def _points(params: Params, _: training.Trainers) -> dict[str, float]:
-    target = params.data.target
-    x, y = targets.sample(target.function, target.low, target.high, target.points, seed=params.seed)
-    return quantities.of_points(x, y)
+    return quantities.of_targets(params)
 
 
 def _signals(params: Params, _: training.Trainers) -> dict[str, float]:

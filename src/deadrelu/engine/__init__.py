@@ -4,7 +4,8 @@ from deadrelu.engine.batch import Stop
 from deadrelu.engine.compiler import processor
 from deadrelu.engine.network import SGD, Adam, Architecture, Float, Network, Trained, Training
 from deadrelu.engine.shuffles import epoch_order
-from deadrelu.engine.trials import are_constant, cores, draw_weights, mean_loss, predict, run, run_refits
+from deadrelu.engine.targets import Target
+from deadrelu.engine.trials import are_constant, cores, draw_weights, follow, mean_loss, predict, run
 
 __all__ = [
     "SGD",
@@ -13,15 +14,16 @@ __all__ = [
     "Float",
     "Network",
     "Stop",
+    "Target",
     "Trained",
     "Training",
     "are_constant",
     "cores",
     "draw_weights",
     "epoch_order",
+    "follow",
     "mean_loss",
     "predict",
     "processor",
     "run",
-    "run_refits",
 ]

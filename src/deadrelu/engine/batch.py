@@ -89,10 +89,11 @@ class TrialBatch:
         """As they are now, shape (n, n_weights), float32."""
         return plain(self.state[0][:, : len(self.positions)].T)
 
-    def train(self, stop: Stop) -> Float:
-        """Go on for `training.epochs` epochs; the optimizer goes on with its moments, too.
+    def train(self, epochs: int, stop: Stop) -> Float:
+        """Train for some more epochs; the optimizer keeps its moments.
 
         Args:
+            epochs: how many.
             stop: set by another thread, it ends this one.
 
         Returns:
@@ -103,7 +104,7 @@ class TrialBatch:
         units, layers = scratch(architecture, lanes), programs.layer_table(architecture)
         table = self.points.table(self.positions, lanes)
         losses = []
-        for _ in range(self.training.epochs):
+        for _ in range(epochs):
             rows = left(n_points, self.points.seed, self.block, self.epoch)
             loss = aligned((lanes,))
             arrays = (*self.state, loss, *units, table, rows, starts, sizes, next(self.rates), layers, stop.flag)

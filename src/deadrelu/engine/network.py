@@ -1,12 +1,15 @@
 """What a trial is: a network and its training, described; and what it yields. No TensorFlow, no files."""
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from deadrelu.engine.initializers import Sampler, sampler
+from deadrelu.settings.params import Rai, Settings
 
 Float = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
@@ -29,8 +32,25 @@ class Architecture:
 
     @property
     def n_weights(self) -> int:
-        """How many weights one network has."""
+        """Number of weights of one network."""
         return sum(fan_in * fan_out + self.biases * fan_out for fan_in, fan_out in self.layers)
+
+    def split(self, weights: Float) -> Iterator[tuple[Float, Float]]:
+        """Yield the kernels and biases of each layer; biases are 0 in a network without them.
+
+        Args:
+            weights: of n networks, shape (n, n_weights), float32.
+
+        Yields:
+            Kernels, shape (n, fan_in, fan_out), and biases, shape (n, 1, fan_out).
+        """
+        at, n = 0, len(weights)
+        for fan_in, fan_out in self.layers:
+            kernels = weights[:, at : at + fan_in * fan_out].reshape(n, fan_in, fan_out)
+            at += fan_in * fan_out
+            biases = weights[:, None, at : at + fan_out] if self.biases else np.zeros((n, 1, fan_out), np.float32)
+            at += self.biases * fan_out
+            yield kernels, biases
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,32 +80,43 @@ class Training:
     loss: Literal["mean_squared_error", "mean_absolute_error"] = "mean_squared_error"
 
 
+Initialize = Settings | Rai | str | Sampler
+"""An initializer of `params.yaml`, its name, or a function; see `initializers.sampler`."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Network:
     """Dense hidden layers of `widths` and a linear output layer, with biases or without.
 
-    `initialize(rng, n, fan_in, fan_out)` draws the kernels of n networks, shape (n, fan_in, fan_out), float32. Biases
-    start at zero, or where it puts them: in one more row, shape (n, fan_in + 1, fan_out). `initialize_first` and
-    `initialize_last` do so for the first and the last layer, where these have another initializer.
+    Attributes:
+        widths: units of each hidden layer, from input to output.
+        activation: of the hidden layers.
+        initialize: a name such as "he_normal", or a function `sample(rng, n, fan_in, fan_out)` that returns n kernels,
+            shape (n, fan_in, fan_out), float32. Biases start at zero unless it returns one more row for them, shape
+            (n, fan_in + 1, fan_out), as "rai" does.
+        negative_slope: of leaky_relu.
+        biases: whether layers have them.
+        inputs, outputs: of the network.
+        initialize_first, initialize_last: the same for the first and the last layer; None: as `initialize`.
     """
 
     widths: tuple[int, ...]
     activation: Activation
-    initialize: Callable[[np.random.Generator, int, int, int], Float]
+    initialize: Initialize
     negative_slope: float = 0.0
     biases: bool = False
     inputs: int = 1
     outputs: int = 1
-    initialize_first: Callable[[np.random.Generator, int, int, int], Float] | None = None
-    initialize_last: Callable[[np.random.Generator, int, int, int], Float] | None = None
+    initialize_first: Initialize | None = None
+    initialize_last: Initialize | None = None
 
     @property
-    def initializers(self) -> list[Callable[[np.random.Generator, int, int, int], Float]]:
-        """Of each layer."""
-        found = [self.initialize] * len(self.architecture.layers)
-        found[-1] = self.initialize_last or found[-1]
-        found[0] = self.initialize_first or found[0]
-        return found
+    def initializers(self) -> list[Sampler]:
+        """Sampler of each layer."""
+        layers: list[Initialize] = [self.initialize] * len(self.architecture.layers)
+        layers[-1] = self.initialize_last or layers[-1]
+        layers[0] = self.initialize_first or layers[0]
+        return [one if callable(one) else sampler(one) for one in layers]
 
     @property
     def architecture(self) -> Architecture:
@@ -96,9 +127,9 @@ class Network:
         )
 
     @property
-    def can_be_born_dead(self) -> bool:
-        """Whether a network may be unable to move: see `engine.trials`."""
-        return self.activation == "relu" and not self.biases and bool(self.widths)
+    def can_be_dead(self) -> bool:
+        """Whether all units of the last hidden layer may be 0 on all inputs, see `trials._Part`."""
+        return self.activation == "relu" and bool(self.widths)
 
 
 @dataclass(frozen=True)
@@ -109,7 +140,8 @@ class Trained:
         trial: numbers of the trials, shape (n,), int64.
         initial, final: weights in the order of Keras's `get_weights`, each in C order, shape (n, n_weights), float32.
         loss: the loss of each epoch as Keras reports it (a mean over the points while the weights move), shape
-            (n, epochs), float32. Not finite where a training diverged.
+            (n, epochs), float32. Not finite where a training diverged. From `follow`, only the epochs since the
+            weights before.
     """
 
     trial: Numbers

@@ -2,11 +2,14 @@
 
 The order of trial k in an epoch is a composition, `right[left]`. Trials with the same k div BLOCK (a block) share
 `left`, which is drawn anew each epoch; trials with the same k mod BLOCK share `right`, drawn once; each draw is a
-uniform permutation by Fisher and Yates's method. Two orders, of different trials or epochs, never share both factors,
-and a composition with an independent, uniform permutation is uniform and independent of the other factor. So every
-order is exactly uniform and any two are exactly independent: a mean over trials has the variance of independent
-shuffles. An epoch of a block costs one draw; and trials of one block, each with its points in the order of its `right`,
-go through them row by row in one order, `left`.
+uniform permutation by Fisher and Yates's method. What holds exactly: every order is uniform, and any two orders, of
+different trials or epochs, are independent, because they never share both factors. What does not hold: more than two
+orders are not jointly independent. All trials of a block reorder their points in the same way from one epoch to the
+next (`left` of the one epoch inverted, then `left` of the other). `make bench` measures that collapse rates do not
+depend on it: 10,000 trials with blocks of 1 against blocks of 512.
+
+An epoch of a block costs one draw; and trials of one block, each with its points in the order of its `right`, go
+through them row by row in one order, `left`.
 """
 
 from functools import lru_cache
@@ -14,7 +17,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from deadrelu.settings.streams import ORDER, stream
+from deadrelu.streams import ORDER, stream
 
 Order = npt.NDArray[np.int32]
 

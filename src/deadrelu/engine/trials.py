@@ -1,8 +1,8 @@
 """Many small networks trained at once: `run(network, training, x, y, trials=range(1000), seed=10)`.
 
 A *trial* is one network: its own initial weights, its own shuffle of the training points every epoch. A few trials go
-through one compiled program side by side (`batch`), and each processor core has a program of its own. `run_refits`
-fits each network again and again.
+through one compiled program side by side (`batch`), and each processor core has a program of its own. `follow` returns
+the networks at several moments of their training.
 
 The engine knows nothing of files. Trial k depends on (network, training, points, seed, k) alone, and its bits are the
 same on every processor.
@@ -10,10 +10,11 @@ same on every processor.
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from threading import Event
 
 import numpy as np
@@ -21,9 +22,9 @@ import numpy.typing as npt
 
 from deadrelu.engine import programs
 from deadrelu.engine.batch import Points, Stop, TrialBatch, aligned, at_points, plain
-from deadrelu.engine.network import Float, Network, Numbers, Trained, Training
+from deadrelu.engine.network import Adam, Float, Network, Numbers, Trained, Training
 from deadrelu.engine.shuffles import BLOCK
-from deadrelu.settings.streams import WEIGHTS, stream
+from deadrelu.streams import WEIGHTS, stream
 
 DRAWN_TOGETHER = 128
 """Trials whose initial weights are drawn together: a generator for each would cost more than its training."""
@@ -71,16 +72,19 @@ def run(
     points, threads = Points(x, y, seed), threads or cores()
     with _pool(threads) as (pool, ended):
         parts: deque[_Part] = deque()
-        for some in _cut_at_blocks(network, trials):
-            parts.append(_Part(network, training, points, some, ended))
-            parts[-1].start(pool)
-            while sum(len(part.fits) for part in list(parts)[1:]) > threads:  # so many that no thread waits
+        for numbers in _cut_at_blocks(network, trials):
+            if stop is not None and stop.is_set():
+                raise CancelledError
+            parts.append(_Part(network, training, points, numbers, ended))
+            parts[-1].start(pool, training.epochs)
+            # What is trained is handed on at once; else so many parts wait that no thread does.
+            while parts and (parts[0].is_trained or sum(len(part.fits) for part in list(parts)[1:]) > threads):
                 yield parts.popleft().trained(stop)
         while parts:
             yield parts.popleft().trained(stop)
 
 
-def run_refits(
+def follow(
     network: Network,
     training: Training,
     x: Float,
@@ -88,77 +92,108 @@ def run_refits(
     *,
     trials: range,
     seed: int,
-    fits: int,
+    epochs: Sequence[int],
     threads: int | None = None,
     stop: Event | None = None,
 ) -> Iterator[Trained]:
-    """Fit each network again and again, as Keras's `fit` called in a loop: weights and optimizer go on, no new start.
+    """Return the networks after some epochs of one training; weights and moments of the optimizer are kept.
 
-    After the first fit, trials are where `run` leaves them. All of them are held in memory.
+    After epoch e, trials are where `run` with `training.epochs=e` leaves them. All of them are held in memory. Keras's
+    `fit` of e epochs, called n times on one model, is `epochs=[e, 2 * e, …, n * e]`.
 
     Args:
-        fits: how often `training.epochs` epochs are trained.
+        epochs: after which the networks are returned, ascending, from 1 on; `training.epochs` is not used.
         network, training, x, y, trials, seed, threads, stop: as in `run`.
 
     Yields:
-        After each fit, all trials: `initial` from before the first fit, `final` and `loss` of this one.
+        For each of `epochs`, all trials: `initial` from before the training, `final` after this epoch, and `loss` of
+        each epoch since the one before.
+
+    Raises:
+        ValueError: as `run`, or epochs do not ascend.
     """
     training, x, y = _checked(network, training, x, y, trials)
+    if list(epochs) != sorted(set(epochs)) or min(epochs, default=1) < 1:
+        raise ValueError(f"epochs must ascend from 1 or more, got {list(epochs)}")
     points, threads = Points(x, y, seed), threads or cores()
     with _pool(threads) as (pool, ended):
-        parts = [_Part(network, training, points, some, ended, refits=True) for some in _cut_at_blocks(network, trials)]
-        for _ in range(fits):
+        parts = [_Part(network, training, points, some, ended, keeps=True) for some in _cut_at_blocks(network, trials)]
+        for before, epoch in pairwise([0, *epochs]):
             for part in parts:
-                part.start(pool)
+                part.start(pool, epoch - before)
             yield Trained.joined([part.trained(stop) for part in parts])
 
 
-class _Part:
-    """Some trials of one block: those that are not dead at initialization are trained, a batch at a time.
+MAX_RATE_OF_BIASES = 1.0
+"""Adam's largest learning rate with which output biases are trained alone: no training diverges, see `_Part`."""
 
-    With `refits`, batches are kept between fits.
+
+class _Part:
+    """Some trials of one block, trained a batch at a time: all of their weights, output biases alone, or none.
+
+    Where every unit of the last hidden layer of a ReLU network is 0 on all points, ReLU's slope is 0 there too, so each
+    gradient but that of the output biases is a product with a 0. Without biases, the network stays as it is, to the
+    bit. With them, the output biases learn as those of a network without hidden layers whose input is 0, to the bit, as
+    long as all numbers are finite: 0 times infinity would not be 0. That takes a fraction of the time.
+
+    With `keeps`, batches are kept, so that `start` continues their training.
     """
 
     def __init__(
-        self,
-        network: Network,
-        training: Training,
-        points: Points,
-        trials: range,
-        ended: Stop,
-        *,
-        refits: bool = False,
+        self, network: Network, training: Training, points: Points, trials: range, ended: Stop, *, keeps: bool = False
     ) -> None:
         self.network, self.training, self.points, self.ended = network, training, points, ended
-        self.numbers, self.refits = np.arange(trials.start, trials.stop), refits
+        self.numbers, self.keeps = np.arange(trials.start, trials.stop), keeps
         self.initial = draw_weights(network, points.seed, self.numbers)
-        living = np.flatnonzero(_living(network, self.initial, points.x, ended))
-        self.rows = _cut(living, programs.lanes(network.architecture))
+        dead = _last_layer_is_dead(network, self.initial, points.x, ended)
+        bounded = isinstance(training.optimizer, Adam) and training.optimizer.learning_rate <= MAX_RATE_OF_BIASES
+        if network.biases and not bounded:
+            dead[:] = False
+        lanes = programs.lanes(network.architecture)
+        self.rows = _cut(np.flatnonzero(~dead), lanes)
+        self.whole = len(self.rows)
+        if network.biases:
+            self.rows += _cut(np.flatnonzero(dead), lanes)
         self.batches: dict[int, TrialBatch] = {}
         self.fits: list[Future[tuple[Float, Float]]] = []
+        self.epochs = 0
 
-    def start(self, pool: ThreadPoolExecutor) -> None:
-        """Let each batch be fitted once."""
-        self.fits = [pool.submit(self._fit, k) for k in range(len(self.rows))]
+    def start(self, pool: ThreadPoolExecutor, epochs: int) -> None:
+        """Train each batch for some epochs."""
+        self.epochs = epochs
+        self.fits = [pool.submit(self._fit, k, epochs) for k in range(len(self.rows))]
 
-    def _fit(self, k: int) -> tuple[Float, Float]:
-        """Final weights and losses of a batch."""
-        rows = self.rows[k]
-        batch = self.batches.get(k) or TrialBatch(
-            self.network.architecture, self.training, self.points, self.initial[rows], self.numbers[rows]
-        )
-        if self.refits:
+    @property
+    def is_trained(self) -> bool:
+        """Whether `trained` need not wait."""
+        return all(fit.done() for fit in self.fits)
+
+    def _fit(self, k: int, epochs: int) -> tuple[Float, Float]:
+        """Return final weights, or output biases, and losses of a batch."""
+        batch = self.batches.get(k) or self._batch(k)
+        if self.keeps:
             self.batches[k] = batch
-        loss = batch.train(self.ended)
+        loss = batch.train(epochs, self.ended)
         return batch.weights, loss
 
+    def _batch(self, k: int) -> TrialBatch:
+        rows, outputs, architecture = self.rows[k], self.network.outputs, self.network.architecture
+        points, weights = self.points, self.initial[rows]
+        if k >= self.whole:
+            architecture = replace(architecture, sizes=(1, outputs))
+            points = Points(np.zeros((points.n, 1), np.float32), points.y, points.seed)
+            weights = np.concatenate([np.zeros_like(weights[:, :outputs]), weights[:, -outputs:]], axis=1)
+        return TrialBatch(architecture, self.training, points, weights, self.numbers[rows])
+
     def trained(self, stop: Event | None) -> Trained:
-        """Wait for them."""
-        zero = np.zeros((1, *self.points.y.shape), np.float32)  # what networks predict that are dead, and stay so
+        """Wait for the batches and return all trials."""
+        zero = np.zeros((1, *self.points.y.shape), np.float32)  # what networks predict that stay as they are
         of_zero = mean_loss(self.training, zero, self.points.y)
-        final, loss = self.initial.copy(), np.full((len(self.numbers), self.training.epochs), of_zero)
-        for rows, fit in zip(self.rows, self.fits, strict=True):
-            final[rows], loss[rows] = _result(fit, self.ended, stop)
+        final, loss = self.initial.copy(), np.full((len(self.numbers), self.epochs), of_zero)
+        for k, (rows, fit) in enumerate(zip(self.rows, self.fits, strict=True)):
+            weights, loss[rows] = _result(fit, self.ended, stop)
+            moved = slice(None) if k < self.whole else slice(-self.network.outputs, None)
+            final[rows, moved] = weights[:, moved]
         return Trained(self.numbers, self.initial, final, loss)
 
 
@@ -203,7 +238,7 @@ def cores() -> int:
 def _cut_at_blocks(network: Network, trials: range) -> Iterator[range]:
     """Trials that are begun at a time, all of one block."""
     small = network.architecture.n_weights <= MAX_WEIGHTS_BY_BLOCK
-    size = BLOCK if small and network.can_be_born_dead else DRAWN_TOGETHER
+    size = BLOCK if small and network.can_be_dead else DRAWN_TOGETHER
     for at in range(trials.start // size * size, trials.stop, size):
         yield range(max(trials.start, at), min(trials.stop, at + size))
 
@@ -273,20 +308,16 @@ def are_constant(network: Network, weights: Float, x: Float, stop: Stop | None =
     return constant
 
 
-def _living(network: Network, weights: Float, x: Float, stop: Stop) -> npt.NDArray[np.bool_]:
-    """Which networks training can move, shape (n,).
-
-    Where every unit of the last hidden layer is 0 on all points, ReLU's slope is 0 there too, so each gradient is a
-    product with a 0: without biases, the network stays as it is, to the bit.
-    """
-    if not network.can_be_born_dead:
-        return np.ones(len(weights), bool)
+def _last_layer_is_dead(network: Network, weights: Float, x: Float, stop: Stop) -> npt.NDArray[np.bool_]:
+    """Return a mask of the ReLU networks whose last hidden layer is 0 on all inputs, shape (n,), bool."""
+    if not network.can_be_dead:
+        return np.zeros(len(weights), bool)
     program = programs.awake(network.architecture)
     counts = [
         at_points(program, network.architecture, part, x, stop, aligned((program.lanes,)))
         for part in _cut(weights, program.lanes)
     ]
-    return np.concatenate(counts) > 0
+    return np.concatenate(counts) == 0
 
 
 def _cut(rows: np.ndarray, length: int) -> list[np.ndarray]:

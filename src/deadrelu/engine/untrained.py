@@ -4,15 +4,17 @@ Without biases f(c x) = c f(x) for c > 0, so a one-dimensional input has two sig
 what becomes of them tells what becomes of every x. With biases, which RAI draws, networks are looked at on many x.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import CancelledError
+from threading import Event
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from deadrelu.settings.streams import SAFE_REGION, stream
+from deadrelu.engine.initializers import Sampler
+from deadrelu.streams import SAFE_REGION, stream
 
-Initialize = Callable[[np.random.Generator, int, int, int], npt.NDArray[np.float32]]
 Counts = npt.NDArray[np.int64]
 Array = npt.NDArray[np.float64]
 
@@ -31,8 +33,10 @@ class BornDead(NamedTuple):
     both: Counts
 
 
-def born_dead(initialize: Initialize, width: int, max_depth: int, networks: range, *, seed: int) -> BornDead:
-    """Draw networks of one input, zero biases, and `width` units in each of `max_depth` hidden layers.
+def born_dead(
+    initialize: Sampler, width: int, max_depth: int, networks: range, *, seed: int, stop: Event | None = None
+) -> BornDead:
+    """Count dead networks of one input, zero biases, and `width` units in each of `max_depth` hidden layers.
 
     A network of depth d is the first d layers of a deeper one: a layer in which both signals end is where it dies, and
     the counts of a width, over its depths, come from the same networks.
@@ -43,29 +47,39 @@ def born_dead(initialize: Initialize, width: int, max_depth: int, networks: rang
         max_depth: hidden layers.
         networks: which, as consecutive numbers from a multiple of `BLOCK` on; to another one, none is drawn in vain.
         seed: of all draws, with the width. More networks or layers change none of the others.
+        stop: set by another thread, it ends this with a `CancelledError`.
     """
     counts = np.zeros((3, max_depth), np.int64)
     for block, n in _blocks(networks):
-        rng = stream(seed, SAFE_REGION, width, block)
-        dead = _dead(initialize, rng, width, max_depth)[:n]
+        dead = _dead(_drawn(initialize, width, max_depth, seed, block, stop), max_depth)[:n]
         counts += np.stack([dead[:, :, 0], dead[:, :, 1], dead.all(axis=2)]).sum(axis=1)
     return BornDead(*counts)
 
 
 def _blocks(networks: range) -> Iterator[tuple[int, int]]:
-    """Numbers of blocks, and how many networks of each."""
+    """Yield the number of each block, and how many of its networks are used."""
     if networks.start % BLOCK:
         raise ValueError(f"networks must start at a multiple of {BLOCK}, got {networks.start}")
     for at in range(networks.start, networks.stop, BLOCK):
         yield at // BLOCK, min(BLOCK, networks.stop - at)
 
 
-def _dead(initialize: Initialize, rng: np.random.Generator, width: int, max_depth: int) -> npt.NDArray[np.bool_]:
-    """Which signals have ended by each layer, shape (BLOCK, max_depth, 2): those of x = -1 and x = 1."""
+def _drawn(
+    initialize: Sampler, width: int, max_depth: int, seed: int, block: int, stop: Event | None = None
+) -> Iterator[npt.NDArray[np.float32]]:
+    """Yield what is drawn for each hidden layer of the networks of a block; the same arguments, the same numbers."""
+    rng = stream(seed, SAFE_REGION, width, block)
+    for layer in range(max_depth):
+        if stop is not None and stop.is_set():
+            raise CancelledError
+        yield initialize(rng, BLOCK, width if layer else 1, width)
+
+
+def _dead(drawn: Iterable[npt.NDArray[np.float32]], max_depth: int) -> npt.NDArray[np.bool_]:
+    """Return which signals have ended by each layer, shape (BLOCK, max_depth, 2): those of x = -1 and x = 1."""
     signals = np.broadcast_to(np.array([[-1.0], [1.0]]), (1, 2, BLOCK))
     dead = np.empty((BLOCK, max_depth, 2), bool)
-    for layer in range(max_depth):
-        kernels = initialize(rng, BLOCK, len(signals), width)
+    for layer, kernels in enumerate(drawn):
         signals = np.maximum(_product(signals, kernels), 0)
         size = signals.max(axis=0)
         dead[:, layer] = size.T == 0
@@ -74,37 +88,44 @@ def _dead(initialize: Initialize, rng: np.random.Generator, width: int, max_dept
 
 
 def born_constant(
-    initialize: Initialize, x: Array, width: int, max_depth: int, networks: range, *, seed: int
+    initialize: Sampler,
+    x: Array,
+    width: int,
+    max_depth: int,
+    networks: range,
+    *,
+    seed: int,
+    stop: Event | None = None,
 ) -> Counts:
     """Count the networks that are constant on `x` before training; entry d - 1 is for depth d, shape (max_depth,).
 
-    For initializers that draw biases: with them, no two points stand for all. The networks of `born_dead`.
+    For initializers that draw biases: with them, no two points stand for all. The networks of `born_dead`. One layer is
+    in memory at a time: what is drawn is drawn twice, for few points, and again for the networks constant on these.
 
     Args:
         initialize: draws kernels and biases, one more row, as `initializers.sampler` does for RAI.
         x: where they are compared, shape (n_points,).
-        width, max_depth, networks, seed: as in `born_dead`.
+        width, max_depth, networks, seed, stop: as in `born_dead`.
     """
     counts = np.zeros(max_depth, np.int64)
     few = np.asarray(x)[[0, len(x) // 2, -1]]
     for block, n in _blocks(networks):
-        rng = stream(seed, SAFE_REGION, width, block)
-        drawn = [initialize(rng, BLOCK, fan_in, width)[:n] for fan_in in (1, *[width] * (max_depth - 1))]
-        *_, last = _signals(drawn, few)
-        maybe = _are_constant(last)  # what differs at three points behind the last layer differs behind all
-        for layer, signals in enumerate(_signals([kernels[maybe] for kernels in drawn], x)):
-            counts[layer] += _are_constant(signals).sum()
+        arguments = initialize, width, max_depth, seed, block, stop
+        *_, last = _signals((layer[:n] for layer in _drawn(*arguments)), few)
+        candidates = _are_constant(last)  # what differs at three points behind the last layer differs behind all
+        for depth, signals in enumerate(_signals((layer[:n][candidates] for layer in _drawn(*arguments)), x)):
+            counts[depth] += _are_constant(signals).sum()
     return counts
 
 
 def _are_constant(signals: Array) -> npt.NDArray[np.bool_]:
-    """Which networks have equal signals at all points."""
+    """Return which networks have equal signals at all points."""
     constant: npt.NDArray[np.bool_] = (signals == signals[:, :1]).all(axis=(0, 1))
     return constant
 
 
-def functions(initialize: Initialize, x: Array, width: int, max_depth: int, networks: int, *, seed: int) -> Array:
-    """What the first of these networks compute before training, shape (max_depth, networks, n_points).
+def functions(initialize: Sampler, x: Array, width: int, max_depth: int, networks: int, *, seed: int) -> Array:
+    """Return what the first of these networks compute before training, shape (max_depth, networks, n_points).
 
     A network of depth d has the hidden layers of `born_dead` (or `born_constant`), and a linear output of its own.
 
@@ -113,9 +134,8 @@ def functions(initialize: Initialize, x: Array, width: int, max_depth: int, netw
         initialize, x, width, max_depth, seed: as in `born_constant`; biases are drawn or zero.
     """
     outputs = []
-    rng = stream(seed, SAFE_REGION, width, 0)
-    drawn = (initialize(rng, BLOCK, fan_in, width)[:networks] for fan_in in (1, *[width] * (max_depth - 1)))
-    for layer, signals in enumerate(_signals(drawn, x)):
+    hidden = (layer[:networks] for layer in _drawn(initialize, width, max_depth, seed, 0))
+    for layer, signals in enumerate(_signals(hidden, x)):
         kernels, biases = _split(
             initialize(stream(seed, SAFE_REGION, width, 0, layer), BLOCK, width, 1)[:networks], width
         )

@@ -19,7 +19,7 @@ from deadrelu.report import page
 from deadrelu.report.figures import save
 from deadrelu.report.labels import count_of
 from deadrelu.signals import batches, tensorflow
-from deadrelu.stages.activations import GRADIENT_STATISTICS, STATISTICS
+from deadrelu.storage.tables import GRADIENT_STATISTICS, STATISTICS
 from deadrelu.storage import files, parquet
 
 LAYERS = pa.schema(

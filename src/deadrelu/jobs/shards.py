@@ -1,6 +1,7 @@
-"""Work cut into shards, and the fingerprint of all that decides their bits.
+"""Split work into shards that can run anywhere and be reused.
 
-A shard is a range of trials. Who measures it, and when, changes no bit: what a run that was killed has finished, stays.
+A shard is a range of trials, or of untrained networks. Its results do not depend on where or when it runs, so what an
+interrupted run has finished is kept.
 """
 
 import hashlib
@@ -16,17 +17,17 @@ from typing import Any
 from deadrelu.engine import Stop
 from deadrelu.storage.parquet import ENGINE_PACKAGES
 
-ROOMS = ("settings", "storage", "engine", "jobs", "stages")
-"""Folders of the package that can change a shard. Words and figures are elsewhere: they discard no long run."""
+CODE = ("streams.py", "settings", "storage", "engine", "jobs", "stages")
+"""Parts of the package that can change a shard. Words and figures are elsewhere: they discard no long run."""
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Trials `low` to `high - 1` of a part of some work; `index` tells the shards of a work apart."""
+    """Trials `low` to `high - 1` of some work, such as an `Experiment`; `index` tells the shards of a run apart."""
 
     index: int
     of: Any
-    """What its trials are of; hashable, and its `str` names it."""
+    """The work: hashable, and its `str` describes it."""
     low: int
     high: int
 
@@ -37,45 +38,43 @@ class Shard:
         return f"trials {self.low:,} to {self.high - 1:,} of {self.of}"
 
 
-class Watch(Stop):
-    """Set at the end and on Ctrl-C, it ends shards; they tell it how far they are. Elsewhere, nobody hears it."""
+class StopSignal(Stop):
+    """Stop signal and progress counter shared by all shards. A copy sent to another process reports to nobody."""
 
     def __init__(self, show: Callable[[int], None] = lambda _: None) -> None:
         super().__init__()
         self.show, self.done = show, dict[Shard, int]()
 
-    def at(self, shard: Shard, trials: float) -> None:
-        """Note that so many trials of a shard are done."""
+    def report(self, shard: Shard, trials: float) -> None:
+        """Note how many trials of a shard are done."""
         self.done[shard] = int(trials)
         self.show(sum(self.done.values()))
 
-    def __reduce__(self) -> tuple[type["Watch"], tuple[()]]:
-        return Watch, ()
+    def __reduce__(self) -> tuple[type["StopSignal"], tuple[()]]:
+        return StopSignal, ()
 
 
-Measure = Callable[[Shard, int, Watch], Mapping[str, bytes]]
-"""From a shard and threads to its files, by their names. It is sent to where that happens."""
+Measure = Callable[[Shard, int, StopSignal], Mapping[str, bytes]]
+"""Computes the files of a shard, by their names, on so many threads. It is sent to the worker that runs it."""
 
 
 def cut(parts: Iterable[Any], trials: int, size: int, *, begin: int = 0) -> list[Shard]:
-    """Shards of each part, which has so many trials: of `size`, the last one smaller. Numbers begin at `begin`."""
+    """Split each of some works of `trials` trials into shards of `size`, the last one smaller; number from `begin`."""
     ranges = [(of, low) for of in parts for low in range(0, trials, size)]
     return [Shard(k, of, low, min(low + size, trials)) for k, (of, low) in enumerate(ranges, start=begin)]
 
 
-def fingerprint(made_by: dict[str, object], *inputs: bytes) -> str:
-    """Of all that decides the bits of a shard: params and versions, as tables note them, the code, and the inputs."""
-    digest = hashlib.sha256(json.dumps([made_by, code()], sort_keys=True).encode())
-    for content in inputs:
-        digest.update(hashlib.sha256(content).digest())
-    return digest.hexdigest()[:32]
+def fingerprint(origin: dict[str, object]) -> str:
+    """Return a digest of everything that decides the bits of shards: settings and versions, and the code."""
+    return hashlib.sha256(json.dumps([origin, code()], sort_keys=True).encode()).hexdigest()[:32]
 
 
 @lru_cache(maxsize=1)
 def code() -> str:
-    """SHA-256 of the modules of `ROOMS`, and of the versions of Python and of what computes."""
+    """Return the SHA-256 of the modules in `CODE`, and of the versions of Python and of what computes."""
     digest = hashlib.sha256(" ".join([sys.version, *map(version, ENGINE_PACKAGES)]).encode())
     package = Path(__file__).parents[1]
-    for path in sorted(path for room in ROOMS for path in (package / room).rglob("*.py")):
+    paths = [path for part in CODE for path in (package / part).rglob("*.py")] + [package / CODE[0]]
+    for path in sorted(paths):
         digest.update(f"{path.relative_to(package)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()

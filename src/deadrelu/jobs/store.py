@@ -83,7 +83,7 @@ def open_store(name: str, fingerprint: str) -> Iterator[Store]:
                 shutil.rmtree(left, ignore_errors=True)  # not the lock, which is a file
         except KeyboardInterrupt:
             if store.fs.find(store.root):
-                print(f"deadrelu: finished work is kept in {place}/{name}; the same command goes on", file=sys.stderr)
+                print(f"deadrelu: finished work is kept in {place}/{name}; the same command continues", file=sys.stderr)
             raise
         finally:
             with suppress(OSError):  # it is gone, or has shards

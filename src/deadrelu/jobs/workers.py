@@ -14,7 +14,7 @@ from rich.progress import Progress
 
 from deadrelu.engine import cores
 from deadrelu.errors import InputError
-from deadrelu.jobs.shards import Measure, Shard, Watch, code
+from deadrelu.jobs.shards import Measure, Shard, StopSignal, code
 from deadrelu.jobs.store import Store
 
 RETRIES = 3  # of a shard that failed on a cluster
@@ -23,48 +23,72 @@ OTHER_CODE = "its Python, deadrelu or packages are not those of the client"
 
 
 def run(measure: Measure, shards: Sequence[Shard], store: Store, bar: Progress, description: str) -> None:
-    """Compute the shards that the store does not have, and let the bar show how far it is.
+    """Compute the shards that the store does not have, and let the bar show the progress.
 
-    InputError: some failed, or the cluster was lost; what is finished is in the store. OSError: it cannot be stored.
+    Raises:
+        InputError: the cluster or a worker was lost, or memory was not enough; what is finished is in the store.
+        OSError: a result cannot be stored.
+        Exception: the first fault of `measure` itself, with the shard as a note.
     """
     store.make()
     done = store.whole(shards)
     todo, trials = [shard for shard in shards if shard not in done], sum(map(len, done))
     line = bar.add_task(description, total=sum(map(len, shards)), completed=trials)
-    watch = Watch(lambda more: bar.update(line, completed=trials + more))
+    stop = StopSignal(lambda more: bar.update(line, completed=trials + more))
     futures: dict[Future[None], Shard] = {}
     failures: dict[Shard, BaseException] = {}
     with _workers() as (pool, threads):
         try:
             each = max(1, min(max(threads), sum(threads) // max(1, len(todo))))  # few shards share the threads
             for shard in todo:
-                futures[pool.submit(_compute, measure, shard, store.address, each, code(), watch)] = shard
+                futures[pool.submit(_compute, measure, shard, store.address, each, code(), stop)] = shard
             for future in as_completed(futures):
                 if future.cancelled():
-                    raise InputError("the cluster was lost; what is finished is kept: the same command goes on")
-                watch.at(futures[future], len(futures[future]))
+                    raise InputError("the cluster was lost; what is finished is kept: the same command continues")
+                stop.report(futures[future], len(futures[future]))
                 if isinstance(error := future.exception(), OSError):  # no other shard could be stored
                     raise error
                 if error is not None:
                     failures[futures[future]] = error
         finally:
-            watch.set()  # on Ctrl-C, no thread works on
+            stop.set()  # on Ctrl-C, no thread continues
             for future in futures:
                 future.cancel()
     if lost := len(set(todo) - set(failures) - store.whole(todo)):
         raise InputError(f"{store.address}: {lost} shards are done and not there; expected: a place all workers see")
     if failures:
-        first = min(failures, key=lambda shard: shard.index)
-        told = f"{len(failures)} of {len(todo)} shards failed, first {first}: {_line(failures[first])}"
-        raise InputError(f"{told}; all others are kept: the same command computes the rest")
+        _raise(failures, len(todo))
 
 
-def _compute(measure: Measure, shard: Shard, address: str, threads: int, expected: str, watch: Watch) -> None:
-    """Compute and keep a shard, in whatever process."""
+def _raise(failures: dict[Shard, BaseException], todo: int) -> None:
+    """Raise what went wrong: a fault of our own as it is, else one line."""
+    first = min(failures, key=lambda shard: shard.index)
+    for shard, error in failures.items():
+        if not isinstance(error, InputError | MemoryError) and type(error).__name__ != "KilledWorker":
+            error.add_note(f"in {shard}")
+            raise error
+    told = f"{len(failures)} of {todo} shards failed, first {first}: {_line(failures[first])}"
+    raise InputError(f"{told}; all others are kept: the same command computes the rest")
+
+
+def _compute(measure: Measure, shard: Shard, address: str, threads: int, expected: str, stop: StopSignal) -> None:
+    """Compute and store a shard, in whatever process."""
     if code() != expected:  # of a worker that came later
-        raise RuntimeError(OTHER_CODE)
-    Store(address).put(shard, measure(shard, threads, watch))
-    watch.at(shard, len(shard))
+        raise InputError(OTHER_CODE)
+    Store(address).put(shard, measure(shard, threads, stop))
+    stop.report(shard, len(shard))
+
+
+def _threads() -> int:
+    """Return the number of threads here: DASK_NUM_WORKERS, or one for each core.
+
+    Raises:
+        InputError: it is no number from 1 on.
+    """
+    given = os.environ.get("DASK_NUM_WORKERS")
+    if given and not (given.isascii() and given.isdigit() and int(given) > 0):
+        raise InputError(f"DASK_NUM_WORKERS: received {given!r}; expected: a number of threads, 1 or more")
+    return int(given) if given else cores()
 
 
 @contextmanager
@@ -72,7 +96,7 @@ def _workers() -> Iterator[tuple[Executor, list[int]]]:
     """Who computes, and the threads of each worker: of the cluster, if one is named."""
     address = os.environ.get("DASK_SCHEDULER_ADDRESS")
     if not address:
-        threads = int(os.environ.get("DASK_NUM_WORKERS") or cores())
+        threads = _threads()
         with ThreadPoolExecutor(threads) as pool:
             yield pool, [threads]
         return

@@ -50,7 +50,7 @@ def _trained(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
 
 
 def _narrow(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
-    cells, fates = numbers["explorer"], numbers["fates"]
+    cells = numbers["explorer"]
     names = labels.grid_initializers(params)
     own = names[MAIN]
     texts = []
@@ -64,14 +64,14 @@ def _narrow(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
             f"{labels.count_of(width, 'ReLU unit')}: {own} {percent(of[own])}, {', '.join(others)}. For initializers "
             "that are symmetric about 0 the share depends on depth and width alone, not on their variance."
         )
-    leaky = [key for key in params.collapse.main if params.collapse.cases[key].activation == "leaky_relu"]
-    for key in leaky:
-        rates = numbers["collapse_rates"]
-        constant = float(rates["rate"][(rates["case"] == key) & (rates["event"] == "collapsed")].iloc[0])
-        half = fates[(fates["case"] == key) & (fates["fate"] == "half_dead")].iloc[0]
-        texts.append(
-            f"{labels.narrow_network(params.collapse.cases[key])}: {percent(constant)} still collapse, and "
-            f"{percent(half['count'] / half['trials'])} more become constant on one side of 0, because the small "
-            "slopes of all layers multiply."
-        )
+    table = numbers["before_and_after"].set_index(["case", "criterion"])
+    for key in params.main_cases:
+        exact, within = table.loc[(key, "exact")], table.loc[(key, "within")]
+        if exact["after"] == 0 and within["before"] > 0:
+            share = percent(within["leave"] / within["before"])
+            texts.append(
+                f"{labels.narrow_network(params, key)}: no network is exactly constant before or after training. Of those "
+                f"within {params.collapse.tolerance:g} before it, {share} leave in "
+                f"{labels.count_of(params.collapse.epochs_of(key), 'epoch')}: a small signal can grow, a dead one cannot."
+            )
     return texts

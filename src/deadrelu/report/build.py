@@ -6,7 +6,7 @@ from deadrelu.analysis import load, metrics
 from deadrelu.report import notebook, page
 from deadrelu.report.figures import drawing, kept
 from deadrelu.settings.params import Params
-from deadrelu.storage import files
+from deadrelu.storage import files, tables
 
 FOLDER = Path("reports")
 NOTEBOOK = FOLDER / "report.ipynb"
@@ -24,7 +24,7 @@ def main(params: Params) -> None:
     with drawing.side_by_side() as draw, files.scratch_folder(FOLDER) as scratch:
         found = load.read(params)
         (scratch / "figures").mkdir()
-        drawn = draw(params, found.small, load.ACTIVATIONS, scratch / "figures")
+        drawn = draw(params, found.small, tables.SUMMARY.path().parent, scratch / "figures")
         write_numbers(found, scratch)
         executed = notebook.run(NOTEBOOK, {**PATHS, "tables_folder": scratch / "tables"})
         content = "\n".join(notebook.content(executed.cells))

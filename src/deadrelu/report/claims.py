@@ -30,7 +30,7 @@ def table(params: Params, numbers: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _rates(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
-    rates, networks = numbers["collapse_rates"], labels.narrow_networks(params.collapse.cases)
+    rates, networks = numbers["collapse_rates"], labels.narrow_networks(params)
     rate = {(row["case"], row["event"]): row for row in rates.to_dict("records")}
     halves = {row["case"]: row for row in numbers["half_lines"].to_dict("records")}
     claims = []
@@ -38,7 +38,8 @@ def _rates(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
         row, equal = rate[key, "collapsed"], rate[key, "probes_equal"]
         agree, p = rate_findings.agrees(row["count"], row["trials"], in_print)
         interval = f"{row['low']:.3f} to {row['high']:.3f}"
-        found = f"{row['rate']:.3f} ({interval}) collapsed, p = {p:.2g}"
+        tolerance = f"range ≤ {params.collapse.tolerance:g}"
+        found = f"{row['rate']:.3f} ({interval}) have a {tolerance} after training, p = {p:.2g}"
         claims.append(Claim(f"{networks[key]}: {in_print:g} collapse", found, _word(agree)))
         agree, p = rate_findings.agrees(equal["count"], equal["trials"], in_print)
         claims.append(
@@ -51,11 +52,13 @@ def _rates(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
         if params.collapse.cases[key].activation == "relu":
             above = rate_findings.above(pd.Series(row), published.LU_AT_LEAST)
             claims.append(Claim("It is close to the 90 % and more of Lu et al.", above, above.split(":")[0].lower()))
+        if key not in halves:
+            continue
         probes_only, trials = halves[key]["probes_only"], halves[key]["trials"]
         claims.append(
             Claim(
                 f"{networks[key]}: equal predictions at 5 positive probes mean a constant network",
-                f"{probes_only:,} of {trials:,} are equal at the probes and have not collapsed",
+                f"{probes_only:,} of {trials:,} are equal at the probes and not constant within the tolerance",
                 _word(probes_only == 0),
             )
         )

@@ -7,9 +7,12 @@ import numpy as np
 import pandas as pd
 
 from deadrelu.analysis.grid import CELL
+from deadrelu.engine.targets import FUNCTIONS
 from deadrelu.report import labels, page
-from deadrelu.settings import targets
 from deadrelu.settings.params import Params
+
+EVERY = 3
+"""Of the points at which trained networks are saved, every third is drawn."""
 
 MAX_CELLS = 5000
 """Cells that go into a page; more would make it slow to open."""
@@ -39,7 +42,7 @@ def html_of(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> str
         "explorer.html.j2",
         sliders=sliders,
         initializers=[names[key] for key in dict.fromkeys(cells["initializer"])],
-        after=f"After {labels.count_of(params.safe_region.trained.epochs, 'epoch')}",
+        after=f"After {labels.count_of(grid_epochs(params), 'epoch')}",
         data=_data(cells, functions, params),
     )
 
@@ -47,6 +50,9 @@ def html_of(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> str
 def _data(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> dict[str, Any]:
     """What the script reads: of each initializer and cell the counts, theory, and functions as lists of values."""
     grid, target = params.safe_region.trained, params.target_of_grid
+    functions = functions[
+        ~functions["trained"] | functions["x"].isin(sorted(set(functions["x"][functions["trained"]]))[::EVERY])
+    ]
     in_order = functions.sort_values([*CELL, "trained", "network", "x"])
     by_cell = dict(iter(in_order.groupby([*CELL, "trained"], sort=False)))
     found = []
@@ -66,7 +72,7 @@ def _data(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> dict[
         trained = bool(of_name["trained"].notna().any())
         found.append({"x": [_short(value) for value in x], "trained": trained, "cells": own})
     at = np.linspace(target.low, target.high, 61)
-    y = targets.FUNCTIONS[target.function].of(at) if targets.FUNCTIONS[target.function].inputs == 1 else at * 0
+    y = FUNCTIONS[target.function].of(at)
     after = functions[functions["trained"]]
     return {
         "initializers": found,
@@ -75,6 +81,12 @@ def _data(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> dict[
         "tolerance": params.collapse.tolerance,
         "trained": f"{_or(grid.depths)} layers of {_or(grid.widths)} units",
     }
+
+
+def grid_epochs(params: Params) -> int:
+    """Return the epochs of the trained cells."""
+    grid = params.safe_region.trained
+    return grid.epochs or params.collapse.epochs_of(grid.of)
 
 
 def _counts(row: Mapping[Any, Any], names: tuple[str, str, str, str]) -> list[float]:

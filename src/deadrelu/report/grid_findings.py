@@ -54,7 +54,7 @@ def trained_initializers(cells: pd.DataFrame, params: Params) -> list[str]:
             for of in ("", "_other")
         )
         found.append(
-            f"From {names[key]}, fewer networks collapse in training than from {names[MAIN]} in {np.sum(less > 0)} of "
+            f"From {names[key]}, fewer networks are constant after training than from {names[MAIN]} in {np.sum(less > 0)} of "
             f"{labels.count_of(len(less), 'cell')}. The difference is largest for {layers} of {units}: {theirs} "
             f"and {ours}."
         )
@@ -62,14 +62,14 @@ def trained_initializers(cells: pd.DataFrame, params: Params) -> list[str]:
 
 
 def training_kills(trained: pd.DataFrame) -> str:
-    """How much training adds; `rates.trained_grid`."""
-    more = (trained["rate"] - trained["born_dead"]).to_numpy()
+    """Return how much training adds, by one criterion: exactly constant before and after; `grid.trained_grid`."""
+    more = (trained["dead"] - trained["born_dead"]).to_numpy()
+    cells = labels.count_of(len(trained), "cell")
     if more.max() <= 0:
-        return f"Training kills no network in any of {labels.count_of(len(trained), 'cell')}."
+        return f"In none of {cells}, more networks are exactly constant after training than before it."
     most = trained.iloc[int(np.argmax(more))]
     return (
-        f"Training kills networks in {(more > 0).sum()} of {labels.count_of(len(trained), 'cell')}, most in that of "
-        f"width {most['width']:.0f} and depth {most['depth']:.0f}: {percent(most['born_dead'])} are dead at "
-        f"initialization, {percent(most['rate'])} collapsed after training (interval "
-        f"{interval(most['low'], most['high'])}, {labels.count_of(int(most['trials']), 'training')})."
+        f"In {(more > 0).sum()} of {cells}, more networks are exactly constant after training than before it, most in that "
+        f"of width {most['width']:.0f} and depth {most['depth']:.0f}: {percent(most['born_dead'])} before, "
+        f"{percent(most['dead'])} after ({labels.count_of(int(most['trials']), 'training')})."
     )

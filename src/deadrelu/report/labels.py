@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from deadrelu.settings.params import (
     ActivationCase,
-    CollapseCase,
     Constant,
     Identity,
     Normal,
@@ -15,9 +14,11 @@ from deadrelu.settings.params import (
     Rai,
     Settings,
     TargetParams,
+    Trainable,
     TrainingCase,
     Uniform,
     VarianceScaling,
+    Variation,
     ZerosOrOnes,
 )
 
@@ -36,8 +37,8 @@ FUNCTIONS = {
     "step_sin_5x": "1{x > 0} + 0.2 sin 5x",
     "abs_sum_abs_difference": "(|x₁ + x₂|, |x₁ − x₂|)",
 }
-CRITERIA = {"interval": "the interval", "negative": "x < 0", "positive": "x > 0", "probes": "the 5 probes"}
-"""Where predictions are compared, see `rates.CRITERIA`."""
+PLACES = {"interval": "the interval", "negative": "x < 0", "positive": "x > 0", "probes": "the 5 probes"}
+"""Where predictions are compared, see `rates.PLACES`."""
 
 OPTIMIZERS = {"adam": "Adam", "sgd": "SGD"}
 
@@ -100,36 +101,43 @@ def trained(cases: Mapping[str, TrainingCase]) -> dict[str, Panel]:
     }
 
 
-def narrow_network(case: CollapseCase) -> str:
-    """'ReLU', 'Leaky ReLU (slope 0.1)', 'ReLU, fitted 50 times' or 'x sin 5x, He normal'."""
+def narrow_network(params: Params, key: str) -> str:
+    """Return 'ReLU', 'Leaky ReLU (slope 0.1)', 'ReLU, fitted 50 times' or 'x sin 5x, He normal'."""
+    case = params.collapse.cases[key]
     name = ACTIVATIONS[case.activation]
     name += f" (slope {case.negative_slope:g})" * bool(case.negative_slope)
     if case.protocol == "refit":
         return f"{name}, fitted {case.fits:,} times"
-    if not case.target:
+    if key in params.main_cases:
         return name
-    told = [FUNCTIONS[case.target.function], of_layers(case)]
-    told += [name] * (case.activation != "relu") + ["absolute error"] * (case.loss == "mean_absolute_error")
-    return ", ".join(told)
+    parts = [FUNCTIONS[params.target_of(key).function], of_layers(case)]
+    parts += [name] * (case.activation != "relu") + ["absolute error"] * (case.loss == "mean_absolute_error")
+    return ", ".join(parts)
 
 
-def narrow_networks(cases: Mapping[str, CollapseCase]) -> dict[str, str]:
-    """A name for each case; where two would have the same, the case's key tells them apart."""
-    names = {key: narrow_network(case) for key, case in cases.items()}
+def narrow_networks(params: Params) -> dict[str, str]:
+    """Return a name for each case of `collapse`; where two would have the same, the key tells them apart."""
+    names = {key: narrow_network(params, key) for key in params.collapse.cases}
     return {key: name if list(names.values()).count(name) == 1 else f"{name}: {key}" for key, name in names.items()}
+
+
+def criteria(tolerance: float) -> dict[str, str]:
+    """Return the names of the two criteria of a constant network, the tolerant one first."""
+    return {"within": f"range ≤ {tolerance:g}", "exact": "range exactly 0"}
 
 
 def events(tolerance: float) -> dict[str, str]:
     """What the events of `rates.collapse_rates` are called."""
     return {
-        "collapsed": f"collapsed (range ≤ {tolerance:g})",
-        "probes_equal": "equal at the 5 probes",
-        "dead": "range exactly 0",
-        "born_dead": "dead at initialization",
+        "collapsed_before": f"range ≤ {tolerance:g} before training",
+        "collapsed": f"range ≤ {tolerance:g} after it",
+        "probes_equal": "equal at the 5 probes after it",
+        "born_dead": "range exactly 0 before training",
+        "dead": "range exactly 0 after it",
     }
 
 
-def architecture(case: CollapseCase) -> str:
+def architecture(case: Trainable) -> str:
     """'10 hidden layers of width 1, 9 × 2; Glorot uniform, no biases; Adam (0.001), mean squared error'."""
     biases = "no biases" if not case.biases else "random biases" if case.initializer.name == "rai" else "zero biases"
     return (
@@ -139,7 +147,7 @@ def architecture(case: CollapseCase) -> str:
     )
 
 
-def of_layers(case: CollapseCase) -> str:
+def of_layers(case: Trainable) -> str:
     """'He normal', or 'RAI (first layer He normal)'."""
     others = (("first", case.first_initializer), ("last", case.last_initializer))
     named = [f"{which} layer {initializer(other)}" for which, other in others if other is not None]
@@ -160,6 +168,49 @@ def target(of: TargetParams) -> str:
 def interval(of: TargetParams) -> str:
     """'[−2.646, 2.646]'."""
     return f"[{of.low:.3f}, {of.high:.3f}]".replace("-", "−")
+
+
+def changes(variation: Variation, base: Trainable, target: TargetParams) -> str:
+    """Return what a variation changes of its case: '8 hidden layers', 'first layer RAI', or 'nothing'.
+
+    Args:
+        variation: with trials, epochs and batch size.
+        base: the case, likewise.
+        target: of the case.
+    """
+    parts = []
+    if len(variation.widths) != len(base.widths):
+        parts.append(count_of(len(variation.widths), "hidden layer"))
+    elif variation.widths != base.widths:
+        parts.append(f"widths {widths(variation.widths)}")
+    if variation.initializer != base.initializer:
+        parts.append(of_layers(variation))
+    else:
+        for which, at in (("first", 0), ("last", 2)):
+            if variation.initializers[at] != base.initializers[at]:
+                parts.append(f"{which} layer {initializer(variation.initializers[at])}")
+    if (variation.activation, variation.negative_slope) != (base.activation, base.negative_slope):
+        parts.append(
+            ACTIVATIONS[variation.activation]
+            + f" (slope {variation.negative_slope:g})" * (variation.negative_slope > 0)
+        )
+    if variation.biases != base.biases:
+        parts.append("with biases" if variation.biases else "without biases")
+    if variation.optimizer != base.optimizer:
+        parts.append(f"{OPTIMIZERS[variation.optimizer.name]} ({variation.optimizer.learning_rate:g})")
+    if variation.loss != base.loss:
+        parts.append(variation.loss.replace("_", " "))
+    if variation.batch_size != base.batch_size:
+        parts.append(f"batches of {variation.batch_size:,}")
+    if variation.epochs != base.epochs:
+        parts.append(count_of(variation.epochs or 0, "epoch"))
+    if variation.target.function != target.function:
+        parts.append(FUNCTIONS[variation.target.function])
+    if variation.target.points != target.points:
+        parts.append(count_of(variation.target.points, "point"))
+    if (variation.target.low, variation.target.high) != (target.low, target.high):
+        parts.append(f"on {interval(variation.target)}")
+    return ", ".join(parts) or "nothing"
 
 
 def count_of(number: int, thing: str) -> str:

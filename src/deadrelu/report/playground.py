@@ -58,7 +58,7 @@ def _presets(params: Params) -> list[str]:
         if case.protocol == "independent"
         and case.optimizer.name == "adam"
         and case.loss == "mean_squared_error"
-        and params.target_of(key).function != "abs_sum_abs_difference"
+        and params.target_of(key).of_one_input
         and len(set(case.initializers)) == 1
         and case.initializer.name in ("glorot_uniform", "he_normal", "rai")
         and (len(set(case.widths)) == 1 or (case.widths[0] == 1 and len(set(case.widths[1:])) == 1))
@@ -72,7 +72,7 @@ def _preset(key: str, params: Params, rate: Mapping[str, float]) -> dict[str, An
     bounds = theory.born_dead_on_interval(case.widths) if symmetric else None
     return {
         "key": key,
-        "name": labels.narrow_networks(params.collapse.cases)[key],
+        "name": labels.narrow_networks(params)[key],
         "target": target.function,
         "activation": case.activation,
         "slope": case.negative_slope,
@@ -83,7 +83,7 @@ def _preset(key: str, params: Params, rate: Mapping[str, float]) -> dict[str, An
         "biases": case.biases,
         "rate": case.optimizer.learning_rate,
         "epochs": params.collapse.epochs_of(key),
-        "batch": params.collapse.batch_size,
+        "batch": case.batch_size or params.collapse.batch_size,
         "points": target.points,
         "measured": [float(f"{rate[name]:.5g}") for name in ("rate", "low", "high")],
         "theory": [float(f"{bound:.5g}") for bound in bounds] if bounds else None,
@@ -92,10 +92,10 @@ def _preset(key: str, params: Params, rate: Mapping[str, float]) -> dict[str, An
 
 def _proof(params: Params, data: Path) -> dict[str, Any]:
     """What the page needs to train trials of the tables: of the notebook's cases, those on the shared target."""
-    keys = [key for key in params.collapse.main if _can_be_carried(params.collapse.cases[key], key, params)]
+    keys = [key for key in params.main_cases if _can_be_carried(params.collapse.cases[key], key, params)]
     if not keys:
         return {"cases": {}}
-    points = load.points(params, data)
+    points = load.points(params, params.data.main_target, data)
     n, seed = len(points), params.seed
     epochs = max(params.collapse.epochs_of(key) for key in keys)
     cases = {key: _carried(key, params, data) for key in keys}
@@ -115,7 +115,6 @@ def _can_be_carried(case: CollapseCase, key: str, params: Params) -> bool:
         key in _presets(params)
         and params.collapse.epochs_of(key) <= MAX_EPOCHS
         and params.target_of(key).points <= MAX_POINTS
-        and case.target is None
     )
 
 
@@ -133,13 +132,13 @@ def _carried(key: str, params: Params, data: Path) -> dict[str, Any]:
         hashes = [hashlib.sha256(array.tobytes()).hexdigest() for array in (final, loss)]
         trials[trial] = {"initial": _text(initial), "final": _text(final), "loss": _text(loss), "sha256": hashes}
     return {
-        "name": labels.narrow_network(case),
+        "name": labels.narrow_network(params, key),
         "sizes": [1, *case.widths, 1],
         "activation": case.activation,
         "slope": case.negative_slope,
         "biases": case.biases,
         "rate": case.optimizer.learning_rate,
-        "batch": params.collapse.batch_size,
+        "batch": case.batch_size or params.collapse.batch_size,
         "epochs": params.collapse.epochs_of(key),
         "trials": trials,
     }

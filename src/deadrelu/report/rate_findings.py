@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from deadrelu.analysis import published
@@ -18,28 +19,83 @@ def agrees(count: int, trials: int, in_print: float) -> tuple[bool, float]:
     Returns:
         Whether the two are consistent at `ALPHA`, and the p value.
     """
-    p = fisher_exact(int(count), int(trials), round(in_print * published.TRIALS), published.TRIALS)
+    counts = (int(count), int(trials), round(in_print * published.TRIALS), published.TRIALS)
+    p = float(fisher_exact(*(np.array([number]) for number in counts))[0])
     return p >= ALPHA, p
 
 
-def collapse_answer(rate: pd.Series) -> str:
-    """The notebook's second and third question.
+def over_training(rows: pd.DataFrame, tolerance: float) -> str:
+    """Return how the share of constant networks of a case goes over training.
+
+    Args:
+        rows: of `outcomes.over_training`, of one case.
+        tolerance: of the criterion "within".
+    """
+    parts = []
+    for criterion, name in (("exact", "exactly constant"), ("within", f"within {tolerance:g} of a constant")):
+        of_criterion = rows[rows["criterion"] == criterion].sort_values("epoch")
+        if not of_criterion["count"].any():
+            parts.append(f"no network is {name} at any of the {len(of_criterion)} moments")
+            continue
+        shares = []
+        chosen = sorted(
+            {*of_criterion["epoch"].iloc[[0, -1]], *(e for e in (10, 100) if e in set(of_criterion["epoch"]))}
+        )
+        for row in of_criterion[of_criterion["epoch"].isin(chosen)].to_dict("records"):
+            when = "before training" if row["epoch"] == 0 else f"after {labels.count_of(row['epoch'], 'epoch')}"
+            shares.append(f"{percent(row['rate'])} {when}")
+        parts.append(f"{name}: {', '.join(shares)}")
+    return "; ".join(parts) + "."
+
+
+def printed(rate: pd.Series) -> str:
+    """Return the notebook's number against ours by the same criterion; '' where it has none.
 
     Args:
         rate: a row of `rates.collapse_rates` for the event "collapsed".
     """
-    text = (
-        f"{rate['count']:,} of {labels.count_of(rate['trials'], 'independent training')} collapsed: "
-        f"{percent(rate['rate'])} (95 % interval {interval(rate['low'], rate['high'])})."
+    if pd.isna(rate["notebook"]):
+        return ""
+    agree, p = agrees(rate["count"], rate["trials"], rate["notebook"])
+    verdict = "are consistent" if agree else "differ significantly"
+    return (
+        f"The 2019 notebook printed {rate['notebook']:g}; within the tolerance here: {percent(rate['rate'])} (95 % interval "
+        f"{interval(rate['low'], rate['high'])}). If its number is a share of {published.TRIALS:,} independent trainings, "
+        f"as it says, the two {verdict} (Fisher's exact test, p = {p:.2g})."
     )
-    if pd.notna(rate["notebook"]):
-        agree, p = agrees(rate["count"], rate["trials"], rate["notebook"])
-        verdict = "are consistent" if agree else "differ significantly"
-        text += (
-            f" The 2019 notebook printed {rate['notebook']:g}. If that is a share of {published.TRIALS:,} independent "
-            f"trainings, as it says, the two {verdict} (Fisher's exact test, p = {p:.2g})."
+
+
+def question(before: pd.Series, exact: pd.Series, followed: pd.DataFrame, tolerance: float) -> tuple[str, str]:
+    """Return the short answer to "what becomes of this network?" and what stands behind it.
+
+    Args:
+        before: a row of `outcomes.before_and_after` of the case, criterion "within".
+        exact: the same, criterion "exact".
+        followed: rows of `outcomes.over_training` of the case; may be empty.
+        tolerance: of "within".
+    """
+    n = int(exact["trials"])
+    if exact["after"] > 0:
+        answer = f"{percent(exact['after_rate'])} dead"
+        text = (
+            f"{int(exact['before']):,} of {n:,} networks predict exactly the same for all training inputs before "
+            f"training, {int(exact['after']):,} after it: {int(exact['enter']):,} died in training, and "
+            f"{int(exact['leave']):,} came back."
         )
-    return text
+    else:
+        answer = "none dead"
+        text = f"None of {n:,} networks ever predicts exactly the same for all training inputs."
+    text += (
+        f" Within {tolerance:g}: {percent(before['before_rate'])} before training, {percent(before['after_rate'])} after it "
+        f"({int(before['stay']):,} stay, {int(before['enter']):,} enter, {int(before['leave']):,} leave)."
+    )
+    if len(followed):
+        last = followed["epoch"].max()
+        end = followed[followed["epoch"] == last].set_index("criterion")["rate"]
+        text += (
+            f" After {labels.count_of(int(last), 'epoch')}: {percent(end['within'])}, exactly {percent(end['exact'])}."
+        )
+    return answer, text
 
 
 def against_lu(rate: pd.Series) -> str:
@@ -70,14 +126,10 @@ def born_dead(rate: pd.Series) -> str:
     return f"{text}; {exact} (exact binomial test, p = {rate['theory_p']:.2g})."
 
 
-def dying(fates: pd.DataFrame) -> str:
-    """How many of those that start alive die in training. Rows of `fates.tables` of one case."""
-    count = dict(zip(fates["fate"], fates["count"], strict=True))
-    started = int(fates["count"].sum()) - int(count["born_dead"])
-    if not started:
-        return "all are dead at initialization."
-    text = f"of {started:,} alive at initialization, {count['dies']:,} ({percent(count['dies'] / started)}) collapsed"
-    return text + (f"; {count['half_dead']:,} more became constant on one side of 0." if count["half_dead"] else ".")
+def outcomes(counts: pd.DataFrame, names: Mapping[str, str]) -> str:
+    """Return how many networks had which outcome. Rows of `outcomes.tables` of one case."""
+    happened = [(names[row["outcome"]], row["count"]) for row in counts.to_dict("records") if row["count"]]
+    return ", ".join(f"{count:,} {name}" for name, count in happened) + "."
 
 
 def agreeing(curve: pd.DataFrame, notebook: Mapping[str, float]) -> dict[str, list[float]]:
@@ -112,7 +164,7 @@ def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> list
     numbers = " and ".join(f"{rate:g}" for rate in notebook.values())
     texts, found = [], []
     for criterion, tolerances in agreeing(curve, notebook).items():
-        place = labels.CRITERIA[criterion]
+        place = labels.PLACES[criterion]
         if tolerances:
             found.append(place)
             span = f"from {tolerances[0]:.3g} to {tolerances[-1]:.3g}"
@@ -124,55 +176,64 @@ def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> list
     return [f"Does one criterion reproduce the notebook's {numbers}? {places} {test}.", *texts]
 
 
-def against_print(constant: pd.Series, dead_untrained: pd.Series) -> str:
-    """Our rate beside one of Lu et al.'s, and where theirs lies if they differ.
+def against_print(rates: pd.DataFrame, tolerance: float) -> str:
+    """Return our rate against one of Lu et al.'s; their criterion is not known, so both of ours are given.
 
     Args:
-        constant: a row of `rates.collapse_rates` for the event "collapsed", with a number in `lu`.
-        dead_untrained: the row of the same case for the event "born_dead".
+        rates: rows of `rates.collapse_rates` of one case with a number in `lu`, by event.
+        tolerance: of the event "collapsed".
     """
-    theirs = constant["lu"]
-    agree, p = agrees(constant["count"], constant["trials"], theirs)
-    ours = f"{percent(constant['rate'])} (interval {interval(constant['low'], constant['high'])})"
-    if agree:
-        return f"published {percent(theirs)}, here {ours}: consistent (p = {p:.2g})."
-    text = f"published {percent(theirs)}, here {ours}: significantly different (p = {p:.2g})."
-    untrained = f"{percent(dead_untrained['rate'])} are dead at initialization"
-    unknown = "What the published rates depend on is measured below."
-    if theirs > constant["high"]:
-        return f"{text} Here {untrained}; the published number lies above both. {unknown}"
-    if theirs > dead_untrained["high"]:
-        return f"{text} Here {untrained}; the published number lies between the two. {unknown}"
-    if theirs >= dead_untrained["low"]:
-        share = percent(dead_untrained["rate"])
-        return f"{text} It is consistent with the share that is dead at initialization ({share} here)."
-    return f"{text} More are dead here at initialization ({percent(dead_untrained['rate'])})."
+    texts = []
+    for event, name in (("collapsed", f"range ≤ {tolerance:g}"), ("dead", "range exactly 0")):
+        row = rates.loc[event]
+        theirs = rates.loc["collapsed", "lu"]
+        agree, p = agrees(row["count"], row["trials"], theirs)
+        verdict = "consistent" if agree else "different"
+        ours = f"{percent(row['rate'])} ({interval(row['low'], row['high'])})"
+        texts.append(f"{name} {ours}, {verdict} (p = {p:.2g})")
+    return f"published {percent(rates.loc['collapsed', 'lu'])}; here {'; '.join(texts)}."
 
 
-def nearest_reading(readings: pd.DataFrame, names: Mapping[str, str]) -> str:
-    """Does one reading give all four published rates? `sensitivity.readings`; names of the readings."""
-    best = readings.iloc[int(readings["furthest"].argmin())]
-    name, limit = names[best["reading"]], 1.96
-    others = f"the nearest, {name}, is {best['furthest']:.1f} standard errors away in one of them"
-    if best["furthest"] <= limit:
-        within = "none is further away than 1.96 standard errors"
-        return f"{name[0].upper()}{name[1:]} is consistent with all four published rates: {within}."
-    return f"None of these readings is consistent with all four published rates: {others}."
+def paper_rows(readings: pd.DataFrame, names: list[str]) -> str:
+    """Return whether an interpretation of the paper gives all four published rows; `sensitivity.readings`."""
+    if readings.empty:
+        return "No interpretation was measured on all four published rows."
+    agreeing_ones = [name for name, yes in zip(names, readings["consistent"], strict=True) if yes]
+    test = "Fisher's exact test of each row, the smallest of four p values times four"
+    best = readings["p"].max()
+    if agreeing_ones:
+        return f"Consistent with all four published rows ({test}): {sentence_list(agreeing_ones)}."
+    return (
+        f"Each of {labels.count_of(len(readings), 'interpretation')} differs from the published rows in one or more ({test}; "
+        f"the largest p is {best:.2g})."
+    )
 
 
-def deaths_in_training(table: pd.DataFrame, name: str) -> str:
-    """When networks of one initializer die. Rows of `sensitivity.death_epochs`."""
+def variations(table: pd.DataFrame, names: Mapping[str, str]) -> str:
+    """Return which variations differ from their case. Rows of `sensitivity.variations` of one table."""
+    varied = table[table["p"].notna()]
+    differ = [names[row["variation"]] for row in varied.to_dict("records") if row["differs"]]
+    paired = int((varied["paired"] == True).sum())  # noqa: E712  the column has None, too
+    text = (
+        f"{labels.count_of(len(varied), 'variation')}, {paired} of them on the same networks as the case. With Holm's "
+        f"correction at {ALPHA:.0%}, "
+    )
+    return text + (f"these differ from the case: {sentence_list(differ)}." if differ else "none differs from the case.")
+
+
+def deaths(table: pd.DataFrame) -> str:
+    """Return when networks die. Rows of `outcomes.deaths` of one case."""
     networks, revived = int(table["networks"].iloc[0]), int(table["revived"].iloc[0])
     later = table[table["epoch"] > 0]
-    died = int(later["count"].sum())
-    before = int(table["count"].sum()) - died
-    early = int(later["count"][later["epoch"] <= 3].sum())
-    through = later[later["layer"] > 0].groupby("layer")["count"].sum()
-    where = f", most through layer {through.idxmax()}" if len(through) else ""
-    return (
-        f"{name}: of {labels.count_of(networks, 'network')}, {before:,} have collapsed before training and {died:,} in "
-        f"it, {early:,} of these in the first three epochs{where}; {revived:,} had collapsed and came back."
-    )
+    before, died = int(table["count"][table["epoch"] == 0].sum()), int(later["count"].sum())
+    text = f"of {labels.count_of(networks, 'network')}, {before:,} are dead before training and {died:,} die in it"
+    if died:
+        first = int(later["epoch"].min())
+        at_once = int(later["count"][later["epoch"] == first].sum())
+        through = later[later["layer"] > 0].groupby("layer")["count"].sum()
+        text += f", {at_once:,} of these by epoch {first}; {int(through.sum()):,} of them have a layer that is 0 on all inputs"
+        text += f", most often layer {through.idxmax()} ({through.max():,})" if len(through) else ""
+    return f"{text}; {revived:,} were exactly constant at a checkpoint and came back."
 
 
 def collapse_value(row: pd.Series) -> str:

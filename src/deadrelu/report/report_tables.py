@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from deadrelu.analysis import published, theory
+from deadrelu.analysis import published
 from deadrelu.report import findings, labels
 from deadrelu.report.findings import bounds, interval, percent, percent_or_nothing
-from deadrelu.settings.params import Params, Reading
+from deadrelu.settings.params import MAIN, Params
 
 Numbers = Mapping[str, pd.DataFrame]
 
@@ -36,20 +36,25 @@ def settings(params: Params, source: str, images: int) -> pd.DataFrame:
             of_training,
         ),
     ]
-    names = labels.narrow_networks(collapse.cases)
+    names = labels.narrow_networks(params)
     for key, case in collapse.cases.items():
         times = labels.count_of(collapse.trials_of(key), "trial")
         fits = f", {labels.count_of(case.fits, 'fit')}" if case.fits else ""
         length = f", {labels.count_of(collapse.epochs_of(key), 'epoch')}"
         about = labels.architecture(case)
         rows.append((names[key], about, labels.target(params.target_of(key)), times + fits + length))
+    for key, table in params.sensitivity.items():
+        trials = labels.count_of(collapse.trials_of(table.of), "trial")
+        about = labels.count_of(len(table.variations), "variation")
+        rows.append((f"Sensitivity: {key}", f"{about} of {names[table.of]}", "as varied", f"{trials} each"))
+    cells = params.grid_case(region.trained.depths[0], region.trained.widths[0], MAIN)
     rows.append(
         (
             "Depth and width",
             f"{region.depth.low} to {region.depth.high} layers of {region.width.low} to {region.width.high}, ReLU, "
             f"{labels.initializer(region.initializer)}",
             "not trained; some trained on " + labels.target(params.target_of_grid),
-            f"{region.networks:,} of each width; {labels.count_of(region.trained.trials, 'training')} per cell",
+            f"{region.networks:,} of each width; {labels.count_of(collapse.complete(cells).trials or 0, 'training')} per cell",
         )
     )
     return pd.DataFrame(rows, columns=["part", "networks", "data", "how often"])
@@ -117,10 +122,10 @@ def _loss(value: float) -> str:
 def rates(params: Params, numbers: Numbers) -> pd.DataFrame:
     """Shares of constant networks for the cases on the common target, under each criterion."""
     found = numbers["collapse_rates"]
-    shown = found[found["case"].isin(params.collapse.main)]
+    shown = found[found["case"].isin(params.main_cases)]
     return pd.DataFrame(
         {
-            "network": shown["case"].map(labels.narrow_networks(params.collapse.cases)),
+            "network": shown["case"].map(labels.narrow_networks(params)),
             "criterion": shown["event"].map(labels.events(params.collapse.tolerance)),
             "trials": [f"{n:,}" for n in shown["trials"]],
             "count": [f"{n:,}" for n in shown["count"]],
@@ -132,146 +137,157 @@ def rates(params: Params, numbers: Numbers) -> pd.DataFrame:
     )
 
 
-def papers(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """The cases with targets of their own, with the numbers of Lu et al."""
-    collapse, found = params.collapse, numbers["collapse_rates"]
-    of_cases = found[found["case"].isin(collapse.own_target)]
-    shown = of_cases[of_cases["event"] == "collapsed"]
-    dead = of_cases[of_cases["event"] == "born_dead"].set_index("case").loc[list(shown["case"])]
-    cases = [collapse.cases[key] for key in shown["case"]]
+def before_and_after(params: Params, numbers: Numbers) -> pd.DataFrame:
+    """Constant networks before and after training, and how many stay, become constant and leave."""
+    table, names = numbers["before_and_after"], labels.narrow_networks(params)
+    criteria = labels.criteria(params.collapse.tolerance)
+    columns = {"before": "before", "after": "after", "stay": "stay", "enter": "become constant", "leave": "leave"}
     return pd.DataFrame(
         {
-            "function": [labels.FUNCTIONS[params.target_of(key).function] for key in shown["case"]],
-            "initializer": [labels.of_layers(case) for case in cases],
-            "error": [case.loss.split("_")[1] for case in cases],
-            "hidden": [labels.widths(case.widths) for case in cases],
-            "epochs": [f"{collapse.epochs_of(key):,}" for key in shown["case"]],
-            "published": [
-                f"> {percent(published.LU_AT_LEAST)}" if published.is_lu_abs(params, key) else percent_or_nothing(lu)
-                for key, lu in zip(shown["case"], shown["lu"], strict=True)
-            ],
-            "here (95 %)": [
-                f"{percent(rate)} ({interval(low, high)})"
-                for rate, low, high in zip(shown["rate"], shown["low"], shown["high"], strict=True)
-            ],
-            "dead at init.": dead["rate"].map(percent).to_list(),
-            "theory, at init.": [bounds(*pair) for pair in zip(dead["theory_low"], dead["theory_high"], strict=True)],
+            "network": table["case"].map(names),
+            "criterion": table["criterion"].map(criteria),
+            "networks": [f"{n:,}" for n in table["trials"]],
+            **{title: [f"{n:,}" for n in table[name]] for name, title in columns.items()},
         }
     )
 
 
-def reading_name(reading: Reading, base: Reading) -> str:
-    """What a reading changes of another one: '8 hidden layers, first layer He normal', or 'nothing'."""
-    parts = []
-    if reading.hidden_layers != base.hidden_layers:
-        parts.append(labels.count_of(reading.hidden_layers, "hidden layer"))
-    for which in ("first", "last"):
-        name = f"{which}_initializer"
-        own, other = (getattr(of, name) or of.initializer for of in (reading, base))
-        if own != other:
-            parts.append(f"{which} layer {labels.initializer(own)}")
-    if reading.optimizer != base.optimizer:
-        parts.append(f"{labels.OPTIMIZERS[reading.optimizer.name]} ({reading.optimizer.learning_rate:g})")
-    if reading.batch_size != base.batch_size:
-        parts.append(f"batches of {reading.batch_size:,}")
-    if reading.epochs not in (None, base.epochs):
-        parts.append(labels.count_of(reading.epochs or 0, "epoch"))
-    if reading.points != base.points:
-        parts.append(labels.count_of(reading.points, "point"))
-    if reading.end != base.end:
-        parts.append(f"inputs from −{reading.end:.3g} to {reading.end:.3g}")
-    return ", ".join(parts) or "nothing"
+def papers(params: Params, numbers: Numbers) -> pd.DataFrame:
+    """The cases on other targets, with the numbers of Lu et al.; before and after by one criterion at a time."""
+    collapse, found = params.collapse, numbers["collapse_rates"]
+    keys = params.other_cases
+    of_event = {
+        event: rows.set_index("case").reindex(keys) for event, rows in found[found["case"].isin(keys)].groupby("event")
+    }
+    cases = [collapse.cases[key] for key in keys]
+
+    def shares(event: str) -> list[str]:
+        rows = of_event[event]
+        return [f"{percent(r)} ({interval(low, high)})" for r, low, high in rows[["rate", "low", "high"]].to_numpy()]
+
+    dead = of_event["born_dead"]
+    return pd.DataFrame(
+        {
+            "function": [labels.FUNCTIONS[params.target_of(key).function] for key in keys],
+            "initializer": [labels.of_layers(case) for case in cases],
+            "error": [case.loss.split("_")[1] for case in cases],
+            "hidden": [labels.widths(case.widths) for case in cases],
+            "epochs": [f"{collapse.epochs_of(key):,}" for key in keys],
+            "published": [
+                f"> {percent(published.LU_AT_LEAST)}" if published.is_lu_abs(params, case) else percent_or_nothing(lu)
+                for case, lu in zip(cases, of_event["collapsed"]["lu"], strict=True)
+            ],
+            "constant, before": of_event["collapsed_before"]["rate"].map(percent).to_list(),
+            "constant, after (95 %)": shares("collapsed"),
+            "exactly, before": dead["rate"].map(percent).to_list(),
+            "exactly, after": of_event["dead"]["rate"].map(percent).to_list(),
+            "theory, exactly before": [
+                bounds(*pair) for pair in zip(dead["theory_low"], dead["theory_high"], strict=True)
+            ],
+        }
+    )
 
 
-def reading_names(params: Params) -> dict[str, str]:
-    """Of each reading: '9 hidden layers, RAI in all', '9 hidden layers, first layer He normal'."""
-    names = {}
-    for key, reading in params.sensitivity.readings.items():
-        layers = labels.count_of(reading.hidden_layers, "hidden layer")
-        changed = reading_name(reading.model_copy(update={"hidden_layers": 9}), Reading())
-        names[key] = f"{layers}, {changed if changed != 'nothing' else 'RAI in all'}"
-    return names
+def variation_names(params: Params, table: str) -> dict[str, str]:
+    """Return what each variation of a table changes; "" is the case itself."""
+    of = params.sensitivity[table]
+    base, target = params.collapse.complete(params.collapse.cases[of.of]), params.target_of(of.of)
+    names = {key: labels.changes(params.collapse.complete(one), base, target) for key, one in of.variations.items()}
+    return {"": "nothing: the case", **names}
 
 
 def readings(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """The four published rows under each reading of the paper, with distances in standard errors."""
-    table, names = numbers["readings"], reading_names(params)
+    """The four published rows under each interpretation of the paper, with distances in standard errors."""
+    table = numbers["readings"].fillna({"variation": ""})
     columns = {
         "x sin 5x, He": ("x_sin_5x", "he"),
         "x sin 5x, RAI": ("x_sin_5x", "rai"),
         "step, He": ("step_sin_5x", "he"),
         "step, RAI": ("step_sin_5x", "rai"),
     }
-    shown = pd.DataFrame({"reading": [names[key] for key in table["reading"]]})
+    shown = pd.DataFrame({"interpretation": reading_names(params, table)})
     for title, row in columns.items():
         name = "_".join(row)
         shown[title] = [f"{percent(rate)} ({z:+.1f})" for rate, z in zip(table[name], table[f"{name}_z"], strict=True)]
-    shown["furthest"] = [f"{z:.1f}" for z in table["furthest"]]
-    of_print = [percent(published.LU_ROWS[row]) for row in columns.values()]
-    return pd.concat([pd.DataFrame([["published", *of_print, ""]], columns=shown.columns), shown], ignore_index=True)
+    shown["p, corrected"] = [f"{p:.2g}" for p in table["p"]]
+    in_print = [percent(published.LU[row]) for row in columns.values()]
+    return pd.concat([pd.DataFrame([["published", *in_print, ""]], columns=shown.columns), shown], ignore_index=True)
 
 
-def variations(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """x sin 5x under RAI with one thing changed at a time."""
-    table, base = numbers["variations"], params.sensitivity.base
-    names = {key: reading_name(reading, base) for key, reading in params.sensitivity.variations.items()}
-    return pd.DataFrame(
+def reading_names(params: Params, table: pd.DataFrame) -> list[str]:
+    """Return a name for each row of `sensitivity.readings`: 'first layer He; 8 hidden layers'."""
+    changed = {
+        key: name for table_key in params.sensitivity for key, name in variation_names(params, table_key).items()
+    }
+    firsts = {"he": "first layer He", "rai": "first layer RAI"}
+    return [
+        firsts[row["first"]] + (f"; {changed[row['variation']]}" if row["variation"] else "")
+        for row in table.to_dict("records")
+    ]
+
+
+def variations(params: Params, numbers: Numbers, key: str) -> pd.DataFrame:
+    """A case with one thing changed at a time."""
+    table = numbers["variations"].fillna({"variation": ""})
+    table, names = table[table["table"] == key], variation_names(params, key)
+    compared = [
+        ""
+        if pd.isna(row["difference"])
+        else f"{row['pairs_differ']:.0f} of {row['trials']:,} differ"
+        if row["paired"] == True
+        else "independent"  # noqa: E712
+        for row in table.to_dict("records")
+    ]
+    shown = pd.DataFrame(
         {
-            "changed": [names.get(key, "nothing: the base") for key in table["reading"]],
-            "dead at init.": table["born_dead"].map(percent),
-            "collapsed (95 %)": [
+            "changed": [names[name] for name in table["variation"]],
+            "dead at init.": table["born_dead"].map(percent).to_list(),
+            "constant after training (95 %)": [
                 f"{percent(rate)} ({interval(low, high)})"
                 for rate, low, high in zip(table["rate"], table["low"], table["high"], strict=True)
             ],
-            "difference from base (95 %)": [
+            "difference, points (95 %)": [
                 "" if pd.isna(d) else f"{100 * d:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
                 for d, low, high in zip(
                     table["difference"], table["difference_low"], table["difference_high"], strict=True
                 )
             ],
-            "from published": [f"{z:+.1f}" for z in table["z"]],
+            "pairs": compared,
+            "p": [
+                "" if pd.isna(p) else f"{p:.2g}{' *' if differs else ''}"
+                for p, differs in zip(table["p"], table["differs"], strict=True)
+            ],
         }
     )
+    if table["published"].notna().any():
+        shown["published"] = table["published"].map(percent_or_nothing).to_list()
+        shown["from published"] = ["" if pd.isna(z) else f"{z:+.1f}" for z in table["z"]]
+    return shown
 
 
 def criteria(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """The base under other criteria."""
+    """The case of the first table under other criteria."""
     table = numbers["criteria"]
-    names = {"dead": "range exactly 0", "best_constant": "loss ≥ 0.99 of the best constant's"}
-    return pd.DataFrame(
+    names = [
+        f"loss ≥ {row['limit']:g} of the best constant's"
+        if row["criterion"] == "loss"
+        else f"range ≤ {row['limit']:g}"
+        if row["limit"]
+        else "range exactly 0"
+        for row in table.to_dict("records")
+    ]
+    shown = pd.DataFrame(
         {
-            "criterion": [names.get(key, f"range ≤ {key.removeprefix('within_')}") for key in table["criterion"]],
-            "collapsed (95 %)": [
+            "criterion": names,
+            "constant after training (95 %)": [
                 f"{percent(rate)} ({interval(low, high)})"
                 for rate, low, high in zip(table["rate"], table["low"], table["high"], strict=True)
             ],
-            "from published": [f"{z:+.1f}" for z in table["z"]],
         }
     )
-
-
-def plane(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """The row of two inputs and outputs at several depths."""
-    table = numbers["plane"]
-    return pd.DataFrame(
-        {
-            "hidden layers": [f"{layers}" for layers in table["hidden_layers"]],
-            "initializer": ["RAI" if name == "rai" else "He" for name in table["initializer"]],
-            "published": table["published"].map(percent),
-            "here (95 %)": [
-                f"{percent(rate)} ({interval(low, high)})"
-                for rate, low, high in zip(table["rate"], table["low"], table["high"], strict=True)
-            ],
-            "from published": [f"{z:+.1f}" for z in table["z"]],
-            "dead at init.": table["born_dead"].map(percent),
-            "theory, at init.": [
-                bounds(*theory.born_dead_on_any_inputs([params.sensitivity.plane.width] * layers))
-                if name == "he"
-                else ""
-                for layers, name in zip(table["hidden_layers"], table["initializer"], strict=True)
-            ],
-        }
-    )
+    if table["z"].notna().any():
+        shown["from published"] = [f"{z:+.1f}" for z in table["z"]]
+    return shown
 
 
 def born_dead(params: Params, numbers: Numbers) -> pd.DataFrame:

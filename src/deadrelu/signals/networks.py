@@ -2,10 +2,9 @@
 
 from typing import Any, Literal
 
-from deadrelu.settings.initializers import keras_initializer
-from deadrelu.settings.params import Settings
-from deadrelu.settings.streams import DROPOUT, LAYERS, stream
+from deadrelu.settings.params import Constant, Identity, Settings, ZerosOrOnes
 from deadrelu.storage.idx_files import PIXELS
+from deadrelu.streams import DROPOUT, LAYERS, stream
 
 
 def mlp(
@@ -83,3 +82,13 @@ def redraw(model: Any, initializer: Settings, *, seed: int, trial: int) -> None:
             layer.bias.assign([0.0] * layer.bias.shape[0])
         if hasattr(layer, "seed_generator"):
             layer.seed_generator.state.assign([dropout_seed, 0])
+
+
+def keras_initializer(settings: Settings, seed: int) -> Any:
+    """Build the Keras initializer. Give every layer its own seed: with one seed, equal shapes get equal weights."""
+    import keras
+
+    names = {"random_uniform": "RandomUniform", "random_normal": "RandomNormal", "truncated_normal": "TruncatedNormal"}
+    name = names.get(settings.name, settings.name.title().replace("_", ""))
+    random = {} if isinstance(settings, Constant | Identity | ZerosOrOnes) else {"seed": seed}
+    return getattr(keras.initializers, name)(**settings.model_dump(exclude={"name"}), **random)

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from deadrelu.errors import InputError
-from deadrelu.settings.streams import PROJECTION, stream
 from deadrelu.signals.batches import Objective
 from deadrelu.signals.layers import Output
+from deadrelu.streams import PROJECTION, stream
 
 
 class Named(NamedTuple):

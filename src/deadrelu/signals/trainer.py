@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from deadrelu.settings.params import Settings
-from deadrelu.settings.streams import ORDER, stream
 from deadrelu.signals import networks
+from deadrelu.streams import ORDER, stream
 
 EVALUATION_BATCH = 500
 """Images in one pass of an evaluation."""

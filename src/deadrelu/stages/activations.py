@@ -4,11 +4,9 @@ Computed in float64 and rounded, so that the tables are the same on every proces
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from deadrelu import progress
 from deadrelu.settings.params import Params
@@ -16,29 +14,7 @@ from deadrelu.signals import batches, layers, networks, objectives, tensorflow
 from deadrelu.signals.statistics import Running
 from deadrelu.storage import files, idx_files, parquet
 from deadrelu.storage.rounding import significant
-
-STATISTICS = "mean std rms input_std zero_fraction dead_units saturated_fraction q01 q25 q50 q75 q99"
-"""Of a layer's signal, see `signals.statistics.Running`."""
-
-GRADIENT_STATISTICS = " ".join(f"gradient_{name}" for name in STATISTICS.split())
-
-SAMPLE = pa.schema(
-    [
-        *parquet.columns("case", pa.string()),
-        *parquet.columns("layer unit sample", pa.int32()),
-        *parquet.columns("activation gradient", pa.float32()),
-    ]
-)
-SUMMARY = pa.schema(
-    [
-        *parquet.columns("case", pa.string()),
-        *parquet.columns("layer", pa.int32()),
-        *parquet.columns(STATISTICS, pa.float64()),
-        *parquet.columns(GRADIENT_STATISTICS, pa.float64()),
-    ]
-)
-
-FOLDER = Path("data/activations")
+from deadrelu.storage.tables import DATA, MNIST, SAMPLE, SUMMARY
 
 SAMPLE_DIGITS, SUMMARY_DIGITS = 5, 6
 """Significant digits that are kept of a signal, and of a statistic."""
@@ -46,23 +22,28 @@ SAMPLE_DIGITS, SUMMARY_DIGITS = 5, 6
 Row = dict[str, object]
 
 
+def settings(params: Params) -> dict[str, object]:
+    """Return what the tables depend on."""
+    return {"seed": params.seed, "activations": params.activations.model_dump()}
+
+
 def main(params: Params) -> None:
     """Write `data/activations/<case>.parquet` and `summary.parquet`."""
     x, labels = images()
-    made_by = parquet.provenance(params.of_activations())
+    made_by = parquet.provenance(settings(params))
     rows: list[Row] = []
-    with files.new_folder(FOLDER) as folder, progress.rate_and_time_left() as bar:
+    with files.new_folder(SUMMARY.path().parent) as folder, progress.rate_and_time_left() as bar:
         task = bar.add_task("activations", total=len(params.activations.cases))
         for key, samples, layers in measure(params, x, labels):
-            parquet.write(folder / f"{key}.parquet", samples, SAMPLE, made_by)
+            parquet.write(folder / SAMPLE.name.format(key), samples, SAMPLE.schema, made_by)
             rows += layers
             bar.advance(task)
-        parquet.write(folder / "summary.parquet", pd.DataFrame(rows), SUMMARY, made_by)
+        parquet.write(folder / SUMMARY.name, pd.DataFrame(rows), SUMMARY.schema, made_by)
 
 
 def images() -> tuple[batches.Float, idx_files.Images]:
     """The test images, a row each, and their labels."""
-    found, labels = idx_files.read_test_set(Path("data/mnist"))
+    found, labels = idx_files.read_test_set(DATA / MNIST)
     return idx_files.flat(found), labels
 
 
@@ -70,16 +51,16 @@ def measure(
     params: Params, x: batches.Float, labels: idx_files.Images
 ) -> Iterator[tuple[str, pd.DataFrame, list[Row]]]:
     """Of each case: its name, the samples of its activations, and a row of statistics for each layer."""
-    settings = params.activations
+    group = params.activations
     tensorflow.import_tensorflow()
-    for key, case in settings.cases.items():
+    for key, case in group.cases.items():
         model = networks.mlp(
-            settings.network.hidden_layers,
-            settings.network.width,
+            group.network.hidden_layers,
+            group.network.width,
             case.activation,
             case.initializer,
             seed=params.seed,
-            layer_seeds=settings.layer_seeds,
+            layer_seeds=group.layer_seeds,
             dtype="float64",
         )
         recorded, outputs, *_ = layers.trace_layers(model, [x])
@@ -94,7 +75,7 @@ def measure(
                 a, g = batch.activations[k], batch.gradients[k]
                 forward[k].add(a)
                 backward[k].add(g)
-                samples[k].append(_every(a, g, settings.every, batch.rows.start))
+                samples[k].append(_every(a, g, group.every, batch.rows.start))
         for k in range(len(hidden)):
             gradient = {f"gradient_{name}": value for name, value in backward[k].statistics().items()}
             statistics = forward[k].statistics() | gradient

@@ -22,10 +22,10 @@ import platformdirs
 
 from deadrelu.errors import InputError
 from deadrelu.settings.params import Params
-from deadrelu.storage import files
+from deadrelu.storage import files, tables
 from deadrelu.storage.idx_files import Images
 
-FOLDER = Path("data/mnist")
+FOLDER = tables.DATA / tables.MNIST
 
 SHA256 = {
     "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",

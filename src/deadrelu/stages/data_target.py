@@ -1,18 +1,24 @@
-"""data@target: the training points of the narrow networks."""
+"""data@target: the training sets of the small networks, a table for each."""
 
-from pathlib import Path
-
-from deadrelu.settings import targets
+from deadrelu.engine.targets import Target
 from deadrelu.settings.params import Params
-from deadrelu.storage import files, parquet, points
+from deadrelu.storage import files, parquet, tables
 
-FOLDER = Path("data/target")
+
+def settings(params: Params, key: str) -> dict[str, object]:
+    """Return what the table of a target depends on."""
+    return {"seed": params.seed, **params.data.targets[key].model_dump()}
 
 
 def main(params: Params) -> None:
-    """Write `data/target/points.parquet`."""
-    target = params.data.target
-    x, y = targets.sample(target.function, target.low, target.high, target.points, seed=params.seed)
-    with files.new_folder(FOLDER) as folder:
-        made_by = parquet.provenance(params.of_target())
-        parquet.write(folder / "points.parquet", {"x": x, "y": y}, points.SCHEMA, made_by)
+    """Write `data/targets/<name>.parquet`.
+
+    For readers: who trains on a target draws the same points from the same seed (`engine.Target.sample`).
+    """
+    with files.new_folder(tables.DATA / tables.TARGETS) as folder:
+        for key, group in params.data.targets.items():
+            x, y = Target(**group.model_dump()).sample(params.seed)
+            table = tables.points(x.shape[1], y.shape[1])
+            columns = dict(zip(table.schema.names, [*x.T, *y.T], strict=True))
+            made_by = parquet.provenance(settings(params, key), parquet.ENGINE_PACKAGES)
+            parquet.write(folder / table.name.format(key), columns, table.schema, made_by)

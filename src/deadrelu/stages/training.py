@@ -5,46 +5,43 @@ Computed in float64 and rounded, so that the tables are the same on every proces
 
 import itertools
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from deadrelu import progress
 from deadrelu.errors import InputError
 from deadrelu.settings.params import CnnParams, Params, TrainingCase, TrainingParams
-from deadrelu.settings.streams import EXAMPLES, stream
 from deadrelu.signals import networks, tensorflow
 from deadrelu.signals.trainer import Data, Trainer
 from deadrelu.storage import files, idx_files, parquet
 from deadrelu.storage.rounding import significant
-
-_EPOCH = [*parquet.columns("case", pa.string()), *parquet.columns("trial epoch", pa.int32())]
-BATCHES = pa.schema([*_EPOCH, *parquet.columns("batch", pa.int32()), *parquet.columns("loss", pa.float32())])
-EPOCHS = pa.schema([*_EPOCH, *parquet.columns("loss validation_loss validation_accuracy", pa.float32())])
-
-FOLDER = Path("data/training")
-
+from deadrelu.storage.tables import BATCHES, DATA, EPOCHS, MNIST
+from deadrelu.streams import EXAMPLES, stream
 
 LOSS_DIGITS = 4
 """Significant digits that are kept: trainings amplify the last bits, from 1e-16 to 1e-6 of a loss."""
 
 
+def settings(params: Params) -> dict[str, object]:
+    """Return what the tables depend on."""
+    return {"seed": params.seed, "training": params.training.model_dump()}
+
+
 def main(params: Params) -> None:
     """Write `data/training/batches.parquet` and `epochs.parquet`."""
     images = draw(params)
-    made_by = parquet.provenance(params.of_training())
+    made_by = parquet.provenance(settings(params))
     batches, epochs = [], []
-    with files.new_folder(FOLDER) as folder, progress.rate_and_time_left() as bar:
+    with files.new_folder(EPOCHS.path().parent) as folder, progress.rate_and_time_left() as bar:
         task = bar.add_task("training", total=len(params.training.cases) * params.training.trials)
         for of_batches, of_epochs in measure(params, images):
             batches.append(of_batches)
             epochs.append(of_epochs)
             bar.advance(task)
-        parquet.write(folder / "batches.parquet", pd.concat(batches), BATCHES, made_by)
-        parquet.write(folder / "epochs.parquet", pd.concat(epochs), EPOCHS, made_by)
+        parquet.write(folder / BATCHES.name, pd.concat(batches), BATCHES.schema, made_by)
+        parquet.write(folder / EPOCHS.name, pd.concat(epochs), EPOCHS.schema, made_by)
 
 
 Images = Mapping[Literal["mlp", "cnn"], tuple[Data, Data]]
@@ -53,20 +50,20 @@ Images = Mapping[Literal["mlp", "cnn"], tuple[Data, Data]]
 
 def draw(params: Params) -> Images:
     """Draw the images of each kind of network; those of one are among those of the other."""
-    folder, seed, settings = Path("data/mnist"), params.seed, params.training
+    folder, seed, group = DATA / MNIST, params.seed, params.training
     train, test = idx_files.read_training_set(folder), idx_files.read_test_set(folder)
 
-    def drawn(group: str, sizes: TrainingParams | CnnParams) -> tuple[Data, Data]:
+    def drawn(key: str, sizes: TrainingParams | CnnParams) -> tuple[Data, Data]:
         return (
-            _drawn(f"{group}.examples", train, sizes.examples, seed, 0),
-            _drawn(f"{group}.validation", test, sizes.validation, seed, 1),
+            _drawn(f"{key}.examples", train, sizes.examples, seed, 0),
+            _drawn(f"{key}.validation", test, sizes.validation, seed, 1),
         )
 
-    return {"mlp": drawn("training", settings), "cnn": drawn("training.cnn", settings.cnn)}
+    return {"mlp": drawn("training", group), "cnn": drawn("training.cnn", group.cnn)}
 
 
 Trainers = dict[tuple[str, str], Trainer]
-"""A compiled network for each kind and activation."""
+"""Compiled networks, by kind and activation."""
 
 
 def measure(
@@ -79,10 +76,10 @@ def measure(
         images: of each kind of network, from `draw`.
         trainers: of a run under another seed: compiling takes longer than training. Missing ones are added.
     """
-    settings = params.training
+    group = params.training
     tensorflow.import_tensorflow()
     trainers = {} if trainers is None else trainers
-    for (key, case), trial in itertools.product(settings.cases.items(), range(settings.trials)):
+    for (key, case), trial in itertools.product(group.cases.items(), range(group.trials)):
         kind = (case.network, case.activation)
         if kind not in trainers:
             trainers[kind] = Trainer(_network(params, case))
@@ -92,8 +89,8 @@ def measure(
             case.initializer,
             data,
             validation,
-            epochs=settings.epochs,
-            batch_size=settings.batch_size if case.network == "mlp" else settings.cnn.batch_size,
+            epochs=group.epochs,
+            batch_size=group.batch_size if case.network == "mlp" else group.cnn.batch_size,
             seed=params.seed,
             trial=trial,
         )
@@ -104,7 +101,7 @@ def measure(
         ]
         epochs = {
             **at,
-            "epoch": range(settings.epochs + 1),
+            "epoch": range(group.epochs + 1),
             "loss": _rounded([np.nan, *history.loss]),
             "validation_loss": _rounded(history.validation_loss),
             "validation_accuracy": _rounded(history.validation_accuracy),

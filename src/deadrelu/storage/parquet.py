@@ -1,4 +1,4 @@
-"""Parquet tables: what made them, writes, checked reads. A schema stands with the stage that writes it."""
+"""Parquet tables: what made them, writes, checked reads. `tables` has their columns."""
 
 import hashlib
 import io
@@ -29,7 +29,7 @@ ROW_GROUP = 2**20
 
 
 def columns(names: str, kind: pa.DataType, *, nullable: bool = False) -> list[pa.Field]:
-    """Fields of one type, for a schema; names are parted by spaces."""
+    """Return fields of one type, for a schema; names are separated by spaces."""
     return [pa.field(name, kind, nullable=nullable) for name in names.split()]
 
 
@@ -78,6 +78,17 @@ def from_bytes(content: bytes, schema: pa.Schema) -> "pd.DataFrame":
     """A table made by `to_bytes`."""
     frame: pd.DataFrame = pq.read_table(io.BytesIO(content), schema=schema).to_pandas()
     return frame
+
+
+def with_columns(content: bytes, more: Mapping[str, object], schema: pa.Schema, made_by: dict[str, object]) -> bytes:
+    """Return a table made by `to_bytes` with further columns, each with one value, in front of its own."""
+    table = pq.ParquetFile(io.BytesIO(content)).read()
+    columns = [pa.repeat(pa.scalar(more[name], schema.field(name).type), len(table)) for name in more]
+    columns += [table[name] for name in table.column_names]
+    schema = schema.with_metadata({"deadrelu": json.dumps(made_by, sort_keys=True)})
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays(columns, schema=schema), sink, compression="zstd")
+    return sink.getvalue()
 
 
 def write_joined(path: Path, contents: Iterable[bytes]) -> None:
@@ -130,12 +141,6 @@ def read(path: Path, schema: pa.Schema) -> "pd.DataFrame":
     """
     frame: pd.DataFrame = _read(path, schema).to_pandas()
     return frame
-
-
-def read_arrays(path: Path, schema: pa.Schema) -> dict[str, np.ndarray]:
-    """The same as arrays by column, without pandas, which takes a second to import."""
-    table = _read(path, schema)
-    return {name: np.from_dlpack(table[name].combine_chunks()) for name in schema.names}
 
 
 def _read(path: Path, schema: pa.Schema) -> pa.Table:

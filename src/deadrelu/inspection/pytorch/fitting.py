@@ -12,9 +12,9 @@ from torch.nn import functional
 from deadrelu.errors import InputError
 from deadrelu.inspection.fitting import name_of
 from deadrelu.inspection.subject import Array
-from deadrelu.settings.streams import PROJECTION, stream
 from deadrelu.signals.layers import Output
 from deadrelu.signals.objectives import Named
+from deadrelu.streams import PROJECTION, stream
 
 
 def checked(model: nn.Module) -> nn.Module:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from deadrelu.analysis import fates, rates
+from deadrelu.analysis import rates
 from deadrelu.settings.params import Params
 
 FIGURES = (
-    *("collapse_rates", "activations", "beside_theory", "gradients", "signals", "loss_curves"),
-    *("functions", "deaths", "rate_by_tolerance", "loop_numbers"),
-    *("paper_rates", "collapse_values", "death_epochs", "safe_region", "born_dead"),
+    *("over_training", "activations", "beside_theory", "gradients", "signals", "loss_curves"),
+    *("before_and_after", "collapse_rates", "functions", "losses", "rate_by_tolerance", "loop_numbers"),
+    *("paper_rates", "collapse_values", "deaths", "safe_region", "born_dead"),
 )
 VIOLINS = ("activations", "gradients")
 PROCESSES = 2
@@ -71,15 +71,19 @@ def _ctrl_c_afterwards() -> Iterator[None]:
 
 
 def drawn(params: Params) -> list[str]:
-    """Which of `FIGURES` these settings have: without a case there is nothing to draw."""
-    independent = [*params.collapse.main, *params.collapse.own_target]
+    """Return which of `FIGURES` these settings have: without a case there is nothing to draw."""
+    independent = params.collapse.independent
+    followed = [key for key in independent if params.collapse.cases[key].follow]
     has = {
-        "deaths": independent,
-        "functions": [key for key in independent if fates.has_functions(params, key)],
-        "collapse_rates": params.collapse.main,
-        "rate_by_tolerance": params.collapse.main,
+        "over_training": followed,
+        "deaths": followed,
+        "before_and_after": params.main_cases,
+        "losses": independent,
+        "functions": [key for key in independent if params.target_of(key).of_one_input],
+        "collapse_rates": params.main_cases,
+        "rate_by_tolerance": params.main_cases,
         "loop_numbers": params.collapse.refit,
-        "paper_rates": params.collapse.own_target,
+        "paper_rates": params.other_cases,
         "collapse_values": [key for key in params.collapse.cases if rates.learns_constants(params, key)],
     }
     return [name for name in FIGURES if has.get(name, True)]

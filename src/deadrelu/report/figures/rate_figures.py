@@ -62,37 +62,40 @@ def collapse_rates(rates: pd.DataFrame, cases: Mapping[str, str], events: Mappin
     return figure
 
 
-def paper_rates(rates: pd.DataFrame, cases: Mapping[str, str]) -> Figure:
-    """Draw a row for each case: constant after training (filled) and before (hollow), beside the paper and theory.
+def paper_rates(rates: pd.DataFrame, cases: Mapping[str, str], tolerance: float) -> Figure:
+    """Draw a row for each case: constant before training (hollow) and after it (filled), beside the paper and theory.
+
+    Two panels, with one criterion each: within the tolerance, and exactly constant.
 
     Args:
-        rates: columns case, event (constant, born_dead), rate, low, high, theory_low, theory_high, lu (NaN: none),
-            lu_above (a bound: "more than").
+        rates: columns case, event, rate, low, high, theory_low, theory_high, lu (NaN: none), lu_above (a bound: "more
+            than").
         cases: name of each case.
+        tolerance: of the first panel.
     """
     if rates.empty:
-        return message("No case with a target of its own: there are no rates to draw.")
+        return message("No case on another target: there are no rates to draw.")
     names = [wrapped(name, 34) for name in cases.values()]
     with mpl.rc_context(STYLE):
         row = max(0.52, 0.1 + 0.18 * most_lines(names))
         figure = Figure(figsize=(9, 0.9 + row * len(cases)), layout="constrained")
-        grid = figure.subplots(1, 1, squeeze=False)
-        ax, at = grid[0, 0], np.arange(len(cases), dtype=float)
+        grid = figure.subplots(1, 2, squeeze=False, sharey=True)
+        at = np.arange(len(cases), dtype=float)
         of_event = {event: rows.set_index("case").reindex(list(cases)) for event, rows in rates.groupby("event")}
-        if "born_dead" in of_event:
-            _theory(ax, of_event["born_dead"], at)
-            _measured(ax, of_event["born_dead"], at, filled=False)
-        if "collapsed" in of_event:
-            _measured(ax, of_event["collapsed"], at, filled=True)
-            _in_print(ax, of_event["collapsed"]["lu"], at)
-            bound = of_event["collapsed"]["lu_above"]
-            for row, value in zip(at, bound, strict=True):
-                if pd.notna(value):
+        panels = ((f"range ≤ {tolerance:g}", "collapsed_before", "collapsed"), ("range exactly 0", "born_dead", "dead"))
+        for ax, (title, before, after) in zip(grid[0], panels, strict=True):
+            _theory(ax, of_event[before], at)
+            _measured(ax, of_event[before], at, filled=False)
+            _measured(ax, of_event[after], at, filled=True)
+            _in_print(ax, of_event[after]["lu"], at)
+            for place, value in zip(at, of_event[after]["lu_above"], strict=True):
+                if pd.notna(value) and after == "collapsed":
                     arrow: dict[str, Any] = {"arrowstyle": "->", "color": ACCENT, "linewidth": 1.5}
-                    ax.annotate("", (1.0, row - UP), (value, row - UP), arrowprops=arrow)
-                    ax.plot([value], [row - UP], "|", color=ACCENT, markersize=9, markeredgewidth=1.5)
+                    ax.annotate("", (1.0, place - UP), (value, place - UP), arrowprops=arrow)
+                    ax.plot([value], [place - UP], "|", color=ACCENT, markersize=9, markeredgewidth=1.5)
+            ax.set_title(title)
         _shares(grid, names)
-        hollow = Line2D([], [], color=INK, marker="o", markerfacecolor=PAPER, linestyle="", label="at initialization")
+        hollow = Line2D([], [], color=INK, marker="o", markerfacecolor=PAPER, linestyle="", label="before training")
         legend_below(figure, [*_key(rates, "Lu et al."), hollow], 5)
     return figure
 

@@ -8,21 +8,22 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from deadrelu.analysis import fates, published
+from deadrelu.analysis import outcomes, published
+from deadrelu.engine.targets import FUNCTIONS
 from deadrelu.report import labels, rate_findings
 from deadrelu.report.figures import (
     collapse_figures,
-    fate_figures,
+    constant_figures,
     grid_figures,
+    outcome_figures,
     rate_figures,
     signal_figures,
     style,
     training_figures,
 )
-from deadrelu.settings import targets
 from deadrelu.settings.params import Params
-from deadrelu.stages.activations import SAMPLE
 from deadrelu.storage import parquet
+from deadrelu.storage.tables import SAMPLE
 
 Numbers = Mapping[str, pd.DataFrame]
 """The report's small tables by name."""
@@ -67,7 +68,7 @@ def _violins_of_files(
 
 @cache  # for the figures of one run
 def _samples(files: tuple[Path, ...]) -> pd.DataFrame:
-    return pd.concat([signal_figures.subset(parquet.read(path, SAMPLE)) for path in files], ignore_index=True)
+    return pd.concat([signal_figures.subset(parquet.read(path, SAMPLE.schema)) for path in files], ignore_index=True)
 
 
 def _signals(params: Params, numbers: Numbers, _: Path) -> Drawing:
@@ -84,42 +85,63 @@ def _loss_curves(params: Params, numbers: Numbers, _: Path) -> Drawing:
 
 
 def _of_cases(params: Params, keys: Iterable[str]) -> dict[str, str]:
-    networks = labels.narrow_networks(params.collapse.cases)
+    networks = labels.narrow_networks(params)
     return {key: networks[key] for key in keys}
 
 
 def _collapse_rates(params: Params, numbers: Numbers, _: Path) -> Drawing:
     rates = numbers["collapse_rates"]
-    cases = _of_cases(params, params.collapse.main)
+    cases = _of_cases(params, params.main_cases)
     rows = rates[rates["case"].isin(cases)]
     return partial(rate_figures.collapse_rates, rows, cases, labels.events(params.collapse.tolerance))
 
 
 def _paper_rates(params: Params, numbers: Numbers, _: Path) -> Drawing:
     rates = numbers["collapse_rates"]
-    cases = _of_cases(params, params.collapse.own_target)
-    rows = rates[rates["case"].isin(cases) & rates["event"].isin(["collapsed", "born_dead"])]
-    above = [published.LU_AT_LEAST if published.is_lu_abs(params, case) else float("nan") for case in rows["case"]]
-    return partial(rate_figures.paper_rates, rows.assign(lu_above=above), cases)
+    cases = _of_cases(params, params.other_cases)
+    rows = rates[rates["case"].isin(cases)]
+    above = [
+        published.LU_AT_LEAST if published.is_lu_abs(params, params.collapse.cases[case]) else float("nan")
+        for case in rows["case"]
+    ]
+    return partial(rate_figures.paper_rates, rows.assign(lu_above=above), cases, params.collapse.tolerance)
 
 
 def _functions(params: Params, numbers: Numbers, _: Path) -> Drawing:
     drawn = numbers["functions"]
     cases = _of_cases(params, dict.fromkeys(drawn["case"]))
     over = {key: _target(params, key) for key in cases}
-    return partial(fate_figures.functions, drawn, numbers["fates"], over, cases, fates.FATES)
+    return partial(outcome_figures.functions, drawn, numbers["outcomes"], over, cases, outcomes.OUTCOMES)
 
 
 def _target(params: Params, key: str) -> tuple[np.ndarray, np.ndarray]:
     of = params.target_of(key)
     x = np.linspace(of.low, of.high, 301)
-    return x, targets.FUNCTIONS[of.function].of(x)
+    return x, FUNCTIONS[of.function].of(x)
 
 
-def _deaths(params: Params, numbers: Numbers, _: Path) -> Drawing:
+def _losses(params: Params, numbers: Numbers, _: Path) -> Drawing:
     table = numbers["losses"]
     cases = _of_cases(params, dict.fromkeys(table["case"]))
-    return partial(fate_figures.losses, table, numbers["fates"], cases, fates.FATES)
+    return partial(outcome_figures.losses, table, numbers["outcomes"], cases, outcomes.OUTCOMES)
+
+
+def _over_training(params: Params, numbers: Numbers, _: Path) -> Drawing:
+    table, collapse = numbers["over_training"], params.collapse
+    followed = list(dict.fromkeys(table["case"]))
+    groups = {
+        labels.target(params.data.targets[name]): _of_cases(
+            params, [k for k in followed if collapse.cases[k].target == name]
+        )
+        for name in params.data.targets
+    }
+    notebook = {key: (collapse.epochs_of(key), rate) for key, rate in published.notebook_rates(params).items()}
+    return partial(constant_figures.over_training, table, groups, notebook, labels.criteria(collapse.tolerance))
+
+
+def _before_and_after(params: Params, numbers: Numbers, _: Path) -> Drawing:
+    cases, criteria = _of_cases(params, params.main_cases), labels.criteria(params.collapse.tolerance)
+    return partial(constant_figures.before_and_after, numbers["before_and_after"], cases, criteria)
 
 
 def _rate_by_tolerance(params: Params, numbers: Numbers, _: Path) -> Drawing:
@@ -127,8 +149,8 @@ def _rate_by_tolerance(params: Params, numbers: Numbers, _: Path) -> Drawing:
     return partial(
         rate_figures.rate_by_tolerance,
         curve,
-        _of_cases(params, params.collapse.main),
-        labels.CRITERIA,
+        _of_cases(params, params.main_cases),
+        labels.PLACES,
         notebook,
         rate_findings.agreeing(curve, notebook),
         params.collapse.tolerance,
@@ -154,8 +176,9 @@ def _safe_region(params: Params, numbers: Numbers, _: Path) -> Drawing:
     return partial(grid_figures.safe_region, numbers["born_dead"], numbers["trained_grid"])
 
 
-def _death_epochs(params: Params, numbers: Numbers, _: Path) -> Drawing:
-    return partial(fate_figures.death_epochs, numbers["death_epochs"], {"he": "He", "rai": "RAI"})
+def _deaths(params: Params, numbers: Numbers, _: Path) -> Drawing:
+    table = numbers["deaths"]
+    return partial(outcome_figures.deaths, table, _of_cases(params, dict.fromkeys(table["case"])))
 
 
 DRAWN_BY: dict[str, Callable[[Params, Numbers, Path], Drawing]] = {
@@ -164,14 +187,16 @@ DRAWN_BY: dict[str, Callable[[Params, Numbers, Path], Drawing]] = {
     "gradients": partial(_violins, "gradients"),
     "signals": _signals,
     "loss_curves": _loss_curves,
+    "over_training": _over_training,
+    "before_and_after": _before_and_after,
     "collapse_rates": _collapse_rates,
     "functions": _functions,
-    "deaths": _deaths,
+    "losses": _losses,
     "rate_by_tolerance": _rate_by_tolerance,
     "loop_numbers": _loop_numbers,
     "paper_rates": _paper_rates,
     "collapse_values": _collapse_values,
-    "death_epochs": _death_epochs,
+    "deaths": _deaths,
     "safe_region": _safe_region,
     "born_dead": _born_dead,
 }

@@ -26,8 +26,22 @@ PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#6
 
 MARKERS = "osD^vPX*p"
 
-FATE_COLOURS = {"born_dead": "#3b4754", "dies": "#b0304f", "half_dead": "#b7791f", "alive": "#0f7f78"}
-FATE_LINES = {"born_dead": "-", "dies": "--", "half_dead": "-.", "alive": "-"}
+OUTCOME_COLOURS = {
+    "born_dead": "#3b4754",
+    "died": "#b0304f",
+    "stayed_within": "#7a5195",
+    "became_within": "#c8643c",
+    "one_sided": "#b7791f",
+    "alive": "#0f7f78",
+}
+OUTCOME_LINES = {
+    "born_dead": "-",
+    "died": "--",
+    "stayed_within": (0, (5, 1)),
+    "became_within": ":",
+    "one_sided": "-.",
+    "alive": "-",
+}
 
 DARK = {
     PAPER: "#14191f",
@@ -42,7 +56,13 @@ DARK = {
             strict=True,
         )
     ),
-    **dict(zip(FATE_COLOURS.values(), ("#b9c3cd", "#f0708f", "#e0aa52", "#3fbfb4"), strict=True)),
+    **dict(
+        zip(
+            OUTCOME_COLOURS.values(),
+            ("#b9c3cd", "#f0708f", "#b08fd6", "#f0936b", "#e0aa52", "#3fbfb4"),
+            strict=True,
+        )
+    ),
 }
 """What each colour is on a dark page."""
 

@@ -4,7 +4,7 @@ Pydantic checks the values: it reports where in the file a value stands, it refu
 silent conversions (`strict`), and discriminated unions give every initializer its own arguments.
 """
 
-from deadrelu.settings.params.collapse import AdamParams, CollapseCase, CollapseParams, SgdParams
+from deadrelu.settings.params.collapse import AdamParams, CollapseCase, CollapseParams, SgdParams, Trainable
 from deadrelu.settings.params.data import DataParams, MnistParams, TargetParams
 from deadrelu.settings.params.group import CASE_KEY, Group
 from deadrelu.settings.params.initializer import (
@@ -22,7 +22,7 @@ from deadrelu.settings.params.initializer import (
 )
 from deadrelu.settings.params.load import load
 from deadrelu.settings.params.safe_region import MAIN, OtherInitializer, SafeRegionParams
-from deadrelu.settings.params.sensitivity import Reading, SensitivityParams
+from deadrelu.settings.params.sensitivity import SensitivityTable, Variation
 from deadrelu.settings.params.signals import (
     ActivationCase,
     ActivationsParams,
@@ -55,16 +55,17 @@ __all__ = [
     "OtherInitializer",
     "Params",
     "Rai",
-    "Reading",
     "SafeRegionParams",
-    "SensitivityParams",
+    "SensitivityTable",
     "Settings",
     "SgdParams",
     "TargetParams",
+    "Trainable",
     "TrainingCase",
     "TrainingParams",
     "Uniform",
     "VarianceScaling",
+    "Variation",
     "ZerosOrOnes",
     "load",
 ]

@@ -1,11 +1,10 @@
 """`collapse`: small networks trained many times."""
 
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, field_validator, model_validator
 
-from deadrelu.settings.params.data import TargetParams
 from deadrelu.settings.params.group import CaseKey, Epochs, Group, Trials
 from deadrelu.settings.params.initializer import FanScaled, InitializerOrRai, Rai, Settings
 
@@ -23,12 +22,13 @@ class SgdParams(Group):
     learning_rate: float = Field(default=0.01, gt=0)
 
 
-class CollapseCase(Group):
+class Trainable(Group):
     """Hidden layers of these widths and a linear output; the defaults are Keras's, but for the biases.
 
-    `first_initializer` and `last_initializer`: of the first layer and of the output layer, where they have another.
-    `trials`, `epochs` and `target`: instead of those of all cases. `protocol`: an independent trial is one `fit` of
-    a new network; a trial of refits is the notebook's loop, one network fitted `fits` times.
+    `first_initializer` and `last_initializer` are those of the first layer and of
+    the output layer, where they differ. `trials`, `epochs` and `batch_size` replace those of all cases. `follow` lists
+    epochs after which each network is measured, too; they may lie beyond `epochs`. `protocol`: an independent trial is
+    one `fit` of a new network; a trial of refits is the notebook's loop, one network fitted `fits` times.
     """
 
     activation: Literal["relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid"]
@@ -40,9 +40,10 @@ class CollapseCase(Group):
     last_initializer: InitializerOrRai | None = None
     optimizer: Annotated[AdamParams | SgdParams, Field(discriminator="name")] = AdamParams()
     loss: Literal["mean_squared_error", "mean_absolute_error"] = "mean_squared_error"
-    target: TargetParams | None = None
     trials: Trials | None = None
     epochs: Epochs | None = None
+    batch_size: Annotated[int, Field(ge=1)] | None = None
+    follow: list[Annotated[int, Field(ge=0, le=100_000)]] = Field(default=[], max_length=1000)
     protocol: Literal["independent", "refit"] = "independent"
     fits: int | None = Field(default=None, ge=1, le=100_000)
 
@@ -52,6 +53,13 @@ class CollapseCase(Group):
         if protocol == "continued":
             raise ValueError("renamed: expected refit")
         return protocol
+
+    @field_validator("follow")
+    @classmethod
+    def _ascending(cls, epochs: list[int]) -> list[int]:
+        if epochs != sorted(set(epochs)):
+            raise ValueError("epochs must ascend, each once")
+        return epochs
 
     @model_validator(mode="after")
     def _slope_belongs_to_leaky(self) -> Self:
@@ -68,22 +76,38 @@ class CollapseCase(Group):
 
     @model_validator(mode="after")
     def _rai_needs_biases(self) -> Self:
-        if any(one.name == "rai" for one in self.initializers) and not self.biases:
+        if any(isinstance(one, Rai) for one in self.initializers) and not self.biases:
             raise ValueError("rai draws biases, too: biases must be true")
         return self
-
-    @property
-    def initializers(self) -> tuple[Settings | Rai, Settings | Rai, Settings | Rai]:
-        """Of the first layer, of those between, and of the output layer."""
-        return self.first_initializer or self.initializer, self.initializer, self.last_initializer or self.initializer
 
     @model_validator(mode="after")
     def _fits_belong_to_refits(self) -> Self:
         if (self.protocol == "refit") != (self.fits is not None):
             raise ValueError("fits must be given with protocol: refit and be absent with every other")
-        if self.protocol == "refit" and self.target and self.target.function == "abs_sum_abs_difference":
-            raise ValueError("protocol: refit looks at the notebook's five probes: a function of one input")
+        if self.fits and self.follow:
+            raise ValueError("follow is for independent trials; with protocol: refit, each fit is measured")
         return self
+
+    @property
+    def initializers(self) -> tuple[Settings | Rai, Settings | Rai, Settings | Rai]:
+        """Those of the first layer, of the layers between, and of the output layer."""
+        return self.first_initializer or self.initializer, self.initializer, self.last_initializer or self.initializer
+
+
+class CollapseCase(Trainable):
+    """What is trained on a target, which is a name of `data.targets`."""
+
+    target: str
+
+    @field_validator("target", mode="before")
+    @classmethod
+    def _name_of_a_target(cls, target: object) -> object:
+        if isinstance(target, dict):
+            raise ValueError("a target is described in data.targets: expected its name there")
+        return target
+
+
+Case = TypeVar("Case", bound=Trainable)
 
 
 class CollapseParams(Group):
@@ -99,19 +123,19 @@ class CollapseParams(Group):
         return [key for key, case in self.cases.items() if case.protocol == "refit"]
 
     @property
-    def own_target(self) -> list[str]:
-        """Cases of independent trials with a target of their own."""
-        return [key for key, case in self.cases.items() if case.target and key not in self.refit]
+    def independent(self) -> list[str]:
+        """All other cases."""
+        return [key for key in self.cases if key not in self.refit]
 
-    @property
-    def main(self) -> list[str]:
-        """Cases of independent trials on the target that all share: the notebook's, and those beside them."""
-        return [key for key in self.cases if key not in (*self.refit, *self.own_target)]
+    def complete(self, case: Case) -> Case:
+        """Return the case with trials, epochs and batch size given."""
+        shared = {name: getattr(case, name) or getattr(self, name) for name in ("trials", "epochs", "batch_size")}
+        return case.model_copy(update=shared)
 
     def trials_of(self, key: str) -> int:
-        """How many trials a case has."""
+        """Return the number of trials of a case."""
         return self.cases[key].trials or self.trials
 
     def epochs_of(self, key: str) -> int:
-        """How many epochs a trial (a fit, of refits) of a case has."""
+        """Return the epochs of a trial of a case; of refits, those of one fit."""
         return self.cases[key].epochs or self.epochs

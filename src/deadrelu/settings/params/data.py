@@ -1,10 +1,10 @@
-"""`data`: the digits, and the function that small networks learn."""
+"""`data`: the digits, and the training sets of the small networks."""
 
-from typing import Annotated, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from deadrelu.settings.params.group import Group, Real
+from deadrelu.settings.params.group import CaseKey, Group, Real
 
 
 class MnistParams(Group):
@@ -23,16 +23,25 @@ class TargetParams(Group):
             raise ValueError("low must be below high")
         return self
 
-
-def _of_one_input(target: TargetParams) -> TargetParams:
-    if target.function == "abs_sum_abs_difference":
-        raise ValueError("a function of one input; one of two is for the target of a case of collapse")
-    return target
-
-
-TargetOfOneInput = Annotated[TargetParams, AfterValidator(_of_one_input)]
+    @property
+    def of_one_input(self) -> bool:
+        """Whether the function has one input and one output."""
+        return self.function != "abs_sum_abs_difference"
 
 
 class DataParams(Group):
     mnist: MnistParams
-    target: TargetOfOneInput
+    targets: dict[CaseKey, TargetParams] = Field(min_length=1)
+    """By the names that cases use. The first is the one of the report's main questions."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _old_key(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "target" in values:
+            raise ValueError("target is now one of several: expected data.targets.NAME, which each case names")
+        return values
+
+    @property
+    def main_target(self) -> str:
+        """Name of the first target."""
+        return next(iter(self.targets))

@@ -1,7 +1,9 @@
 """`params.yaml` from its file; what is wrong with it, in one line."""
 
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
@@ -17,7 +19,7 @@ def load(path: Path = Path("params.yaml")) -> Params:
     YAML 1.2, as DVC reads it: PyYAML would take `1e-3` for a string and `no` for false.
 
     Raises:
-        InputError: one line that names the file, the key, the value received and what is allowed.
+        InputError: one line that names the file, the key, the value received and what is expected.
     """
     try:
         values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
@@ -30,41 +32,70 @@ def load(path: Path = Path("params.yaml")) -> Params:
         raise InputError(f"{path}: cannot be read: {error}; run deadrelu in the project's root folder") from None
 
 
-TAGGED = ("initializer", "optimizer")
-"""Keys whose groups differ by `name`: pydantic puts that name into the location of an error."""
-
-
 def _one_line(path: Path, error: ValidationError) -> str:
     # An unknown key before a missing one: where both are, the first is the second, mistyped.
     first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
-    location = first["loc"]
-    keys = [str(k) for at, k in enumerate(location) if k != "[key]" and (at == 0 or location[at - 1] not in TAGGED)]
+    keys, group = _keys(first["loc"])
     where = f"{path}:{'.'.join(keys)}" if keys else str(path)
     received = " ".join(repr(first["input"]).split())[:120]
     if first["type"] == "extra_forbidden":
-        message = f"unknown key; known keys here: {', '.join(_known_keys(location[:-1]))}"
+        known = list(group.model_fields) if group else []
+        guess = get_close_matches(keys[-1], known, n=1)
+        message = f"unknown key{f'; did you mean {guess[0]}?' if guess else ''}; known keys here: {', '.join(known)}"
     elif first["type"] == "missing":
         message, received = "this key is required", "nothing"
     elif first["type"] == "union_tag_not_found":
         message = "this group needs a name"
+    elif first["type"] == "union_tag_invalid":
+        where, received = f"{where}.name", repr(first["ctx"]["tag"])
+        names = first["ctx"]["expected_tags"].replace("'", "")
+        guess = get_close_matches(first["ctx"]["tag"], names.split(", "), n=1)
+        message = f"unknown name{f'; did you mean {guess[0]}?' if guess else ''}; expected one of {names}"
     elif first["type"] == "model_type":
         message = "a group of keys is required"
     else:
         message = first["msg"].removeprefix("Value error, ")
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if not keys and first["type"] == "value_error":  # the message names the keys and what was received
+        return f"{where}:{message}{more}"
     return f"{where}: {message}; received {received}{more}"
 
 
-def _known_keys(location: tuple[Any, ...]) -> list[str]:
-    """Field names of the group at a location such as ("collapse", "cases", "relu")."""
-    group: Any = Params
+def _keys(location: tuple[Any, ...]) -> tuple[list[str], type[BaseModel] | None]:
+    """Return the keys of a location in the file, and the group that the last of them stands in.
+
+    Pydantic adds to a location the name of the group that it took among several, and `[key]` for a key itself.
+    """
+    keys: list[str] = []
+    kind: Any = Params
+    group: type[BaseModel] | None = None
     for part in location:
-        if isinstance(group, type) and issubclass(group, BaseModel):
-            annotation = group.model_fields[str(part)].annotation
-            optional = type(None) in get_args(annotation)  # such as `TargetParams | None`
-            group = get_args(annotation)[0] if optional else annotation
-        elif get_origin(group) is dict:
-            group = get_args(group)[1]
-        else:  # a union of groups, and part is the name of one
-            group = next(g for g in get_args(group) if part in get_args(g.model_fields["name"].annotation))
-    return list(group.model_fields)
+        kind = _plain(kind)
+        if isinstance(kind, tuple):  # one of several groups, and part is its name
+            kind = next(one for one in kind if part in _names(one))
+            continue
+        if part == "[key]":
+            continue
+        keys.append(str(part))
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            group = kind
+            kind = kind.model_fields[str(part)].annotation if str(part) in kind.model_fields else None
+        else:
+            kind = get_args(kind)[-1] if get_args(kind) else None
+    return keys, group
+
+
+def _plain(kind: Any) -> Any:
+    """Return a type without its annotation and without None; a tuple of several groups."""
+    while get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    if get_origin(kind) not in (Union, UnionType):
+        return kind
+    kinds = [_plain(one) for one in get_args(kind) if one is not NoneType]
+    groups = tuple(group for one in kinds for group in (one if isinstance(one, tuple) else (one,)))
+    return groups if len(groups) > 1 else groups[0]
+
+
+def _names(group: type[BaseModel]) -> tuple[Any, ...]:
+    annotation = group.model_fields["name"].annotation
+    return get_args(annotation) if get_origin(annotation) is Literal else ()

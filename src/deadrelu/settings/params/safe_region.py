@@ -4,7 +4,6 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from deadrelu.settings.params.data import TargetOfOneInput
 from deadrelu.settings.params.group import CaseKey, Epochs, Group, Trials
 from deadrelu.settings.params.initializer import Initializer, InitializerOrRai, Rai, Settings
 
@@ -34,16 +33,22 @@ Sizes = Annotated[list[Annotated[int, Field(ge=1, le=100)]], Field(min_length=1,
 
 
 class TrainedGrid(Group):
+    """Cells of the grid that are trained: the case `of` of `collapse` with other widths and initializers."""
+
+    of: str
     depths: Sizes
     widths: Sizes
     initializers: list[str] = [MAIN]
-    """Keys of those that are trained, the main one first."""
-    biases: bool = False
-    trials: Trials
-    epochs: Epochs
-    batch_size: int = Field(ge=1)
-    target: TargetOfOneInput | None = None
-    """None: the points of `data.target`."""
+    """Keys of `safe_region.initializers`, the main one first."""
+    trials: Trials | None = None
+    epochs: Epochs | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _old_keys(cls, values: Any) -> Any:
+        if isinstance(values, dict) and (old := {"target", "biases", "batch_size"} & values.keys()):
+            raise ValueError(f"{', '.join(sorted(old))}: expected of, a case of collapse that has it")
+        return values
 
     @field_validator("depths", "widths")
     @classmethod
@@ -87,12 +92,10 @@ class SafeRegionParams(Group):
         return others
 
     @model_validator(mode="after")
-    def _can_be_trained(self) -> Self:
+    def _trained_are_known(self) -> Self:
         keys, known = self.trained.initializers, list(self.initializers)
         if keys[:1] != [MAIN] or len(set(keys)) < len(keys) or not set(keys) <= set(known):
             raise ValueError(f"trained.initializers must be some of {', '.join(known)}, {MAIN} first, each once")
-        if not self.trained.biases and any(isinstance(self.initializers[key], Rai) for key in keys):
-            raise ValueError("trained.initializers: RAI draws biases, and needs trained.biases: true")
         return self
 
     @property

@@ -1,13 +1,18 @@
-"""All of `params.yaml`, and which part of it each table depends on."""
+"""All of `params.yaml`."""
 
-from pydantic import Field
+from typing import Any, Self
 
-from deadrelu.settings.params.collapse import CollapseParams
+from pydantic import Field, model_validator
+
+from deadrelu.settings.params.collapse import CollapseCase, CollapseParams
 from deadrelu.settings.params.data import DataParams, TargetParams
-from deadrelu.settings.params.group import Group
+from deadrelu.settings.params.group import CaseKey, Group
+from deadrelu.settings.params.initializer import Rai
 from deadrelu.settings.params.safe_region import SafeRegionParams
-from deadrelu.settings.params.sensitivity import SensitivityParams
+from deadrelu.settings.params.sensitivity import SensitivityTable, Variation
 from deadrelu.settings.params.signals import ActivationsParams, TrainingParams
+
+OLD_SENSITIVITY = {"trials", "epochs", "collapsed_within", "readings", "base", "deaths"}
 
 
 class Params(Group):
@@ -17,53 +22,101 @@ class Params(Group):
     training: TrainingParams
     collapse: CollapseParams
     safe_region: SafeRegionParams
-    sensitivity: SensitivityParams
+    sensitivity: dict[CaseKey, SensitivityTable] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_variations(cls, values: Any) -> Any:
+        """Put the keys of the case into each of its variations, so that what is wrong is reported where it stands."""
+        tables = values.get("sensitivity") if isinstance(values, dict) else None
+        if not isinstance(tables, dict):
+            return values
+        if old := OLD_SENSITIVITY & tables.keys():
+            expected = "sensitivity.NAME: {of: a case of collapse, variations: {…}}"
+            raise ValueError(f"sensitivity.{min(old)} is an old key: expected {expected}")
+        completed = {}
+        for key, table in tables.items():
+            try:
+                case = values["collapse"]["cases"][table["of"]]
+                target = values["data"]["targets"][case["target"]]
+                changed = {name: {**case, "follow": [], **changes} for name, changes in table["variations"].items()}
+                for name, changes in table["variations"].items():
+                    changed[name]["target"] = {**target, **changes.get("target", {})}
+            except (KeyError, TypeError, AttributeError):  # refused below
+                completed[key] = table
+            else:
+                completed[key] = {**table, "variations": changed}
+        return {**values, "sensitivity": completed}
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        cases, targets = self.collapse.cases, self.data.targets
+        for key, case in cases.items():
+            if case.target not in targets:
+                expected = f"expected one of data.targets: {', '.join(targets)}"
+                raise ValueError(f"collapse.cases.{key}.target: received {case.target!r}; {expected}")
+        bases = {f"sensitivity.{key}.of": table.of for key, table in self.sensitivity.items()}
+        for key, of in {"safe_region.trained.of": self.safe_region.trained.of, **bases}.items():
+            if of not in cases:
+                raise ValueError(f"{key}: received {of!r}; expected one of collapse.cases: {', '.join(cases)}")
+            if of in self.collapse.refit:
+                raise ValueError(f"{key}: received {of!r}, whose trials are refits; expected one of independent trials")
+        return self
+
+    @model_validator(mode="after")
+    def _grid_can_be_trained(self) -> Self:
+        region = self.safe_region
+        base = self.collapse.cases[region.trained.of]
+        if not self.data.targets[base.target].of_one_input:
+            raise ValueError(
+                f"safe_region.trained.of: {region.trained.of!r} has several inputs; expected a case of one"
+            )
+        if base.activation != "relu":
+            raise ValueError(f"safe_region.trained.of: {region.trained.of!r} is no ReLU network; expected one")
+        rai = any(isinstance(region.initializers[key], Rai) for key in region.trained.initializers)
+        if rai and not base.biases:
+            raise ValueError(
+                "safe_region.trained.initializers: RAI draws biases; expected a case `of` with biases: true"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _refits_have_probes(self) -> Self:
+        for key in self.collapse.refit:
+            if not self.target_of(key).of_one_input:
+                raise ValueError(
+                    f"collapse.cases.{key}: protocol: refit needs the notebook's probes: a target of one input"
+                )
+        return self
+
+    def target(self, case: CollapseCase | Variation) -> TargetParams:
+        """Return what the networks of a case or a variation learn."""
+        return case.target if isinstance(case, Variation) else self.data.targets[case.target]
 
     def target_of(self, key: str) -> TargetParams:
-        """What the networks of a case of `collapse` are to learn."""
-        return self.collapse.cases[key].target or self.data.target
+        """Return what the networks of a case of `collapse` learn."""
+        return self.target(self.collapse.cases[key])
 
     @property
     def target_of_grid(self) -> TargetParams:
-        """What the networks of `safe_region` are to learn."""
-        return self.safe_region.trained.target or self.data.target
+        """What the networks of `safe_region` learn."""
+        return self.target_of(self.safe_region.trained.of)
 
-    def of_target(self) -> dict[str, object]:
-        """What the training points depend on."""
-        return {"seed": self.seed, "target": self.data.target.model_dump()}
+    def grid_case(self, depth: int, width: int, initializer: str) -> CollapseCase:
+        """Return a cell of the trained grid as a case; `initializer` is a key of `safe_region.initializers`."""
+        grid, base = self.safe_region.trained, self.collapse.cases[self.safe_region.trained.of]
+        changes: dict[str, Any] = {"widths": [width] * depth, "follow": []}
+        changes |= {"initializer": self.safe_region.initializers[initializer]}
+        changes |= {"first_initializer": None, "last_initializer": None}
+        changes |= {"trials": grid.trials or base.trials, "epochs": grid.epochs or base.epochs}
+        return base.model_copy(update=changes)
 
-    def of_activations(self) -> dict[str, object]:
-        """What the tables of `activations` depend on."""
-        return {"seed": self.seed, "activations": self.activations.model_dump()}
+    @property
+    def main_cases(self) -> list[str]:
+        """Cases of independent trials on the first target: the report's main questions."""
+        return [key for key in self.collapse.independent if self.collapse.cases[key].target == self.data.main_target]
 
-    def of_training(self) -> dict[str, object]:
-        """What the tables of `training` depend on."""
-        return {"seed": self.seed, "training": self.training.model_dump()}
-
-    def of_collapse(self, key: str) -> dict[str, object]:
-        """What the table of one case of `collapse` depends on: not the other cases, not the tolerance."""
-        shared = {
-            "trials": self.collapse.trials_of(key),
-            "epochs": self.collapse.epochs_of(key),
-            "batch_size": self.collapse.batch_size,
-            "target": self.target_of(key).model_dump(),
-        }
-        case = self.collapse.cases[key].model_dump()
-        optional = ("first_initializer", "last_initializer")  # younger than the tables
-        return {
-            "seed": self.seed,
-            **shared,
-            "case": {name: value for name, value in case.items() if value is not None or name not in optional},
-        }
-
-    def of_sensitivity(self) -> dict[str, object]:
-        """What the tables of `sensitivity` depend on."""
-        return {"seed": self.seed, "sensitivity": self.sensitivity.model_dump()}
-
-    def of_safe_region(self) -> dict[str, object]:
-        """What the tables of `safe_region` depend on."""
-        return {
-            "seed": self.seed,
-            "safe_region": self.safe_region.model_dump(),
-            "target": self.target_of_grid.model_dump(),
-        }
+    @property
+    def other_cases(self) -> list[str]:
+        """Cases of independent trials on other targets."""
+        return [key for key in self.collapse.independent if key not in self.main_cases]

@@ -1,0 +1,167 @@
+"""What becomes of each network of `collapse`, by one criterion before and after training."""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from deadrelu.analysis import criteria
+from deadrelu.analysis.intervals import wilson
+from deadrelu.settings.params import Params
+from deadrelu.stages import experiments
+
+OUTCOMES = {
+    "born_dead": "dead at initialization",
+    "died": "died in training",
+    "stayed_within": "within the tolerance before and after",
+    "became_within": "became constant within the tolerance",
+    "one_sided": "constant on one side of 0",
+    "alive": "alive",
+}
+"""Name of each outcome in words, in the order of rows and legends. Dead: the range is exactly 0."""
+
+PER_OUTCOME = 3
+"""Functions drawn of an outcome."""
+
+Frames = dict[str, pd.DataFrame]
+
+
+def outcomes(trials: pd.DataFrame, tolerance: float) -> npt.NDArray[np.str_]:
+    """Return the outcome of each trial, shape (n,).
+
+    Args:
+        trials: columns range_initial, range, range_low, range_high (null: no input lies on that half-line).
+        tolerance: range within which predictions count as constant.
+    """
+    before, after = (trials[name].to_numpy(float) for name in ("range_initial", "range"))
+    stayed, constant = criteria.within(before, tolerance), criteria.within(after, tolerance)
+    both = trials[["range_low", "range_high"]].notna().all(axis=None)
+    sides = [criteria.within(trials[name], tolerance) for name in ("range_low", "range_high")]
+    return np.select(
+        [(before == 0) & (after == 0), after == 0, stayed & constant, constant, (sides[0] | sides[1]) & both],
+        ["born_dead", "died", "stayed_within", "became_within", "one_sided"],
+        "alive",
+    )
+
+
+def before_and_after(trials: Frames, tolerance: float) -> pd.DataFrame:
+    """Count constant networks before and after training, under one criterion at a time.
+
+    Args:
+        trials: of each case, columns range_initial and range.
+        tolerance: of the second criterion.
+
+    Returns:
+        Columns case, criterion (exact: range 0; within: range at most the tolerance), trials; before, after: counts;
+        stay, enter, leave: networks that meet it before and after, only after, and only before; before_rate,
+        before_low, before_high, after_rate, after_low, after_high (95 % Wilson).
+    """
+    rows = []
+    for case, frame in trials.items():
+        for criterion, limit in (("exact", 0.0), ("within", tolerance)):
+            before, after = (criteria.within(frame[name], limit) for name in ("range_initial", "range"))
+            row: dict[str, object] = {"case": case, "criterion": criterion, "trials": len(frame)}
+            row |= {"before": before.sum(), "after": after.sum()}
+            row |= {"stay": (before & after).sum(), "enter": (after & ~before).sum(), "leave": (before & ~after).sum()}
+            for name, met in (("before", before), ("after", after)):
+                rate, low, high = wilson(int(met.sum()), len(frame))
+                row |= {f"{name}_rate": rate, f"{name}_low": low, f"{name}_high": high}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def over_training(histories: Frames, tolerance: float) -> pd.DataFrame:
+    """Count constant networks against the length of training.
+
+    Args:
+        histories: of each case that is followed, columns trial, epoch, range.
+        tolerance: of the second criterion.
+
+    Returns:
+        Columns case, criterion (exact or within), epoch, trials, count, rate, low, high (95 % Wilson).
+    """
+    rows = []
+    for case, frame in histories.items():
+        for criterion, limit in (("exact", 0.0), ("within", tolerance)):
+            met = pd.Series(criteria.within(frame["range"], limit), frame.index).groupby(frame["epoch"])
+            for epoch, of_epoch in met:
+                counted = wilson(int(of_epoch.sum()), len(of_epoch))._asdict()
+                row = {"case": case, "criterion": criterion, "epoch": epoch, "trials": len(of_epoch)}
+                rows.append(row | {"count": int(of_epoch.sum()), **counted})
+    return pd.DataFrame(rows, columns=["case", "criterion", "epoch", "trials", "count", "rate", "low", "high"])
+
+
+def deaths(histories: Frames) -> pd.DataFrame:
+    """Count networks by the checkpoint from which on they are exactly constant, and by their first dead layer then.
+
+    Args:
+        histories: of each case that is followed, columns trial, epoch, range, dead_layer.
+
+    Returns:
+        Columns case, epoch (the first checkpoint from which on all ranges are 0), layer (0: no layer is 0), count,
+        networks, revived: networks whose range was 0 at a checkpoint and not at the last one.
+    """
+    rows = []
+    for case, frame in histories.items():
+        ordered = frame.sort_values(["trial", "epoch"])
+        epochs = np.unique(ordered["epoch"])
+        dead = (ordered["range"].to_numpy() == 0).reshape(-1, len(epochs))
+        layers = ordered["dead_layer"].to_numpy().reshape(-1, len(epochs))
+        stays = np.logical_and.accumulate(dead[:, ::-1], axis=1)[:, ::-1]
+        first = stays.argmax(axis=1)[stays[:, -1]]
+        layer = layers[stays[:, -1], first]
+        about = {"case": case, "networks": len(dead), "revived": int((dead.any(axis=1) & ~dead[:, -1]).sum())}
+        counts = pd.DataFrame({"epoch": epochs[first], "layer": layer}).value_counts(sort=False).sort_index()
+        rows += [{**about, "epoch": epoch, "layer": layer, "count": n} for (epoch, layer), n in counts.items()]
+    return pd.DataFrame(rows, columns=["case", "epoch", "layer", "count", "networks", "revived"])
+
+
+def tables(trials: Frames, functions: Frames, params: Params) -> Frames:
+    """Return the report's small tables on outcomes, for the cases of independent trials.
+
+    Args:
+        trials: of each case, one row per trial.
+        functions: of each case that has them, columns trial, x, untrained, trained.
+        params: the settings that made them.
+
+    Returns:
+        outcomes: columns case, outcome, count, trials. losses: columns case, outcome, epoch (0: before training), low,
+        median, high (10, 50 and 90 % of the trials of this outcome), best_constant (the least loss of a constant).
+        functions: columns case, outcome, trial, x, trained: those of the first `PER_OUTCOME` trials of each.
+    """
+    counted, losses, drawn = [], [], []
+    for key in params.collapse.independent:
+        frame = trials[key]
+        of_trial = outcomes(frame, params.collapse.tolerance)
+        counts = [int((of_trial == outcome).sum()) for outcome in OUTCOMES]
+        counted.append(pd.DataFrame({"case": key, "outcome": list(OUTCOMES), "count": counts, "trials": len(frame)}))
+        experiment = experiments.of_case(params, key)
+        best = criteria.best_constant(experiment.target, experiment.training.loss, params.seed)
+        losses.append(_losses(frame, of_trial, best).assign(case=key))
+        if key in functions:
+            named = functions[key].assign(
+                outcome=functions[key]["trial"].map(dict(zip(frame["trial"], of_trial, strict=True)))
+            )
+            first = named.drop_duplicates("trial").groupby("outcome", sort=False).head(PER_OUTCOME)["trial"]
+            drawn.append(named[named["trial"].isin(first)].assign(case=key))
+    return {
+        "outcomes": _concat(counted, ["case", "outcome", "count", "trials"]),
+        "losses": _concat(losses, ["case", "outcome", "epoch", "low", "median", "high", "best_constant"]),
+        "functions": _concat(drawn, ["case", "outcome", "trial", "x", "trained"]),
+    }
+
+
+def _losses(frame: pd.DataFrame, of_trial: npt.NDArray[np.str_], best_constant: float) -> pd.DataFrame:
+    losses = np.column_stack([frame["loss_initial"], np.stack(frame["loss"].to_list())]).astype(float)
+    losses = np.where(np.isnan(losses), np.inf, losses)  # a diverged trial has the largest loss, not a missing one
+    rows = []
+    for outcome in OUTCOMES:
+        if (of_trial == outcome).any():
+            # Not interpolated: between a number and infinity there is none.
+            bands = np.quantile(losses[of_trial == outcome], (0.1, 0.5, 0.9), axis=0, method="inverted_cdf")
+            columns = dict(zip(("low", "median", "high"), bands, strict=True))
+            rows.append(pd.DataFrame({"outcome": outcome, "epoch": np.arange(losses.shape[1]), **columns}))
+    return pd.concat(rows).assign(best_constant=best_constant)
+
+
+def _concat(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)

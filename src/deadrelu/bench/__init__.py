@@ -1,1 +1,0 @@
-"""What the trial engine is measured against, and how a run grows."""

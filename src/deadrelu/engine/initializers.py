@@ -1,0 +1,176 @@
+"""Weight initializers of the engine, by the names and formulas of Keras."""
+
+from collections.abc import Callable
+from typing import get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from deadrelu.settings.params import (
+    Constant,
+    FanScaled,
+    Identity,
+    Normal,
+    Orthogonal,
+    Rai,
+    Settings,
+    Uniform,
+    VarianceScaling,
+    ZerosOrOnes,
+)
+
+RAI_STD = 0.6007
+"""Lu et al.'s (arXiv:1903.06733), over the root of the fan-in: the standard deviation of RAI's symmetric entries."""
+
+CUT_STD = 0.8796256610342398
+"""Standard deviation of a standard normal cut at two: Keras divides by it to keep the variance."""
+
+
+Sampler = Callable[[np.random.Generator, int, int, int], npt.NDArray[np.float32]]
+"""`sample(rng, n, fan_in, fan_out)` draws n kernels, shape (n, fan_in, fan_out), float32."""
+
+
+def by_name(name: str) -> Settings | Rai:
+    """Return the initializer with this name and the default arguments.
+
+    Raises:
+        ValueError: no initializer has this name, or it has arguments without defaults.
+    """
+    kinds = {one: kind for kind in get_args(Settings | Rai) for one in get_args(kind.model_fields["name"].annotation)}
+    needed = {
+        one for one, kind in kinds.items() for key, f in kind.model_fields.items() if key != "name" and f.is_required()
+    }
+    if name not in kinds.keys() - needed:
+        expected = ", ".join(sorted(kinds.keys() - needed))
+        raise ValueError(f"initialize: received {name!r}; expected: {expected}, or a function that draws kernels")
+    return kinds[name].model_validate({"name": name})
+
+
+def sampler(settings: Settings | Rai | str) -> Sampler:
+    """Return a function that draws n kernels as the initializer of Keras does.
+
+    `sample(rng, n, fan_in, fan_out)` returns shape (n, fan_in, fan_out), float32.
+
+    Glorot: variance 2 / (fan_in + fan_out); He: 2 / fan_in; LeCun: 1 / fan_in. The normal ones are cut at two
+    standard deviations of the normal that, once cut, has this variance. RAI draws biases, too: they are one more row
+    below each kernel, shape (n, fan_in + 1, fan_out).
+    """
+
+    settings = by_name(settings) if isinstance(settings, str) else settings
+
+    def sample(rng: np.random.Generator, n: int, fan_in: int, fan_out: int) -> npt.NDArray[np.float32]:
+        shape = (n, fan_in, fan_out)
+        drawn = _rai(rng, shape) if isinstance(settings, Rai) else _draw(settings, rng, shape)
+        return drawn.astype(np.float32)
+
+    return sample
+
+
+def _draw(settings: Settings, rng: np.random.Generator, shape: tuple[int, int, int]) -> npt.NDArray[np.float64]:
+    _, fan_in, fan_out = shape
+    if isinstance(settings, Uniform):
+        return _uniform(rng, settings.minval, settings.maxval, shape)
+    if isinstance(settings, Normal):
+        if settings.name == "truncated_normal":
+            return settings.mean + settings.stddev * _cut_normal(rng, shape)
+        return settings.mean + settings.stddev * rng.standard_normal(shape)
+    if isinstance(settings, Orthogonal):
+        return settings.gain * _orthogonal(rng, shape)
+    if isinstance(settings, Constant):
+        return np.full(shape, settings.value)
+    if isinstance(settings, Identity):
+        return np.broadcast_to(settings.gain * np.eye(fan_in, fan_out), shape)
+    if isinstance(settings, ZerosOrOnes):
+        return np.full(shape, float(settings.name == "ones"))
+    scaling = settings if isinstance(settings, VarianceScaling) else _as_variance_scaling(settings)
+    stddev = float(np.sqrt(scaling.scale / _fan(scaling, fan_in, fan_out)))
+    if scaling.distribution == "uniform":
+        return _uniform(rng, -stddev * np.sqrt(3), stddev * np.sqrt(3), shape)
+    if scaling.distribution == "untruncated_normal":
+        return stddev * rng.standard_normal(shape)
+    return stddev / CUT_STD * _cut_normal(rng, shape)
+
+
+def is_symmetric(initializer: Settings | Rai) -> bool:
+    """Whether weights are symmetric about 0, continuous, and independent; biases are then zero."""
+    return (
+        isinstance(initializer, FanScaled | VarianceScaling)
+        or (isinstance(initializer, Normal) and initializer.mean == 0)
+        or (isinstance(initializer, Uniform) and initializer.minval == -initializer.maxval)
+    )
+
+
+def variance(settings: Settings | Rai, fan_in: int, fan_out: int) -> float:
+    """Variance of a weight.
+
+    Raises:
+        ValueError: not of an initializer that `is_symmetric`.
+    """
+    if not is_symmetric(settings):
+        raise ValueError(f"weights must be independent and symmetric about 0, got {settings.name}")
+    if isinstance(settings, Uniform):
+        return settings.maxval**2 / 3
+    if isinstance(settings, Normal):
+        return (settings.stddev * (CUT_STD if settings.name == "truncated_normal" else 1)) ** 2
+    scaling = settings if isinstance(settings, VarianceScaling) else _as_variance_scaling(settings)  # type: ignore[arg-type]
+    return scaling.scale / _fan(scaling, fan_in, fan_out)
+
+
+def _fan(scaling: VarianceScaling, fan_in: int, fan_out: int) -> float:
+    return {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[scaling.mode]
+
+
+def _as_variance_scaling(settings: FanScaled) -> VarianceScaling:
+    """Glorot, He and LeCun by what they have in common (the formulas of Keras)."""
+    family, distribution = settings.name.split("_")
+    scale, mode = {"glorot": (1.0, "fan_avg"), "he": (2.0, "fan_in"), "lecun": (1.0, "fan_in")}[family]
+    kind = "uniform" if distribution == "uniform" else "truncated_normal"
+    return VarianceScaling.model_validate(
+        {"name": "variance_scaling", "scale": scale, "mode": mode, "distribution": kind}
+    )
+
+
+def _cut_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    # What is cut off is drawn again, as Keras does it: SciPy's inverse of the distribution takes ten times as long.
+    drawn = rng.standard_normal(shape)
+    while len(cut := np.flatnonzero(np.abs(drawn) > 2)):
+        drawn.ravel()[cut] = rng.standard_normal(len(cut))
+    return drawn
+
+
+def _uniform(rng: np.random.Generator, low: float, high: float, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    # Not rng.uniform, nor rng.normal with a scale: on some processors they round a product and a sum at once.
+    return low + (high - low) * rng.random(shape)
+
+
+def _orthogonal(rng: np.random.Generator, shape: tuple[int, int, int]) -> npt.NDArray[np.float64]:
+    """Orthonormal rows or columns, whichever are fewer (Saxe et al., arXiv:1312.6120), by Gram and Schmidt.
+
+    Not `numpy.linalg.qr`, whose last bits depend on the processor.
+    """
+    n, fan_in, fan_out = shape
+    drawn = rng.standard_normal((n, max(fan_in, fan_out), min(fan_in, fan_out)))
+    left: npt.NDArray[np.float64] = drawn.transpose(1, 2, 0).copy()
+    for k in range(left.shape[1]):
+        left[:, k] /= np.sqrt(_sum(left[:, k] * left[:, k]))
+        left[:, k + 1 :] -= left[:, k, None] * _sum(left[:, k, None] * left[:, k + 1 :])
+    q: npt.NDArray[np.float64] = left.transpose(2, 0, 1) if fan_in >= fan_out else left.transpose(2, 1, 0)
+    return q
+
+
+def _sum(terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Over the first axis, one term after the other."""
+    total: npt.NDArray[np.float64] = terms[0].copy()
+    for term in terms[1:]:
+        total += term
+    return total
+
+
+def _rai(rng: np.random.Generator, shape: tuple[int, int, int]) -> npt.NDArray[np.float64]:
+    """Each unit's weights and bias from N(0, 0.6007² / fan_in); then one of them, any, from Beta(2, 1), above 0."""
+    n, fan_in, fan_out = shape
+    drawn = RAI_STD / float(np.sqrt(fan_in)) * rng.standard_normal((n, fan_in + 1, fan_out))
+    replaced = rng.integers(fan_in + 1, size=(n, 1, fan_out))
+    beta = np.sqrt(rng.random((n, 1, fan_out)))  # P(beta <= b) = b²; NumPy's way there takes logarithms
+    np.put_along_axis(drawn, replaced, beta, axis=1)
+    return drawn

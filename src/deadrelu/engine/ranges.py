@@ -1,0 +1,62 @@
+"""How far networks are from a constant: ranges of their predictions. Arrays in, numbers out."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Float = npt.NDArray[np.float32]
+
+PROBES = np.array([0.05, 0.15, 0.5, 1.0, 1.5], np.float32)
+"""Where the notebook looked. All are positive: they say nothing of x < 0."""
+
+
+class Spread(NamedTuple):
+    """Extremes and ranges (max - min) of each network's predictions over the training inputs, shape (n,).
+
+    With several outputs, the extremes are those of all, and a range is the largest of any: it is 0 where each output
+    is constant. `range_low` and `range_high` are over x < 0 and x > 0; None where no input lies there, or x is not
+    one-dimensional.
+    """
+
+    prediction_min: Float
+    prediction_max: Float
+    range_low: Float | None
+    range_high: Float | None
+    range: Float
+
+
+def spread(predictions: Float, x: Float) -> Spread:
+    """Measure how far each network is from a constant.
+
+    Args:
+        predictions: outputs of n networks, shape (n, n_points, n_outputs), float32.
+        x: training inputs, shape (n_points, n_inputs), float32.
+    """
+    smallest, largest = predictions.min(axis=(1, 2)), predictions.max(axis=(1, 2))
+    low = high = None
+    if x.shape[1] == 1:
+        low, high = _range(predictions[:, x[:, 0] < 0]), _range(predictions[:, x[:, 0] > 0])
+    ranges = _range(predictions)
+    assert ranges is not None  # there is an input
+    return Spread(smallest, largest, low, high, ranges)
+
+
+def _range(predictions: Float) -> Float | None:
+    if predictions.shape[1] == 0:
+        return None
+    ranges: Float = np.ptp(predictions, axis=1).max(axis=1)
+    return ranges
+
+
+def probes_equal(probes: Float) -> npt.NDArray[np.bool_]:
+    """Return where all predictions at the probes are exactly equal floats, the notebook's criterion.
+
+    Args:
+        probes: predictions at `PROBES`, shape (n, 5), float32.
+
+    Returns:
+        Shape (n,), bool.
+    """
+    equal: npt.NDArray[np.bool_] = np.all(probes == probes[:, :1], axis=1)
+    return equal

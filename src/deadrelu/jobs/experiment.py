@@ -1,0 +1,82 @@
+"""What is trained: independent trainings of one small network on one target, or the notebook's refits of it."""
+
+import hashlib
+import json
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from deadrelu.engine import Network, Target, Training
+
+SAVED_TRIALS = 200
+"""Number of trials whose weights and input-output functions are saved, for the report and for whoever reads them."""
+
+MAX_SAVED_WEIGHTS = 1000
+"""Weights of a network beyond which none are saved."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """Trainings of `trials` networks, whose results depend on these fields and the number of the trial alone.
+
+    Attributes:
+        network: what is trained; its initializers are names or groups of `params.yaml`, not functions.
+        training: how; of refits, each fit.
+        target: the training set.
+        trials: number of networks.
+        seed: source of the training set, the initial weights and the shuffles.
+        fits: of the protocol "refit", how often each network is fitted; None: trials are independent trainings.
+        follow: epochs after which each network is measured as well, ascending; 0 is before training.
+        saved_trials: number of trials whose functions and weights are saved.
+    """
+
+    network: Network
+    training: Training
+    target: Target
+    trials: int
+    seed: int
+    fits: int | None = None
+    follow: tuple[int, ...] = ()
+    saved_trials: int = SAVED_TRIALS
+
+    @property
+    def epochs(self) -> int:
+        """Epochs after which the table of trials describes the networks."""
+        return self.training.epochs * (self.fits or 1)
+
+    @property
+    def checkpoints(self) -> tuple[int, ...]:
+        """Epochs after which `history` has a row for each trial: each fit of refits, else `follow`."""
+        if self.fits:
+            return tuple(self.training.epochs * fit for fit in range(1, self.fits + 1))
+        return self.follow
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything that the results depend on, as JSON has it."""
+        settings: dict[str, Any] = _plain(self)
+        return settings
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the settings."""
+        return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()
+
+    def __str__(self) -> str:
+        network = self.network
+        return f"{len(network.widths)} layers of {max(network.widths)} {network.activation} units on {self.target.function}"
+
+
+def _plain(value: Any) -> Any:
+    """Return dataclasses and groups as dictionaries, without what is not given."""
+    if isinstance(value, BaseModel):
+        return value.model_dump()
+    if is_dataclass(value):
+        found = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        return {name: one for name, one in found.items() if one not in (None, ())}
+    if isinstance(value, tuple):
+        return list(value)
+    if callable(value):
+        raise TypeError(f"an experiment names its initializers, got the function {value}")
+    return value

@@ -1,0 +1,279 @@
+"""Train the trials of experiments in shards, and make the columns of their tables: the one job of three stages."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from deadrelu import engine
+from deadrelu.engine import ranges
+from deadrelu.jobs.experiment import MAX_SAVED_WEIGHTS, Experiment
+from deadrelu.jobs.shards import Shard, StopSignal, cut
+from deadrelu.jobs.store import Store
+from deadrelu.storage import parquet, tables
+
+MAX_NETWORKS_IN_MEMORY = 1024
+"""Networks whose predictions at all training inputs are held in memory by a shard."""
+
+SHARD_OF_DEAD = 8
+"""Times as many trials in a shard where most are dead at initialization, so that training them takes a while."""
+
+MIN_ROWS_PER_FILE = 1024
+"""Rows of one file, if there are as many: those of one shard or more."""
+
+CURVE_POINTS = 61
+"""Points over the interval at which functions are saved."""
+
+DEAD_LAYER_POINTS = 300
+"""Training inputs at which dead layers are looked for."""
+
+Columns = dict[str, np.ndarray]
+
+
+def trials_per_shard(experiment: Experiment) -> int:
+    """Return how many trials a shard of an experiment has."""
+    mostly_dead = experiment.network.can_be_dead and not experiment.network.biases and not experiment.checkpoints
+    return MAX_NETWORKS_IN_MEMORY * (SHARD_OF_DEAD if mostly_dead else 1)
+
+
+def shards_of(experiments: Mapping[str, Experiment], *, begin: int = 0) -> dict[str, list[Shard]]:
+    """Split experiments into shards that can run anywhere; their numbers begin at `begin`."""
+    shards: dict[str, list[Shard]] = {}
+    for key, experiment in experiments.items():
+        first = begin + sum(map(len, shards.values()))
+        shards[key] = cut([experiment], experiment.trials, trials_per_shard(experiment), begin=first)
+    return shards
+
+
+def made_by(experiment: Experiment) -> dict[str, object]:
+    """Return what the tables of an experiment say of their origin."""
+    return parquet.provenance(experiment.settings, parquet.ENGINE_PACKAGES)
+
+
+def measure(shard: Shard, threads: int, stop: StopSignal) -> dict[str, bytes]:
+    """Train the trials of a shard of an experiment.
+
+    Returns:
+        `trials.parquet`; where there are checkpoints, `history.parquet`; from the first shard, `weights.parquet` and
+        `functions.parquet` of the first trials.
+    """
+    return _Measurement(shard.of, shard, threads, stop).tables()
+
+
+@dataclass
+class _Measurement:
+    """A shard of an experiment in training."""
+
+    experiment: Experiment
+    shard: Shard
+    threads: int
+    stop: StopSignal
+
+    def __post_init__(self) -> None:
+        self.x, self.y = self.experiment.target.sample(self.experiment.seed)
+
+    def tables(self) -> dict[str, bytes]:
+        """Train, and return the tables by their names."""
+        experiment, origin = self.experiment, made_by(self.experiment)
+        rows, functions, weights, histories = [], [], [], []
+        for part, history in self._trained():
+            columns, curves = self._columns(part)
+            rows.append(columns)
+            functions.append(curves)
+            histories.append(history)
+            saved = part.trial < experiment.saved_trials
+            weights.append({name: getattr(part, name)[saved] for name in ("trial", "initial", "final")})
+            self.stop.report(self.shard, part.trial[-1] + 1 - self.shard.low)
+        made = {"trials.parquet": parquet.to_bytes(_joined(rows), tables.TRIALS.schema, origin)}
+        if histories[0]:
+            made["history.parquet"] = parquet.to_bytes(_joined(histories), tables.HISTORY.schema, origin)
+        saves = self.shard.low == 0 and experiment.saved_trials > 0
+        if saves and experiment.network.architecture.n_weights <= MAX_SAVED_WEIGHTS:
+            made["weights.parquet"] = parquet.to_bytes(_joined(weights), tables.WEIGHTS.schema, origin)
+        if saves and functions[0]:
+            made["functions.parquet"] = parquet.to_bytes(_joined(functions), tables.FUNCTIONS.schema, origin)
+        return made
+
+    def _trained(self) -> Iterator[tuple[engine.Trained, Columns]]:
+        """Yield trained trials, at most as many as may be in memory, and the rows of their checkpoints."""
+        experiment, numbers = self.experiment, range(self.shard.low, self.shard.high)
+        if experiment.checkpoints:
+            yield self._followed(numbers)
+            return
+        arguments = experiment.network, experiment.training, self.x, self.y
+        chunks = engine.run(*arguments, trials=numbers, seed=experiment.seed, threads=self.threads, stop=self.stop)
+        for chunk in chunks:
+            for piece in chunk.pieces(MAX_NETWORKS_IN_MEMORY):
+                yield piece, {}
+
+    def _followed(self, numbers: range) -> tuple[engine.Trained, Columns]:
+        """Train trials through all checkpoints; return them as they are after `epochs`, and the rows."""
+        experiment = self.experiment
+        moments = sorted({*experiment.checkpoints, experiment.epochs} - {0})
+        followed = engine.follow(
+            experiment.network,
+            experiment.training,
+            self.x,
+            self.y,
+            trials=numbers,
+            seed=experiment.seed,
+            epochs=moments,
+            threads=self.threads,
+            stop=self.stop,
+        )
+        last: engine.Trained | None = None
+        losses: list[engine.Float] = []
+        rows: list[Columns] = []
+        checkpoints = _Ranges(self)
+        for epoch, trained in zip(moments, followed, strict=True):
+            if 0 in experiment.checkpoints and not rows:
+                rows.append(checkpoints.measure(0, trained.trial, trained.initial))
+            if epoch in experiment.checkpoints:
+                rows.append(checkpoints.measure(epoch, trained.trial, trained.final))
+            if last is None:
+                losses.append(trained.loss)
+            if epoch == experiment.epochs:
+                loss = np.concatenate(losses, axis=1)
+                last = engine.Trained(trained.trial, trained.initial, trained.final, loss)
+            self.stop.report(self.shard, len(numbers) * epoch / moments[-1])
+        assert last is not None  # `epochs` is one of the moments
+        return last, _joined(rows)
+
+    def _columns(self, part: engine.Trained) -> tuple[Columns, Columns]:
+        """Return the columns of trials, and those of their functions: none where there are several inputs or outputs."""
+        experiment, n = self.experiment, len(self.x)
+        grid = experiment.target.grid(CURVE_POINTS)
+        inputs = _with_probes(self.x, grid)  # one program for all
+        before, after = (
+            engine.predict(experiment.network, weights, inputs, self.stop) for weights in (part.initial, part.final)
+        )
+        initial, final = (ranges.spread(outputs[:, :n], self.x) for outputs in (before, after))
+        columns: Columns = {
+            "trial": part.trial,
+            "born_dead": initial.range == 0,
+            "dead": final.range == 0,
+            "range_initial": initial.range,
+            **{name: values for name, values in final._asdict().items() if values is not None},
+            "loss_initial": engine.mean_loss(experiment.training, before[:, :n], self.y),
+            "loss_final": engine.mean_loss(experiment.training, after[:, :n], self.y),
+            "loss": part.loss,
+        }
+        for side in ("low", "high"):
+            if (of_side := getattr(initial, f"range_{side}")) is not None:
+                columns[f"born_dead_{side}"] = of_side == 0
+        if self.x.shape[1] > 1:
+            return columns, {}
+        probes = after[:, n : n + len(ranges.PROBES), 0]
+        columns |= {f"probe_{k}": probes[:, k - 1] for k in range(1, len(ranges.PROBES) + 1)}
+        columns["probes_equal"] = ranges.probes_equal(probes)
+        if self.y.shape[1] > 1:
+            return columns, {}
+        saved = part.trial < experiment.saved_trials
+        untrained, trained = (outputs[saved, -CURVE_POINTS:, 0].ravel() for outputs in (before, after))
+        numbers = part.trial[saved]
+        curves: Columns = {"trial": np.repeat(numbers, CURVE_POINTS), "x": np.tile(grid, len(numbers))}
+        return columns, curves | {"untrained": untrained, "trained": trained}
+
+
+class _Ranges:
+    """Ranges and dead layers of some trials at one checkpoint after the other.
+
+    Most networks that are dead stay as they are: what has the same weights as before is not measured again.
+    """
+
+    def __init__(self, measurement: _Measurement) -> None:
+        self.of = measurement
+        self.weights: engine.Float | None = None
+        self.values: Columns = {}
+
+    def measure(self, epoch: int, trial: np.ndarray, weights: engine.Float) -> Columns:
+        """Return the rows of a checkpoint."""
+        network, x = self.of.experiment.network, self.of.x
+        moved = np.ones(len(trial), bool) if self.weights is None else (weights != self.weights).any(axis=1)
+        self.weights = weights
+        outputs = engine.predict(network, weights[moved], _with_probes(x), self.of.stop) if moved.any() else None
+        if outputs is not None:
+            found = {"range": np.ptp(outputs[:, : len(x)], axis=1).max(axis=1)}
+            if x.shape[1] == 1:
+                found["probe_range"] = np.ptp(outputs[:, len(x) :], axis=1).max(axis=1)
+            found["dead_layer"] = np.zeros(len(outputs), np.int32)
+            constant = found["range"] == 0
+            few = x[:: max(1, len(x) // DEAD_LAYER_POINTS)]
+            found["dead_layer"][constant] = first_dead_layer(network, weights[moved][constant], few)
+            for name, values in found.items():
+                kept = self.values.get(name, np.zeros(len(trial), values.dtype)).copy()
+                kept[moved] = values
+                self.values[name] = kept
+        return {"trial": trial, "epoch": np.full(len(trial), epoch), **self.values}
+
+
+def first_dead_layer(network: engine.Network, weights: engine.Float, x: engine.Float) -> np.ndarray:
+    """Return the first hidden layer of each network whose units are all 0 on all inputs, from 1 on; 0: none.
+
+    Args:
+        network: the architecture; only ReLU networks have such layers.
+        weights: shape (n, n_weights), float32.
+        x: inputs, shape (n_points, inputs), float32.
+    """
+    found = np.zeros(len(weights), np.int32)
+    if network.activation != "relu" or not len(weights):
+        return found
+    signals = np.broadcast_to(x, (len(weights), *x.shape))
+    for layer, (kernels, biases) in enumerate(network.architecture.split(weights), start=1):
+        if layer > len(network.widths):
+            break
+        signals = np.maximum(np.einsum("npi,nij->npj", signals, kernels) + biases, 0)
+        found[(found == 0) & (signals == 0).all(axis=(1, 2))] = layer
+    return found
+
+
+def publish(store: Store, shards: list[Shard], folder: Path) -> None:
+    """Write the tables of an experiment into a folder: its trials in files of `MIN_ROWS_PER_FILE` rows or more."""
+    first = store.get(shards[0])
+    per_file = -(-MIN_ROWS_PER_FILE // len(shards[0]))
+    for number, at in enumerate(range(0, len(shards), per_file)):
+        rows = (store.get(shard)["trials.parquet"] for shard in shards[at : at + per_file])
+        parquet.write_joined(folder / f"part-{number:06d}.parquet", rows)
+    if "history.parquet" in first:
+        parquet.write_joined(folder / "history.parquet", (store.get(shard)["history.parquet"] for shard in shards))
+    for name in ("functions.parquet", "weights.parquet"):
+        if name in first:
+            (folder / name).write_bytes(first[name])
+
+
+def publish_together(
+    store: Store,
+    shards: Mapping[str, list[Shard]],
+    keys: Mapping[str, Mapping[str, object]],
+    path: Path,
+    schema: pa.Schema,
+    origin: dict[str, object],
+) -> None:
+    """Write the trials of several experiments as one table.
+
+    Args:
+        store: where their shards are.
+        shards: of each experiment.
+        keys: of each experiment, the columns in front of those of its trials.
+        path: of the table.
+        schema: of the table.
+        origin: what the table says of its origin.
+    """
+    contents = (
+        parquet.with_columns(store.get(shard)["trials.parquet"], keys[key], schema, origin)
+        for key, of_experiment in shards.items()
+        for shard in of_experiment
+    )
+    parquet.write_joined(path, contents)
+
+
+def _with_probes(x: engine.Float, *more: engine.Float) -> engine.Float:
+    """Return inputs followed by the probes and others, where those are inputs, too."""
+    return np.concatenate([x, *(values[:, None] for values in (ranges.PROBES, *more))]) if x.shape[1] == 1 else x
+
+
+def _joined(pieces: list[Columns]) -> Columns:
+    """Return the columns of pieces, one after the other."""
+    return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]} if pieces else {}

@@ -1,0 +1,186 @@
+"""Figures of what becomes of networks: a table in, a matplotlib figure out."""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
+
+from deadrelu.report.figures.style import (
+    MUTED,
+    OUTCOME_COLOURS,
+    OUTCOME_LINES,
+    PAPER,
+    STYLE,
+    empty,
+    legend_below,
+    message,
+    wrapped,
+)
+
+MAX_PANEL_COLUMNS = 3
+"""Panels side by side."""
+
+
+def functions(
+    drawn: pd.DataFrame,
+    outcomes: pd.DataFrame,
+    targets: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    cases: Mapping[str, str],
+    names: Mapping[str, str],
+) -> Figure:
+    """Draw what a few trained networks of each outcome compute, over what they were to learn.
+
+    Args:
+        drawn: columns case, outcome, trial, x, trained.
+        outcomes: columns case, outcome, count, trials.
+        targets: of each case, x and y of the function it learns.
+        cases: name of each case that is drawn.
+        names: of each outcome.
+    """
+    if not cases or drawn.empty:
+        return message("No network of one input and one output: there is no function to draw.")
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(9, 2.75 * -(-len(cases) // MAX_PANEL_COLUMNS)), layout="constrained")
+        for ax, case in _panels(figure, cases):
+            x, y = targets[case]
+            ax.plot(x, y, color=MUTED, linewidth=5, alpha=0.45)
+            for (outcome, _), rows in drawn[drawn["case"] == case].groupby(["outcome", "trial"], sort=False):
+                ax.plot(rows["x"], rows["trained"], linewidth=1.6, **_line(outcome))
+            room = 0.35 * (y.max() - y.min()) or 1.0
+            ax.set_ylim(y.min() - room, y.max() + room)
+            ax.yaxis.set_major_locator(MaxNLocator(4))
+            _title(ax, cases[case], outcomes[outcomes["case"] == case])
+        handles = [Line2D([], [], color=MUTED, linewidth=5, alpha=0.45, label="target"), *_key(outcomes, names)]
+        legend_below(figure, handles, 3)
+    return figure
+
+
+def losses(table: pd.DataFrame, outcomes: pd.DataFrame, cases: Mapping[str, str], names: Mapping[str, str]) -> Figure:
+    """Draw the loss of each epoch for networks of each outcome, a panel for each case.
+
+    Args:
+        table: columns case, outcome, epoch, low, median, high, best_constant.
+        outcomes: columns case, outcome, count, trials.
+        cases: name of each case.
+        names: of each outcome.
+    """
+    if not cases or table.empty:
+        return message("No independent trials: there is no loss to draw.")
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(9, 2.5 * -(-len(cases) // MAX_PANEL_COLUMNS)), layout="constrained")
+        for ax, case in _panels(figure, cases):
+            rows = table[table["case"] == case].replace([np.inf, -np.inf], np.nan)
+            for outcome, of_outcome in rows.groupby("outcome", sort=False):
+                band: dict[str, Any] = {"color": OUTCOME_COLOURS[str(outcome)], "alpha": 0.18, "linewidth": 0}
+                ax.fill_between(of_outcome["epoch"], of_outcome["low"], of_outcome["high"], **band)
+                ax.plot(of_outcome["epoch"], of_outcome["median"], linewidth=1.8, **_line(outcome))
+            if rows["median"].notna().any():
+                ax.axhline(rows["best_constant"].iloc[0], color=MUTED, linestyle=":", linewidth=1.5)
+                if (rows["low"] > 0).all() and rows["high"].max() > 20 * rows["low"].min():
+                    ax.set_yscale("log")
+                    ax.minorticks_off()
+                ax.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+            else:
+                empty(ax, "every training diverged")
+            _title(ax, cases[case], outcomes[outcomes["case"] == case])
+            ax.set(xlabel="epoch", ylabel="loss")
+        best = Line2D([], [], color=MUTED, linestyle=":", linewidth=1.5, label="best constant")
+        legend_below(figure, [*_key(outcomes, names), best], 3)
+    return figure
+
+
+def deaths(table: pd.DataFrame, cases: Mapping[str, str]) -> Figure:
+    """Draw after which checkpoint networks are dead for good, and through which layer, a panel for each case.
+
+    Args:
+        table: columns case, epoch (0: before training), layer (0: none is dead), count, networks.
+        cases: name of each case.
+    """
+    shown = {case: name for case, name in cases.items() if (table["case"] == case).any()}
+    if not shown:
+        return message("No network died: there is nothing to draw.")
+    with mpl.rc_context(STYLE):
+        columns = min(2, len(shown))
+        rows = -(-len(shown) // columns)
+        figure = Figure(figsize=(9, 2.9 * rows), layout="constrained")
+        grid = figure.subplots(rows, columns, squeeze=False)
+        deepest, shades = max(1, int(table["layer"].max())), mpl.colormaps["viridis_r"]
+        for ax, case in itertools.zip_longest(grid.flat, shown):
+            if case is None:
+                ax.set_visible(False)
+                continue
+            of_case = table[table["case"] == case]
+            later = of_case[of_case["epoch"] > 0]
+            epochs = sorted(set(later["epoch"]))
+            bottom = np.zeros(len(epochs))
+            for layer, of_layer in later.groupby("layer"):
+                heights = of_layer.set_index("epoch")["count"].reindex(epochs, fill_value=0).to_numpy(float)
+                colour = MUTED if layer == 0 else shades(layer / deepest)
+                ax.bar(range(len(epochs)), heights, bottom=bottom, color=colour, width=0.85)
+                bottom += heights
+            before = int(of_case["count"][of_case["epoch"] == 0].sum())
+            title = f"{shown[case]}: {before:,} of {of_case['networks'].iloc[0]:,} before training"
+            ax.set_title(wrapped(title, 50), fontsize=10.5)
+            ax.set_xticks(range(len(epochs)), [str(epoch) for epoch in epochs])
+            ax.set_xlabel("dead for good after this epoch")
+            ax.grid(visible=False, axis="x")
+        for ax in grid[:, 0]:
+            ax.set_ylabel("networks")
+        layers = sorted(set(table[table["epoch"] > 0]["layer"]))
+        handles = [
+            Rectangle(
+                (0, 0),
+                1,
+                1,
+                color=MUTED if layer == 0 else shades(layer / deepest),
+                label=f"layer {layer}" if layer else "no dead layer",
+            )
+            for layer in layers
+        ]
+        if handles:
+            legend_below(figure, handles, 6)
+    return figure
+
+
+def _line(outcome: object) -> dict[str, Any]:
+    return {"color": OUTCOME_COLOURS[str(outcome)], "linestyle": OUTCOME_LINES[str(outcome)]}
+
+
+def _panels(figure: Figure, cases: Mapping[str, str]) -> Iterator[tuple[Axes, str]]:
+    columns = min(MAX_PANEL_COLUMNS, len(cases))
+    grid = figure.subplots(-(-len(cases) // columns), columns, squeeze=False)
+    for ax, case in itertools.zip_longest(grid.flat, cases):
+        if case is None:
+            ax.set_visible(False)
+        else:
+            yield ax, case
+
+
+def _title(ax: Axes, name: str, outcomes: pd.DataFrame) -> None:
+    """Write the name of a case, and below it a bar of its trials: how many had which outcome."""
+    ax.set_title(wrapped(name, 28), fontsize=10.5, pad=19)
+    for outcome, count, end in zip(outcomes["outcome"], outcomes["count"], outcomes["count"].cumsum(), strict=True):
+        left, width = (end - count) / outcomes["trials"].max(), count / outcomes["trials"].max()
+        place: dict[str, Any] = {"transform": ax.transAxes, "clip_on": False}
+        colour = OUTCOME_COLOURS[outcome]
+        ax.add_patch(Rectangle((left, 1.02), width, 0.09, facecolor=colour, edgecolor=PAPER, **place))
+        if width > 0.12:
+            text: dict[str, Any] = {"ha": "center", "va": "center_baseline", "fontsize": 8.5, "color": PAPER}
+            ax.text(left + width / 2, 1.06, f"{count:,}", **text, **place)
+
+
+def _key(outcomes: pd.DataFrame, names: Mapping[str, str]) -> list[Line2D]:
+    happened = set(outcomes["outcome"][outcomes["count"] > 0])
+    return [
+        Line2D([], [], linewidth=1.8, label=name, **_line(outcome))
+        for outcome, name in names.items()
+        if outcome in happened
+    ]

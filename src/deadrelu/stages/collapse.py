@@ -1,0 +1,29 @@
+"""collapse@case: train many narrow networks and keep what any criterion of collapse needs."""
+
+from deadrelu import engine, progress
+from deadrelu.errors import InputError
+from deadrelu.jobs import shards, trials, workers
+from deadrelu.jobs.store import open_store
+from deadrelu.settings.params import Params
+from deadrelu.stages import experiments
+from deadrelu.storage import files, tables
+
+
+def main(params: Params, key: str) -> None:
+    """Write `data/collapse/<key>/part-*.parquet`, one row per trial.
+
+    Beside them: `history.parquet` of trials that are followed or refitted, `functions.parquet` of networks with one
+    input and one output, and `weights.parquet` of the first trials.
+    """
+    if key not in params.collapse.cases:
+        raise InputError(f"params.yaml:collapse.cases: received {key!r}; expected: {', '.join(params.collapse.cases)}")
+    folder = tables.TRIALS.path(key).parent
+    files.check_place(folder, folder=True)
+    engine.processor()  # a wrong DEADRELU_CPU is reported before any work
+    experiment = experiments.of_case(params, key)
+    todo = trials.shards_of({key: experiment})[key]
+    fingerprint = shards.fingerprint(trials.made_by(experiment))
+    with open_store(f"collapse-{key}", fingerprint) as store, progress.rate_and_time_left() as bar:
+        workers.run(trials.measure, todo, store, bar, f"collapse {key}")
+        with files.new_folder(folder) as new:
+            trials.publish(store, todo, new)

@@ -1,0 +1,65 @@
+"""safe_region: how often networks of each depth and width are dead, untrained and trained, and what they compute."""
+
+import pandas as pd
+
+from deadrelu import engine, progress
+from deadrelu.jobs import shards, trials, workers
+from deadrelu.jobs.store import Store, open_store
+from deadrelu.settings.params import MAIN, Params
+from deadrelu.stages import experiments, untrained_grid
+from deadrelu.storage import files, parquet, tables
+from deadrelu.storage.tables import BORN_DEAD, FUNCTIONS, OTHER_INITIALIZERS, REGION_FUNCTIONS, TRAINED_GRID
+
+
+def settings(params: Params) -> dict[str, object]:
+    """Return what the tables depend on."""
+    region = params.safe_region.model_dump(exclude={"trained"})
+    cells = {
+        f"{depth}x{width}-{name}": one.settings for (name, depth, width), one in experiments.of_grid(params).items()
+    }
+    interval = {"low": params.target_of_grid.low, "high": params.target_of_grid.high}
+    return {"seed": params.seed, "untrained": {**region, **interval}, "trained": cells}
+
+
+def main(params: Params) -> None:
+    """Write the untrained counts, the trained trials, a row per cell or trial, and functions, a row per point."""
+    folder = TRAINED_GRID.path().parent
+    files.check_place(folder, folder=True)
+    engine.processor()  # a wrong DEADRELU_CPU is reported before any work
+    origin = parquet.provenance(settings(params), parquet.ENGINE_PACKAGES)
+    untrained = untrained_grid.shards_of(params)
+    cells = {cell: experiment for cell, experiment in experiments.of_grid(params).items()}
+    trained = trials.shards_of(cells, begin=len(untrained))
+    with open_store("safe_region", shards.fingerprint(origin)) as store, progress.rate_and_time_left() as bar:
+        workers.run(untrained_grid.measurement(params, origin), untrained, store, bar, "networks, untrained")
+        workers.run(
+            trials.measure, [shard for one in trained.values() for shard in one], store, bar, "trials, in cells"
+        )
+        with files.new_folder(folder) as new:
+            for table, is_main in ((BORN_DEAD, True), (OTHER_INITIALIZERS, False)):
+                of_table = [shard for shard in untrained if (shard.of.initializer == MAIN) == is_main]
+                parquet.write(new / table.name, _counts(store, of_table, table), table.schema, origin)
+            keys = {cell: cell._asdict() for cell in trained}
+            trials.publish_together(store, trained, keys, new / TRAINED_GRID.name, TRAINED_GRID.schema, origin)
+            drawn = [store.get(shard).get("functions.parquet") for shard in untrained]
+            learned = _functions(store, trained, origin)
+            parquet.write_joined(new / REGION_FUNCTIONS.name, [*filter(None, drawn), learned])
+
+
+def _counts(store: Store, of_table: list[shards.Shard], table: tables.Table) -> pd.DataFrame:
+    """Return the counts of cells, over their shards; the cells in their order."""
+    counts = [parquet.from_bytes(store.get(shard)["counts.parquet"], table.schema) for shard in of_table]
+    if not counts:
+        return pd.DataFrame(columns=table.schema.names)
+    cell = [name for name in ("initializer", "depth", "width") if name in table.schema.names]
+    return pd.concat(counts).groupby(cell, sort=False, as_index=False).sum()
+
+
+def _functions(store: Store, trained: dict[experiments.Cell, list[shards.Shard]], origin: dict[str, object]) -> bytes:
+    """Return the functions of the first trained networks of each cell."""
+    parts = []
+    for cell, of_cell in trained.items():
+        rows = parquet.from_bytes(store.get(of_cell[0])["functions.parquet"], FUNCTIONS.schema)
+        rows = rows.rename(columns={"trial": "network", "trained": "value"}).drop(columns="untrained")
+        parts.append(rows.assign(**cell._asdict(), trained=True))
+    return parquet.to_bytes(pd.concat(parts), REGION_FUNCTIONS.schema, origin)

@@ -1,0 +1,82 @@
+"""Untrained networks of the depth-width grid: counts of dead ones, for every depth of a width in one pass."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from deadrelu.engine import initializers, untrained
+from deadrelu.jobs import shards
+from deadrelu.settings.params import MAIN, Params, Rai
+from deadrelu.storage import parquet, tables
+
+SAVED_FUNCTIONS = 8
+"""Networks of each cell whose functions are saved."""
+
+MAX_CELLS_WITH_FUNCTIONS = 1000
+"""Of a grid with more cells, no function is saved: their tables would be larger than all others."""
+
+CURVE_POINTS = 25
+"""Inputs at which networks with biases are compared and drawn. Without, the two half-lines decide: three inputs."""
+
+NETWORKS_PER_SHARD = 100 * untrained.BLOCK
+
+
+@dataclass(frozen=True)
+class UntrainedWidth:
+    """Networks of every depth, from one initializer and of one width; `initializer` is its key."""
+
+    initializer: str
+    width: int
+
+    def __str__(self) -> str:
+        return f"untrained networks of width {self.width}, initializer {self.initializer}"
+
+
+def shards_of(params: Params) -> list[shards.Shard]:
+    """Split the untrained networks by initializer and width."""
+    region = params.safe_region
+    parts = [UntrainedWidth(key, width) for key in region.initializers for width in region.width.values]
+    return shards.cut(parts, region.networks, NETWORKS_PER_SHARD)
+
+
+def measurement(params: Params, origin: dict[str, object]) -> shards.Measure:
+    """Return the function that measures a shard; its tables say `origin`."""
+    return partial(_measure, params, origin)
+
+
+def _measure(
+    params: Params, origin: dict[str, object], shard: shards.Shard, threads: int, stop: shards.StopSignal
+) -> dict[str, bytes]:
+    """Count constant networks, and draw the functions of the first ones."""
+    region, name, width = params.safe_region, shard.of.initializer, shard.of.width
+    depths, deepest = np.array(region.depth.values), region.depth.high
+    draw, biases = initializers.sampler(region.initializers[name]), isinstance(region.initializers[name], Rai)
+    x, numbers = inputs(params, biases=biases), range(shard.low, shard.high)
+    counts = {"initializer": np.repeat(name, len(depths)), "depth": depths, "width": np.repeat(width, len(depths))}
+    counts["networks"] = np.repeat(len(shard), len(depths))
+    if biases:
+        of_depth = untrained.born_constant(draw, x, width, deepest, numbers, seed=params.seed, stop=stop)
+        counts["born_dead"] = of_depth[depths - 1]
+    else:
+        found = untrained.born_dead(draw, width, deepest, numbers, seed=params.seed, stop=stop)
+        for column, of_depth in zip(("born_dead_low", "born_dead_high", "born_dead"), found, strict=True):
+            counts[column] = of_depth[depths - 1]
+    schema = (tables.BORN_DEAD if name == MAIN else tables.OTHER_INITIALIZERS).schema
+    made = {"counts.parquet": parquet.to_bytes(counts, schema, origin)}
+    if shard.low == 0 and len(depths) * len(region.width.values) <= MAX_CELLS_WITH_FUNCTIONS:
+        values = untrained.functions(draw, x, width, deepest, SAVED_FUNCTIONS, seed=params.seed)[depths - 1]
+        at_depth, network, point = (index.ravel() for index in np.indices(values.shape))
+        rows = {"depth": depths[at_depth], "network": network, "x": x[point], "value": values.ravel()}
+        rows |= {"initializer": np.repeat(name, len(network)), "width": np.repeat(width, len(network))}
+        rows["trained"] = np.zeros(len(network), bool)
+        made["functions.parquet"] = parquet.to_bytes(rows, tables.REGION_FUNCTIONS.schema, origin)
+    return made
+
+
+def inputs(params: Params, *, biases: bool) -> np.ndarray:
+    """Return the inputs at which untrained networks are compared and drawn, ascending."""
+    target = params.target_of_grid
+    if biases:
+        return np.linspace(target.low, target.high, CURVE_POINTS)
+    return np.unique([target.low, min(max(0.0, target.low), target.high), target.high])

@@ -1,0 +1,210 @@
+"""Where each table of the pipeline lies, and what its columns are."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from deadrelu.errors import InputError
+from deadrelu.storage import parquet
+from deadrelu.storage.parquet import columns
+
+if TYPE_CHECKING:
+    import pandas as pd  # a quarter of a second; stages that write only do without
+
+DATA = Path("data")
+"""Folder of the stages."""
+
+MNIST = "mnist"
+TARGETS = "targets"
+COLLAPSE = "collapse"
+SENSITIVITY = "sensitivity"
+SAFE_REGION = "safe_region"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A kind of table: its folder in `data/`, its name, and its columns; `{}` stands for a key in folder or name."""
+
+    folder: str
+    name: str
+    schema: pa.Schema
+
+    def path(self, key: str = "", data: Path = DATA) -> Path:
+        """Return where the table of a key lies."""
+        return data / self.folder.format(key) / self.name.format(key)
+
+    def read(self, made_by: dict[str, Any], key: str = "", data: Path = DATA) -> "pd.DataFrame":
+        """Read a table.
+
+        Raises:
+            InputError: it is missing or damaged, or was made by other settings.
+        """
+        path = self.path(key, data)
+        frame = parquet.read(path, self.schema)
+        parquet.check_made_by(path, made_by)
+        return frame
+
+
+def _numbers(name: str) -> pa.Field:
+    """A column of lists of float32."""
+    return pa.field(name, pa.list_(pa.field("element", pa.float32(), nullable=False)), nullable=False)
+
+
+STATISTICS = "mean std rms input_std zero_fraction dead_units saturated_fraction q01 q25 q50 q75 q99"
+"""Of a layer's signal, see `signals.statistics.Running`."""
+
+GRADIENT_STATISTICS = " ".join(f"gradient_{name}" for name in STATISTICS.split())
+
+SAMPLE = Table(
+    "activations",
+    "{}.parquet",
+    pa.schema(
+        [
+            *columns("case", pa.string()),
+            *columns("layer unit sample", pa.int32()),
+            *columns("activation gradient", pa.float32()),
+        ]
+    ),
+)
+"""Every so many activations of a case, and their gradients."""
+
+SUMMARY = Table(
+    "activations",
+    "summary.parquet",
+    pa.schema(
+        [
+            *columns("case", pa.string()),
+            *columns("layer", pa.int32()),
+            *columns(STATISTICS, pa.float64()),
+            *columns(GRADIENT_STATISTICS, pa.float64()),
+        ]
+    ),
+)
+"""One row per case and layer."""
+
+_EPOCH = [*columns("case", pa.string()), *columns("trial epoch", pa.int32())]
+BATCHES = Table(
+    "training",
+    "batches.parquet",
+    pa.schema([*_EPOCH, *columns("batch", pa.int32()), *columns("loss", pa.float32())]),
+)
+"""The loss of each batch before its step."""
+
+EPOCHS = Table(
+    "training",
+    "epochs.parquet",
+    pa.schema([*_EPOCH, *columns("loss validation_loss validation_accuracy", pa.float32())]),
+)
+"""What each epoch left; epoch 0 is before training."""
+
+_TRIALS = [
+    *columns("trial", pa.int64()),
+    *columns("born_dead_low born_dead_high", pa.bool_(), nullable=True),
+    *columns("born_dead dead", pa.bool_()),
+    *columns("prediction_min prediction_max", pa.float32()),
+    *columns("range_low range_high", pa.float32(), nullable=True),
+    *columns("range_initial range", pa.float32()),
+    *columns("probe_1 probe_2 probe_3 probe_4 probe_5", pa.float32(), nullable=True),
+    *columns("probes_equal", pa.bool_(), nullable=True),
+    *columns("loss_initial loss_final", pa.float32()),
+    _numbers("loss"),
+]
+_CELL = [*columns("initializer", pa.string()), *columns("depth width", pa.int32())]
+
+TRIALS = Table(f"{COLLAPSE}/{{}}", "part-000000.parquet", pa.schema(_TRIALS))
+"""One row per trial, in one file or several: part-*.parquet.
+
+Columns of a half-line (`_low`: x < 0, `_high`: x > 0) are null where no training input lies on it, those of probes
+where there is more than one input.
+"""
+
+VARIATIONS = Table(f"{SENSITIVITY}/{{}}", "trials.parquet", pa.schema([*columns("variation", pa.string()), *_TRIALS]))
+"""The same for the variations of a case."""
+
+TRAINED_GRID = Table(SAFE_REGION, "trained.parquet", pa.schema([*_CELL, *_TRIALS]))
+"""The same for the trained cells of the grid."""
+
+HISTORY = Table(
+    f"{COLLAPSE}/{{}}",
+    "history.parquet",
+    pa.schema(
+        [
+            *columns("trial epoch", pa.int64()),
+            *columns("range", pa.float32()),
+            *columns("probe_range", pa.float32(), nullable=True),
+            *columns("dead_layer", pa.int32()),
+        ]
+    ),
+)
+"""One row per trial and checkpoint of a case: the ranges over the training inputs and over the probes, and the first
+hidden layer that is 0 on all inputs (0: none, or the range is not 0)."""
+
+FUNCTIONS = Table(
+    f"{COLLAPSE}/{{}}",
+    "functions.parquet",
+    pa.schema([*columns("trial", pa.int64()), *columns("x untrained trained", pa.float32())]),
+)
+"""What the first trials of a case with one input and one output compute."""
+
+WEIGHTS = Table(
+    f"{COLLAPSE}/{{}}",
+    "weights.parquet",
+    pa.schema([*columns("trial", pa.int64()), _numbers("initial"), _numbers("final")]),
+)
+"""Weights of the first trials of a case of small networks, in the order of Keras's `get_weights`."""
+
+BORN_DEAD = Table(
+    SAFE_REGION,
+    "born_dead.parquet",
+    pa.schema(
+        [
+            *columns("depth width", pa.int32()),
+            *columns("networks born_dead_low born_dead_high born_dead", pa.int64()),
+        ]
+    ),
+)
+"""Counts of untrained networks from the main initializer."""
+
+OTHER_INITIALIZERS = Table(
+    SAFE_REGION, "other_initializers.parquet", pa.schema([*_CELL, *columns("networks born_dead", pa.int64())])
+)
+"""The same for the other initializers: constant before training."""
+
+REGION_FUNCTIONS = Table(
+    SAFE_REGION,
+    "functions.parquet",
+    pa.schema(
+        [
+            *_CELL,
+            *columns("trained", pa.bool_()),
+            *columns("network", pa.int32()),
+            *columns("x value", pa.float32()),
+        ]
+    ),
+)
+"""What a few networks of each cell compute."""
+
+
+def points(inputs: int, outputs: int) -> Table:
+    """Return the table of a training set: columns x and y, or x_1, x_2, … and y_1, …"""
+    names = [
+        name if n == 1 else " ".join(f"{name}_{k}" for k in range(1, n + 1))
+        for name, n in (("x", inputs), ("y", outputs))
+    ]
+    return Table(TARGETS, "{}.parquet", pa.schema(columns(" ".join(names), pa.float32())))
+
+
+def read_trials(made_by: dict[str, Any], key: str, trials: int, data: Path = DATA) -> "pd.DataFrame":
+    """Read the trials of a case of `collapse` from its files.
+
+    Raises:
+        InputError: one is missing or damaged, was made by other settings, or there are not so many trials.
+    """
+    folder = TRIALS.path(key, data).parent
+    table = parquet.read_parts(folder, TRIALS.schema)
+    parquet.check_made_by(min(folder.glob("part-*.parquet")), made_by)
+    if len(table) != trials:
+        raise InputError(f"{folder}: {len(table)} trials; params.yaml asks for {trials}: run `dvc repro`")
+    return table

@@ -1,0 +1,13 @@
+"""Random streams of the engine and of the MNIST stages, each named by what it draws: no two share their numbers."""
+
+import numpy as np
+
+TARGET, LAYERS, WEIGHTS, ORDER, PROJECTION, DROPOUT, EXAMPLES, SAFE_REGION = range(8)
+"""First part of a key: training points, seeds of Keras layers, initial weights, order of the points, weights of the
+outputs where there is no loss, dropout, which examples, kernels of the safe region."""
+
+
+def stream(seed: int, *key: int) -> np.random.Generator:
+    """Make the generator of a seed and a key such as (WEIGHTS, trial)."""
+    # Not default_rng([seed, *key]): NumPy fills a short list up with zeros, so [10] and [10, 0] are one stream.
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))

@@ -1,0 +1,51 @@
+"""Target functions by hand, and their names everywhere they are needed."""
+
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from deadrelu.engine import targets
+from deadrelu.report import labels
+from deadrelu.settings import params
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "y"),
+    [
+        ("x_sin_x", np.pi / 2, np.pi / 2),
+        ("abs_x", -1.5, 1.5),
+        ("x_sin_5x", np.pi / 10, np.pi / 10),
+        ("step_sin_5x", np.pi / 10, 1.2),
+        ("step_sin_5x", -np.pi / 10, -0.2),
+        ("step_sin_5x", 0.0, 0.0),
+    ],
+)
+def test_by_hand(name: str, x: float, y: float) -> None:
+    assert targets.FUNCTIONS[name].of(np.array([x]))[0] == pytest.approx(y)
+
+
+def test_two_inputs_two_outputs_by_hand() -> None:
+    function = targets.FUNCTIONS["abs_sum_abs_difference"]
+    assert (function.inputs, function.outputs) == (2, 2)
+    np.testing.assert_allclose(function.of(np.array([[1.0, -3.0], [0.5, 0.5]])), [[2, 4], [1, 0]])
+
+
+def test_every_function_can_be_asked_for_and_has_a_label() -> None:
+    allowed = get_args(params.TargetParams.model_fields["function"].annotation)
+    assert set(allowed) == set(targets.FUNCTIONS) == set(labels.FUNCTIONS)
+
+
+@pytest.mark.parametrize("name", targets.FUNCTIONS)
+def test_samples_are_uniform_and_lie_on_the_function(name: str) -> None:
+    x, y = targets.sample(name, -(3**0.5), 3**0.5, 4000, seed=1)
+    assert x.dtype == y.dtype == np.float32
+    function = targets.FUNCTIONS[name]
+    assert x.size == 4000 * function.inputs
+    assert y.size == 4000 * function.outputs
+    assert np.abs(x).max() <= 3**0.5
+    # Variance 1, and of the mean of squares (9/5 - 1) / n: five standard errors.
+    assert abs(np.mean(x.astype(float) ** 2) - 1) < 5 * np.sqrt(0.8 / 4000)
+    np.testing.assert_array_equal(y, function.of(x.astype(float)).astype(np.float32))
+    again, _ = targets.sample(name, -(3**0.5), 3**0.5, 4000, seed=2)
+    assert (again != x).any()

@@ -1,0 +1,91 @@
+"""The bench runs and reports; how fast is for a reader to judge, not for a test."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from deadrelu.bench import command, figures, grid, scale, sizes
+from helpers.projects import ROOT
+
+from deadrelu.settings import params
+
+
+def test_bench_reports_every_contender(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = {"engine_leaky_relu": 8, "engine_relu": 8, "keras_loop": 1, "jax_vmap": 2}
+    monkeypatch.setattr(command, "TRIALS", small)
+    monkeypatch.setattr(sizes, "WIDTHS", (1, 5))
+    monkeypatch.setattr(sizes, "DEPTHS", (3,))
+    monkeypatch.setattr(sizes, "SECONDS", 0.01)
+    command.main(repeats=1, as_json=True, figure=tmp_path / "sizes.png")
+    assert (tmp_path / "sizes.png").stat().st_size > 10_000
+    found = json.loads(capsys.readouterr().out)
+    contenders = set(small) if importlib.util.find_spec("jax") else set(small) - {"jax_vmap"}
+    assert set(found) == {"ms_per_trial", "ratio", "first_call_s", "machine", "sizes"}
+    assert [(row["depth"], row["width"]) for row in found["sizes"]] == [(3, 1), (3, 5)]
+    assert all(value > 0 for row in found["sizes"] for value in row.values())
+    assert set(found["ms_per_trial"]) == set(found["first_call_s"]) == contenders
+    assert all(value > 0 for part in ("ms_per_trial", "ratio", "first_call_s") for value in found[part].values())
+
+
+def test_bench_grid_trains_every_cell(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = params.load()
+    grid.main(run, as_json=True)
+    found = json.loads(capsys.readouterr().out)
+    region = run.safe_region.trained
+    cells = [[depth, width] for width in region.widths for depth in region.depths]
+    assert [[row["depth"], row["width"]] for row in found["cells"]] == cells
+    assert {row["networks"] for row in found["cells"]} == {2 * region.trials}  # of two initializers
+    assert found["seconds"] == pytest.approx(sum(row["seconds"] for row in found["cells"]))
+    grid.main(run, as_json=False)
+    assert f"{len(cells)} cells, {2 * region.trials * len(cells)} networks" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("few", "many", "bytes_each"),
+    [(5_000, 20_000, 3_000), pytest.param(10_000, 100_000, 1_000, marks=pytest.mark.soak)],
+)
+def test_memory_does_not_grow_with_trials(few: int, many: int, bytes_each: int) -> None:
+    """In a process of its own: many trials need what few need, and less than the limit."""
+    code = (
+        f"from deadrelu.bench import scale; from deadrelu.settings import params; scale.SIZES = ({few}, {many}); "
+        f"scale.main(params.load(), up_to={many}, as_json=True, figure=None)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    rows = json.loads(done.stdout)["sizes"]
+    assert [row["trials"] for row in rows] == [few, many]
+    assert rows[-1]["peak_bytes"] < scale.MEMORY_LIMIT_BYTES
+    # Kept, a trial would be its weights and predictions, 12 kB; what a process happens to hold differs by some 20 MB.
+    assert rows[-1]["peak_bytes"] - rows[-2]["peak_bytes"] < (many - few) * bytes_each
+
+
+def test_scale_runs_the_notebooks_network_as_collapse_does(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(scale, "SIZES", (5, 20))
+    monkeypatch.setattr(scale, "BUDGET", {"points": 50, "epochs": 2, "batch_size": 16})
+    before = sorted(project.rglob("*"))
+    scale.main(params.load(), up_to=30, as_json=False, figure=Path("new/scale.png"))
+    shown = capsys.readouterr().out
+    assert "trials/s" in shown
+    assert [line.split("│")[1].strip() for line in shown.splitlines() if line.startswith("│")] == ["5", "20"]
+    assert sorted(set(project.rglob("*")) - set(before)) == [project / "new", project / "new/scale.png"]
+    case = scale._case(params.load(), 20)
+    assert case.network.activation == "leaky_relu"
+    assert case.network.widths == (1, 2, 2, 2, 2, 2, 2, 2, 2, 2)
+    assert (case.training.epochs, case.training.batch_size, case.x.shape) == (2, 16, (50, 1))
+
+
+def test_figure_shows_the_table() -> None:
+    table = pd.DataFrame({"trials": [10, 100], "per_second": [3.0, 4.0], "peak_bytes": [2.0**30, 2.0**29]})
+    rate, memory = figures.scale(table, 2**31, "some networks").axes
+    np.testing.assert_array_equal(rate.lines[0].get_xydata(), [[10, 3], [100, 4]])
+    np.testing.assert_array_equal(memory.lines[0].get_xydata(), [[10, 1], [100, 0.5]])
+    assert memory.lines[1].get_ydata()[0] == 2  # the limit
+    assert rate.get_ylim()[0] == memory.get_ylim()[0] == 0
