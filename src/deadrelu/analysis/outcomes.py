@@ -110,8 +110,10 @@ def deaths(histories: Frames) -> pd.DataFrame:
         first = stays.argmax(axis=1)[stays[:, -1]]
         layer = layers[stays[:, -1], first]
         about = {"case": case, "networks": len(dead), "revived": int((dead.any(axis=1) & ~dead[:, -1]).sum())}
-        counts = pd.DataFrame({"epoch": epochs[first], "layer": layer}).value_counts(sort=False).sort_index()
-        rows += [{**about, "epoch": epoch, "layer": layer, "count": n} for (epoch, layer), n in counts.items()]
+        counts = (
+            pd.DataFrame({"epoch": epochs[first], "layer": layer}).groupby(["epoch", "layer"], as_index=False).size()
+        )
+        rows += [{**about, **row} for row in counts.rename(columns={"size": "count"}).to_dict("records")]
     return pd.DataFrame(rows, columns=["case", "epoch", "layer", "count", "networks", "revived"])
 
 
@@ -138,9 +140,8 @@ def tables(trials: Frames, functions: Frames, params: Params) -> Frames:
         best = criteria.best_constant(experiment.target, experiment.training.loss, params.seed)
         losses.append(_losses(frame, of_trial, best).assign(case=key))
         if key in functions:
-            named = functions[key].assign(
-                outcome=functions[key]["trial"].map(dict(zip(frame["trial"], of_trial, strict=True)))
-            )
+            outcome_of = dict(zip(frame["trial"], of_trial, strict=True))
+            named = functions[key].assign(outcome=functions[key]["trial"].map(outcome_of))
             first = named.drop_duplicates("trial").groupby("outcome", sort=False).head(PER_OUTCOME)["trial"]
             drawn.append(named[named["trial"].isin(first)].assign(case=key))
     return {

@@ -5,7 +5,6 @@ import pandas as pd
 
 from deadrelu.analysis import criteria, published
 from deadrelu.analysis.intervals import (
-    Difference,
     fisher_exact,
     holm,
     independent_difference,
@@ -61,38 +60,28 @@ COLUMNS = [
 ]
 
 
-def _row(
-    table: str, name: str, frame: pd.DataFrame, params: Params, case: CollapseCase | Variation
-) -> dict[str, object]:
+Row = dict[str, object]
+
+
+def _row(table: str, name: str, frame: pd.DataFrame, params: Params, case: CollapseCase | Variation) -> Row:
     constant = criteria.within(frame["range"], params.collapse.tolerance)
     count, n = int(constant.sum()), len(constant)
-    row: dict[str, object] = {"table": table, "variation": name, "trials": n, "born_dead": frame["born_dead"].mean()}
+    row: Row = {"table": table, "variation": name, "trials": n, "born_dead": frame["born_dead"].mean()}
     row |= {"count": count, **wilson(count, n)._asdict(), "published": published.lu_rate(params, case)}
     return row | {"paired": None, "pairs_differ": None, **dict.fromkeys(("difference", "p"), np.nan)}
 
 
-def _difference(params: Params, key: str, name: str, base: pd.DataFrame, varied: pd.DataFrame) -> dict[str, object]:
-    networks = [
-        of.network
-        for of in (
-            experiments.of_case(params, params.sensitivity[key].of),
-            experiments.of_variations(params, key)[name],
-        )
-    ]
+def _difference(params: Params, key: str, name: str, base: pd.DataFrame, varied: pd.DataFrame) -> Row:
+    case = experiments.of_case(params, params.sensitivity[key].of)
     before, after = (criteria.within(frame["range"], params.collapse.tolerance) for frame in (base, varied))
-    paired = networks[0] == networks[1]
+    paired = case.network == experiments.of_variations(params, key)[name].network
     if paired:
         n = min(len(before), len(after))
         before, after = before[:n], after[:n]
-    found: Difference = (paired_difference if paired else independent_difference)(before, after)
-    row = {"paired": paired, "pairs_differ": int((before != after).sum()) if paired else None}
-    return {
-        **row,
-        "difference": found.difference,
-        "difference_low": found.low,
-        "difference_high": found.high,
-        "p": found.p,
-    }
+    found = (paired_difference if paired else independent_difference)(before, after)
+    row: Row = {"paired": paired, "pairs_differ": int((before != after).sum()) if paired else None}
+    row |= {"difference": found.difference, "difference_low": found.low, "difference_high": found.high}
+    return row | {"p": found.p}
 
 
 def _beside_published(found: pd.DataFrame) -> pd.DataFrame:
@@ -104,8 +93,9 @@ def _beside_published(found: pd.DataFrame) -> pd.DataFrame:
     p = np.full(len(found), np.nan)
     known = in_print.notna().to_numpy()
     if known.any():
-        counts = (found["count"][known], found["trials"][known], (in_print[known] * other).round())
-        p[known] = fisher_exact(*(np.asarray(values, np.int64) for values in counts), np.full(known.sum(), other))
+        count, trials = (found[name][known].to_numpy(np.int64) for name in ("count", "trials"))
+        theirs = np.rint(in_print[known] * other).to_numpy().astype(np.int64)
+        p[known] = fisher_exact(count, trials, theirs, np.full(len(count), other))
     return found.assign(published=in_print, published_p=p, z=(found["rate"] - in_print) / error)
 
 

@@ -79,7 +79,7 @@ def observe(params: Params, results: Results) -> dict[str, Observed]:
 
 def of_targets(params: Params) -> dict[str, float]:
     """Return the moments of each training set, such as `x_sin_x.y_std`."""
-    moments = {}
+    moments: dict[str, float] = {}
     for key, group in params.data.targets.items():
         points = of_points(*engine.Target(**group.model_dump()).sample(params.seed))
         moments |= {f"{key}.{name}": value for name, value in points.items()}

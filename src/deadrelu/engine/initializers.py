@@ -5,6 +5,8 @@ from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from deadrelu.settings.params import (
     Constant,
@@ -37,13 +39,16 @@ def by_name(name: str) -> Settings | Rai:
         ValueError: no initializer has this name, or it has arguments without defaults.
     """
     kinds = {one: kind for kind in get_args(Settings | Rai) for one in get_args(kind.model_fields["name"].annotation)}
-    needed = {
-        one for one, kind in kinds.items() for key, f in kind.model_fields.items() if key != "name" and f.is_required()
-    }
-    if name not in kinds.keys() - needed:
-        expected = ", ".join(sorted(kinds.keys() - needed))
+    known = [one for one, kind in kinds.items() if not any(f.is_required() for f in _arguments(kind))]
+    if name not in known:
+        expected = ", ".join(sorted(known))
         raise ValueError(f"initialize: received {name!r}; expected: {expected}, or a function that draws kernels")
-    return kinds[name].model_validate({"name": name})
+    initializer: Settings | Rai = kinds[name].model_validate({"name": name})
+    return initializer
+
+
+def _arguments(kind: type[BaseModel]) -> list[FieldInfo]:
+    return [field for key, field in kind.model_fields.items() if key != "name"]
 
 
 def sampler(settings: Settings | Rai | str) -> Sampler:

@@ -317,7 +317,8 @@ def _last_layer_is_dead(network: Network, weights: Float, x: Float, stop: Stop) 
         at_points(program, network.architecture, part, x, stop, aligned((program.lanes,)))
         for part in _cut(weights, program.lanes)
     ]
-    return np.concatenate(counts) == 0
+    dead: npt.NDArray[np.bool_] = np.concatenate(counts) == 0
+    return dead
 
 
 def _cut(rows: np.ndarray, length: int) -> list[np.ndarray]:

@@ -19,8 +19,8 @@ from deadrelu.report import page
 from deadrelu.report.figures import save
 from deadrelu.report.labels import count_of
 from deadrelu.signals import batches, tensorflow
-from deadrelu.storage.tables import GRADIENT_STATISTICS, STATISTICS
 from deadrelu.storage import files, parquet
+from deadrelu.storage.tables import GRADIENT_STATISTICS, STATISTICS
 
 LAYERS = pa.schema(
     [

@@ -64,8 +64,8 @@ class Experiment:
         return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()
 
     def __str__(self) -> str:
-        network = self.network
-        return f"{len(network.widths)} layers of {max(network.widths)} {network.activation} units on {self.target.function}"
+        widths = self.network.widths
+        return f"{len(widths)} {self.network.activation} layers of {max(widths)} units on {self.target.function}"
 
 
 def _plain(value: Any) -> Any:

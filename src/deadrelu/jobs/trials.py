@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -38,9 +39,12 @@ def trials_per_shard(experiment: Experiment) -> int:
     return MAX_NETWORKS_IN_MEMORY * (SHARD_OF_DEAD if mostly_dead else 1)
 
 
-def shards_of(experiments: Mapping[str, Experiment], *, begin: int = 0) -> dict[str, list[Shard]]:
+Key = TypeVar("Key")
+
+
+def shards_of(experiments: Mapping[Key, Experiment], *, begin: int = 0) -> dict[Key, list[Shard]]:
     """Split experiments into shards that can run anywhere; their numbers begin at `begin`."""
-    shards: dict[str, list[Shard]] = {}
+    shards: dict[Key, list[Shard]] = {}
     for key, experiment in experiments.items():
         first = begin + sum(map(len, shards.values()))
         shards[key] = cut([experiment], experiment.trials, trials_per_shard(experiment), begin=first)
@@ -142,7 +146,7 @@ class _Measurement:
         return last, _joined(rows)
 
     def _columns(self, part: engine.Trained) -> tuple[Columns, Columns]:
-        """Return the columns of trials, and those of their functions: none where there are several inputs or outputs."""
+        """Return the columns of trials, and of their functions: none where there are several inputs or outputs."""
         experiment, n = self.experiment, len(self.x)
         grid = experiment.target.grid(CURVE_POINTS)
         inputs = _with_probes(self.x, grid)  # one program for all
@@ -245,8 +249,8 @@ def publish(store: Store, shards: list[Shard], folder: Path) -> None:
 
 def publish_together(
     store: Store,
-    shards: Mapping[str, list[Shard]],
-    keys: Mapping[str, Mapping[str, object]],
+    shards: Mapping[Key, list[Shard]],
+    keys: Mapping[Key, Mapping[str, object]],
     path: Path,
     schema: pa.Schema,
     origin: dict[str, object],

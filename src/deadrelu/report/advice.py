@@ -64,14 +64,14 @@ def _narrow(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
             f"{labels.count_of(width, 'ReLU unit')}: {own} {percent(of[own])}, {', '.join(others)}. For initializers "
             "that are symmetric about 0 the share depends on depth and width alone, not on their variance."
         )
-    table = numbers["before_and_after"].set_index(["case", "criterion"])
+    table = numbers["before_and_after"].set_index(["case", "criterion"]).to_dict("index")
     for key in params.main_cases:
-        exact, within = table.loc[(key, "exact")], table.loc[(key, "within")]
+        exact, within = table[key, "exact"], table[key, "within"]
         if exact["after"] == 0 and within["before"] > 0:
             share = percent(within["leave"] / within["before"])
             texts.append(
-                f"{labels.narrow_network(params, key)}: no network is exactly constant before or after training. Of those "
-                f"within {params.collapse.tolerance:g} before it, {share} leave in "
-                f"{labels.count_of(params.collapse.epochs_of(key), 'epoch')}: a small signal can grow, a dead one cannot."
+                f"{labels.narrow_network(params, key)}: no network is exactly constant before or after training. Of "
+                f"those within {params.collapse.tolerance:g} before it, {share} leave in "
+                f"{labels.count_of(params.collapse.epochs_of(key), 'epoch')}."
             )
     return texts

@@ -50,9 +50,8 @@ def html_of(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> str
 def _data(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> dict[str, Any]:
     """What the script reads: of each initializer and cell the counts, theory, and functions as lists of values."""
     grid, target = params.safe_region.trained, params.target_of_grid
-    functions = functions[
-        ~functions["trained"] | functions["x"].isin(sorted(set(functions["x"][functions["trained"]]))[::EVERY])
-    ]
+    shown = sorted(set(functions["x"][functions["trained"]]))[::EVERY]
+    functions = functions[~functions["trained"] | functions["x"].isin(shown)]
     in_order = functions.sort_values([*CELL, "trained", "network", "x"])
     by_cell = dict(iter(in_order.groupby([*CELL, "trained"], sort=False)))
     found = []

@@ -54,9 +54,9 @@ def trained_initializers(cells: pd.DataFrame, params: Params) -> list[str]:
             for of in ("", "_other")
         )
         found.append(
-            f"From {names[key]}, fewer networks are constant after training than from {names[MAIN]} in {np.sum(less > 0)} of "
-            f"{labels.count_of(len(less), 'cell')}. The difference is largest for {layers} of {units}: {theirs} "
-            f"and {ours}."
+            f"From {names[key]}, fewer networks are constant after training than from {names[MAIN]} in "
+            f"{np.sum(less > 0)} of {labels.count_of(len(less), 'cell')}. The difference is largest for {layers} of {units}: "
+            f"{theirs} and {ours}."
         )
     return found
 
@@ -69,7 +69,7 @@ def training_kills(trained: pd.DataFrame) -> str:
         return f"In none of {cells}, more networks are exactly constant after training than before it."
     most = trained.iloc[int(np.argmax(more))]
     return (
-        f"In {(more > 0).sum()} of {cells}, more networks are exactly constant after training than before it, most in that "
-        f"of width {most['width']:.0f} and depth {most['depth']:.0f}: {percent(most['born_dead'])} before, "
+        f"In {(more > 0).sum()} of {cells}, more networks are exactly constant after training than before it, most in "
+        f"that of width {most['width']:.0f} and depth {most['depth']:.0f}: {percent(most['born_dead'])} before, "
         f"{percent(most['dead'])} after ({labels.count_of(int(most['trials']), 'training')})."
     )

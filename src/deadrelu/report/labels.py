@@ -190,10 +190,8 @@ def changes(variation: Variation, base: Trainable, target: TargetParams) -> str:
             if variation.initializers[at] != base.initializers[at]:
                 parts.append(f"{which} layer {initializer(variation.initializers[at])}")
     if (variation.activation, variation.negative_slope) != (base.activation, base.negative_slope):
-        parts.append(
-            ACTIVATIONS[variation.activation]
-            + f" (slope {variation.negative_slope:g})" * (variation.negative_slope > 0)
-        )
+        slope = f" (slope {variation.negative_slope:g})" if variation.negative_slope else ""
+        parts.append(ACTIVATIONS[variation.activation] + slope)
     if variation.biases != base.biases:
         parts.append("with biases" if variation.biases else "without biases")
     if variation.optimizer != base.optimizer:

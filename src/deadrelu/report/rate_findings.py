@@ -38,9 +38,8 @@ def over_training(rows: pd.DataFrame, tolerance: float) -> str:
             parts.append(f"no network is {name} at any of the {len(of_criterion)} moments")
             continue
         shares = []
-        chosen = sorted(
-            {*of_criterion["epoch"].iloc[[0, -1]], *(e for e in (10, 100) if e in set(of_criterion["epoch"]))}
-        )
+        epochs = list(of_criterion["epoch"])
+        chosen = {epochs[0], epochs[-1]} | ({10, 100} & set(epochs))
         for row in of_criterion[of_criterion["epoch"].isin(chosen)].to_dict("records"):
             when = "before training" if row["epoch"] == 0 else f"after {labels.count_of(row['epoch'], 'epoch')}"
             shares.append(f"{percent(row['rate'])} {when}")
@@ -59,9 +58,9 @@ def printed(rate: pd.Series) -> str:
     agree, p = agrees(rate["count"], rate["trials"], rate["notebook"])
     verdict = "are consistent" if agree else "differ significantly"
     return (
-        f"The 2019 notebook printed {rate['notebook']:g}; within the tolerance here: {percent(rate['rate'])} (95 % interval "
-        f"{interval(rate['low'], rate['high'])}). If its number is a share of {published.TRIALS:,} independent trainings, "
-        f"as it says, the two {verdict} (Fisher's exact test, p = {p:.2g})."
+        f"The 2019 notebook printed {rate['notebook']:g}; within the tolerance here: {percent(rate['rate'])} "
+        f"(95 % interval {interval(rate['low'], rate['high'])}). If its number is a share of {published.TRIALS:,} "
+        f"independent trainings, as it says, the two {verdict} (Fisher's exact test, p = {p:.2g})."
     )
 
 
@@ -86,15 +85,14 @@ def question(before: pd.Series, exact: pd.Series, followed: pd.DataFrame, tolera
         answer = "none dead"
         text = f"None of {n:,} networks ever predicts exactly the same for all training inputs."
     text += (
-        f" Within {tolerance:g}: {percent(before['before_rate'])} before training, {percent(before['after_rate'])} after it "
-        f"({int(before['stay']):,} stay, {int(before['enter']):,} enter, {int(before['leave']):,} leave)."
+        f" Within {tolerance:g}: {percent(before['before_rate'])} before training, {percent(before['after_rate'])} "
+        f"after it ({int(before['stay']):,} stay, {int(before['enter']):,} enter, {int(before['leave']):,} leave)."
     )
     if len(followed):
         last = followed["epoch"].max()
         end = followed[followed["epoch"] == last].set_index("criterion")["rate"]
-        text += (
-            f" After {labels.count_of(int(last), 'epoch')}: {percent(end['within'])}, exactly {percent(end['exact'])}."
-        )
+        when = labels.count_of(int(last), "epoch")
+        text += f" After {when}: {percent(end['within'])} within it, {percent(end['exact'])} exactly constant."
     return answer, text
 
 
@@ -176,22 +174,20 @@ def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> list
     return [f"Does one criterion reproduce the notebook's {numbers}? {places} {test}.", *texts]
 
 
-def against_print(rates: pd.DataFrame, tolerance: float) -> str:
-    """Return our rate against one of Lu et al.'s; their criterion is not known, so both of ours are given.
+def against_print(collapsed: pd.Series, dead: pd.Series, tolerance: float) -> str:
+    """Return our rates against one of Lu et al.'s; their criterion is not known, so both of ours are given.
 
     Args:
-        rates: rows of `rates.collapse_rates` of one case with a number in `lu`, by event.
+        collapsed: a row of `rates.collapse_rates` for the event "collapsed", with a number in `lu`.
+        dead: the row of the same case for the event "dead".
         tolerance: of the event "collapsed".
     """
     texts = []
-    for event, name in (("collapsed", f"range ≤ {tolerance:g}"), ("dead", "range exactly 0")):
-        row = rates.loc[event]
-        theirs = rates.loc["collapsed", "lu"]
-        agree, p = agrees(row["count"], row["trials"], theirs)
-        verdict = "consistent" if agree else "different"
+    for row, name in ((collapsed, f"range ≤ {tolerance:g}"), (dead, "range exactly 0")):
+        agree, p = agrees(row["count"], row["trials"], collapsed["lu"])
         ours = f"{percent(row['rate'])} ({interval(row['low'], row['high'])})"
-        texts.append(f"{name} {ours}, {verdict} (p = {p:.2g})")
-    return f"published {percent(rates.loc['collapsed', 'lu'])}; here {'; '.join(texts)}."
+        texts.append(f"{name} {ours}, {'consistent' if agree else 'different'} (p = {p:.2g})")
+    return f"published {percent(collapsed['lu'])}; here {'; '.join(texts)}."
 
 
 def paper_rows(readings: pd.DataFrame, names: list[str]) -> str:
@@ -204,8 +200,8 @@ def paper_rows(readings: pd.DataFrame, names: list[str]) -> str:
     if agreeing_ones:
         return f"Consistent with all four published rows ({test}): {sentence_list(agreeing_ones)}."
     return (
-        f"Each of {labels.count_of(len(readings), 'interpretation')} differs from the published rows in one or more ({test}; "
-        f"the largest p is {best:.2g})."
+        f"Each of {labels.count_of(len(readings), 'interpretation')} differs from the published rows in one or more "
+        f"({test}; the largest p is {best:.2g})."
     )
 
 
@@ -213,7 +209,7 @@ def variations(table: pd.DataFrame, names: Mapping[str, str]) -> str:
     """Return which variations differ from their case. Rows of `sensitivity.variations` of one table."""
     varied = table[table["p"].notna()]
     differ = [names[row["variation"]] for row in varied.to_dict("records") if row["differs"]]
-    paired = int((varied["paired"] == True).sum())  # noqa: E712  the column has None, too
+    paired = int(varied["pairs_differ"].notna().sum())
     text = (
         f"{labels.count_of(len(varied), 'variation')}, {paired} of them on the same networks as the case. With Holm's "
         f"correction at {ALPHA:.0%}, "
@@ -231,8 +227,10 @@ def deaths(table: pd.DataFrame) -> str:
         first = int(later["epoch"].min())
         at_once = int(later["count"][later["epoch"] == first].sum())
         through = later[later["layer"] > 0].groupby("layer")["count"].sum()
-        text += f", {at_once:,} of these by epoch {first}; {int(through.sum()):,} of them have a layer that is 0 on all inputs"
-        text += f", most often layer {through.idxmax()} ({through.max():,})" if len(through) else ""
+        text += (
+            f", {at_once:,} of these by epoch {first}; {int(through.sum()):,} of them have a layer that is 0 on all "
+        )
+        text += "inputs" + (f", most often layer {through.idxmax()} ({through.max():,})" if len(through) else "")
     return f"{text}; {revived:,} were exactly constant at a checkpoint and came back."
 
 

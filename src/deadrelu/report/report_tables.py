@@ -47,14 +47,14 @@ def settings(params: Params, source: str, images: int) -> pd.DataFrame:
         trials = labels.count_of(collapse.trials_of(table.of), "trial")
         about = labels.count_of(len(table.variations), "variation")
         rows.append((f"Sensitivity: {key}", f"{about} of {names[table.of]}", "as varied", f"{trials} each"))
-    cells = params.grid_case(region.trained.depths[0], region.trained.widths[0], MAIN)
+    trained = collapse.complete(params.grid_case(region.trained.depths[0], region.trained.widths[0], MAIN))
     rows.append(
         (
             "Depth and width",
             f"{region.depth.low} to {region.depth.high} layers of {region.width.low} to {region.width.high}, ReLU, "
             f"{labels.initializer(region.initializer)}",
             "not trained; some trained on " + labels.target(params.target_of_grid),
-            f"{region.networks:,} of each width; {labels.count_of(collapse.complete(cells).trials or 0, 'training')} per cell",
+            f"{region.networks:,} of each width; {labels.count_of(trained.trials or 0, 'training')} per cell",
         )
     )
     return pd.DataFrame(rows, columns=["part", "networks", "data", "how often"])
@@ -156,9 +156,7 @@ def papers(params: Params, numbers: Numbers) -> pd.DataFrame:
     """The cases on other targets, with the numbers of Lu et al.; before and after by one criterion at a time."""
     collapse, found = params.collapse, numbers["collapse_rates"]
     keys = params.other_cases
-    of_event = {
-        event: rows.set_index("case").reindex(keys) for event, rows in found[found["case"].isin(keys)].groupby("event")
-    }
+    of_event = {event: rows.set_index("case").reindex(keys) for event, rows in found.groupby("event")}
     cases = [collapse.cases[key] for key in keys]
 
     def shares(event: str) -> list[str]:
@@ -216,9 +214,7 @@ def readings(params: Params, numbers: Numbers) -> pd.DataFrame:
 
 def reading_names(params: Params, table: pd.DataFrame) -> list[str]:
     """Return a name for each row of `sensitivity.readings`: 'first layer He; 8 hidden layers'."""
-    changed = {
-        key: name for table_key in params.sensitivity for key, name in variation_names(params, table_key).items()
-    }
+    changed = {key: name for of in params.sensitivity for key, name in variation_names(params, of).items()}
     firsts = {"he": "first layer He", "rai": "first layer RAI"}
     return [
         firsts[row["first"]] + (f"; {changed[row['variation']]}" if row["variation"] else "")
@@ -233,9 +229,9 @@ def variations(params: Params, numbers: Numbers, key: str) -> pd.DataFrame:
     compared = [
         ""
         if pd.isna(row["difference"])
+        else "independent"
+        if pd.isna(row["pairs_differ"])
         else f"{row['pairs_differ']:.0f} of {row['trials']:,} differ"
-        if row["paired"] == True
-        else "independent"  # noqa: E712
         for row in table.to_dict("records")
     ]
     shown = pd.DataFrame(

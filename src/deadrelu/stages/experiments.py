@@ -46,7 +46,9 @@ def of_grid(params: Params) -> dict[Cell, Experiment]:
 def _experiment(params: Params, case: CollapseCase | Variation, **options: int) -> Experiment:
     case, learned = params.collapse.complete(case), engine.Target(**params.target(case).model_dump())
     optimizer = engine.Adam if case.optimizer.name == "adam" else engine.SGD
-    assert case.trials and case.epochs and case.batch_size  # `complete` gave them
+    assert case.trials is not None  # `complete` gave it
+    assert case.epochs is not None
+    assert case.batch_size is not None
     return Experiment(
         network=engine.Network(
             widths=tuple(case.widths),

@@ -14,9 +14,8 @@ from deadrelu.storage.tables import BORN_DEAD, FUNCTIONS, OTHER_INITIALIZERS, RE
 def settings(params: Params) -> dict[str, object]:
     """Return what the tables depend on."""
     region = params.safe_region.model_dump(exclude={"trained"})
-    cells = {
-        f"{depth}x{width}-{name}": one.settings for (name, depth, width), one in experiments.of_grid(params).items()
-    }
+    grid = experiments.of_grid(params).items()
+    cells = {f"{depth}x{width}-{name}": one.settings for (name, depth, width), one in grid}
     interval = {"low": params.target_of_grid.low, "high": params.target_of_grid.high}
     return {"seed": params.seed, "untrained": {**region, **interval}, "trained": cells}
 
@@ -28,13 +27,11 @@ def main(params: Params) -> None:
     engine.processor()  # a wrong DEADRELU_CPU is reported before any work
     origin = parquet.provenance(settings(params), parquet.ENGINE_PACKAGES)
     untrained = untrained_grid.shards_of(params)
-    cells = {cell: experiment for cell, experiment in experiments.of_grid(params).items()}
-    trained = trials.shards_of(cells, begin=len(untrained))
+    trained = trials.shards_of(experiments.of_grid(params), begin=len(untrained))
     with open_store("safe_region", shards.fingerprint(origin)) as store, progress.rate_and_time_left() as bar:
         workers.run(untrained_grid.measurement(params, origin), untrained, store, bar, "networks, untrained")
-        workers.run(
-            trials.measure, [shard for one in trained.values() for shard in one], store, bar, "trials, in cells"
-        )
+        of_cells = [shard for of_cell in trained.values() for shard in of_cell]
+        workers.run(trials.measure, of_cells, store, bar, "trials, in cells")
         with files.new_folder(folder) as new:
             for table, is_main in ((BORN_DEAD, True), (OTHER_INITIALIZERS, False)):
                 of_table = [shard for shard in untrained if (shard.of.initializer == MAIN) == is_main]

@@ -189,10 +189,9 @@ REGION_FUNCTIONS = Table(
 
 def points(inputs: int, outputs: int) -> Table:
     """Return the table of a training set: columns x and y, or x_1, x_2, … and y_1, …"""
-    names = [
-        name if n == 1 else " ".join(f"{name}_{k}" for k in range(1, n + 1))
-        for name, n in (("x", inputs), ("y", outputs))
-    ]
+    names: list[str] = []
+    for name, n in (("x", inputs), ("y", outputs)):
+        names += [name] if n == 1 else [f"{name}_{k}" for k in range(1, n + 1)]
     return Table(TARGETS, "{}.parquet", pa.schema(columns(" ".join(names), pa.float32())))
 
 

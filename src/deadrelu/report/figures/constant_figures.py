@@ -17,7 +17,10 @@ from deadrelu.report.figures.style import ACCENT, INK, MUTED, PALETTE, PAPER, ST
 CONSTANT, DIFFERENT = "#3b4754", "#0f7f78"
 """Colours of constant networks and of others: those of the outcomes "dead at initialization" and "alive"."""
 
-MAX_PANEL_COLUMNS = 2
+COLOURS = (INK, *PALETTE[1:])
+"""Of cases in one panel."""
+LINES: dict[str, Any] = {"within": "-", "exact": (0, (4, 2))}
+"""Of the two criteria."""
 
 
 def over_training(
@@ -37,16 +40,14 @@ def over_training(
     groups = {title: cases for title, cases in groups.items() if cases}
     if not groups or table.empty:
         return message("No case is followed: there is no share to draw against the length of training.")
-    lines, last = {"within": "-", "exact": (0, (4, 2))}, int(table["epoch"].max())
+    last = int(table["epoch"].max())
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 4.3), layout="constrained")
         axes = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
         handles: list[Any] = []
         for ax, (title, cases) in zip(axes, groups.items(), strict=True):
-            for (case, name), colour in zip(
-                cases.items(), itertools.cycle((INK, PALETTE[1], *PALETTE[2:])), strict=False
-            ):
-                for criterion, line in lines.items():
+            for (case, name), colour in zip(cases.items(), itertools.cycle(COLOURS), strict=False):
+                for criterion, line in LINES.items():
                     rows = table[(table["case"] == case) & (table["criterion"] == criterion)].sort_values("epoch")
                     ax.fill_between(rows["epoch"], rows["low"], rows["high"], color=colour, alpha=0.16, linewidth=0)
                     ax.plot(rows["epoch"], rows["rate"], color=colour, linestyle=line, linewidth=1.9)
@@ -54,9 +55,7 @@ def over_training(
                         ax.plot(rows["epoch"], rows["rate"], "o", color=colour, markersize=4)
                 if case in notebook:
                     ax.plot(*notebook[case], "D", color=ACCENT, markersize=8, markeredgecolor=PAPER, zorder=5)
-                handles.append(
-                    Line2D([], [], color=colour, linewidth=1.9, label=f"{title}: {name}" if len(groups) > 1 else name)
-                )
+                handles.append(Line2D([], [], color=colour, linewidth=1.9, label=name))
             ax.set_title(title)
             ax.set_xscale("symlog", linthresh=1, linscale=0.5)
             ticks = [0, 1, *(epoch for epoch in (2, 5, 10, 20, 50, 100, 200, 500, 1000) if epoch <= last)]
@@ -64,7 +63,7 @@ def over_training(
             ax.minorticks_off()
             ax.set(xlabel="epochs of training (0: before)", xlim=(-0.08, 1.15 * last), ylim=(-0.03, 1.03))
         axes[0].set_ylabel("share of networks")
-        handles += [Line2D([], [], color=MUTED, linestyle=line, label=criteria[key]) for key, line in lines.items()]
+        handles += [Line2D([], [], color=MUTED, linestyle=line, label=criteria[key]) for key, line in LINES.items()]
         if notebook:
             handles.append(Line2D([], [], color=ACCENT, marker="D", linestyle="", markersize=7, label="2019 notebook"))
         legend_below(figure, handles, 2)
@@ -84,19 +83,20 @@ def before_and_after(table: pd.DataFrame, cases: Mapping[str, str], criteria: Ma
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 0.5 + 2.35 * len(cases)), layout="constrained")
         grid = figure.subplots(len(cases), len(criteria), squeeze=False)
-        rows = table.set_index(["case", "criterion"])
+        counts = ["trials", "before", "after", "stay", "enter", "leave"]
+        rows: dict[Any, Any] = table.set_index(["case", "criterion"])[counts].astype(int).to_dict("index")
         for (case, name), axes in zip(cases.items(), grid, strict=True):
             for (criterion, meaning), ax in zip(criteria.items(), axes, strict=True):
-                _flow(ax, rows.loc[(case, criterion)])
+                _flow(ax, rows[case, criterion])
                 ax.set_title(wrapped(f"{name}: {meaning}", 46), fontsize=10.5)
         handles = [Patch(color=CONSTANT, label="constant"), Patch(color=DIFFERENT, label="not constant")]
         legend_below(figure, handles, 2)
     return figure
 
 
-def _flow(ax: Axes, row: pd.Series) -> None:
+def _flow(ax: Axes, row: Mapping[str, int]) -> None:
     """Draw two bars, before and after, and ribbons between them; constant networks are below."""
-    n = int(row["trials"])
+    n = row["trials"]
     remain = n - row["stay"] - row["enter"] - row["leave"]
     ends = {
         "stay": (0, 0, row["stay"], CONSTANT),
@@ -117,9 +117,8 @@ def _flow(ax: Axes, row: pd.Series) -> None:
             ax.text(at, count / 2, f"{count:,}", ha="center", va="center", fontsize=9, color=PAPER)
         else:
             ax.text(at, count + 0.02 * n, f"{count:,}", ha="center", va="bottom", fontsize=9, color=PAPER)
-    texts = [
-        f"{row[name]:,} {word}" for name, word in (("stay", "stay"), ("enter", "become constant"), ("leave", "leave"))
-    ]
+    words = {"stay": "stay", "enter": "become constant", "leave": "leave"}
+    texts = [f"{row[name]:,} {word}" for name, word in words.items()]
     ax.text(0.5, n * 1.03, ", ".join(texts), ha="center", va="bottom", fontsize=9, color=INK)
     ax.set(xlim=(0, 1), ylim=(0, n * 1.12), yticks=[])
     ax.set_xticks([0.06, 0.94], ["before", "after"])

@@ -121,7 +121,8 @@ def deaths(table: pd.DataFrame, cases: Mapping[str, str]) -> Figure:
             later = of_case[of_case["epoch"] > 0]
             epochs = sorted(set(later["epoch"]))
             bottom = np.zeros(len(epochs))
-            for layer, of_layer in later.groupby("layer"):
+            for layer in sorted(set(later["layer"])):
+                of_layer = later[later["layer"] == layer]
                 heights = of_layer.set_index("epoch")["count"].reindex(epochs, fill_value=0).to_numpy(float)
                 colour = MUTED if layer == 0 else shades(layer / deepest)
                 ax.bar(range(len(epochs)), heights, bottom=bottom, color=colour, width=0.85)

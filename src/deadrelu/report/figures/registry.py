@@ -130,10 +130,8 @@ def _over_training(params: Params, numbers: Numbers, _: Path) -> Drawing:
     table, collapse = numbers["over_training"], params.collapse
     followed = list(dict.fromkeys(table["case"]))
     groups = {
-        labels.target(params.data.targets[name]): _of_cases(
-            params, [k for k in followed if collapse.cases[k].target == name]
-        )
-        for name in params.data.targets
+        labels.target(target): _of_cases(params, [key for key in followed if collapse.cases[key].target == name])
+        for name, target in params.data.targets.items()
     }
     notebook = {key: (collapse.epochs_of(key), rate) for key, rate in published.notebook_rates(params).items()}
     return partial(constant_figures.over_training, table, groups, notebook, labels.criteria(collapse.tolerance))

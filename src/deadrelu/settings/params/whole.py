@@ -68,25 +68,21 @@ class Params(Group):
         region = self.safe_region
         base = self.collapse.cases[region.trained.of]
         if not self.data.targets[base.target].of_one_input:
-            raise ValueError(
-                f"safe_region.trained.of: {region.trained.of!r} has several inputs; expected a case of one"
-            )
+            raise ValueError(f"safe_region.trained.of: received {region.trained.of!r}; expected a case of one input")
         if base.activation != "relu":
-            raise ValueError(f"safe_region.trained.of: {region.trained.of!r} is no ReLU network; expected one")
+            raise ValueError(
+                f"safe_region.trained.of: received {region.trained.of!r}; expected a case of ReLU networks"
+            )
         rai = any(isinstance(region.initializers[key], Rai) for key in region.trained.initializers)
         if rai and not base.biases:
-            raise ValueError(
-                "safe_region.trained.initializers: RAI draws biases; expected a case `of` with biases: true"
-            )
+            raise ValueError("safe_region.trained.initializers: RAI draws biases; expected a case with biases: true")
         return self
 
     @model_validator(mode="after")
     def _refits_have_probes(self) -> Self:
         for key in self.collapse.refit:
             if not self.target_of(key).of_one_input:
-                raise ValueError(
-                    f"collapse.cases.{key}: protocol: refit needs the notebook's probes: a target of one input"
-                )
+                raise ValueError(f"collapse.cases.{key}.target: expected one of one input, for the probes of refits")
         return self
 
     def target(self, case: CollapseCase | Variation) -> TargetParams:
