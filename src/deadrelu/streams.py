@@ -2,9 +2,10 @@
 
 import numpy as np
 
-TARGET, LAYERS, WEIGHTS, ORDER, PROJECTION, DROPOUT, EXAMPLES, SAFE_REGION = range(8)
+TARGET, LAYERS, WEIGHTS, ORDER, PROJECTION, DROPOUT, EXAMPLES, SAFE_REGION, ENSEMBLE = range(9)
 """First part of a key: training points, seeds of Keras layers, initial weights, order of the points, weights of the
-outputs where there is no loss, dropout, which examples, kernels of the safe region."""
+outputs where there is no loss, dropout, which examples, kernels of the safe region,
+weights of the networks whose signals are averaged."""
 
 
 def stream(seed: int, *key: int) -> np.random.Generator:

@@ -59,3 +59,20 @@ def growth_factor(
     mean, n = float(logs.mean()), len(logs)
     half = float(stdtrit(n - 1, 0.975) * logs.std(ddof=1) / np.sqrt(n)) if n > 1 else np.nan
     return float(np.exp(mean)), float(np.exp(mean - half)), float(np.exp(mean + half))
+
+
+def factor_over_networks(strengths: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return what one layer does to a signal, over networks: the mean of their `growth_factor`, as a geometric mean.
+
+    Args:
+        strengths: of the signal in each layer, in the order in which it passes them, shape (networks, layers).
+
+    Returns:
+        The factor per layer and its 95 % t interval over networks; 0, infinite or NaN where it is so in any network.
+    """
+    factors = np.array([growth_factor(strength)[0] for strength in strengths])
+    if not (np.isfinite(factors) & (factors > 0)).all():
+        return float(factors[~(np.isfinite(factors) & (factors > 0))][0]), np.nan, np.nan
+    logs = np.log(factors)
+    half = float(stdtrit(len(logs) - 1, 0.975) * logs.std(ddof=1) / np.sqrt(len(logs)))
+    return float(np.exp(logs.mean())), float(np.exp(logs.mean() - half)), float(np.exp(logs.mean() + half))

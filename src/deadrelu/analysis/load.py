@@ -46,7 +46,9 @@ def read(params: Params) -> Results:
     norms = (images.astype(float) ** 2).sum(axis=1)
     small["data"] = pd.DataFrame({"mnist_source": [source], "test_images": [len(images)]})
     small["signals"] = summaries.beside_theory(_signals(params), params.activations, norms)
-    small["signal_ratios"] = summaries.signal_ratios(small["signals"])
+    networks = _in_order(tables.NETWORKS.read(activations.settings(params)), list(params.activations.cases))
+    inputs = images[: params.activations.ensemble.images].astype(float)
+    small["signal_ratios"] = summaries.signal_ratios(small["signals"], networks, params.activations, inputs)
     batches, epochs = (
         _in_order(table.read(training.settings(params)), list(params.training.cases))
         for table in (tables.BATCHES, tables.EPOCHS)

@@ -21,6 +21,13 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 }
 """Those of the MLP; by Keras's names."""
 
+SLOPES: dict[str, Callable[[Array], Array]] = {
+    "relu": lambda z: (z > 0).astype(float),
+    "tanh": lambda z: 1 - np.tanh(z) ** 2,
+    "sigmoid": lambda z: expit(z) * (1 - expit(z)),
+}
+"""Their derivatives."""
+
 ZEROS = {"relu": 0.5, "tanh": 0.0, "sigmoid": 0.0}
 """Share of outputs that are exactly 0: a preactivation is as often negative as not."""
 
@@ -34,6 +41,59 @@ def mean_square(activation: str, variance: npt.ArrayLike) -> Array:
     spread = np.sqrt(np.asarray(variance, float))[..., None]
     of: Array = np.sum(ACTIVATIONS[activation](spread * _NORMAL) ** 2 * _WEIGHTS, axis=-1)
     return of
+
+
+_NODES, _NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(64)
+_NODE_WEIGHTS = _NODE_WEIGHTS / _NODE_WEIGHTS.sum()
+
+
+def mean_products(activation: str, covariance: Array) -> Array:
+    """E[φ(u) φ(v)] for each pair of inputs, whose preactivations u and v are normal with this covariance.
+
+    For ReLU the closed form of Cho and Saul (2009, the arc-cosine kernel of order 1), else a quadrature with 64² nodes.
+
+    Args:
+        activation: φ.
+        covariance: shape (n, n).
+    """
+    sizes = np.sqrt(np.diag(covariance))
+    scale = np.outer(sizes, sizes)
+    cosine = np.clip(covariance / np.where(scale > 0, scale, 1), -1, 1)
+    if activation == "relu":
+        angle = np.arccos(cosine)
+        product: Array = scale * (np.sin(angle) + (np.pi - angle) * cosine) / (2 * np.pi)
+        return product
+    function, (i, j) = ACTIVATIONS[activation], np.triu_indices(len(covariance))
+    rest = np.sqrt(1 - cosine[i, j] ** 2)
+    u = sizes[i, None, None] * _NODES[:, None]
+    v = sizes[j, None, None] * (cosine[i, j, None, None] * _NODES[:, None] + rest[:, None, None] * _NODES)
+    means = np.einsum("pab,a,b->p", function(u) * function(v), _NODE_WEIGHTS, _NODE_WEIGHTS)
+    product = np.zeros_like(covariance)
+    product[i, j] = product[j, i] = means
+    return product
+
+
+def factors(activation: str, inputs: Array, fans: list[int], variances: list[float]) -> tuple[float, float]:
+    """Return what a hidden layer does to the signal and, backwards, to its gradient, as geometric means over layers.
+
+    The signal is the standard deviation of activations over inputs; the network is `networks.mlp`.
+
+    Args:
+        activation: of the hidden layers.
+        inputs: some of them, shape (n, pixels).
+        fans: fan-in of the linear layer, and of each hidden one; their outputs are as many as the next one's inputs.
+        variances: of their weights.
+    """
+    products, strengths, slopes = variances[0] * (inputs @ inputs.T), [], []
+    for fan_in, variance in zip(fans[1:], variances[1:], strict=True):
+        covariance = fan_in * variance * products
+        products = mean_products(activation, covariance)
+        strengths.append(np.sqrt(np.diag(products).mean() - products.mean()))
+        spread = np.sqrt(np.diag(covariance))[:, None]
+        squares = np.sum(SLOPES[activation](spread * _NORMAL) ** 2 * _WEIGHTS, axis=1)
+        slopes.append(np.sqrt(fan_in * variance * squares.mean()))
+    steps = len(strengths) - 1
+    return float((strengths[-1] / strengths[0]) ** (1 / steps)), float(np.prod(slopes[1:]) ** (1 / steps))
 
 
 def rms_by_layer(activation: str, squared_norms: Array, fans: list[int], variances: list[float]) -> list[float]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from deadrelu.analysis import summaries
+
 
 def collect(source: str, images: int, numbers: Mapping[str, pd.DataFrame]) -> dict[str, object]:
     """Arrange the numbers by stage and case.
@@ -20,7 +22,7 @@ def collect(source: str, images: int, numbers: Mapping[str, pd.DataFrame]) -> di
     for row in numbers["signals"].to_dict("records"):
         layer = {name: row[name] for name in ("std", "rms", "zero_fraction")}
         signals.setdefault(row["case"], {})[f"layer_{row['layer']}"] = layer
-    last = epochs[epochs["epoch"] == epochs["epoch"].max()].set_index("case")
+    last = summaries.last_epochs(epochs).set_index("case")
     training = last[["loss", "validation_loss", "validation_accuracy"]].to_dict("index")
     collapse: dict[str, dict[str, object]] = {}
     for case, rows in rates.groupby("case", sort=False):

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from deadrelu.analysis import mean_field
-from deadrelu.analysis.growth import growth, growth_factor
+from deadrelu.analysis.growth import factor_over_networks, growth
 from deadrelu.engine import initializers
 from deadrelu.settings.params import ActivationsParams
 from deadrelu.storage.idx_files import PIXELS
@@ -41,32 +41,53 @@ QUANTILES = 64
 """Of the images' norms, for theory."""
 
 
-def signal_ratios(summary: pd.DataFrame) -> pd.DataFrame:
-    """What one layer does to the signal (forward) and to its gradient (backward), for each case.
+def signal_ratios(
+    summary: pd.DataFrame, networks: pd.DataFrame, settings: ActivationsParams, images: Array
+) -> pd.DataFrame:
+    """Return what one layer does to the signal (forward) and to its gradient (backward), for each case.
 
     Args:
-        summary: columns case, layer, input_std, gradient_rms, saturated_fraction, zero_fraction.
+        summary: of one network a case: columns case, layer, saturated_fraction, zero_fraction.
+        networks: of many: columns case, network, layer, input_std, gradient_rms.
+        settings: of the networks.
+        images: inputs, shape (n, pixels), for theory.
 
     Returns:
-        Columns case; forward, forward_low, forward_high: factor of `input_std` per layer, a geometric mean over
-        layers with its 95 % t interval (NaN below three layers; the factor too below two); backward…: the same for
-        the rms of the gradient, from a layer to the one before; their verdicts; saturated and zero: least and
-        largest share.
+        Columns case; forward, forward_low, forward_high: factor of `input_std` per layer, a geometric mean over layers
+        and networks with its 95 % t interval over networks; forward_theory (mean field; NaN: none); backward…: the
+        same for the rms of the gradient, from a layer to the one before; their verdicts; saturated and zero: least and
+        largest share over the layers of the one network.
     """
     rows = []
-    for case, rows_of_case in summary.groupby("case", sort=False):
-        layers = rows_of_case.sort_values("layer")
+    some = images[:: max(1, len(images) // THEORY_IMAGES)][:THEORY_IMAGES]
+    for case, of_case in networks.groupby("case", sort=False):
         row: dict[str, object] = {"case": case}
-        signals = {"forward": layers["input_std"].to_numpy(), "backward": layers["gradient_rms"].to_numpy()[::-1]}
-        for direction, strength in signals.items():
-            found = growth_factor(strength)
+        theory = dict(zip(("forward", "backward"), _theory(settings, str(case), some), strict=True))
+        for direction, name in (("forward", "input_std"), ("backward", "gradient_rms")):
+            strengths = of_case.pivot(index="network", columns="layer", values=name).to_numpy()
+            found = factor_over_networks(strengths if direction == "forward" else strengths[:, ::-1])
             row |= dict(zip([direction, f"{direction}_low", f"{direction}_high"], found, strict=True))
-            row[f"{direction}_verdict"] = growth(*found)
+            row |= {f"{direction}_theory": theory[direction], f"{direction}_verdict": growth(*found)}
         for name in ("saturated", "zero"):
-            share = layers[f"{name}_fraction"]
+            share = summary[summary["case"] == case][f"{name}_fraction"]
             row |= {f"{name}_least": share.min(), f"{name}_largest": share.max()}
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+THEORY_IMAGES = 24
+"""Images whose covariances theory follows through the layers."""
+
+
+def _theory(settings: ActivationsParams, key: str, images: Array) -> tuple[float, float]:
+    """Return mean field's factors of a case; NaN where it says nothing."""
+    case, width, layers = settings.cases[key], settings.network.width, settings.network.hidden_layers
+    independent = settings.layer_seeds == "independent" and initializers.is_symmetric(case.initializer)
+    if not independent or layers < 2:
+        return np.nan, np.nan
+    fans = [PIXELS, *[width] * layers]
+    variances = [initializers.variance(case.initializer, fan_in, width) for fan_in in fans]
+    return mean_field.factors(case.activation, images, fans, variances)
 
 
 SMOOTH = 8
@@ -109,8 +130,14 @@ def epochs_over_trials(epochs: pd.DataFrame) -> pd.DataFrame:
     diverged = epochs[["loss", "validation_loss"]].isna() & (epochs[["epoch"]] > 0).to_numpy()
     epochs = epochs.assign(**epochs[["loss", "validation_loss"]].mask(diverged, np.inf))
     found = _over_trials(epochs, ["case", "epoch"], values)
-    found.insert(2, "trials", epochs["trial"].nunique())
+    trials = epochs.groupby("case")["trial"].nunique()
+    found.insert(2, "trials", found["case"].map(trials))
     return found
+
+
+def last_epochs(epochs: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the last epoch of each case, which need not be the same. `epochs_over_trials`."""
+    return epochs[epochs["epoch"] == epochs.groupby("case")["epoch"].transform("max")]
 
 
 def _over_trials(frame: pd.DataFrame, keys: list[str], values: list[str]) -> pd.DataFrame:

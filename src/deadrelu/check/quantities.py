@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from deadrelu import engine
-from deadrelu.analysis import criteria
+from deadrelu.analysis import criteria, summaries
 from deadrelu.analysis.load import Results
 from deadrelu.settings.params import MAIN, Params
 from deadrelu.stages import activations, data_target, experiments, safe_region, sensitivity, training
@@ -99,7 +99,7 @@ def of_signals(summary: pd.DataFrame) -> dict[str, float]:
 
 def of_training(epochs: pd.DataFrame) -> dict[str, float]:
     """What the last epoch left of each case, such as `mlp-zeros.validation_accuracy`: medians over its trials."""
-    last = epochs[epochs["epoch"] == epochs["epoch"].max()]
+    last = summaries.last_epochs(epochs)
     return _finite({f"{row['case']}.{name}": row[name] for row in last.to_dict("records") for name in LOSSES})
 
 

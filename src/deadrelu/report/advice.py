@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from deadrelu.analysis import summaries
 from deadrelu.report import findings, labels
 from deadrelu.report.findings import percent, sentence_list
 from deadrelu.settings.params import MAIN, Params
@@ -41,7 +42,7 @@ def _by_activation(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[
 
 def _trained(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
     epochs = numbers["epochs"]
-    last = epochs[epochs["epoch"] == epochs["epoch"].max()]
+    last = summaries.last_epochs(epochs)
     named = labels.trained(params.training.cases)
     failed = [str(named[row["case"]]) for _, row in last.iterrows() if findings.learned(row) == "no"]
     if not failed:

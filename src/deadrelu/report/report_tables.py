@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from deadrelu.analysis import published
+from deadrelu.analysis import published, summaries
 from deadrelu.report import findings, labels
 from deadrelu.report.findings import bounds, interval, percent, percent_or_nothing
-from deadrelu.settings.params import MAIN, Params
+from deadrelu.settings.params import MAIN, CnnParams, Params, TrainingParams
 
 Numbers = Mapping[str, pd.DataFrame]
 
@@ -20,14 +20,18 @@ def settings(params: Params, source: str, images: int) -> pd.DataFrame:
         params.collapse,
         params.safe_region,
     )
-    of_training = labels.count_of(training.trials, "network") + f", {labels.count_of(training.epochs, 'epoch')} each"
+    of_training = "; ".join(
+        f"{kind}: {labels.count_of(sizes.trials, 'network')}, {labels.count_of(sizes.epochs, 'epoch')}"
+        for kind, sizes in (("MLP", training), ("CNN", training.cnn))
+    )
     digits = f"MNIST, {source}"
     rows = [
         (
             "Signals",
             f"MLP, {network.hidden_layers} × {network.width} hidden; {len(params.activations.cases)} panels",
             f"{digits}, {images:,} test images",
-            f"one network each, seed {params.seed}, layer seeds {params.activations.layer_seeds}",
+            f"one network each for the violins, {params.activations.ensemble.networks} for the factors; seed {params.seed}, "
+            f"layer seeds {params.activations.layer_seeds}",
         ),
         (
             "Training",
@@ -74,8 +78,10 @@ def factors(params: Params, numbers: Numbers) -> pd.DataFrame:
             "initializer": [panel.initializer for panel in panels],
             "signal": ratios["forward_verdict"].to_list(),
             "× per layer (95 %)": factor("forward"),
+            "theory": ratios["forward_theory"].map(_factor_or_nothing).to_list(),
             "gradient": ratios["backward_verdict"].to_list(),
             "× per layer back (95 %)": factor("backward"),
+            "theory, back": ratios["backward_theory"].map(_factor_or_nothing).to_list(),
             "saturated": [
                 interval(*pair) if pair[1] >= 0.01 else ""
                 for pair in zip(ratios["saturated_least"], ratios["saturated_largest"], strict=True)
@@ -84,11 +90,15 @@ def factors(params: Params, numbers: Numbers) -> pd.DataFrame:
     )
 
 
+def _factor_or_nothing(value: float) -> str:
+    return "" if pd.isna(value) else f"×{value:.3g}"
+
+
 def trained(params: Params, numbers: Numbers) -> pd.DataFrame:
     """How each network of `training` ended, beside what its signals were untrained."""
     training, names = params.training, labels.trained(params.training.cases)
     epochs, ratios = numbers["epochs"], numbers["signal_ratios"].set_index("case")
-    last = epochs[epochs["epoch"] == training.epochs]
+    last = summaries.last_epochs(epochs)
     panel_of = {
         (case.activation, case.initializer): ratios.loc[key]
         for key, case in params.activations.cases.items()
@@ -102,6 +112,7 @@ def trained(params: Params, numbers: Numbers) -> pd.DataFrame:
         {
             "network": [names[key].activation for key in training.cases],
             "initializer": [names[key].initializer for key in training.cases],
+            "steps": [f"{_steps(training.sizes(case.network)):,}" for case in training.cases.values()],
             "learns": [findings.learned(row) for _, row in last.iterrows()],
             "validation accuracy": [
                 interval(*pair)
@@ -113,6 +124,10 @@ def trained(params: Params, numbers: Numbers) -> pd.DataFrame:
             "gradient at init.": ["" if row is None else row["backward_verdict"] for row in measured],
         }
     )
+
+
+def _steps(sizes: TrainingParams | CnnParams) -> int:
+    return sizes.epochs * -(-sizes.examples // sizes.batch_size)
 
 
 def _loss(value: float) -> str:

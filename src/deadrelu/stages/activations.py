@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 
 from deadrelu import progress
+from deadrelu.engine import initializers
 from deadrelu.settings.params import Params
-from deadrelu.signals import batches, layers, networks, objectives, tensorflow
+from deadrelu.signals import batches, ensemble, layers, networks, objectives, tensorflow
 from deadrelu.signals.statistics import Running
 from deadrelu.storage import files, idx_files, parquet
 from deadrelu.storage.rounding import significant
-from deadrelu.storage.tables import DATA, MNIST, SAMPLE, SUMMARY
+from deadrelu.storage.tables import DATA, MNIST, NETWORKS, SAMPLE, SUMMARY
+from deadrelu.streams import ENSEMBLE, stream
 
 SAMPLE_DIGITS, SUMMARY_DIGITS = 5, 6
 """Significant digits that are kept of a signal, and of a statistic."""
@@ -39,6 +41,7 @@ def main(params: Params) -> None:
             rows += layers
             bar.advance(task)
         parquet.write(folder / SUMMARY.name, pd.DataFrame(rows), SUMMARY.schema, made_by)
+        parquet.write(folder / NETWORKS.name, measure_networks(params, x, labels), NETWORKS.schema, made_by)
 
 
 def images() -> tuple[batches.Float, idx_files.Images]:
@@ -83,6 +86,24 @@ def measure(
             rows.append({"case": key, "layer": k + 1, **dict(zip(statistics, rounded, strict=True))})
         of_layers = [pd.concat(parts).assign(case=key, layer=k) for k, parts in enumerate(samples, start=1)]
         yield key, pd.concat(of_layers), rows
+
+
+def measure_networks(params: Params, x: batches.Float, labels: idx_files.Images) -> pd.DataFrame:
+    """Return signal and gradient of each layer of many networks, see `storage.tables.NETWORKS`."""
+    group, parts = params.activations, []
+    size, images = group.ensemble, slice(group.ensemble.images)
+    inputs, layers = x[images].astype(float), group.network.hidden_layers
+    for nth, (key, case) in enumerate(group.cases.items()):
+        draw = initializers.sampler(case.initializer)
+        for network in range(size.networks):
+            keys = [0 if group.layer_seeds == "shared" else layer for layer in range(layers + 2)]
+            rngs = [stream(params.seed, ENSEMBLE, nth, network, layer) for layer in keys]
+            arguments = {"hidden_layers": layers, "width": group.network.width, "rngs": rngs}
+            spread, gradient = ensemble.strengths(case.activation, draw, inputs, labels[images], **arguments)
+            at = {"case": key, "network": network, "layer": range(1, layers + 1)}
+            rounded = (significant(values, SUMMARY_DIGITS) for values in (spread, gradient))
+            parts.append(pd.DataFrame({**at, **dict(zip(("input_std", "gradient_rms"), rounded, strict=True))}))
+    return pd.concat(parts)
 
 
 def _every(activations: batches.Float, gradients: batches.Float, every: int, first_image: int) -> pd.DataFrame:

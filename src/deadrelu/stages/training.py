@@ -3,7 +3,6 @@
 Computed in float64 and rounded, so that the tables are the same on every processor.
 """
 
-import itertools
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
@@ -35,7 +34,9 @@ def main(params: Params) -> None:
     made_by = parquet.provenance(settings(params))
     batches, epochs = [], []
     with files.new_folder(EPOCHS.path().parent) as folder, progress.rate_and_time_left() as bar:
-        task = bar.add_task("training", total=len(params.training.cases) * params.training.trials)
+        group = params.training
+        total = sum(group.sizes(case.network).trials for case in group.cases.values())
+        task = bar.add_task("training", total=total)
         for of_batches, of_epochs in measure(params, images):
             batches.append(of_batches)
             epochs.append(of_epochs)
@@ -79,8 +80,9 @@ def measure(
     group = params.training
     tensorflow.import_tensorflow()
     trainers = {} if trainers is None else trainers
-    for (key, case), trial in itertools.product(group.cases.items(), range(group.trials)):
-        kind = (case.network, case.activation)
+    todo = ((key, case, t) for key, case in group.cases.items() for t in range(group.sizes(case.network).trials))
+    for key, case, trial in todo:
+        sizes, kind = group.sizes(case.network), (case.network, case.activation)
         if kind not in trainers:
             trainers[kind] = Trainer(_network(params, case))
         shape = trainers[kind].model.input_shape[1:]
@@ -89,8 +91,8 @@ def measure(
             case.initializer,
             data,
             validation,
-            epochs=group.epochs,
-            batch_size=group.batch_size if case.network == "mlp" else group.cnn.batch_size,
+            epochs=sizes.epochs,
+            batch_size=sizes.batch_size,
             seed=params.seed,
             trial=trial,
         )
@@ -101,7 +103,7 @@ def measure(
         ]
         epochs = {
             **at,
-            "epoch": range(group.epochs + 1),
+            "epoch": range(sizes.epochs + 1),
             "loss": _rounded([np.nan, *history.loss]),
             "validation_loss": _rounded(history.validation_loss),
             "validation_accuracy": _rounded(history.validation_accuracy),

@@ -84,6 +84,19 @@ SUMMARY = Table(
 )
 """One row per case and layer."""
 
+NETWORKS = Table(
+    "activations",
+    "networks.parquet",
+    pa.schema(
+        [
+            *columns("case", pa.string()),
+            *columns("network layer", pa.int32()),
+            *columns("input_std gradient_rms", pa.float64()),
+        ]
+    ),
+)
+"""One row per case, network and layer: the strength of the signal and of its gradient in many networks."""
+
 _EPOCH = [*columns("case", pa.string()), *columns("trial epoch", pa.int32())]
 BATCHES = Table(
     "training",

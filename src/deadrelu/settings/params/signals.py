@@ -18,17 +18,25 @@ class ActivationCase(Group):
     initializer: Initializer
 
 
+class EnsembleParams(Group):
+    """How many networks of each case give its factors, and on how many images."""
+
+    networks: int = Field(ge=2, le=10_000)
+    images: int = Field(ge=2, le=1000)
+
+
 class ActivationsParams(Group):
     network: MlpParams
+    ensemble: EnsembleParams
     layer_seeds: Literal["independent", "shared"]
     every: int = Field(ge=1)
     cases: dict[CaseKey, ActivationCase] = Field(min_length=1)
 
     @field_validator("cases")
     @classmethod
-    def _summary_is_taken(cls, cases: dict[str, ActivationCase]) -> dict[str, ActivationCase]:
-        if "summary" in cases:
-            raise ValueError("a case cannot be called 'summary': that is the name of the table of all cases")
+    def _names_are_taken(cls, cases: dict[str, ActivationCase]) -> dict[str, ActivationCase]:
+        if taken := {"summary", "networks"} & cases.keys():
+            raise ValueError(f"a case cannot be called {min(taken)!r}: that is the name of a table of all cases")
         return cases
 
 
@@ -49,7 +57,9 @@ class TrainingCase(Group):
 class CnnParams(Group):
     examples: int = Field(ge=1, le=60_000)
     validation: int = Field(ge=1, le=10_000)
+    epochs: int = Field(ge=1, le=10_000)
     batch_size: int = Field(ge=1)
+    trials: int = Field(ge=1, le=1000)
 
 
 class TrainingParams(Group):
@@ -61,3 +71,7 @@ class TrainingParams(Group):
     mlp: MlpParams
     cnn: CnnParams
     cases: dict[CaseKey, TrainingCase] = Field(min_length=1)
+
+    def sizes(self, network: str) -> "TrainingParams | CnnParams":
+        """Return the group with the examples, epochs, batch size and trials of a kind of network."""
+        return self.cnn if network == "cnn" else self

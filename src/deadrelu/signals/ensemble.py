@@ -1,0 +1,64 @@
+"""Signals of many untrained networks: the notebook's MLP in float64 with NumPy, forward and backward."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from deadrelu.engine.initializers import Sampler
+
+Array = npt.NDArray[np.float64]
+
+CLASSES = 10
+
+FUNCTIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
+    "relu": (lambda z: np.maximum(z, 0), lambda a: (a > 0).astype(float)),
+    "tanh": (np.tanh, lambda a: 1 - a * a),
+    "sigmoid": (lambda z: 0.5 + 0.5 * np.tanh(0.5 * z), lambda a: a * (1 - a)),
+}
+"""Each activation function, and its slope as a function of its output."""
+
+
+def strengths(
+    activation: str,
+    draw: Sampler,
+    x: Array,
+    classes: npt.NDArray[np.uint8],
+    *,
+    hidden_layers: int,
+    width: int,
+    rngs: list[np.random.Generator],
+) -> tuple[Array, Array]:
+    """Measure the signal of one untrained network and its gradient, layer by layer.
+
+    The network is that of `networks.mlp`: a linear layer, hidden layers, a softmax; biases are zero.
+
+    Args:
+        activation: of the hidden layers.
+        draw: the initializer of all layers, see `initializers.sampler`.
+        x: inputs, shape (n, pixels).
+        classes: of the inputs, shape (n,).
+        hidden_layers: how many.
+        width: units of each.
+        rngs: a generator for each layer: hidden_layers + 2.
+
+    Returns:
+        For each hidden layer, shape (hidden_layers,): the standard deviation of its activations over inputs, as a root
+        mean square over units; and the rms of the gradient of the cross-entropy with respect to them.
+    """
+    function, slope = FUNCTIONS[activation]
+    sizes = [x.shape[1], *[width] * (hidden_layers + 1), CLASSES]
+    kernels = [draw(rng, 1, *fans)[0].astype(float) for rng, fans in zip(rngs, pairwise(sizes), strict=True)]
+    signals = [x @ kernels[0]]
+    with np.errstate(over="ignore", invalid="ignore"):
+        for kernel in kernels[1:-1]:
+            signals.append(function(signals[-1] @ kernel))
+        logits = signals[-1] @ kernels[-1]
+        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+        gradient = exponentials / exponentials.sum(axis=1, keepdims=True) - np.eye(CLASSES)[classes]
+        gradients = [gradient @ kernels[-1].T]
+        for signal, kernel in zip(signals[:1:-1], kernels[-2:1:-1], strict=True):
+            gradients.append((gradients[-1] * slope(signal)) @ kernel.T)
+    spread = np.array([np.sqrt(signal.var(axis=0).mean()) for signal in signals[1:]])
+    return spread, np.array([np.sqrt(np.square(one).mean()) for one in reversed(gradients)])
