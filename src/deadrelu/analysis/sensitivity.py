@@ -94,7 +94,7 @@ def _beside_published(found: pd.DataFrame) -> pd.DataFrame:
     known = in_print.notna().to_numpy()
     if known.any():
         count, trials = (found[name][known].to_numpy(np.int64) for name in ("count", "trials"))
-        theirs = np.rint(in_print[known] * other).to_numpy().astype(np.int64)
+        theirs = np.rint(in_print[known].to_numpy() * other).astype(np.int64)
         p[known] = fisher_exact(count, trials, theirs, np.full(len(count), other))
     return found.assign(published=in_print, published_p=p, z=(found["rate"] - in_print) / error)
 

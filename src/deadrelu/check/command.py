@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
@@ -31,6 +32,7 @@ class Present(NamedTuple):
     origin: Origin
     observed: dict[str, Observed]
     tables: dict[str, dict[str, str]]
+    stale: list[str]
 
     @classmethod
     def of(cls, params: Params, found: load.Results) -> Self:
@@ -41,11 +43,22 @@ class Present(NamedTuple):
         versions["python"] = platform.python_version()
         machine = reference.machine()
         origin = Origin(seed=params.seed, mnist=found.source, machine=machine, versions=versions)
-        return cls(origin, observed, {stage: _digests(stage) for stage in observed})
+        return cls(origin, observed, {stage: _digests(stage) for stage in observed}, _stale(observed))
 
     def beside(self, accepted: Reference) -> compare.Comparison:
         """Compare."""
-        return compare.compare(accepted, self.origin, self.observed, self.tables)
+        return compare.compare(accepted, self.origin, self.observed, self.tables, stale=self.stale)
+
+
+def _stale(stages: Iterable[str]) -> list[str]:
+    """Return the stages that other versions of packages made than those installed: DVC does not see packages."""
+    found = []
+    for stage in stages:
+        table = next((path for path in load.files_of(stage) if path.suffix == ".parquet"), None)
+        made_with = parquet.made_by(table).get("versions", {}) if table else {}
+        if other := [f"{name} {old}" for name, old in made_with.items() if old != version(name)]:
+            found.append(f"{stage} ({', '.join(other)})")
+    return found
 
 
 def _digests(stage: str) -> dict[str, str]:

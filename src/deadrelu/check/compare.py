@@ -1,8 +1,8 @@
 """Present results against the accepted reference: identical, consistent, changed, or not comparable."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -55,6 +55,8 @@ class Comparison:
     alpha: float
     elsewhere: list[str]
     """What else differs from where the reference was made: seed, machine, versions."""
+    stale: list[str]
+    """Stages that were not rerun with the installed versions of packages, and which versions made them."""
 
     @property
     def verdict(self) -> Verdict:
@@ -65,7 +67,13 @@ class Comparison:
 
 
 def compare(
-    reference: Reference, origin: Origin, now: Mapping[str, Observed], tables: Tables, *, alpha: float = ALPHA
+    reference: Reference,
+    origin: Origin,
+    now: Mapping[str, Observed],
+    tables: Tables,
+    *,
+    stale: Sequence[str] = (),
+    alpha: float = ALPHA,
 ) -> Comparison:
     """Compare stage by stage: bytes of tables, then numbers.
 
@@ -74,6 +82,7 @@ def compare(
         origin: of the present results.
         now: what each stage finds.
         tables: digests of its files.
+        stale: stages that other versions of packages made than those installed.
         alpha: chance of a false alarm of the whole comparison.
     """
     obstacles = {stage: _obstacle(reference, origin, now, stage) for stage in (*now, *reference.stages)}
@@ -88,6 +97,8 @@ def compare(
         after = tables.get(stage, {})
         differ = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
         of_stage = [finding for finding in findings if finding.stage == stage]
+        if not differ:  # the same bytes, however unusual they are among other seeds
+            of_stage = [replace(finding, changed=False) for finding in of_stage]
         verdict = Verdict.CONSISTENT if differ else Verdict.IDENTICAL
         if not_comparable := bool(why):
             verdict = Verdict.NOT_COMPARABLE
@@ -101,7 +112,7 @@ def compare(
         untested = len(numbers - {finding.quantity for finding in of_stage})
         same = all_tables - len(differ)
         stages.append(StageVerdict(stage, verdict, same, all_tables, of_stage, untested, why))
-    return Comparison(stages, len(random), alpha, elsewhere)
+    return Comparison(stages, len(random), alpha, elsewhere, list(stale))
 
 
 def params_that_differ(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

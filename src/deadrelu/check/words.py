@@ -46,6 +46,7 @@ def as_json(comparison: Comparison) -> str:
         "correction": "Holm",
         "hypotheses": comparison.hypotheses,
         "elsewhere": comparison.elsewhere,
+        "stale": comparison.stale,
         "stages": [
             {
                 "stage": stage.stage,
@@ -89,6 +90,11 @@ def sentences(comparison: Comparison) -> list[str]:
     if untested := [f"{stage.stage} {stage.untested}" for stage in comparison.stages if stage.untested]:
         told.append(f"Numbers not judged, which another seed draws or some seed makes infinite: {', '.join(untested)}.")
     told += [f"{stage.stage}: {stage.why}." for stage in comparison.stages if stage.why]
+    if comparison.stale:
+        told.append(
+            f"Not rerun with the installed packages: {', '.join(comparison.stale)}. DVC does not see packages: "
+            "`dvc repro --force` reruns these stages."
+        )
     if comparison.elsewhere:
         told.append(f"The same bytes are not due: {'; '.join(comparison.elsewhere)}.")
     elif comparison.verdict in (Verdict.CONSISTENT, Verdict.CHANGED):

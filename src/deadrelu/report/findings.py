@@ -1,11 +1,14 @@
 """Sentences of the report on signals and training, derived from its tables: none is typed that could be false."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from math import gcd
 
 import pandas as pd
 
+from deadrelu.analysis import summaries
+from deadrelu.report import labels
 from deadrelu.report.labels import Panel
+from deadrelu.settings.params import Params
 
 
 def percent(share: float) -> str:
@@ -57,14 +60,75 @@ def factor(ratio: pd.Series, direction: str) -> str:
     return text
 
 
+def factors(ratios: pd.DataFrame, panels: Mapping[str, Panel], layers: int) -> list[str]:
+    """Return what the measured factors leave of a signal, and how far they are from theory's.
+
+    Args:
+        ratios: `summaries.signal_ratios`.
+        panels: name of each case.
+        layers: hidden layers of the networks.
+    """
+    known = ratios[ratios["forward"].between(0, float("inf"), inclusive="neither")]
+    if layers < 2 or known.empty:
+        return []
+    left = [
+        f"{panels[row['case']]} {percent(row['forward'] ** (layers - 1))}"
+        for row in known.to_dict("records")
+        if row["forward_verdict"] == "vanishes"
+    ]
+    texts = [f"Share of the first hidden layer's signal left in the last one, where it vanishes: {'; '.join(left)}."]
+    theory = known[known["forward_theory"].notna()].to_dict("records")
+    if theory:
+        away = [abs(row["forward"] / row["forward_theory"] - 1) for row in theory]
+        most = theory[away.index(max(away))]
+        texts.append(
+            f"Measured forward factors differ from mean field's by {percent(max(away))} at most "
+            f"({panels[most['case']]}: ×{most['forward']:.3f}, theory ×{most['forward_theory']:.3f})."
+        )
+    return texts if left else texts[1:]
+
+
+def training(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Return sentences on networks whose signal vanishes and which learn, and on those that stay at guessing.
+
+    Args:
+        params: the settings of this run.
+        numbers: the report's small tables by name.
+    """
+    group = params.training
+    ratios = {row["case"]: row for row in numbers["signal_ratios"].to_dict("records")}
+    last = {row["case"]: row for row in summaries.last_epochs(numbers["epochs"]).to_dict("records")}
+    panels = {(case.activation, case.initializer): key for key, case in params.activations.cases.items()}
+    same = params.activations.network == group.mlp and params.activations.layer_seeds == "independent"
+    texts = []
+    for key, case in group.cases.items():
+        panel = panels.get((case.activation, case.initializer)) if case.network == "mlp" and same else None
+        sizes, row = group.sizes(case.network), last[key]
+        steps = labels.count_of(sizes.epochs * -(-sizes.examples // sizes.batch_size), "step")
+        name, reached = labels.trained(group.cases)[key], learned(row)
+        span = interval(row["validation_accuracy_low"], row["validation_accuracy_high"])
+        if reached == "no":
+            texts.append(f"{name}: in {steps}, it does not do better than guessing ({span} of new digits).")
+        elif panel and ratios[panel]["forward_verdict"] == "vanishes" and reached == "yes":
+            left = percent(ratios[panel]["forward"] ** (group.mlp.hidden_layers - 1))
+            texts.append(
+                f"{name}: the signal vanishes ({left} of it is left after {group.mlp.hidden_layers} layers), and yet the "
+                f"network learns ({span} of new digits in {steps}). A conjecture why: RMSprop divides each gradient by "
+                "its own size, so a small one moves the weights as far as a large one."
+            )
+    return texts
+
+
 def units_sampled(width: int, every: int) -> str:
-    """Which units every so many values of a flattened (image, unit) array belong to."""
+    """Return which units every so many values of a flattened (image, unit) array belong to."""
     units = width // gcd(width, every)
-    text = f"The sample is every {every}th value of the flattened (image, unit) array"
+    which = f"one of every {every} values" if every > 1 else "every value"
+    text = f"The sample is {which} of the flattened (image, unit) array"
     if units == width:
         return f"{text}. It contains all {width} units of a layer."
     as_it_did = ", as in the notebook" if (width, every) == (100, 20) else ""
-    return f"{text}{as_it_did}. It contains only {units} of the {width} units of a layer, the same for every image."
+    same = ", the same for every image" if width % every == 0 else ""
+    return f"{text}{as_it_did}. It contains only {units} of the {width} units of a layer{same}."
 
 
 CLASSES = 10
@@ -72,7 +136,7 @@ LEARNS = 2 / CLASSES
 """A network has learned when it gives more than this share of new digits their class: twice what guessing does."""
 
 
-def learned(last: pd.Series) -> str:
+def learned(last: Mapping[Hashable, float]) -> str:
     """Whether a case learns: 'yes', 'no' or 'in some trials'.
 
     Args:

@@ -55,8 +55,8 @@ def trained_initializers(cells: pd.DataFrame, params: Params) -> list[str]:
         )
         found.append(
             f"From {names[key]}, fewer networks are constant after training than from {names[MAIN]} in "
-            f"{np.sum(less > 0)} of {labels.count_of(len(less), 'cell')}. The difference is largest for {layers} of {units}: "
-            f"{theirs} and {ours}."
+            f"{np.sum(less > 0)} of {labels.count_of(len(less), 'cell')}. The difference is largest for {layers} of "
+            f"{units}: {theirs} and {ours}."
         )
     return found
 

@@ -30,8 +30,8 @@ def settings(params: Params, source: str, images: int) -> pd.DataFrame:
             "Signals",
             f"MLP, {network.hidden_layers} × {network.width} hidden; {len(params.activations.cases)} panels",
             f"{digits}, {images:,} test images",
-            f"one network each for the violins, {params.activations.ensemble.networks} for the factors; seed {params.seed}, "
-            f"layer seeds {params.activations.layer_seeds}",
+            f"one network each for the violins, {params.activations.ensemble.networks} for the factors; "
+            f"seed {params.seed}, layer seeds {params.activations.layer_seeds}",
         ),
         (
             "Training",

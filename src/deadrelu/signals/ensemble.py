@@ -26,7 +26,6 @@ def strengths(
     x: Array,
     classes: npt.NDArray[np.uint8],
     *,
-    hidden_layers: int,
     width: int,
     rngs: list[np.random.Generator],
 ) -> tuple[Array, Array]:
@@ -39,16 +38,15 @@ def strengths(
         draw: the initializer of all layers, see `initializers.sampler`.
         x: inputs, shape (n, pixels).
         classes: of the inputs, shape (n,).
-        hidden_layers: how many.
-        width: units of each.
-        rngs: a generator for each layer: hidden_layers + 2.
+        width: units of each hidden layer.
+        rngs: a generator for each layer: two more than there are hidden layers.
 
     Returns:
         For each hidden layer, shape (hidden_layers,): the standard deviation of its activations over inputs, as a root
         mean square over units; and the rms of the gradient of the cross-entropy with respect to them.
     """
     function, slope = FUNCTIONS[activation]
-    sizes = [x.shape[1], *[width] * (hidden_layers + 1), CLASSES]
+    sizes = [x.shape[1], *[width] * (len(rngs) - 1), CLASSES]
     kernels = [draw(rng, 1, *fans)[0].astype(float) for rng, fans in zip(rngs, pairwise(sizes), strict=True)]
     signals = [x @ kernels[0]]
     with np.errstate(over="ignore", invalid="ignore"):

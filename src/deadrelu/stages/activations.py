@@ -98,8 +98,9 @@ def measure_networks(params: Params, x: batches.Float, labels: idx_files.Images)
         for network in range(size.networks):
             keys = [0 if group.layer_seeds == "shared" else layer for layer in range(layers + 2)]
             rngs = [stream(params.seed, ENSEMBLE, nth, network, layer) for layer in keys]
-            arguments = {"hidden_layers": layers, "width": group.network.width, "rngs": rngs}
-            spread, gradient = ensemble.strengths(case.activation, draw, inputs, labels[images], **arguments)
+            spread, gradient = ensemble.strengths(
+                case.activation, draw, inputs, labels[images], width=group.network.width, rngs=rngs
+            )
             at = {"case": key, "network": network, "layer": range(1, layers + 1)}
             rounded = (significant(values, SUMMARY_DIGITS) for values in (spread, gradient))
             parts.append(pd.DataFrame({**at, **dict(zip(("input_std", "gradient_rms"), rounded, strict=True))}))
