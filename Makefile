@@ -1,6 +1,7 @@
 # make report   set up, reproduce everything that changed, and say where the report is
 # make test     set up and run every test once; TESTS=tests/engine runs a part of them
 # make soak     what gains by repetition: kills, seeds, fuzzing, other processors (some of it needs qemu-user-static)
+# make bench    the engine's speed; BENCH=scale, grid or shuffles for the others
 # make check    say whether the results still hold: `deadrelu check --help`
 # make lint     format, lint, type and schema checks, those of pre-commit, on all files
 # make lock     pin the newest versions that pyproject.toml allows (needs a package index)
@@ -15,7 +16,7 @@ UV := $(BIN)/uv --quiet
 export PYTHONDONTWRITEBYTECODE :=
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 
-.PHONY: help report test soak check lint lock plots-page clean same-python
+.PHONY: help report test soak bench check lint lock plots-page clean same-python
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -30,6 +31,9 @@ test: .venv/tools
 soak: .venv/tools
 	DEADRELU_FUZZ=20 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "soak or fuzz"
 	PATH="$(CURDIR)/$(BIN):$$PATH" tests/engine/arm64.sh
+
+bench: .venv/tools
+	$(BIN)/python -m benchmarks $(or $(BENCH),engine)
 
 check: .venv/installed
 	$(BIN)/deadrelu check

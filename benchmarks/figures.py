@@ -1,4 +1,4 @@
-"""Figures of `deadrelu bench`, over trials and over sizes: a table in, a matplotlib figure out."""
+"""Figures of the benchmarks, over trials and over sizes: a table in, a matplotlib figure out."""
 
 import matplotlib as mpl
 import pandas as pd

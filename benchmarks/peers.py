@@ -1,4 +1,4 @@
-"""Other ways to train the same networks, for `deadrelu bench`: Keras's fit in a loop, and JAX's vmap over trials."""
+"""Other ways to train the same networks: Keras's fit in a loop, and JAX's vmap over trials."""
 
 from collections.abc import Callable
 from typing import Any

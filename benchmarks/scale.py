@@ -1,4 +1,4 @@
-"""bench scale: a thousand trials to a million, through shards to tables, as `collapse` does."""
+"""scale: a thousand trials to a million, through shards to tables, as `collapse` does."""
 
 import json
 import statistics
@@ -11,17 +11,14 @@ from threading import Event, Thread
 
 import pandas as pd
 import psutil
-from deadrelu.bench import figures, machines
-from deadrelu.stages.collapse.job import CollapseJob
-from deadrelu.stages.collapse.stage import publish
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from deadrelu import progress
-from deadrelu.analysis.published import NOTEBOOK
-from deadrelu.engine import targets
-from deadrelu.jobs import shards, workers
+from benchmarks import figures, machines
+from deadrelu import engine, progress
+from deadrelu.jobs import trials, workers
+from deadrelu.jobs.experiment import Experiment
 from deadrelu.jobs.store import Store
 from deadrelu.report.figures import save
 from deadrelu.settings.params import Params
@@ -54,9 +51,9 @@ def main(params: Params, *, up_to: int, as_json: bool, figure: Path | None) -> N
         progress.rate_and_time_left() as bar,
         _peak_memory() as peak,
     ):
-        _seconds(_case(params, 1), Path(folder, "first"), bar)  # starts TensorFlow, and compiles
+        _seconds(_experiment(params, 1), Path(folder, "first"), bar)  # compiles
         for n in sizes:
-            times = [_seconds(_case(params, n), Path(folder, f"{n}-{k}"), bar) for k in range(REPEATS.get(n, 1))]
+            times = [_seconds(_experiment(params, n), Path(folder, f"{n}-{k}"), bar) for k in range(REPEATS.get(n, 1))]
             seconds = statistics.median(times)
             rows.append({"trials": n, "seconds": seconds, "per_second": n / seconds, "peak_bytes": peak[0]})
     machine = machines.description()
@@ -71,24 +68,27 @@ def main(params: Params, *, up_to: int, as_json: bool, figure: Path | None) -> N
         _print(rows, machine)
 
 
-def _case(params: Params, n: int) -> CollapseJob:
-    """Leaky ReLU networks with this budget."""
-    leaky = next(case for case, _ in NOTEBOOK if case.activation == "leaky_relu")
-    case = leaky.model_copy(update={"trials": n, "epochs": BUDGET["epochs"]})
-    collapse = params.collapse.model_copy(update={"batch_size": BUDGET["batch_size"], "cases": {"scale": case}})
-    x, y = targets.sample("x_sin_x", -(7**0.5), 7**0.5, BUDGET["points"], seed=params.seed)
-    return CollapseJob(params.model_copy(update={"collapse": collapse}), "scale", x[:, None], y[:, None])
+def _experiment(params: Params, n: int) -> Experiment:
+    """Return the notebook's Leaky ReLU networks with this budget."""
+    return Experiment(
+        network=engine.Network(
+            widths=(1, *[2] * 9), activation="leaky_relu", negative_slope=0.1, initialize="glorot_uniform"
+        ),
+        training=engine.Training(epochs=BUDGET["epochs"], batch_size=BUDGET["batch_size"]),
+        target=engine.Target(function="x_sin_x", low=-(7**0.5), high=7**0.5, points=BUDGET["points"]),
+        trials=n,
+        seed=params.seed,
+    )
 
 
-def _seconds(case: CollapseJob, folder: Path, bar: Progress) -> float:
-    """Run a case from the first weight to the tables in a folder."""
+def _seconds(experiment: Experiment, folder: Path, bar: Progress) -> float:
+    """Run an experiment from the first weight to the tables in a folder."""
     begin = time.perf_counter()
-    n = case.params.collapse.trials_of("scale")
-    cut = shards.cut(["scale"], n, case.together)
+    todo = trials.shards_of({"scale": experiment})["scale"]
     store = Store(str(folder / "work" / "scale"))
-    workers.run(case.measure, cut, store, bar, f"{n:,} trials")
+    workers.run(trials.measure, todo, store, bar, f"{experiment.trials:,} trials")
     with files.new_folder(folder / "tables") as new:
-        publish(store, cut, new)
+        trials.publish(store, todo, new)
     for line in bar.task_ids:
         bar.remove_task(line)
     return time.perf_counter() - begin

@@ -1,4 +1,4 @@
-"""bench: what a trial costs, and how long its program takes to compile, over width and depth."""
+"""What a trial costs, and how long its program takes to compile, over width and depth."""
 
 import time
 
@@ -6,8 +6,7 @@ import pandas as pd
 from rich.table import Table
 
 from deadrelu import engine
-from deadrelu.engine import initializers, programs
-from deadrelu.settings.params import FanScaled
+from deadrelu.engine import programs
 
 WIDTHS = (1, 2, 4, 8, 16, 32, 64)
 DEPTHS = (3, 10, 30)
@@ -34,7 +33,7 @@ def measure(x: engine.Float, y: engine.Float) -> pd.DataFrame:
                 widths=(width,) * depth,
                 activation="relu",
                 biases=True,
-                initialize=initializers.sampler(FanScaled(name="he_normal")),
+                initialize="he_normal",
             )
             programs._compiled.cache_clear()
             compile_s = _seconds(network, x[:1], y[:1], 1)

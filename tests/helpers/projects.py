@@ -8,19 +8,16 @@ from ruamel.yaml import YAML
 
 from deadrelu import engine
 from deadrelu.analysis import load
-from deadrelu.engine import initializers
 from deadrelu.report import build
 from deadrelu.settings import params
-from deadrelu.stages import activations, data_mnist, data_target, training
-from deadrelu.stages.collapse import stage as collapse
-from deadrelu.stages.safe_region import stage as safe_region
-from deadrelu.stages.sensitivity import stage as sensitivity
+from deadrelu.stages import activations, collapse, data_mnist, data_target, safe_region, sensitivity, training
 
 ROOT = Path(__file__).parents[2]
 """The project itself."""
 
 ACTIVATIONS = ("tanh-glorot_normal", "relu-he_normal", "tanh-glorot_uniform")
 TRAINING = ("mlp-he_normal", "cnn-zeros")
+TARGETS = ("x_sin_x", "step_sin_5x")
 COLLAPSE = ("relu", "leaky_relu", "relu-refit", "step_sin_5x-rai")
 
 
@@ -29,35 +26,36 @@ def write_small_params(path: Path) -> None:
     yaml = YAML()
     tree = yaml.load(ROOT / "params.yaml")
     tree["data"]["mnist"]["source"] = "bundled"
-    tree["data"]["target"]["points"] = 200
+    targets = {name: tree["data"]["targets"][name] for name in TARGETS}
+    for target in targets.values():
+        target["points"] = 200
+    tree["data"]["targets"] = targets
     tree["activations"]["network"] = {"hidden_layers": 3, "width": 20}
-    tree["activations"]["cases"]["tanh-glorot_uniform"] = {
-        "activation": "tanh",
-        "initializer": {"name": "glorot_uniform"},
-    }
+    tree["activations"]["ensemble"] = {"networks": 3, "images": 20}
     tree["activations"]["cases"] = {key: tree["activations"]["cases"][key] for key in ACTIVATIONS}
     tree["training"] |= {"examples": 100, "validation": 50, "epochs": 1, "trials": 2}
     tree["training"]["mlp"] = {"hidden_layers": 1, "width": 8}
-    tree["training"]["cnn"] = {"examples": 40, "validation": 20, "batch_size": 16}
+    tree["training"]["cnn"] = {"examples": 40, "validation": 20, "epochs": 1, "batch_size": 16, "trials": 2}
     tree["training"]["cases"] = {key: tree["training"]["cases"][key] for key in TRAINING}
     tree["collapse"] |= {"trials": 8, "epochs": 1}
     cases = tree["collapse"]["cases"]
     tree["collapse"]["cases"] = {key: cases[key] for key in COLLAPSE}
+    cases["relu"]["follow"] = [0, 1, 3]
+    cases["leaky_relu"]["follow"] = [0, 1]
     cases["relu-refit"]["fits"] = 2
     cases["step_sin_5x-rai"]["epochs"] = 2
-    cases["step_sin_5x-rai"]["target"]["points"] = 200
     tree["safe_region"] |= {"depth": {"low": 2, "high": 3}, "width": {"low": 1, "high": 2}, "networks": 100}
-    tree["safe_region"]["trained"] |= {"depths": [1, 3], "widths": [2], "trials": 6, "epochs": 2, "batch_size": 32}
-    tree["safe_region"]["trained"] |= {"initializers": ["main", "glorot_uniform"], "biases": False, "target": None}
+    tree["safe_region"]["trained"] = {
+        "of": "relu",
+        "depths": [1, 3],
+        "widths": [2],
+        "initializers": ["main", "glorot_uniform"],
+        "trials": 6,
+        "epochs": 2,
+    }
     tree["sensitivity"] = {
-        "trials": 8,
-        "epochs": 1,
-        "collapsed_within": 0.001,
-        "readings": {"nine": {"points": 200}, "eight": {"points": 200, "hidden_layers": 8}},
-        "base": {"points": 200, "first_initializer": {"name": "he_normal"}},
-        "variations": {"sgd": {"points": 200, "optimizer": {"name": "sgd"}}},
-        "plane": {"hidden_layers": [2], "width": 2, "epochs": 1},
-        "deaths": 20,
+        "rai": {"of": "step_sin_5x-rai", "variations": {"sgd": {"optimizer": {"name": "sgd"}}, "short": {"epochs": 1}}},
+        "deep": {"of": "relu", "variations": {"deeper": {"widths": [2, 2, 2]}, "few": {"target": {"points": 50}}}},
     }
     yaml.dump(tree, path)
 
@@ -67,7 +65,7 @@ def write_params_of_pipeline(path: Path) -> None:
     write_small_params(path)
     yaml = YAML()
     tree = yaml.load(path)
-    tree["data"]["target"]["points"] = 3000
+    tree["data"]["targets"]["x_sin_x"]["points"] = 3000
     tree["collapse"] |= {"trials": 1000, "epochs": 10}
     tree["safe_region"]["networks"] = 10_000
     yaml.dump(tree, path)
@@ -90,19 +88,19 @@ def run_all(settings: params.Params, stages: Iterable[str] = STAGES) -> None:
         collapse.main(settings, key)
     if "safe_region" in stages:
         safe_region.main(settings)
-    if "sensitivity" in stages:
-        sensitivity.main(settings)
+    for key in settings.sensitivity if "sensitivity" in stages else ():
+        sensitivity.main(settings, key)
     build.write_numbers(load.read(settings), Path("reports"))
 
 
-def network(case: params.CollapseCase) -> engine.Network:
+def network(case: params.Trainable) -> engine.Network:
     """The engine's description of a case of one input and output."""
     return engine.Network(
         widths=tuple(case.widths),
         activation=case.activation,
         negative_slope=case.negative_slope,
         biases=case.biases,
-        initialize=initializers.sampler(case.initializer),
+        initialize=case.initializer,
     )
 
 

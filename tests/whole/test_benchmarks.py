@@ -9,21 +9,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from deadrelu.bench import command, figures, grid, scale, sizes
 from helpers.projects import ROOT
 
+from benchmarks import engine_speed, figures, grid, scale, shuffles, sizes
+from deadrelu import engine
 from deadrelu.settings import params
+from deadrelu.stages import experiments
 
 
 def test_bench_reports_every_contender(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     small = {"engine_leaky_relu": 8, "engine_relu": 8, "keras_loop": 1, "jax_vmap": 2}
-    monkeypatch.setattr(command, "TRIALS", small)
+    monkeypatch.setattr(engine_speed, "TRIALS", small)
     monkeypatch.setattr(sizes, "WIDTHS", (1, 5))
     monkeypatch.setattr(sizes, "DEPTHS", (3,))
     monkeypatch.setattr(sizes, "SECONDS", 0.01)
-    command.main(repeats=1, as_json=True, figure=tmp_path / "sizes.png")
+    engine_speed.main(repeats=1, as_json=True, figure=tmp_path / "sizes.png")
     assert (tmp_path / "sizes.png").stat().st_size > 10_000
     found = json.loads(capsys.readouterr().out)
     contenders = set(small) if importlib.util.find_spec("jax") else set(small) - {"jax_vmap"}
@@ -38,13 +40,26 @@ def test_bench_grid_trains_every_cell(project: Path, capsys: pytest.CaptureFixtu
     run = params.load()
     grid.main(run, as_json=True)
     found = json.loads(capsys.readouterr().out)
-    region = run.safe_region.trained
-    cells = [[depth, width] for width in region.widths for depth in region.depths]
-    assert [[row["depth"], row["width"]] for row in found["cells"]] == cells
-    assert {row["networks"] for row in found["cells"]} == {2 * region.trials}  # of two initializers
+    cells = [list(cell) for cell in experiments.of_grid(run)]
+    assert [[row["initializer"], row["depth"], row["width"]] for row in found["cells"]] == cells
+    assert {row["networks"] for row in found["cells"]} == {run.safe_region.trained.trials}
     assert found["seconds"] == pytest.approx(sum(row["seconds"] for row in found["cells"]))
     grid.main(run, as_json=False)
-    assert f"{len(cells)} cells, {2 * region.trials * len(cells)} networks" in capsys.readouterr().out
+    assert f"{len(cells)} cells, {run.safe_region.trained.trials * len(cells)} networks" in capsys.readouterr().out
+
+
+def test_shuffles_of_a_block_and_independent_ones_start_from_the_same_networks(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The first trial of a block has the same orders in both ways, so it ends with the same weights."""
+    x, y = shuffles.TARGET.sample(10)
+    (trained,) = engine.run(shuffles.NETWORK, shuffles.TRAINING, x, y, trials=range(3), seed=10)
+    alone = shuffles.independent(3, x, y)
+    np.testing.assert_array_equal(alone[0], trained.final[0])
+    assert (alone[1:] != trained.final[1:]).any(axis=1).all()
+    shuffles.main(trials=20, as_json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert found["difference"]["low"] <= 0 <= found["difference"]["high"]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +69,7 @@ def test_bench_grid_trains_every_cell(project: Path, capsys: pytest.CaptureFixtu
 def test_memory_does_not_grow_with_trials(few: int, many: int, bytes_each: int) -> None:
     """In a process of its own: many trials need what few need, and less than the limit."""
     code = (
-        f"from deadrelu.bench import scale; from deadrelu.settings import params; scale.SIZES = ({few}, {many}); "
+        f"from benchmarks import scale; from deadrelu.settings import params; scale.SIZES = ({few}, {many}); "
         f"scale.main(params.load(), up_to={many}, as_json=True, figure=None)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -76,10 +91,10 @@ def test_scale_runs_the_notebooks_network_as_collapse_does(
     assert "trials/s" in shown
     assert [line.split("│")[1].strip() for line in shown.splitlines() if line.startswith("│")] == ["5", "20"]
     assert sorted(set(project.rglob("*")) - set(before)) == [project / "new", project / "new/scale.png"]
-    case = scale._case(params.load(), 20)
+    case = scale._experiment(params.load(), 20)
     assert case.network.activation == "leaky_relu"
     assert case.network.widths == (1, 2, 2, 2, 2, 2, 2, 2, 2, 2)
-    assert (case.training.epochs, case.training.batch_size, case.x.shape) == (2, 16, (50, 1))
+    assert (case.training.epochs, case.training.batch_size, case.target.points) == (2, 16, 50)
 
 
 def test_figure_shows_the_table() -> None:

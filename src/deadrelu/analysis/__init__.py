@@ -1,1 +1,1 @@
-"""From the tables to the numbers that the report, the metrics and the check share: rates, fates, theory, tests."""
+"""From the tables to the numbers that the report, the metrics and the check share: rates, outcomes, theory, tests."""

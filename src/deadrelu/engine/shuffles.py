@@ -5,8 +5,8 @@ The order of trial k in an epoch is a composition, `right[left]`. Trials with th
 uniform permutation by Fisher and Yates's method. What holds exactly: every order is uniform, and any two orders, of
 different trials or epochs, are independent, because they never share both factors. What does not hold: more than two
 orders are not jointly independent. All trials of a block reorder their points in the same way from one epoch to the
-next (`left` of the one epoch inverted, then `left` of the other). `make bench` measures that collapse rates do not
-depend on it: 10,000 trials with blocks of 1 against blocks of 512.
+next (`left` of the one epoch inverted, then `left` of the other). `python -m benchmarks shuffles` compares
+rates of 10,000 networks with those of the same networks whose orders are all independent.
 
 An epoch of a block costs one draw; and trials of one block, each with its points in the order of its `right`, go
 through them row by row in one order, `left`.

@@ -44,7 +44,7 @@ def _trained(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
     epochs = numbers["epochs"]
     last = summaries.last_epochs(epochs)
     named = labels.trained(params.training.cases)
-    failed = [str(named[row["case"]]) for _, row in last.iterrows() if findings.learned(row) == "no"]
+    failed = [str(named[row["case"]]) for row in last.to_dict("records") if findings.learned(row) == "no"]
     if not failed:
         return ["Every network that was trained on MNIST learned."]
     return [f"Trained on MNIST, these did no better than guessing: {'; '.join(failed)}."]

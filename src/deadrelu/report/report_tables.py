@@ -113,7 +113,7 @@ def trained(params: Params, numbers: Numbers) -> pd.DataFrame:
             "network": [names[key].activation for key in training.cases],
             "initializer": [names[key].initializer for key in training.cases],
             "steps": [f"{_steps(training.sizes(case.network)):,}" for case in training.cases.values()],
-            "learns": [findings.learned(row) for _, row in last.iterrows()],
+            "learns": [findings.learned(row) for row in last.to_dict("records")],
             "validation accuracy": [
                 interval(*pair)
                 for pair in zip(last["validation_accuracy_low"], last["validation_accuracy_high"], strict=True)

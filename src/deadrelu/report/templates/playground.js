@@ -89,13 +89,14 @@ var deadreluTrial = (() => {
     return high - low;
   }
   // As in the pipeline: see src/deadrelu/analysis/fates.py.
-  function fateOf(before, after, xs, tolerance) {
+  function outcomeOf(before, after, xs, tolerance) {
     const everywhere = () => true;
     if (!after.every(Number.isFinite)) return "diverged";
-    const constant = spread(after, xs, everywhere) <= tolerance;
-    if (constant) return spread(before, xs, everywhere) === 0 ? "born_dead" : "dies";
+    const [first, last] = [before, after].map((values) => spread(values, xs, everywhere));
+    if (last === 0) return first === 0 ? "born_dead" : "died";
+    if (last <= tolerance) return first <= tolerance ? "stayed_within" : "became_within";
     const half = [(x) => x < 0, (x) => x > 0].some((side) => spread(after, xs, side) <= tolerance);
-    return half ? "half_dead" : "alive";
+    return half ? "one_sided" : "alive";
   }
 
   const CURVE = 41;
@@ -108,10 +109,10 @@ var deadreluTrial = (() => {
   function run(settings, k) {
     const { own, random } = trainer(settings, k), before = own.predict(own.x);
     if (!own.isStuck()) for (let epoch = 0; epoch < settings.epochs; epoch++) own.epoch(shuffled(own.n, random));
-    return { k, fate: fateOf(before, own.predict(own.x), own.x, settings.tolerance), curve: curve(own, settings.target) };
+    return { k, outcome: outcomeOf(before, own.predict(own.x), own.x, settings.tolerance), curve: curve(own, settings.target) };
   }
 
-  return { TARGETS, CURVE, run, trainer, shuffled, curve, network, fateOf };
+  return { TARGETS, CURVE, run, trainer, shuffled, curve, network, outcomeOf };
 })();
 
 // In a worker: networks of some settings one after the other, or a trial of the tables.
@@ -126,10 +127,12 @@ if (typeof document !== "undefined" && document.getElementById("playground")) {
   const part = (id) => document.getElementById(id);
   const data = JSON.parse(part("playground-data").textContent), playground = part("playground");
   const still = matchMedia("(prefers-reduced-motion: reduce)");
-  const FATES = [
+  const OUTCOMES = [
     ["born_dead", "dead at initialization"],
-    ["dies", "collapsed in training"],
-    ["half_dead", "constant on one side of 0"],
+    ["died", "died in training"],
+    ["stayed_within", "within the tolerance before and after"],
+    ["became_within", "became constant within the tolerance"],
+    ["one_sided", "constant on one side of 0"],
     ["alive", "alive"],
     ["diverged", "diverged"],
   ];
@@ -240,7 +243,7 @@ if (typeof document !== "undefined" && document.getElementById("playground")) {
   async function many(networks = 100) {
     const settings = chosen();
     if (typeof settings === "string") return (part("p-status").textContent = settings);
-    const mine = ++run, begun = performance.now(), counts = Object.fromEntries(FATES.map(([fate]) => [fate, 0]));
+    const mine = ++run, begun = performance.now(), counts = Object.fromEntries(OUTCOMES.map(([outcome]) => [outcome, 0]));
     halt();
     part("p-many").hidden = false;
     part("p-multiples").replaceChildren();
@@ -251,11 +254,11 @@ if (typeof document !== "undefined" && document.getElementById("playground")) {
     await trainMany(
       { ...settings, seed: mine },
       numbers,
-      ({ fate, curve }) => {
+      ({ outcome, curve }) => {
         if (mine !== run) return;
-        counts[fate] += 1;
+        counts[outcome] += 1;
         finished += 1;
-        part("p-multiples").append(small(xs, goal, curve, fate, end));
+        part("p-multiples").append(small(xs, goal, curve, outcome, end));
         tally(counts, finished, networks, settings);
         part("p-status").textContent = `${finished} of ${networks} networks are trained.`;
       },
@@ -263,25 +266,27 @@ if (typeof document !== "undefined" && document.getElementById("playground")) {
     );
     if (mine !== run) return;
     const seconds = ((performance.now() - begun) / 1000).toFixed(1);
-    const names = FATES.filter(([fate]) => counts[fate]).map(([fate, name]) => `${counts[fate]} ${name}`);
+    const names = OUTCOMES.filter(([outcome]) => counts[outcome]).map(([outcome, name]) => `${counts[outcome]} ${name}`);
     part("p-status").textContent = `${networks} networks in ${seconds} s: ${names.join(", ")}.`;
   }
 
+  const constant = (counts) => counts.born_dead + counts.died + counts.stayed_within + counts.became_within;
+
   function tally(counts, n, networks, settings) {
-    const bars = FATES.filter(([fate]) => fate !== "diverged" || counts.diverged).map(([fate, name]) => {
+    const bars = OUTCOMES.filter(([outcome]) => outcome !== "diverged" || counts.diverged).map(([outcome, name]) => {
       const row = document.createElement("div");
       row.className = "bar";
       row.innerHTML = "<span></span><span class=track><span></span></span><span></span>";
       const [label, track, number] = row.children;
       label.textContent = name;
-      track.firstChild.className = `fate ${fate}`;
-      track.firstChild.style.width = `${(100 * counts[fate]) / networks}%`;
-      number.textContent = counts[fate];
+      track.firstChild.className = `outcome ${outcome}`;
+      track.firstChild.style.width = `${(100 * counts[outcome]) / networks}%`;
+      number.textContent = counts[outcome];
       return row;
     });
     part("p-tally").replaceChildren(...bars);
-    const collapsed = counts.born_dead + counts.dies, [low, high] = wilson(collapsed, n);
-    let text = `Collapsed here: ${percent(collapsed / n)} (95 % interval ${percent(low)} to ${percent(high)}).`;
+    const collapsed = constant(counts), [low, high] = wilson(collapsed, n);
+    let text = `Constant after training here: ${percent(collapsed / n)} (95 % interval ${percent(low)} to ${percent(high)}).`;
     const preset = presetOf(part("p-preset").value);
     if (preset) {
       const [rate, least, most] = preset.measured;
@@ -326,8 +331,8 @@ if (typeof document !== "undefined" && document.getElementById("playground")) {
   }
   const within = (value, low, high) => (Number.isFinite(value) ? Math.min(Math.max(value, low), high) : 0);
 
-  function small(xs, goal, curve, fate, end) {
-    const picture = svg("svg", { viewBox: "0 0 60 40", class: `fate ${fate}` });
+  function small(xs, goal, curve, outcome, end) {
+    const picture = svg("svg", { viewBox: "0 0 60 40", class: `outcome ${outcome}` });
     const [least, most] = [Math.min(...goal) - 0.5, Math.max(...goal) + 0.5];
     const x = (v) => 2 + (56 * (v + end)) / (2 * end), y = (v) => 38 - (36 * (within(v, least, most) - least)) / (most - least);
     picture.append(svg("path", { class: "target", d: path(xs, goal, x, y) }), svg("path", { class: "network", d: path(xs, curve, x, y) }));
@@ -431,8 +436,8 @@ if (typeof document !== "undefined" && document.getElementById("playground")) {
       return;
     }
     one.running = false;
-    const fate = deadreluTrial.fateOf(one.before, one.own.predict(one.own.x), one.own.x, data.tolerance);
-    part("p-status").textContent = `Network ${number}: ${FATES.find(([name]) => name === fate)[1]}.`;
+    const outcome = deadreluTrial.outcomeOf(one.before, one.own.predict(one.own.x), one.own.x, data.tolerance);
+    part("p-status").textContent = `Network ${number}: ${OUTCOMES.find(([name]) => name === outcome)[1]}.`;
     part("p-pause").disabled = part("p-step").disabled = true;
   }
   function showOne() {
@@ -511,9 +516,9 @@ if (typeof document !== "undefined" && document.getElementById("playground")) {
   // A tally of networks with some settings, those of the first preset where none are given.
   async function count({ networks = 100, preset, ...given } = {}) {
     const settings = checked({ ...(presetOf(preset) || {}), ...given });
-    const counts = Object.fromEntries([["networks", networks], ...FATES.map(([fate]) => [fate, 0])]);
-    await trainMany(settings, Array.from({ length: networks }, (_, k) => k), ({ fate }) => (counts[fate] += 1));
-    return { ...counts, collapsed: counts.born_dead + counts.dies };
+    const counts = Object.fromEntries([["networks", networks], ...OUTCOMES.map(([outcome]) => [outcome, 0])]);
+    await trainMany(settings, Array.from({ length: networks }, (_, k) => k), ({ outcome }) => (counts[outcome] += 1));
+    return { ...counts, collapsed: constant(counts) };
   }
 
   const safely = (action) => async () => {

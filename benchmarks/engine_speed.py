@@ -1,4 +1,4 @@
-"""bench: the trial engine beside its peers, and over sizes, in one run on one machine; no stage of the pipeline."""
+"""engine: the trial engine beside its peers, and over sizes, in one run on one machine; no stage of the pipeline."""
 
 import importlib.util
 import json
@@ -7,15 +7,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from deadrelu.bench import figures, machines, peers, sizes
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import figures, machines, peers, sizes
 from deadrelu import engine
 from deadrelu.analysis.published import NOTEBOOK
-from deadrelu.engine import initializers, targets
+from deadrelu.engine import targets
 from deadrelu.report.figures import save
-from deadrelu.settings.params import FanScaled
 from deadrelu.signals import tensorflow
 from deadrelu.storage import files
 
@@ -36,7 +35,7 @@ def main(*, repeats: int, as_json: bool, figure: Path | None = None) -> None:
             widths=tuple(case.widths),
             activation=case.activation,
             negative_slope=case.negative_slope,
-            initialize=initializers.sampler(FanScaled(name="glorot_uniform")),
+            initialize="glorot_uniform",
         )
         for case, _ in NOTEBOOK
     )

@@ -1,0 +1,1 @@
+"""What the trial engine is measured against, how a run grows, and whether shuffles matter. Not in the wheel."""
