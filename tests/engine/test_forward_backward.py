@@ -86,7 +86,7 @@ def both(net: engine.Network, training: engine.Training, scale: float = 1.0) -> 
     with np.errstate(all="ignore"):
         expected = reference(net, training, points, weights, numbers)
     trials = batch.TrialBatch(net.architecture, training, points, weights, numbers)
-    loss = trials.train(engine.Stop())
+    loss = trials.train(training.epochs, engine.Stop())
     assert (trials.weights != weights).any()
     assert trials.weights.tobytes() == expected[0].tobytes()
     assert loss.tobytes() == expected[1].tobytes()
@@ -154,6 +154,6 @@ def test_predictions_and_who_is_awake(unrolled: bool, monkeypatch: pytest.Monkey
     last = np.maximum(hidden[:, :, None] * c[:, None], 0)
     expected = (last * d[:, None]).sum(axis=2)
     np.testing.assert_allclose(outputs[:, :, 0], expected, rtol=1e-5, atol=1e-6)
-    living = engine.trials._living(net, weights, x[:, None], engine.Stop())
-    assert 10 < living.sum() < 90
-    assert (living == (last != 0).any(axis=(1, 2))).all()
+    dead = engine.trials._last_layer_is_dead(net, weights, x[:, None], engine.Stop())
+    assert 10 < dead.sum() < 90
+    assert (dead == (last == 0).all(axis=(1, 2))).all()

@@ -33,7 +33,7 @@ def test_draws_are_distributed_as_keras_draws(settings: initializers.Settings) -
     """Kolmogorov and Smirnov's test at 1e-6 for each of 9. A scale wrong by 5 % would give p < 1e-12 at this size."""
     shape = (400, 500)
     (ours,) = initializers.sampler(settings)(np.random.default_rng(1), 1, *shape)
-    keras = np.asarray(initializers.keras_initializer(settings, seed=2)(shape))
+    keras = np.asarray(networks.keras_initializer(settings, seed=2)(shape))
     assert ours.shape == shape
     assert ours.dtype == np.float32
     assert ks_2samp(ours.ravel(), keras.ravel()).pvalue > 1e-6
@@ -48,7 +48,7 @@ def test_same_seed_same_weights(settings: initializers.Settings) -> None:
 @pytest.mark.parametrize("settings", FIXED, ids=lambda s: s.name)
 def test_initializers_without_randomness_are_keras(settings: initializers.Settings) -> None:
     ours = initializers.sampler(settings)(np.random.default_rng(1), 2, 3, 4)
-    keras = np.asarray(initializers.keras_initializer(settings, seed=2)((3, 4)))
+    keras = np.asarray(networks.keras_initializer(settings, seed=2)((3, 4)))
     assert (ours == keras).all()
 
 

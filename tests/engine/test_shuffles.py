@@ -38,3 +38,13 @@ def test_two_orders_are_independent(first: tuple[int, int], second: tuple[int, i
         pairs[tuple(np.concatenate(list(orders)).tolist())] += 1
     assert len(pairs) == 36
     assert chisquare(list(pairs.values())).pvalue > 1e-6
+
+
+def test_trials_of_a_block_share_the_reordering_between_epochs() -> None:
+    """What the module says that does not hold: orders of two trials in two epochs are not jointly independent."""
+    for trial in (0, 7, shuffles.BLOCK - 1):
+        orders = [shuffles.epoch_order(50, 10, trial, epoch) for epoch in (0, 1)]
+        between = np.argsort(orders[0])[orders[1]]
+        if trial == 0:
+            expected = between
+        np.testing.assert_array_equal(between, expected)

@@ -11,6 +11,7 @@ from helpers.projects import network
 from deadrelu import engine
 from deadrelu.engine import initializers, programs, shuffles, trials
 from deadrelu.settings import params
+from deadrelu.stages import experiments
 
 NOTEBOOK = engine.Training(epochs=10, batch_size=64)
 SHORT = engine.Training(epochs=1, batch_size=64)
@@ -223,7 +224,7 @@ def test_born_dead_networks_are_skipped_and_would_not_have_moved(
     """Zero on all inputs means an identically zero gradient: with the skip and without, the same weights and losses."""
     net = network(settings.collapse.cases["relu"])
     skipped = train_all(net, SHORT, points, range(200))
-    monkeypatch.setattr(engine.Network, "can_be_born_dead", False)
+    monkeypatch.setattr(engine.Network, "can_be_dead", False)
     trained = train_all(net, SHORT, points, range(200))
     assert skipped.final.tobytes() == trained.final.tobytes()
     np.testing.assert_allclose(skipped.loss, trained.loss, rtol=1e-5)
@@ -231,6 +232,66 @@ def test_born_dead_networks_are_skipped_and_would_not_have_moved(
     moved = (trained.initial != trained.final).any(axis=1)
     assert 0 < dead.sum() < 200
     assert (moved == ~dead).all()
+
+
+@pytest.mark.parametrize("key", ["x_sin_5x-he", "abs_sum_abs_difference-he", "x_sin_5x-rai"])
+@pytest.mark.parametrize("loss", ["mean_squared_error", "mean_absolute_error"])
+def test_output_biases_of_dead_networks_are_trained_alone_to_the_same_bits(
+    key: str, loss: Any, settings: params.Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network whose last hidden layer is 0 learns its output biases only: with the short way and without."""
+    experiment = experiments.of_case(settings, key)
+    points = experiment.target.sample(10)
+    training = engine.Training(epochs=3, batch_size=64, loss=loss)
+    fast = train_all(experiment.network, training, points, range(130))
+    monkeypatch.setattr(trials, "MAX_RATE_OF_BIASES", 0.0)
+    whole = train_all(experiment.network, training, points, range(130))
+    for name in ("initial", "final", "loss"):
+        assert getattr(fast, name).tobytes() == getattr(whole, name).tobytes()
+    moved = fast.final != fast.initial
+    outputs = experiment.network.outputs
+    only_biases = moved.any(axis=1) & ~moved[:, :-outputs].any(axis=1)
+    assert 0 < only_biases.sum() < 130
+
+
+def test_nothing_is_drawn_ahead_where_no_network_lives() -> None:
+    """Forty layers of one unit: all are dead, and the first trials come before the last are drawn."""
+    net = engine.Network(widths=(1,) * 40, activation="relu", initialize="he_normal")
+    drawn: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trials, "draw_weights", lambda n, s, numbers: drawn.append(len(numbers)) or draw(n, s, numbers))
+        chunks = engine.run(net, SHORT, *some_points(net, 20), trials=range(100_000), seed=10)
+        next(chunks)
+        chunks.close()
+    assert sum(drawn) <= 2 * shuffles.BLOCK
+    stop = engine.Stop()
+    stop.set()
+    with pytest.raises(CancelledError):
+        next(engine.run(net, SHORT, *some_points(net, 20), trials=range(100_000), seed=10, stop=stop))
+
+
+draw = trials.draw_weights
+
+
+@pytest.mark.parametrize("epochs", [[], [2, 1], [1, 1], [0, 1]])
+def test_epochs_that_do_not_ascend_are_refused(epochs: list[int]) -> None:
+    net = KINDS["relu with biases"]
+    run = engine.follow(net, SHORT, *some_points(net, 9), trials=range(2), seed=1, epochs=epochs)
+    if epochs:
+        with pytest.raises(ValueError, match="epochs must ascend from 1 or more"):
+            next(run)
+    else:
+        assert list(run) == []
+
+
+def test_a_sampler_has_a_name() -> None:
+    named = engine.Network(widths=(3,), activation="relu", initialize="he_normal")
+    group = engine.Network(widths=(3,), activation="relu", initialize=params.FanScaled(name="he_normal"))
+    numbers = np.arange(5)
+    np.testing.assert_array_equal(engine.draw_weights(named, 1, numbers), engine.draw_weights(group, 1, numbers))
+    unknown = engine.Network(widths=(3,), activation="relu", initialize="he_norml")
+    with pytest.raises(ValueError, match=r"initialize: received 'he_norml'; expected: .*he_normal"):
+        engine.draw_weights(unknown, 1, numbers)
 
 
 FITS = 3
@@ -243,7 +304,7 @@ def test_refits_are_keras_fits_in_a_loop(kind: str, settings: params.Params, poi
     Against 1e-5: 141 steps, where one trial in a hundred may part at a kink; five living trials.
     """
     net = network(settings.collapse.cases[kind])
-    fitted = list(engine.run_refits(net, SHORT, *points, trials=range(100), seed=10, fits=FITS))
+    fitted = list(engine.follow(net, SHORT, *points, trials=range(100), seed=10, epochs=range(1, FITS + 1)))
     assert len(fitted) == FITS
     moved = (fitted[0].final != fitted[0].initial).any(axis=1)
     model = keras_network(net, SHORT)
@@ -263,11 +324,11 @@ def test_first_fit_is_an_independent_trial_and_others_change_nothing(settings: p
     """Bit for bit: whatever else runs, with one thread or two."""
     net = network(settings.collapse.cases["relu"])
     alone = train_all(net, SHORT, points, range(300))
-    many = list(engine.run_refits(net, SHORT, *points, trials=range(300), seed=10, fits=2))
+    many = list(engine.follow(net, SHORT, *points, trials=range(300), seed=10, epochs=[1, 2]))
     for name in ("trial", "initial", "final", "loss"):
         assert getattr(many[0], name).tobytes() == getattr(alone, name).tobytes()
     for threads in (1, 2):
-        few = list(engine.run_refits(net, SHORT, *points, trials=range(90, 200), seed=10, fits=2, threads=threads))
+        few = list(engine.follow(net, SHORT, *points, trials=range(90, 200), seed=10, epochs=[1, 2], threads=threads))
         for of_few, of_many in zip(few, many, strict=True):
             assert of_few.final.tobytes() == of_many.final[90:200].tobytes()
             assert of_few.loss.tobytes() == of_many.loss[90:200].tobytes()
@@ -340,4 +401,4 @@ def test_trials_that_are_not_consecutive_numbers_are_refused(
     with pytest.raises(ValueError, match="trials must be consecutive numbers from 0 on"):
         next(engine.run(described, ONE_STEP, *points, **given))
     with pytest.raises(ValueError, match="trials must be consecutive numbers from 0 on"):
-        next(engine.run_refits(described, ONE_STEP, *points, fits=1, **given))
+        next(engine.follow(described, ONE_STEP, *points, epochs=[1], **given))

@@ -1,5 +1,9 @@
 """Dead networks over depth and width: against closed forms, and against networks computed one by one."""
 
+import threading
+import tracemalloc
+from concurrent.futures import CancelledError
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
@@ -103,6 +107,9 @@ def test_constant_with_biases_network_by_network() -> None:
         return drawn[-1]
 
     found = untrained.born_constant(remember, x, 2, 4, range(300), seed=3)
+    for first, second in zip(drawn[:4], drawn[4:], strict=True):  # drawn twice, so that no two layers are kept
+        np.testing.assert_array_equal(first, second)
+    del drawn[4:]
     constant = np.zeros((300, 4), bool)
     for network in range(300):
         signal = x[:, None]
@@ -111,6 +118,27 @@ def test_constant_with_biases_network_by_network() -> None:
             constant[network, layer:] |= (signal.max(axis=0) == signal.min(axis=0)).all()
     assert found.tolist() == constant.sum(axis=0).tolist()
     assert 0 < found[-1] < 300
+
+
+def test_a_deep_and_wide_network_needs_the_memory_of_a_layer() -> None:
+    """1,000 layers of 100 units would be 40 GB for a block; here 60 of 40, and room for four layers."""
+    tracemalloc.start()
+    try:
+        untrained.born_constant(RAI, np.linspace(-1, 1, 5), 40, 60, range(1000), seed=3)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    layer = 1000 * 40 * 41 * 8
+    assert peak < 12 * layer
+
+
+def test_a_stop_ends_counting() -> None:
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(CancelledError):
+        untrained.born_dead(HE, 3, 5, range(1000), seed=3, stop=stop)
+    with pytest.raises(CancelledError):
+        untrained.born_constant(RAI, np.linspace(-1, 1, 5), 3, 5, range(1000), seed=3, stop=stop)
 
 
 def test_without_biases_both_ways_count_the_same() -> None:
@@ -125,17 +153,18 @@ def test_rai_dies_as_often_as_in_the_engine(settings: params.Params) -> None:
     import pandas as pd
     from conftest import ROOT
 
-    from deadrelu.analysis.intervals import fisher_exact
+    from deadrelu.analysis.intervals import independent_difference
 
     rates = pd.read_csv(ROOT / "reports" / "tables" / "collapse_rates.csv")
     engine = rates[(rates["case"] == "x_sin_5x-rai") & (rates["event"] == "born_dead")].iloc[0]
     target = settings.target_of("x_sin_5x-rai")
     ours = untrained.born_constant(RAI, np.linspace(target.low, target.high, 25), 2, 9, range(4000), seed=5)
-    assert fisher_exact(int(ours[-1]), 4000, int(engine["count"]), int(engine["trials"])) > 1e-4
+    dead = [np.arange(n) < count for count, n in ((ours[-1], 4000), (engine["count"], engine["trials"]))]
+    assert independent_difference(*dead).p > 1e-4
 
 
 @pytest.mark.parametrize("initialize", [HE, RAI])
-def test_functions_are_those_of_the_counted_networks(initialize: untrained.Initialize) -> None:
+def test_functions_are_those_of_the_counted_networks(initialize: initializers.Sampler) -> None:
     """Constant where they are counted as constant; without biases homogeneous on each side of 0."""
     x = np.linspace(-2, 2, 9)
     drawn = untrained.functions(initialize, x, 2, 5, 100, seed=3)

@@ -19,6 +19,7 @@ from ruamel.yaml import YAML
 
 from deadrelu.errors import InputError
 from deadrelu.settings import params
+from deadrelu.stages import experiments, safe_region, sensitivity
 
 DEPTH = int(os.environ.get("DEADRELU_FUZZ", "1"))
 """How many times as many examples as `make test` tries."""
@@ -126,7 +127,7 @@ def test_every_file_is_read_or_refused_in_one_line(small: Any, tmp_path_factory:
     else:
         for key in found.collapse.cases:
             assert params.CASE_KEY.fullmatch(key)
-            found.of_collapse(key)
+            experiments.of_case(found, key)
         assert all(params.CASE_KEY.fullmatch(key) for key in (*found.activations.cases, *found.training.cases))
 
 
@@ -150,13 +151,17 @@ def stages(found: params.Params, small: params.Params) -> list[list[str]]:
         commands.append(["activations"])
     if found.training != small.training:
         commands.append(["training"])
-    if (found.safe_region, found.data.target, found.seed) != (small.safe_region, small.data.target, small.seed):
+    if safe_region.settings(found) != safe_region.settings(small):
         commands.append(["safe-region"])
+    for key in found.sensitivity:
+        if key not in small.sensitivity or sensitivity.settings(found, key) != sensitivity.settings(small, key):
+            commands.append(["sensitivity", key])
     return commands
 
 
 def _same(found: params.Params, small: params.Params, key: str) -> bool:
-    return key in small.collapse.cases and found.of_collapse(key) == small.of_collapse(key)
+    known = key in small.collapse.cases
+    return known and experiments.of_case(found, key) == experiments.of_case(small, key)
 
 
 @pytest.fixture(scope="module")

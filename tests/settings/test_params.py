@@ -7,6 +7,7 @@ from ruamel.yaml import YAML
 
 from deadrelu.errors import InputError
 from deadrelu.settings import params
+from deadrelu.stages import experiments
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,8 +44,9 @@ def test_project_params_are_the_notebooks() -> None:
         ("seed", -1, "seed"),
         ("seed", True, "seed"),
         ("data/mnist/source", "internet", "data.mnist.source"),
-        ("data/target/low", 9.0, "data.target"),
-        ("collapse/cases/v1.5", {"activation": "relu", "widths": [1]}, "collapse.cases.v1.5"),
+        ("data/targets/x_sin_x/low", 9.0, "data.targets.x_sin_x"),
+        ("data/target", {"function": "abs_x"}, "data: target is now one of several: expected data.targets.NAME"),
+        ("collapse/cases/v1.5", {"activation": "relu", "target": "x_sin_x", "widths": [1]}, "collapse.cases.v1.5"),
         ("collapse/cases/relu/widths", [0], "collapse.cases.relu.widths.0"),
         (
             "collapse/cases/relu/widths",
@@ -63,8 +65,7 @@ def test_project_params_are_the_notebooks() -> None:
             {"activation": "relu", "initializer": {"name": "he_normal"}},
             "activations.cases",
         ),
-        ("data/target/high", 1e308, "data.target.high"),
-        ("data/target/function", "abs_sum_abs_difference", "data.target: a function of one input"),
+        ("data/targets/x_sin_x/high", 1e308, "data.targets.x_sin_x.high"),
         ("collapse/cases/relu/initializer", {"name": "rai"}, "collapse.cases.relu: rai draws biases"),
         ("activations/cases/relu-he_normal/initializer", {"name": "rai"}, "activations.cases.relu-he_normal"),
         ("collapse/cases/relu/protocol", "refit", "collapse.cases.relu: fits must be given"),
@@ -79,31 +80,82 @@ def test_project_params_are_the_notebooks() -> None:
         ),
         (
             "collapse/cases/relu-refit/target",
-            {"function": "abs_sum_abs_difference", "low": -1.0, "high": 1.0, "points": 9},
-            "collapse.cases.relu-refit: protocol: refit looks at",
+            "abs_sum_abs_difference",
+            "collapse.cases.relu-refit.target: expected one of one input",
         ),
-        ("collapse/cases/relu/target", {"function": "abs_x", "low": 1.0}, "collapse.cases.relu.target.high"),
         (
             "collapse/cases/relu/target",
-            {"function": "abs_x", "low": -1.0, "high": 1.0, "points": 100, "noise": 0.1},
-            "collapse.cases.relu.target.noise: unknown key; known keys here: function, low, high, points",
+            {"function": "abs_x", "low": 1.0},
+            "collapse.cases.relu.target: a target is described in data.targets: expected its name there",
         ),
+        (
+            "collapse/cases/relu/target",
+            "x",
+            "collapse.cases.relu.target: received 'x'; expected one of data.targets",
+        ),
+        (
+            "data/targets/abs_x",
+            {"function": "abs_x", "low": -1.0, "high": 1.0, "points": 100, "noise": 0.1},
+            "data.targets.abs_x.noise: unknown key; known keys here: function, low, high, points",
+        ),
+        ("collapse/cases/relu/follow", [2, 1], "collapse.cases.relu.follow: epochs must ascend"),
+        ("collapse/cases/relu-refit/follow", [1], "collapse.cases.relu-refit: follow is for independent trials"),
+        (
+            "collapse/cases/x_sin_5x-rai-he_first/first_initializer",
+            {"name": "he_normal", "stdev": 1.0},
+            "collapse.cases.x_sin_5x-rai-he_first.first_initializer.stdev: unknown key; known keys here: name",
+        ),
+        (
+            "collapse/cases/relu/first_initializer",
+            {"name": "random_normal", "stddev": "1"},
+            "collapse.cases.relu.first_initializer.stddev: Input",
+        ),
+        (
+            "collapse/cases/relu/initializer",
+            {"name": "he_norml"},
+            "collapse.cases.relu.initializer.name: unknown name; did you mean he_normal?; expected one of random",
+        ),
+        (
+            "collapse/cases/leaky_relu/negativ_slope",
+            0.1,
+            "collapse.cases.leaky_relu.negativ_slope: unknown key; did you mean negative_slope?",
+        ),
+        ("sensitivity/plane/of", "x", "sensitivity.plane.of: received 'x'; expected one of collapse.cases: relu"),
+        ("sensitivity/plane/of", "relu-refit", "sensitivity.plane.of: received 'relu-refit', whose trials are refits"),
+        (
+            "sensitivity/plane/variations/rai",
+            {"optimizer": {"name": "sgd", "rate": 1}},
+            "sensitivity.plane.variations.rai.optimizer.rate: unknown key; known keys here: name, learning_rate",
+        ),
+        (
+            "sensitivity/plane/variations/rai",
+            {"target": {"point": 3}},
+            "sensitivity.plane.variations.rai.target.point: unknown key; did you mean points?",
+        ),
+        ("sensitivity/readings", {}, "sensitivity.readings is an old key: expected sensitivity.NAME: {of: a case"),
+        ("safe_region/trained/of", "x", "safe_region.trained.of: received 'x'; expected one of collapse.cases"),
+        (
+            "safe_region/trained/of",
+            "leaky_relu",
+            "safe_region.trained.of: received 'leaky_relu'; expected a case of",
+        ),
+        ("safe_region/trained/of", "abs_sum_abs_difference-he", "safe_region.trained.of: received 'abs_sum_abs_diff"),
+        ("safe_region/trained/of", "relu", "safe_region.trained.initializers: RAI draws biases; expected a case"),
         ("safe_region/depth/low", 30, "safe_region.depth: low must not be above high"),
         ("safe_region/trained/widths", [3, 2], "safe_region.trained.widths: sizes must ascend"),
         ("safe_region/trained/depths", [6, 3], "safe_region.trained.depths: sizes must ascend"),
         ("safe_region/trained/depths", [3, 3], "safe_region.trained.depths: sizes must ascend"),
         ("safe_region/trained/initializers", ["rai"], "safe_region: trained.initializers must be some of main, glorot"),
         ("safe_region/trained/initializers", ["main", "he"], "safe_region: trained.initializers must be some of"),
-        ("safe_region/trained/biases", False, "safe_region: trained.initializers: RAI draws biases, and needs"),
         (
-            "safe_region/trained/target",
-            {"function": "abs_sum_abs_difference", "low": -1.0, "high": 1.0, "points": 9},
-            "safe_region.trained.target: a function of one input",
+            "safe_region/trained/biases",
+            False,
+            "safe_region.trained: biases: expected of, a case of collapse",
         ),
         ("safe_region/width/high", 101, "safe_region.width: high must be at most 100"),
         ("collapse/cases/relu-refit/fits", 0, "collapse.cases.relu-refit.fits"),
         ("collapse/tolerance", -0.1, "collapse.tolerance"),
-        ("data/target/low", 2.6457513110645907, "data.target"),
+        ("data/targets/x_sin_x/low", 2.6457513110645907, "data.targets.x_sin_x"),
         (
             "collapse/cases/relu/optimizer",
             {"name": "sgd", "rate": 1},
@@ -122,38 +174,53 @@ def test_wrong_value_is_refused_in_one_line_that_names_it(
     assert "\n" not in message
 
 
-def test_case_has_its_own_length_and_target_or_those_of_all() -> None:
+def test_case_has_its_own_length_or_that_of_all() -> None:
     loaded = params.load(ROOT / "params.yaml")
     settings = loaded.collapse
     assert (settings.trials_of("relu"), settings.epochs_of("relu")) == (settings.trials, settings.epochs)
-    assert loaded.target_of("relu") == loaded.data.target
+    assert loaded.target_of("relu") == loaded.data.targets["x_sin_x"]
     case = settings.cases["abs_sum_abs_difference-he"]
     assert (settings.trials_of("abs_sum_abs_difference-he"), settings.epochs_of("abs_sum_abs_difference-he")) == (
         case.trials,
         case.epochs,
     )
-    assert loaded.target_of("abs_sum_abs_difference-he") == case.target
+    complete = settings.complete(case)
+    assert (complete.trials, complete.epochs, complete.batch_size) == (case.trials, case.epochs, settings.batch_size)
 
 
-def test_tables_depend_on_the_points_they_are_trained_on(tmp_path: Path) -> None:
-    loaded, other = (
-        params.load(path) for path in (ROOT / "params.yaml", write_with(tmp_path, "data/target/points", 50))
+def test_an_edited_target_changes_the_experiments_that_use_it_and_no_other(tmp_path: Path) -> None:
+    before, after = (
+        params.load(path) for path in (ROOT / "params.yaml", write_with(tmp_path, "data/targets/x_sin_5x/points", 50))
     )
-    assert loaded.of_collapse("relu") != other.of_collapse("relu")
-    assert loaded.of_collapse("x_sin_5x-he") == other.of_collapse("x_sin_5x-he")
-    assert loaded.of_safe_region() == other.of_safe_region()  # its networks have a target of their own
-    trees = [tree.model_dump() for tree in (loaded, other)]
-    for tree in trees:
-        tree["safe_region"]["trained"]["target"] = None
-    ours, theirs = map(params.Params.model_validate, trees)
-    assert ours.of_safe_region() != theirs.of_safe_region()
+    for key, case in before.collapse.cases.items():
+        same = experiments.of_case(before, key) == experiments.of_case(after, key)
+        assert same == (case.target != "x_sin_5x")
+    for key, table in before.sensitivity.items():
+        same = experiments.of_variations(before, key) == experiments.of_variations(after, key)
+        changed_points = {"hundred_points"} & table.variations.keys()
+        assert same == (before.collapse.cases[table.of].target != "x_sin_5x"), changed_points
+    assert experiments.of_grid(before) != experiments.of_grid(after)
 
 
-def test_case_of_refits_with_a_target_is_one_of_refits(tmp_path: Path) -> None:
-    target = {"function": "abs_x", "low": -1.0, "high": 1.0, "points": 9}
-    loaded = params.load(write_with(tmp_path, "collapse/cases/relu-refit/target", target)).collapse
-    assert "relu-refit" in loaded.refit
-    assert "relu-refit" not in (*loaded.own_target, *loaded.main)
+def test_a_variation_is_its_case_with_what_it_names() -> None:
+    loaded = params.load(ROOT / "params.yaml")
+    case, table = loaded.collapse.cases["x_sin_5x-rai-he_first"], loaded.sensitivity["x_sin_5x-rai"]
+    sgd, few = table.variations["sgd"], table.variations["hundred_points"]
+    assert sgd.optimizer.name == "sgd"
+    assert (sgd.widths, sgd.initializers, sgd.epochs) == (case.widths, case.initializers, case.epochs)
+    assert few.target == loaded.target_of(table.of).model_copy(update={"points": 100})
+    assert sgd.follow == [] != case.follow
+    assert params.Params.model_validate(loaded.model_dump()) == loaded
+
+
+def test_experiments_are_told_apart_by_their_digests() -> None:
+    loaded = params.load(ROOT / "params.yaml")
+    found = [experiments.of_case(loaded, key) for key in loaded.collapse.cases]
+    found += [one for key in loaded.sensitivity for one in experiments.of_variations(loaded, key).values()]
+    found += experiments.of_grid(loaded).values()
+    assert len({one.digest for one in found}) == len(set(found)) == len(found)
+    again = [experiments.of_case(params.load(ROOT / "params.yaml"), key) for key in loaded.collapse.cases]
+    assert [one.digest for one in again] == [one.digest for one in found[: len(again)]]
 
 
 def test_one_depth_and_one_width_are_a_grid(tmp_path: Path) -> None:
@@ -162,9 +229,18 @@ def test_one_depth_and_one_width_are_a_grid(tmp_path: Path) -> None:
 
 
 def test_every_case_is_of_one_kind() -> None:
-    settings = params.load(ROOT / "params.yaml").collapse
-    assert sorted([*settings.main, *settings.own_target, *settings.refit]) == sorted(settings.cases)
-    assert settings.main == ["relu", "leaky_relu"]
+    settings = params.load(ROOT / "params.yaml")
+    kinds = [*settings.main_cases, *settings.other_cases, *settings.collapse.refit]
+    assert sorted(kinds) == sorted(settings.collapse.cases)
+    assert settings.main_cases == ["relu", "leaky_relu"]
+
+
+def test_a_new_case_put_first_is_not_the_reports_question(tmp_path: Path) -> None:
+    tree = YAML(typ="safe").load(ROOT / "params.yaml")
+    new = {"activation": "tanh", "target": "abs_x", "widths": [3]}
+    tree["collapse"]["cases"] = {"new": new, **tree["collapse"]["cases"]}
+    YAML().dump(tree, tmp_path / "params.yaml")
+    assert params.load(tmp_path / "params.yaml").main_cases == ["relu", "leaky_relu"]
 
 
 def test_unknown_key_is_answered_with_the_known_ones(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """All of `params.yaml`."""
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 from pydantic import Field, model_validator
@@ -37,10 +38,11 @@ class Params(Group):
         completed = {}
         for key, table in tables.items():
             try:
-                case = values["collapse"]["cases"][table["of"]]
-                target = values["data"]["targets"][case["target"]]
-                changed = {name: {**case, "follow": [], **changes} for name, changes in table["variations"].items()}
-                for name, changes in table["variations"].items():
+                cases, targets = values["collapse"]["cases"], values["data"]["targets"]
+                base = _known_case(f"sensitivity.{key}.of", table["of"], cases)
+                target, variations = targets[base["target"]], table["variations"]
+                changed = {name: {**base, "follow": [], **changes} for name, changes in variations.items()}
+                for name, changes in variations.items():
                     changed[name]["target"] = {**target, **changes.get("target", {})}
             except (KeyError, TypeError, AttributeError):  # refused below
                 completed[key] = table
@@ -55,12 +57,7 @@ class Params(Group):
             if case.target not in targets:
                 expected = f"expected one of data.targets: {', '.join(targets)}"
                 raise ValueError(f"collapse.cases.{key}.target: received {case.target!r}; {expected}")
-        bases = {f"sensitivity.{key}.of": table.of for key, table in self.sensitivity.items()}
-        for key, of in {"safe_region.trained.of": self.safe_region.trained.of, **bases}.items():
-            if of not in cases:
-                raise ValueError(f"{key}: received {of!r}; expected one of collapse.cases: {', '.join(cases)}")
-            if of in self.collapse.refit:
-                raise ValueError(f"{key}: received {of!r}, whose trials are refits; expected one of independent trials")
+        _known_case("safe_region.trained.of", self.safe_region.trained.of, self.collapse.model_dump()["cases"])
         return self
 
     @model_validator(mode="after")
@@ -116,3 +113,12 @@ class Params(Group):
     def other_cases(self) -> list[str]:
         """Cases of independent trials on other targets."""
         return [key for key in self.collapse.independent if key not in self.main_cases]
+
+
+def _known_case(key: str, of: str, cases: Mapping[str, Any]) -> Any:
+    """Return a case of independent trials by its key; refuse another, where `key` of the file names it."""
+    if of not in cases:
+        raise ValueError(f"{key}: received {of!r}; expected one of collapse.cases: {', '.join(cases)}")
+    if cases[of].get("protocol") == "refit":
+        raise ValueError(f"{key}: received {of!r}, whose trials are refits; expected one of independent trials")
+    return cases[of]

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from deadrelu.analysis import criteria
 from deadrelu.analysis.intervals import p_of_bounds, wilson
-from deadrelu.engine import criteria
+from deadrelu.engine import ranges
 
 
 def test_spread_by_hand() -> None:
     x = np.array([-2, -1, 0, 1, 2], np.float32)[:, None]
     predictions = np.array([[0, 0, 2, 3, 4], [1, 1, 1, 1, 1]], np.float32)[:, :, None]
-    spread = criteria.spread(predictions, x)
+    spread = ranges.spread(predictions, x)
     assert spread.range_low is not None
     assert spread.range_high is not None
     assert spread.prediction_min.tolist() == [0, 1]
@@ -26,23 +27,32 @@ def test_spread_of_two_inputs_and_outputs() -> None:
     x = np.zeros((3, 2), np.float32)
     constant = np.broadcast_to(np.array([1, 5], np.float32), (3, 2))
     varying = constant + np.array([[0, 0], [0, 1], [0, 3]], np.float32)
-    spread = criteria.spread(np.stack([constant, varying]), x)
+    spread = ranges.spread(np.stack([constant, varying]), x)
     assert spread.range.tolist() == [0, 3]
     assert (spread.prediction_min.tolist(), spread.prediction_max.tolist()) == ([1, 1], [5, 8])
     assert spread.range_low is spread.range_high is None
 
 
+def test_a_half_line_without_inputs_has_no_range() -> None:
+    """Not 0, which would say that a network is constant where nothing was measured."""
+    x = np.array([[0], [1], [2]], np.float32)
+    spread = ranges.spread(x[None], x)
+    assert spread.range_low is None
+    assert spread.range_high is not None
+    assert spread.range_high.tolist() == [1]
+
+
 def test_probes_of_one_sign_miss_the_other_half() -> None:
     """max(0, -x) is constant on the notebook's probes, and is not constant."""
-    outputs = np.maximum(0, -criteria.PROBES)[None, :]
-    assert criteria.probes_equal(outputs).tolist() == [True]
+    outputs = np.maximum(0, -ranges.PROBES)[None, :]
+    assert ranges.probes_equal(outputs).tolist() == [True]
     x = np.array([[-1], [1]], np.float32)
-    assert not criteria.collapsed(criteria.spread(np.maximum(0, -x)[None], x).range, 0.5).any()
+    assert not criteria.within(ranges.spread(np.maximum(0, -x)[None], x).range, 0.5).any()
 
 
 def test_diverged_network_has_not_collapsed() -> None:
-    ranges = np.array([np.nan, np.inf, 0.0], np.float32)
-    assert criteria.collapsed(ranges, 0.0).tolist() == [False, False, True]
+    values = np.array([np.nan, np.inf, 0.0], np.float32)
+    assert criteria.within(values, 0.0).tolist() == [False, False, True]
 
 
 @pytest.mark.parametrize(("count", "trials_"), [(0, 10), (7, 10), (956, 1000), (1000, 1000)])
