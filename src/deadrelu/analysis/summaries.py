@@ -75,7 +75,7 @@ def signal_ratios(
     return pd.DataFrame(rows)
 
 
-THEORY_IMAGES = 24
+THEORY_IMAGES = 16
 """Images whose covariances theory follows through the layers."""
 
 
