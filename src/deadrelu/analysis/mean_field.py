@@ -43,7 +43,7 @@ def mean_square(activation: str, variance: npt.ArrayLike) -> Array:
     return of
 
 
-# A trapezoid rule, which is exact to 1e-5 for slopes up to 6; Gauss and Hermite's with as many nodes errs by 1e-2 there.
+# A trapezoid rule, exact to 1e-5 for slopes up to 6; Gauss and Hermite's with as many nodes errs by 1e-2 there.
 _NODES = np.linspace(-5.25, 5.25, 71)
 _NODE_WEIGHTS = np.exp(-(_NODES**2) / 2)
 _NODE_WEIGHTS /= _NODE_WEIGHTS.sum()

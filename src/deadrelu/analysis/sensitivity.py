@@ -1,5 +1,7 @@
 """What published rates depend on: variations against their case, and the readings of the paper against its rows."""
 
+from itertools import takewhile
+
 import numpy as np
 import pandas as pd
 
@@ -11,6 +13,7 @@ from deadrelu.analysis.intervals import (
     paired_difference,
     wilson,
 )
+from deadrelu.engine import Network
 from deadrelu.settings.params import CollapseCase, FanScaled, Params, Rai, Variation
 from deadrelu.stages import experiments
 
@@ -25,7 +28,7 @@ Frames = dict[str, pd.DataFrame]
 
 
 def variations(trials: Frames, of_tables: Frames, params: Params) -> pd.DataFrame:
-    """Compare each variation with its case: paired where both start from the same networks.
+    """Compare each variation with its case: trial by trial where both share initial layers.
 
     Args:
         trials: of each case of `collapse`, one row per trial.
@@ -33,9 +36,10 @@ def variations(trials: Frames, of_tables: Frames, params: Params) -> pd.DataFram
         params: the settings that made them.
 
     Returns:
-        Columns table, variation ("" is the case itself), trials, born_dead, count, rate, low, high (within the
-        tolerance after training); paired, pairs_differ; difference, difference_low, difference_high, p, differs (p
-        passes Holm's correction over the table); published (NaN: none), published_p, z (distance in standard errors).
+        Columns table, variation ("" is the case itself), trials; born_dead, dead (shares with a range of exactly 0
+        before and after training); count, rate, low, high (within the tolerance after it); shared_layers of layers
+        (see `shared_layers`), pairs_differ; difference, difference_low, difference_high, p, differs (p passes Holm's
+        correction over the table); published (NaN: none), published_p, z (distance in standard errors).
     """
     parts = []
     for key, table in params.sensitivity.items():
@@ -55,7 +59,20 @@ def variations(trials: Frames, of_tables: Frames, params: Params) -> pd.DataFram
 
 
 COLUMNS = [
-    *("table", "variation", "trials", "born_dead", "count", "rate", "low", "high", "paired", "pairs_differ"),
+    *(
+        "table",
+        "variation",
+        "trials",
+        "born_dead",
+        "dead",
+        "count",
+        "rate",
+        "low",
+        "high",
+        "shared_layers",
+        "layers",
+        "pairs_differ",
+    ),
     *("difference", "difference_low", "difference_high", "p", "differs", "published", "published_p", "z"),
 ]
 
@@ -67,19 +84,39 @@ def _row(table: str, name: str, frame: pd.DataFrame, params: Params, case: Colla
     constant = criteria.within(frame["range"], params.collapse.tolerance)
     count, n = int(constant.sum()), len(constant)
     row: Row = {"table": table, "variation": name, "trials": n, "born_dead": frame["born_dead"].mean()}
+    row["dead"] = frame["dead"].mean()
     row |= {"count": count, **wilson(count, n)._asdict(), "published": published.lu_rate(params, case)}
-    return row | {"paired": None, "pairs_differ": None, **dict.fromkeys(("difference", "p"), np.nan)}
+    return row | dict.fromkeys(("shared_layers", "layers", "pairs_differ", "difference", "p"), np.nan)
+
+
+def shared_layers(case: Network, variation: Network) -> int:
+    """Return how many layers, from the first on, trial k of both networks starts with the same kernels in.
+
+    Layers are drawn one after the other from one stream, so they are equal up to the first with another shape or
+    initializer. Only where there is none are the two samples independent.
+    """
+
+    def layers(network: Network) -> list[object]:
+        specs = [network.initialize] * len(network.architecture.layers)
+        specs[-1] = network.initialize_last or network.initialize
+        specs[0] = network.initialize_first or network.initialize
+        return list(zip(network.architecture.layers, specs, strict=True))
+
+    pairs = zip(layers(case), layers(variation), strict=False)
+    return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
 
 
 def _difference(params: Params, key: str, name: str, base: pd.DataFrame, varied: pd.DataFrame) -> Row:
     case = experiments.of_case(params, params.sensitivity[key].of)
     before, after = (criteria.within(frame["range"], params.collapse.tolerance) for frame in (base, varied))
-    paired = case.network == experiments.of_variations(params, key)[name].network
-    if paired:
+    varied_network = experiments.of_variations(params, key)[name].network
+    shared = shared_layers(case.network, varied_network)
+    if shared:
         n = min(len(before), len(after))
         before, after = before[:n], after[:n]
-    found = (paired_difference if paired else independent_difference)(before, after)
-    row: Row = {"paired": paired, "pairs_differ": int((before != after).sum()) if paired else None}
+    found = (paired_difference if shared else independent_difference)(before, after)
+    row: Row = {"shared_layers": shared, "layers": len(varied_network.architecture.layers)}
+    row |= {"pairs_differ": int((before != after).sum()) if shared else None}
     row |= {"difference": found.difference, "difference_low": found.low, "difference_high": found.high}
     return row | {"p": found.p}
 

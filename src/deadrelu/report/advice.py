@@ -47,7 +47,9 @@ def _trained(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
     failed = [str(named[row["case"]]) for row in last.to_dict("records") if findings.learned(row) == "no"]
     if not failed:
         return ["Every network that was trained on MNIST learned."]
-    return [f"Trained on MNIST, these did no better than guessing: {'; '.join(failed)}."]
+    return [
+        f"In the steps that it took here, these networks did no better than guessing on MNIST: {'; '.join(failed)}."
+    ]
 
 
 def _narrow(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
@@ -63,7 +65,8 @@ def _narrow(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
         texts.append(
             f"Share dead at initialization for {labels.count_of(depth, 'layer')} of "
             f"{labels.count_of(width, 'ReLU unit')}: {own} {percent(of[own])}, {', '.join(others)}. For initializers "
-            "that are symmetric about 0 the share depends on depth and width alone, not on their variance."
+            "that are symmetric about 0, the share for x of one sign depends on depth and width alone; for x of both "
+            "signs, theory bounds it by them."
         )
     table = numbers["before_and_after"].set_index(["case", "criterion"]).to_dict("index")
     for key in params.main_cases:

@@ -40,7 +40,8 @@ def _rates(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
         interval = f"{row['low']:.3f} to {row['high']:.3f}"
         tolerance = f"range ≤ {params.collapse.tolerance:g}"
         found = f"{row['rate']:.3f} ({interval}) have a {tolerance} after training, p = {p:.2g}"
-        claims.append(Claim(f"{networks[key]}: {in_print:g} collapse", found, _word(agree)))
+        word = "consistent, if its trainings are independent" if agree else "no"
+        claims.append(Claim(f"{networks[key]}: {in_print:g} collapse", found, word))
         agree, p = rate_findings.agrees(equal["count"], equal["trials"], in_print)
         claims.append(
             Claim(
@@ -127,7 +128,7 @@ def _told() -> list[Claim]:
             "a uniform initializer is called normal, and σ = 0.1 is called 0.07",
             "no",
         ),
-        Claim("Gradients behave as it describes", "it measures none; this page does, above", "not measured"),
+        Claim("Gradients behave as it describes", "it measures none; this page does, above", "no evidence there"),
     ]
 
 

@@ -42,7 +42,7 @@ def html_of(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> str
         "explorer.html.j2",
         sliders=sliders,
         initializers=[names[key] for key in dict.fromkeys(cells["initializer"])],
-        after=f"After {labels.count_of(grid_epochs(params), 'epoch')}",
+        after=f"After {labels.count_of(params.grid_epochs, 'epoch')}",
         data=_data(cells, functions, params),
     )
 
@@ -80,12 +80,6 @@ def _data(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> dict[
         "tolerance": params.collapse.tolerance,
         "trained": f"{_or(grid.depths)} layers of {_or(grid.widths)} units",
     }
-
-
-def grid_epochs(params: Params) -> int:
-    """Return the epochs of the trained cells."""
-    grid = params.safe_region.trained
-    return grid.epochs or params.collapse.epochs_of(grid.of)
 
 
 def _counts(row: Mapping[Any, Any], names: tuple[str, str, str, str]) -> list[float]:

@@ -70,7 +70,7 @@ def factors(ratios: pd.DataFrame, panels: Mapping[str, Panel], layers: int) -> l
     """
     known = ratios[ratios["forward"].between(0, float("inf"), inclusive="neither")]
     if layers < 2 or known.empty:
-        return []
+        return ["No factor is known: the signals die out or overflow, or there is one hidden layer."]
     left = [
         f"{panels[row['case']]} {percent(row['forward'] ** (layers - 1))}"
         for row in known.to_dict("records")
@@ -81,9 +81,11 @@ def factors(ratios: pd.DataFrame, panels: Mapping[str, Panel], layers: int) -> l
     if theory:
         away = [abs(row["forward"] / row["forward_theory"] - 1) for row in theory]
         most = theory[away.index(max(away))]
+        outside = sum(not row["forward_low"] <= row["forward_theory"] <= row["forward_high"] for row in theory)
         texts.append(
             f"Measured forward factors differ from mean field's by {percent(max(away))} at most "
-            f"({panels[most['case']]}: ×{most['forward']:.3f}, theory ×{most['forward_theory']:.3f})."
+            f"({panels[most['case']]}: ×{most['forward']:.3f}, theory ×{most['forward_theory']:.3f}); {outside} of "
+            f"{len(theory)} intervals exclude it. Theory is for wide layers."
         )
     return texts if left else texts[1:]
 
@@ -106,7 +108,7 @@ def training(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
         sizes, row = group.sizes(case.network), last[key]
         steps = labels.count_of(sizes.epochs * -(-sizes.examples // sizes.batch_size), "step")
         name, reached = labels.trained(group.cases)[key], learned(row)
-        span = interval(row["validation_accuracy_low"], row["validation_accuracy_high"])
+        span = bounds(row["validation_accuracy_low"], row["validation_accuracy_high"])
         if reached == "no":
             texts.append(f"{name}: in {steps}, it does not do better than guessing ({span} of new digits).")
         elif panel and ratios[panel]["forward_verdict"] == "vanishes" and reached == "yes":
@@ -116,7 +118,7 @@ def training(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
                 f"the network learns ({span} of new digits in {steps}). A conjecture: RMSprop divides each gradient by "
                 "its size, so a small one moves the weights as far as a large one."
             )
-    return texts
+    return texts or ["None of these stays at guessing in all trials, and none learns although its signal vanishes."]
 
 
 def units_sampled(width: int, every: int) -> str:

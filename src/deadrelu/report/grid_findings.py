@@ -23,7 +23,7 @@ def grid(cells: pd.DataFrame) -> str:
 
 
 def wide_enough(cells: pd.DataFrame, share: float, event: str = "dead at initialization") -> str:
-    """Which width keeps a network alive: for some depths, the least from which on fewer than `share` are dead."""
+    """Return, for some depths, the least of the measured widths from which on fewer than `share` are dead."""
     parts, depths = [], set(cells["depth"])
     for depth in sorted(depths if len(depths) < 6 else depths & {min(depths), 10, max(depths)}):
         rows = cells[cells["depth"] == depth].sort_values("width")
@@ -32,7 +32,10 @@ def wide_enough(cells: pd.DataFrame, share: float, event: str = "dead at initial
         width = "none" if wide.empty else labels.count_of(int(wide.min()), "unit")
         parts.append(f"{labels.count_of(int(depth), 'layer')}: {width}")
     found = "; ".join(parts)
-    return f"Smallest width with fewer than {percent(share)} {event}, as measured: {found}."
+    widths = sorted(set(cells["width"]))
+    steps = set(np.diff(widths))
+    which = f"{widths[0]} to {widths[-1]}" if steps <= {1} else ", ".join(map(str, widths))
+    return f"Smallest of the widths {which} from which on fewer than {percent(share)} are {event}: {found}."
 
 
 def trained_initializers(cells: pd.DataFrame, params: Params) -> list[str]:
@@ -53,9 +56,11 @@ def trained_initializers(cells: pd.DataFrame, params: Params) -> list[str]:
             f"{interval(most[f'trained_low{of}'], most[f'trained_high{of}'])})"
             for of in ("", "_other")
         )
+        epochs = labels.count_of(params.grid_epochs, "epoch")
         found.append(
-            f"From {names[key]}, fewer networks are constant after training than from {names[MAIN]} in "
-            f"{np.sum(less > 0)} of {labels.count_of(len(less), 'cell')}. The difference is largest for {layers} of "
+            f"After {epochs}, fewer networks from {names[key]} than from {names[MAIN]} are within "
+            f"{params.collapse.tolerance:g} of a constant in {np.sum(less > 0)} of "
+            f"{labels.count_of(len(less), 'cell')}, more in {np.sum(less < 0)}. The difference is largest for {layers} of "
             f"{units}: {theirs} and {ours}."
         )
     return found

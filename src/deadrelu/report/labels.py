@@ -141,7 +141,7 @@ def architecture(case: Trainable) -> str:
     """'10 hidden layers of width 1, 9 × 2; Glorot uniform, no biases; Adam (0.001), mean squared error'."""
     biases = "no biases" if not case.biases else "random biases" if case.initializer.name == "rai" else "zero biases"
     return (
-        f"{count_of(len(case.widths), 'hidden layer')} of width {widths(case.widths)}; "
+        f"{count_of(len(case.widths), 'hidden layer')} of {widths(case.widths)}; "
         f"{of_layers(case)}, {biases}; {OPTIMIZERS[case.optimizer.name]} "
         f"({case.optimizer.learning_rate:g}), {case.loss.replace('_', ' ')}"
     )
@@ -155,9 +155,12 @@ def of_layers(case: Trainable) -> str:
 
 
 def widths(of: Sequence[int]) -> str:
-    """'1, 9 × 2'."""
+    """Return '2 units', or '1, then 9 × 2 units'."""
     runs = [(width, len(list(run))) for width, run in itertools.groupby(of)]
-    return ", ".join(f"{count} × {width}" if count > 1 else f"{width}" for width, count in runs)
+    if len(runs) == 1:
+        return count_of(runs[0][0], "unit")
+    parts = [f"{count} × {width}" if count > 1 else f"{width}" for width, count in runs]
+    return f"{', then '.join(parts)} units"
 
 
 def target(of: TargetParams) -> str:
@@ -182,7 +185,7 @@ def changes(variation: Variation, base: Trainable, target: TargetParams) -> str:
     if len(variation.widths) != len(base.widths):
         parts.append(count_of(len(variation.widths), "hidden layer"))
     elif variation.widths != base.widths:
-        parts.append(f"widths {widths(variation.widths)}")
+        parts.append(f"layers of {widths(variation.widths)}")
     if variation.initializer != base.initializer:
         parts.append(of_layers(variation))
     else:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from deadrelu.analysis import published
-from deadrelu.analysis.intervals import fisher_exact
+from deadrelu.analysis.intervals import fisher_exact, holm
 from deadrelu.report import labels
 from deadrelu.report.findings import interval, percent, sentence_list
 
@@ -58,42 +58,69 @@ def printed(rate: pd.Series) -> str:
     agree, p = agrees(rate["count"], rate["trials"], rate["notebook"])
     verdict = "are consistent" if agree else "differ significantly"
     return (
-        f"The 2019 notebook printed {rate['notebook']:g}; within the tolerance here: {percent(rate['rate'])} "
-        f"(95 % interval {interval(rate['low'], rate['high'])}). If its number is a share of {published.TRIALS:,} "
+        f"The 2019 notebook printed {rate['notebook']:g}; within the tolerance after training here: "
+        f"{percent(rate['rate'])} (95 % interval {interval(rate['low'], rate['high'])}). If its number is a share of {published.TRIALS:,} "
         f"independent trainings, as it says, the two {verdict} (Fisher's exact test, p = {p:.2g})."
     )
 
 
-def question(before: pd.Series, exact: pd.Series, followed: pd.DataFrame, tolerance: float) -> tuple[str, str]:
+def question(
+    within: pd.Series, exact: pd.Series, followed: pd.DataFrame, tolerance: float, epochs: int
+) -> tuple[str, str]:
     """Return the short answer to "what becomes of this network?" and what stands behind it.
 
     Args:
-        before: a row of `outcomes.before_and_after` of the case, criterion "within".
+        within: a row of `outcomes.before_and_after` of the case, criterion "within".
         exact: the same, criterion "exact".
         followed: rows of `outcomes.over_training` of the case; may be empty.
         tolerance: of "within".
+        epochs: of training, after which `within` and `exact` count.
     """
-    n = int(exact["trials"])
+    n, when = int(exact["trials"]), f"after {labels.count_of(epochs, 'epoch')}"
     if exact["after"] > 0:
         answer = f"{percent(exact['after_rate'])} dead"
         text = (
             f"{int(exact['before']):,} of {n:,} networks predict exactly the same for all training inputs before "
-            f"training, {int(exact['after']):,} after it: {int(exact['enter']):,} died in training, and "
-            f"{int(exact['leave']):,} came back."
+            f"training, {int(exact['after']):,} {when}: {int(exact['enter']):,} died and {int(exact['leave']):,} came "
+            "back."
         )
     else:
-        answer = "none dead"
-        text = f"None of {n:,} networks ever predicts exactly the same for all training inputs."
+        answer = "none dead" if within["leave"] <= within["enter"] else "none dead, many slow"
+        text = f"None of {n:,} networks predicts exactly the same for all training inputs, before training or {when}."
     text += (
-        f" Within {tolerance:g}: {percent(before['before_rate'])} before training, {percent(before['after_rate'])} "
-        f"after it ({int(before['stay']):,} stay, {int(before['enter']):,} enter, {int(before['leave']):,} leave)."
+        f" Within {tolerance:g}: {percent(within['before_rate'])} before training, {percent(within['after_rate'])} "
+        f"{when} ({int(within['stay']):,} stay, {int(within['enter']):,} enter, {int(within['leave']):,} leave)"
     )
     if len(followed):
         last = followed["epoch"].max()
         end = followed[followed["epoch"] == last].set_index("criterion")["rate"]
-        when = labels.count_of(int(last), "epoch")
-        text += f" After {when}: {percent(end['within'])} within it, {percent(end['exact'])} exactly constant."
-    return answer, text
+        later = f"after {labels.count_of(int(last), 'epoch')}"
+        text += f", {percent(end['within'])} {later}, when {percent(end['exact'])} are exactly constant"
+    return answer, f"{text}."
+
+
+def moment(followed: pd.DataFrame, epochs: int, in_print: float, tolerance: float) -> str:
+    """Return where the notebook's number lies on the curve of its case over training.
+
+    Args:
+        followed: rows of `outcomes.over_training` of the case.
+        epochs: of the notebook.
+        in_print: its number.
+        tolerance: of the criterion "within".
+    """
+    rows = followed[followed["criterion"] == "within"].sort_values("epoch")
+    at = rows[rows["epoch"] == epochs]
+    if at.empty or not agrees(at["count"].iloc[0], at["trials"].iloc[0], in_print)[0]:
+        return f"The notebook's {in_print:g} is not consistent with this curve after {epochs} epochs."
+    first, last = rows.iloc[0], rows.iloc[-1]
+    if abs(first["rate"] - last["rate"]) < 0.1:
+        return f"The notebook's {in_print:g} is consistent with this curve, which hardly changes with training."
+    course = "falling" if first["rate"] > last["rate"] else "rising"
+    return (
+        f"If the notebook's {in_print:g} is a share of independent trainings within {tolerance:g}, it is one moment of "
+        f"a {course} curve: {percent(first['rate'])} before training, {percent(last['rate'])} after {last['epoch']:,} "
+        "epochs."
+    )
 
 
 def against_lu(rate: pd.Series) -> str:
@@ -127,7 +154,7 @@ def born_dead(rate: pd.Series) -> str:
 def outcomes(counts: pd.DataFrame, names: Mapping[str, str]) -> str:
     """Return how many networks had which outcome. Rows of `outcomes.tables` of one case."""
     happened = [(names[row["outcome"]], row["count"]) for row in counts.to_dict("records") if row["count"]]
-    return ", ".join(f"{count:,} {name}" for name, count in happened) + "."
+    return "each network in the first class that fits: " + ", ".join(f"{n:,} {name}" for name, n in happened) + "."
 
 
 def agreeing(curve: pd.DataFrame, notebook: Mapping[str, float]) -> dict[str, list[float]]:
@@ -174,20 +201,26 @@ def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> list
     return [f"Does one criterion reproduce the notebook's {numbers}? {places} {test}.", *texts]
 
 
-def against_print(collapsed: pd.Series, dead: pd.Series, tolerance: float) -> str:
-    """Return our rates against one of Lu et al.'s; their criterion is not known, so both of ours are given.
+def against_print(rows: Mapping[str, tuple[pd.Series, pd.Series]], tolerance: float) -> list[str]:
+    """Return our rates against those of Lu et al.; their criterion is not known, so both of ours are given.
 
     Args:
-        collapsed: a row of `rates.collapse_rates` for the event "collapsed", with a number in `lu`.
-        dead: the row of the same case for the event "dead".
+        rows: by the name of the case, rows of `rates.collapse_rates` for the events "collapsed" (with a number in
+            `lu`) and "dead".
         tolerance: of the event "collapsed".
     """
+    names = (f"range ≤ {tolerance:g}", "range exactly 0")
+    p = np.array([[agrees(r["count"], r["trials"], pair[0]["lu"])[1] for r in pair] for pair in rows.values()])
+    differ = np.stack([holm(column, ALPHA) for column in p.T], axis=1) if len(p) else p
     texts = []
-    for row, name in ((collapsed, f"range ≤ {tolerance:g}"), (dead, "range exactly 0")):
-        agree, p = agrees(row["count"], row["trials"], collapsed["lu"])
-        ours = f"{percent(row['rate'])} ({interval(row['low'], row['high'])})"
-        texts.append(f"{name} {ours}, {'consistent' if agree else 'different'} (p = {p:.2g})")
-    return f"published {percent(collapsed['lu'])}; here {'; '.join(texts)}."
+    for (case, pair), of_p, of_differ in zip(rows.items(), p, differ, strict=True):
+        parts = [
+            f"{name} {percent(row['rate'])} ({interval(row['low'], row['high'])}), "
+            f"{'different' if differs else 'consistent'} (p = {one:.2g})"
+            for name, row, one, differs in zip(names, pair, of_p, of_differ, strict=True)
+        ]
+        texts.append(f"{case}: published {percent(pair[0]['lu'])}; here {'; '.join(parts)}.")
+    return texts
 
 
 def paper_rows(readings: pd.DataFrame, names: list[str]) -> str:
@@ -211,7 +244,7 @@ def variations(table: pd.DataFrame, names: Mapping[str, str]) -> str:
     differ = [names[row["variation"]] for row in varied.to_dict("records") if row["differs"]]
     paired = int(varied["pairs_differ"].notna().sum())
     text = (
-        f"{labels.count_of(len(varied), 'variation')}, {paired} of them on the same networks as the case. With Holm's "
+        f"{labels.count_of(len(varied), 'variation')}, {paired} of them compared network by network. With Holm's "
         f"correction at {ALPHA:.0%}, "
     )
     return text + (f"these differ from the case: {sentence_list(differ)}." if differ else "none differs from the case.")
@@ -226,12 +259,11 @@ def deaths(table: pd.DataFrame) -> str:
     if died:
         first = int(later["epoch"].min())
         at_once = int(later["count"][later["epoch"] == first].sum())
-        through = later[later["layer"] > 0].groupby("layer")["count"].sum()
+        through = int(later["count"][later["layer"] > 0].sum())
         text += (
-            f", {at_once:,} of these by epoch {first}; {int(through.sum()):,} of them have a layer that is 0 on all "
+            f", {at_once:,} of these by epoch {first}; {through:,} of them have a hidden layer that is 0 on all inputs"
         )
-        text += "inputs" + (f", most often layer {through.idxmax()} ({through.max():,})" if len(through) else "")
-    return f"{text}; {revived:,} were exactly constant at a checkpoint and came back."
+    return f"{text}; {revived:,} were exactly constant at a checkpoint and came back by the last one."
 
 
 def collapse_value(row: pd.Series) -> str:
@@ -252,24 +284,27 @@ def collapse_value(row: pd.Series) -> str:
     )
 
 
-def loop(numbers: pd.DataFrame, notebook: float | None) -> str:
-    """What the notebook's loop measures. Rows of `rates.loop_numbers` of one case for "probes_equal"."""
-    total = int(numbers["total"].iloc[0])
-    ones, zeros = (int(numbers["loops"][numbers["number"] == end].sum()) for end in (1, 0))
-    between = total - ones - zeros
-    text = f"of {total:,} loops, {ones:,} would print exactly 1, {zeros:,} exactly 0 and {between:,} a number between"
-    if notebook is None:
-        return f"{text}."
-    near = numbers["number"].between(notebook - 0.05, notebook + 0.05) & ~numbers["number"].isin([0, 1])
-    return f"{text}; {int(numbers['loops'][near].sum()):,} of them within 0.05 of the notebook's {notebook:g}."
+def loop(numbers: pd.DataFrame, notebook: float | None, tolerance: float) -> str:
+    """Return what the notebook's loop would print. Rows of `rates.loop_numbers` of one case, for both criteria."""
+    names = {"probes_equal": "by equality at the probes", "collapsed": f"within {tolerance:g} on the interval"}
+    texts = []
+    for criterion, name in names.items():
+        rows = numbers[numbers["criterion"] == criterion]
+        total = int(rows["total"].iloc[0])
+        ones, zeros = (int(rows["loops"][rows["number"] == end].sum()) for end in (1, 0))
+        between = rows[~rows["number"].isin([0, 1])]
+        text = f"{name}, {ones:,} of {total:,} loops would print 1, {zeros:,} 0 and {total - ones - zeros:,} a number between"
+        if notebook is not None and len(between):
+            near = int(between["loops"][between["number"].between(notebook - 0.05, notebook + 0.05)].sum())
+            text += f", {near:,} of these within 0.05 of the notebook's {notebook:g}"
+        texts.append(text)
+    return "; ".join(texts) + "."
 
 
 def coin(numbers: pd.DataFrame) -> str:
     """What that says of the loop. Rows of `rates.loop_numbers` of all cases for "probes_equal"."""
     ends = numbers["loops"][numbers["number"].isin([0, 1])].sum() / numbers["loops"].sum()
+    text = f"By equality at the probes, {percent(ends)} of these loops print 0 or 1"
     if ends > 1 - ALPHA:
-        return (
-            f"{percent(ends)} of these loops print 0 or 1. The loop's number tells whether its one network died; it is "
-            "not a rate over networks."
-        )
-    return f"{percent(ends)} of these loops print 0 or 1; the others print how long their one network is constant."
+        return f"{text}. Its number tells whether the one network of a loop died; it is not a rate over networks."
+    return f"{text}; the others print how long their one network is constant."

@@ -1,6 +1,6 @@
 """Tables as they stand on the page: numbers become words."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 
 import pandas as pd
 
@@ -115,7 +115,7 @@ def trained(params: Params, numbers: Numbers) -> pd.DataFrame:
             "steps": [f"{_steps(training.sizes(case.network)):,}" for case in training.cases.values()],
             "learns": [findings.learned(row) for row in last.to_dict("records")],
             "validation accuracy": [
-                interval(*pair)
+                bounds(*pair)
                 for pair in zip(last["validation_accuracy_low"], last["validation_accuracy_high"], strict=True)
             ],
             "loss": last["loss"].map(_loss).to_list(),
@@ -246,14 +246,15 @@ def variations(params: Params, numbers: Numbers, key: str) -> pd.DataFrame:
         if pd.isna(row["difference"])
         else "independent"
         if pd.isna(row["pairs_differ"])
-        else f"{row['pairs_differ']:.0f} of {row['trials']:,} differ"
+        else f"{row['pairs_differ']:.0f} of {row['trials']:,} differ; same {_shared(row)}"
         for row in table.to_dict("records")
     ]
     shown = pd.DataFrame(
         {
             "changed": [names[name] for name in table["variation"]],
-            "dead at init.": table["born_dead"].map(percent).to_list(),
-            "constant after training (95 %)": [
+            "exactly, before": table["born_dead"].map(percent).to_list(),
+            "exactly, after": table["dead"].map(percent).to_list(),
+            "constant, after (95 %)": [
                 f"{percent(rate)} ({interval(low, high)})"
                 for rate, low, high in zip(table["rate"], table["low"], table["high"], strict=True)
             ],
@@ -274,6 +275,13 @@ def variations(params: Params, numbers: Numbers, key: str) -> pd.DataFrame:
         shown["published"] = table["published"].map(percent_or_nothing).to_list()
         shown["from published"] = ["" if pd.isna(z) else f"{z:+.1f}" for z in table["z"]]
     return shown
+
+
+def _shared(row: Mapping[Hashable, float]) -> str:
+    """Return which layers a variation and its case start with."""
+    if row["shared_layers"] == row["layers"]:
+        return "networks"
+    return f"first {labels.count_of(int(row['shared_layers']), 'layer')}"
 
 
 def criteria(params: Params, numbers: Numbers) -> pd.DataFrame:

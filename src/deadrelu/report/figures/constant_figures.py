@@ -17,8 +17,8 @@ from deadrelu.report.figures.style import ACCENT, INK, MUTED, PALETTE, PAPER, ST
 CONSTANT, DIFFERENT = "#3b4754", "#0f7f78"
 """Colours of constant networks and of others: those of the outcomes "dead at initialization" and "alive"."""
 
-COLOURS = (INK, *PALETTE[1:])
-"""Of cases in one panel."""
+COLOURS = (INK, *PALETTE[1:3], PALETTE[0], *PALETTE[3:])
+"""Of cases."""
 LINES: dict[str, Any] = {"within": "-", "exact": (0, (4, 2))}
 """Of the two criteria."""
 
@@ -45,8 +45,9 @@ def over_training(
         figure = Figure(figsize=(9, 4.3), layout="constrained")
         axes = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
         handles: list[Any] = []
+        colours = itertools.cycle(COLOURS)
         for ax, (title, cases) in zip(axes, groups.items(), strict=True):
-            for (case, name), colour in zip(cases.items(), itertools.cycle(COLOURS), strict=False):
+            for (case, name), colour in zip(cases.items(), colours, strict=False):
                 for criterion, line in LINES.items():
                     rows = table[(table["case"] == case) & (table["criterion"] == criterion)].sort_values("epoch")
                     ax.fill_between(rows["epoch"], rows["low"], rows["high"], color=colour, alpha=0.16, linewidth=0)

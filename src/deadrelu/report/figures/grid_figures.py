@@ -96,7 +96,7 @@ def safe_region(cells: pd.DataFrame, trained: pd.DataFrame) -> Figure:
 
     Args:
         cells: `grid.born_dead_grid`: the colour of each cell, networks that are dead for every x.
-        trained: `rates.trained_grid`: circles, networks that are constant after training.
+        trained: `grid.trained_grid`: circles, networks that are exactly constant after training.
     """
     if cells.empty:
         return message("No network was drawn: there is no region to show.")
@@ -115,7 +115,7 @@ def safe_region(cells: pd.DataFrame, trained: pd.DataFrame) -> Figure:
             _contours(ax, np.array(table.columns), cells["width"].max())
         if len(trained):
             circles: dict[str, Any] = {"s": 190, "edgecolors": WHITE, "linewidths": 2.2, "zorder": 3}
-            ax.scatter(trained["depth"], trained["width"], c=trained["rate"], **circles, **look)
+            ax.scatter(trained["depth"], trained["width"], c=trained["dead"], **circles, **look)
             _contour_after_training(ax, trained)
         both = pd.concat([cells[["depth", "width"]], trained[["depth", "width"]]]) if len(trained) else cells
         ends = {axis: (both[axis].min() - 0.5, both[axis].max() + 0.5) for axis in ("depth", "width")}
@@ -139,7 +139,7 @@ def _map() -> ListedColormap:
 def _contour_after_training(ax: Axes, trained: pd.DataFrame) -> None:
     """Dash the line above which at most `TOLERABLE` of the networks collapse, if the cells are on both sides of it."""
     # By logarithms, in which shares change evenly with the width; a share of 0 lies below 1 of the trials.
-    shares = trained.assign(log=np.log(trained["rate"].clip(lower=0.5 / trained["trials"])))
+    shares = trained.assign(log=np.log(trained["dead"].clip(lower=0.5 / trained["trials"])))
     table = shares.pivot_table(index="width", columns="depth", values="log").to_numpy()
     level = np.log(TOLERABLE)
     if min(table.shape) < 2 or np.isnan(table).any() or not table.min() < level < table.max():

@@ -1,7 +1,7 @@
 """Figures of what becomes of networks: a table in, a matplotlib figure out."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -97,12 +97,13 @@ def losses(table: pd.DataFrame, outcomes: pd.DataFrame, cases: Mapping[str, str]
     return figure
 
 
-def deaths(table: pd.DataFrame, cases: Mapping[str, str]) -> Figure:
-    """Draw after which checkpoint networks are dead for good, and through which layer, a panel for each case.
+def deaths(table: pd.DataFrame, cases: Mapping[str, str], checkpoints: Mapping[str, Sequence[int]]) -> Figure:
+    """Draw in which epochs networks die, and through which layer, a panel for each case.
 
     Args:
-        table: columns case, epoch (0: before training), layer (0: none is dead), count, networks.
+        table: columns case, epoch (checkpoint; 0: before training), layer (0: none is dead), count, networks.
         cases: name of each case.
+        checkpoints: of each case, the epochs after which networks were measured.
     """
     shown = {case: name for case, name in cases.items() if (table["case"] == case).any()}
     if not shown:
@@ -130,8 +131,8 @@ def deaths(table: pd.DataFrame, cases: Mapping[str, str]) -> Figure:
             before = int(of_case["count"][of_case["epoch"] == 0].sum())
             title = f"{shown[case]}: {before:,} of {of_case['networks'].iloc[0]:,} before training"
             ax.set_title(wrapped(title, 50), fontsize=10.5)
-            ax.set_xticks(range(len(epochs)), [str(epoch) for epoch in epochs])
-            ax.set_xlabel("dead for good after this epoch")
+            ax.set_xticks(range(len(epochs)), [_span(checkpoints[case], epoch) for epoch in epochs])
+            ax.set_xlabel("epoch in which networks die")
             ax.grid(visible=False, axis="x")
         for ax in grid[:, 0]:
             ax.set_ylabel("networks")
@@ -149,6 +150,12 @@ def deaths(table: pd.DataFrame, cases: Mapping[str, str]) -> Figure:
         if handles:
             legend_below(figure, handles, 6)
     return figure
+
+
+def _span(checkpoints: Sequence[int], epoch: int) -> str:
+    """Return '3–5' for the epochs after the checkpoint before, up to this one."""
+    before = max((one for one in checkpoints if one < epoch), default=0)
+    return f"{epoch}" if epoch == before + 1 else f"{before + 1}–{epoch}"
 
 
 def _line(outcome: object) -> dict[str, Any]:

@@ -87,9 +87,9 @@ def paper_rates(rates: pd.DataFrame, cases: Mapping[str, str], tolerance: float)
             _theory(ax, of_event[before], at)
             _measured(ax, of_event[before], at, filled=False)
             _measured(ax, of_event[after], at, filled=True)
-            _in_print(ax, of_event[after]["lu"], at)
-            for place, value in zip(at, of_event[after]["lu_above"], strict=True):
-                if pd.notna(value) and after == "collapsed":
+            _in_print(ax, of_event["collapsed"]["lu"], at)
+            for place, value in zip(at, of_event["collapsed"]["lu_above"], strict=True):
+                if pd.notna(value):
                     arrow: dict[str, Any] = {"arrowstyle": "->", "color": ACCENT, "linewidth": 1.5}
                     ax.annotate("", (1.0, place - UP), (value, place - UP), arrowprops=arrow)
                     ax.plot([value], [place - UP], "|", color=ACCENT, markersize=9, markeredgewidth=1.5)

@@ -176,7 +176,9 @@ def _safe_region(params: Params, numbers: Numbers, _: Path) -> Drawing:
 
 def _deaths(params: Params, numbers: Numbers, _: Path) -> Drawing:
     table = numbers["deaths"]
-    return partial(outcome_figures.deaths, table, _of_cases(params, dict.fromkeys(table["case"])))
+    cases = _of_cases(params, dict.fromkeys(table["case"]))
+    checkpoints = {case: tuple(params.collapse.cases[case].follow) for case in cases}
+    return partial(outcome_figures.deaths, table, cases, checkpoints)
 
 
 DRAWN_BY: dict[str, Callable[[Params, Numbers, Path], Drawing]] = {

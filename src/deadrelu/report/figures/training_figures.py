@@ -34,7 +34,7 @@ def loss_curves(
         return message("No network was trained: there is no loss to draw.")
     groups, marks = by_activation(cases), markers(colours)
     rows = -(-len(groups) // MAX_PANEL_COLUMNS)
-    per_epoch = curves.groupby("case")["step"].max() / max(1, epochs["epoch"].max())
+    per_epoch = curves.groupby("case")["step"].max() / epochs.groupby("case")["epoch"].max().clip(lower=1)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 2.7 * rows + 0.5), layout="constrained")
         grid = figure.subplots(rows, MAX_PANEL_COLUMNS, sharex=True, sharey=True, squeeze=False)

@@ -105,6 +105,12 @@ class Params(Group):
         return base.model_copy(update=changes)
 
     @property
+    def grid_epochs(self) -> int:
+        """Epochs of the trained cells of the grid."""
+        grid = self.safe_region.trained
+        return grid.epochs or self.collapse.epochs_of(grid.of)
+
+    @property
     def main_cases(self) -> list[str]:
         """Cases of independent trials on the first target: the report's main questions."""
         return [key for key in self.collapse.independent if self.collapse.cases[key].target == self.data.main_target]
