@@ -60,8 +60,8 @@ def trained_initializers(cells: pd.DataFrame, params: Params) -> list[str]:
         found.append(
             f"After {epochs}, fewer networks from {names[key]} than from {names[MAIN]} are within "
             f"{params.collapse.tolerance:g} of a constant in {np.sum(less > 0)} of "
-            f"{labels.count_of(len(less), 'cell')}, more in {np.sum(less < 0)}. The difference is largest for {layers} of "
-            f"{units}: {theirs} and {ours}."
+            f"{labels.count_of(len(less), 'cell')}, more in {np.sum(less < 0)}. The difference is largest for {layers} "
+            f"of {units}: {theirs} and {ours}."
         )
     return found
 

@@ -59,8 +59,8 @@ def printed(rate: pd.Series) -> str:
     verdict = "are consistent" if agree else "differ significantly"
     return (
         f"The 2019 notebook printed {rate['notebook']:g}; within the tolerance after training here: "
-        f"{percent(rate['rate'])} (95 % interval {interval(rate['low'], rate['high'])}). If its number is a share of {published.TRIALS:,} "
-        f"independent trainings, as it says, the two {verdict} (Fisher's exact test, p = {p:.2g})."
+        f"{percent(rate['rate'])} (95 % interval {interval(rate['low'], rate['high'])}). If its number is a share of "
+        f"{published.TRIALS:,} independent trainings, as it says, the two {verdict} (Fisher's exact test, p = {p:.2g})."
     )
 
 
@@ -293,7 +293,8 @@ def loop(numbers: pd.DataFrame, notebook: float | None, tolerance: float) -> str
         total = int(rows["total"].iloc[0])
         ones, zeros = (int(rows["loops"][rows["number"] == end].sum()) for end in (1, 0))
         between = rows[~rows["number"].isin([0, 1])]
-        text = f"{name}, {ones:,} of {total:,} loops would print 1, {zeros:,} 0 and {total - ones - zeros:,} a number between"
+        text = f"{name}, {ones:,} of {total:,} loops would print 1, {zeros:,} 0 and {total - ones - zeros:,} a number "
+        text += "between"
         if notebook is not None and len(between):
             near = int(between["loops"][between["number"].between(notebook - 0.05, notebook + 0.05)].sum())
             text += f", {near:,} of these within 0.05 of the notebook's {notebook:g}"
