@@ -45,11 +45,10 @@ def collect(source: str, images: int, numbers: Mapping[str, pd.DataFrame]) -> di
         of_case = collapse[row["case"]]
         if row["criterion"] == "within":
             of_case["rate_before"] = row["before_rate"]
-    for row in numbers["over_training"].to_dict("records"):
-        name = "dead" if row["criterion"] == "exact" else "constant"
-        over = collapse[row["case"]].setdefault("over_training", {})
-        assert isinstance(over, dict)
-        over.setdefault(f"epoch_{row['epoch']}", {})[f"{name}_rate"] = row["rate"]
+    followed = numbers["over_training"]
+    for row in followed[followed["epoch"] == followed.groupby("case")["epoch"].transform("max")].to_dict("records"):
+        name = "dead_rate" if row["criterion"] == "exact" else "rate"
+        collapse[row["case"]][f"{name}_after_{row['epoch']}_epochs"] = row["rate"]
     region: dict[str, dict[str, object]] = {}
     for row in numbers["trained_grid"].to_dict("records"):
         cell = {"born_dead_rate": row["born_dead"], "rate": row["rate"]}
