@@ -76,6 +76,55 @@ def test_the_same_is_identical() -> None:
     assert words.headline(found) == "identical: 3 tables with the bytes of the reference"
 
 
+def outlier() -> tuple[Reference, dict[str, Observed]]:
+    """Accepted results whose own number lies far from those of other seeds, and the same results now."""
+    far = replace(SIGNALS, values=SIGNALS.values | {"relu.layer_1.std": 5.0})
+    record = reference.record(far, TABLES["activations"], 20, SPREAD)
+    return ACCEPTED.model_copy(update={"stages": {**ACCEPTED.stages, "activations": record}}), {
+        **NOW,
+        "activations": far,
+    }
+
+
+def test_the_same_bytes_are_identical_however_unusual_among_other_seeds() -> None:
+    """A seed whose number is an outlier is accepted as it is; other bytes with this number are a change."""
+    accepted, now = outlier()
+    found = compare.compare(accepted, ORIGIN, now, TABLES)
+    assert found.verdict == Verdict.IDENTICAL
+    assert finding(found, "relu.layer_1.std").p < 1e-10
+    assert not finding(found, "relu.layer_1.std").changed
+    assert "McNemar's exact test |" not in words.as_markdown(found)
+    assert not [f for of in json.loads(words.as_json(found))["stages"] for f in of["findings"] if f["changed"]]
+    other = compare.compare(accepted, ORIGIN, now, other_bytes("activations"))
+    assert other.verdict == Verdict.CHANGED
+    assert finding(other, "relu.layer_1.std").changed
+
+
+def test_an_outlier_with_the_same_bytes_hides_no_change_elsewhere() -> None:
+    accepted, now = outlier()
+    now["collapse@relu"] = with_count(np.arange(1000) < 400)
+    found = compare.compare(accepted, ORIGIN, now, other_bytes("collapse@relu"))
+    assert {of.stage: of.verdict for of in found.stages} == {
+        "activations": Verdict.IDENTICAL,
+        "collapse@relu": Verdict.CHANGED,
+        "report": Verdict.IDENTICAL,
+    }
+
+
+def test_stages_of_other_packages_are_told_and_change_no_verdict() -> None:
+    stale = ["collapse@relu (numpy 2.3, llvmlite 0.45)", "training (keras 3.9)"]
+    found = compare.compare(ACCEPTED, ORIGIN, NOW, TABLES, stale=stale)
+    assert (found.verdict, found.stale) == (Verdict.IDENTICAL, stale)
+    told = (
+        "Not rerun with the installed packages: collapse@relu (numpy 2.3, llvmlite 0.45), training (keras 3.9). "
+        "DVC does not see packages: `dvc repro --force` reruns these stages."
+    )
+    assert told in words.as_markdown(found)
+    assert json.loads(words.as_json(found))["stale"] == stale
+    assert "Not rerun" not in words.as_markdown(compared())
+    assert compared().stale == []
+
+
 def test_other_bytes_with_the_same_numbers_are_consistent() -> None:
     found = compared(tables=other_bytes("activations", "report"))
     assert found.verdict == Verdict.CONSISTENT
@@ -176,7 +225,9 @@ def test_points_that_the_seed_fixes_must_be_the_same() -> None:
 
 def test_theory_must_be_the_same_under_any_seed() -> None:
     moved = replace(CASE, exact={"theory_low": 0.90001})
-    assert compared(ORIGIN.model_copy(update={"seed": 11}), collapse_relu=moved).verdict == Verdict.CHANGED
+    found = compared(ORIGIN.model_copy(update={"seed": 11}), other_bytes("collapse@relu"), collapse_relu=moved)
+    assert found.verdict == Verdict.CHANGED
+    assert [f.quantity for f in stage(found, "collapse@relu").findings if f.changed] == ["theory_low"]
 
 
 @pytest.mark.parametrize(
@@ -188,7 +239,7 @@ def test_theory_must_be_the_same_under_any_seed() -> None:
     ],
 )
 def test_what_is_missing_or_new_under_the_same_settings_has_changed(there: Observed) -> None:
-    found = compared(collapse_relu=there)
+    found = compared(collapse_relu=there, tables=other_bytes("collapse@relu"))
     assert found.verdict == Verdict.CHANGED
     assert "none" in words.as_markdown(found)
 
@@ -211,7 +262,9 @@ def test_other_digits_are_not_comparable_where_digits_matter() -> None:
 
 def test_a_change_outweighs_what_cannot_be_compared() -> None:
     found = compared(
-        ORIGIN.model_copy(update={"mnist": "bundled"}), collapse_relu=replace(CASE, exact={"theory_low": 0.5})
+        ORIGIN.model_copy(update={"mnist": "bundled"}),
+        other_bytes("collapse@relu"),
+        collapse_relu=replace(CASE, exact={"theory_low": 0.5}),
     )
     assert found.verdict == Verdict.CHANGED
 
@@ -229,14 +282,15 @@ def test_more_hypotheses_need_more_evidence() -> None:
     up = OUTCOMES.copy()
     up[300:311] = True
     events = {f"event_{k}": Count(300, 1000, OUTCOMES) for k in range(1000)}
-    alone = compare.compare(ACCEPTED, ORIGIN, {**NOW, "collapse@relu": with_count(up)}, TABLES)
+    others = other_bytes("collapse@relu")
+    alone = compare.compare(ACCEPTED, ORIGIN, {**NOW, "collapse@relu": with_count(up)}, others)
     assert alone.verdict == Verdict.CHANGED
     many = {**NOW, "collapse@relu": replace(CASE, counts=CASE.counts | events)}
     accepted = Reference(
         origin=ORIGIN, stages={**ACCEPTED.stages, "collapse@relu": reference.record(many["collapse@relu"], {}, 0, {})}
     )
     many["collapse@relu"] = replace(CASE, counts=with_count(up).counts | events)
-    found = compare.compare(accepted, ORIGIN, many, {})
+    found = compare.compare(accepted, ORIGIN, many, others)
     assert found.hypotheses == 1003
     assert not finding(found, "collapsed").changed
 
@@ -271,7 +325,7 @@ def test_a_long_list_of_changes_is_cut() -> None:
     events = {f"event_{k:02d}": Count(0, 1000, ~np.ones(1000, bool)) for k in range(30)}
     accepted = Reference(origin=ORIGIN, stages={"a": reference.record(Observed({}, counts=events), {}, 0, {})})
     all_of_them = {name: Count(1000, 1000, np.ones(1000, bool)) for name in events}
-    found = compare.compare(accepted, ORIGIN, {"a": Observed({}, counts=all_of_them)}, {})
+    found = compare.compare(accepted, ORIGIN, {"a": Observed({}, counts=all_of_them)}, {"a": {"data/a": "b" * 64}})
     assert sum("event_" in line for line in words.as_markdown(found).splitlines()) == 21  # once in the stage's line
     assert "and 10 more: --json lists all" in words.as_markdown(found)
 
@@ -287,8 +341,8 @@ POINTS_ACCEPTED = Reference(
     ("seed", "mean", "verdict", "method"),
     [
         (10, 1e-3, Verdict.CHANGED, Method.ROUNDING),
-        (10, 5e-7, Verdict.IDENTICAL, Method.ROUNDING),  # where a mean is near 0, rounding is not relative
-        (11, 1e-3, Verdict.IDENTICAL, Method.OVER_SEEDS),
+        (10, 5e-7, Verdict.CONSISTENT, Method.ROUNDING),  # where a mean is near 0, rounding is not relative
+        (11, 1e-3, Verdict.CONSISTENT, Method.OVER_SEEDS),
         (11, 1.0, Verdict.CHANGED, Method.OVER_SEEDS),
     ],
 )
@@ -296,14 +350,16 @@ def test_points_are_fixed_by_the_seed_and_vary_over_seeds(
     seed: int, mean: float, verdict: Verdict, method: Method
 ) -> None:
     now = {"data@target": replace(POINTS, values={"y_mean": mean}, drawn={"y_mean": mean})}
-    found = compare.compare(POINTS_ACCEPTED, ORIGIN.model_copy(update={"seed": seed}), now, {})
+    other = {"data@target": {"data/points": "b" * 64}}
+    found = compare.compare(POINTS_ACCEPTED, ORIGIN.model_copy(update={"seed": seed}), now, other)
     assert found.verdict == verdict
     assert finding(found, "y_mean").method == method  # once, by one method
     assert found.hypotheses == (seed != 10)
 
 
 def test_a_point_moment_that_is_gone_has_changed() -> None:
-    assert compared(collapse_relu=replace(CASE, drawn={})).verdict == Verdict.CHANGED
+    gone = compared(collapse_relu=replace(CASE, drawn={}), tables=other_bytes("collapse@relu"))
+    assert gone.verdict == Verdict.CHANGED
 
 
 def test_numbers_share_the_chance_of_a_false_alarm_with_counts() -> None:
@@ -343,7 +399,7 @@ def test_changes_are_listed_from_the_least_likely_on() -> None:
     events = {"few": Count(0, 1000, ~np.ones(1000, bool)), "many": Count(0, 1000, ~np.ones(1000, bool))}
     accepted = Reference(origin=ORIGIN, stages={"s": reference.record(Observed({}, counts=events), {}, 0, {})})
     now = {"few": Count(30, 1000, np.arange(1000) < 30), "many": Count(60, 1000, np.arange(1000) < 60)}
-    found = compare.compare(accepted, ORIGIN, {"s": Observed({}, counts=now)}, {})
+    found = compare.compare(accepted, ORIGIN, {"s": Observed({}, counts=now)}, {"s": {"data/s": "b" * 64}})
     listed = [
         line.split(" | ")[1] for line in words.as_markdown(found).splitlines() if "McNemar's exact test |" in line
     ]

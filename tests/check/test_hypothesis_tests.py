@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from deadrelu.analysis import intervals
 from deadrelu.check import hypothesis_tests
 
 RNG = np.random.default_rng(0)
@@ -15,7 +16,7 @@ RNG = np.random.default_rng(0)
 def test_fisher_exact_is_twice_fishers_smaller_tail(a: int, n: int, b: int, m: int) -> None:
     table = [[a, n - a], [b, m - b]]
     tails = [stats.fisher_exact(table, alternative=way).pvalue for way in ("less", "greater")]
-    (p,) = hypothesis_tests.fisher_exact(*(np.array([number]) for number in (a, n, b, m)))
+    (p,) = intervals.fisher_exact(*(np.array([number]) for number in (a, n, b, m)))
     assert p == pytest.approx(min(1.0, 2 * min(tails)), rel=1e-9)
 
 
@@ -43,9 +44,7 @@ def test_fisher_exact_keeps_its_level() -> None:
     runs, level = 40_000, 0.01
     a, b = RNG.binomial(300, 0.9, (2, runs))
     n = np.full(runs, 300)
-    assert (
-        0.2 * level < np.mean(hypothesis_tests.fisher_exact(a, n, b, n) <= level) <= level + 4 * (level / runs) ** 0.5
-    )
+    assert 0.2 * level < np.mean(intervals.fisher_exact(a, n, b, n) <= level) <= level + 4 * (level / runs) ** 0.5
 
 
 def test_over_seeds_keeps_its_level() -> None:
@@ -77,7 +76,7 @@ def test_smallest_change_of_two_samples_is_found_as_often_as_stated(count: int, 
     for share in (count / trials - change, count / trials + change):
         if 0 <= share <= 1:
             rerun = RNG.binomial(now, share, runs)
-            p = hypothesis_tests.fisher_exact(
+            p = intervals.fisher_exact(
                 *(np.full(runs, number) for number in (count, trials)), rerun, np.full(runs, now)
             )
             found.append(np.mean(p <= level))
@@ -99,11 +98,11 @@ def test_smallest_shift_over_seeds_is_found_about_as_often_as_stated() -> None:
 
 
 def test_holm_by_hand_and_by_its_definition() -> None:
-    assert hypothesis_tests.holm(np.array([0.006, 0.5, 0.001, 0.003]), 0.01).tolist() == [False, False, True, True]
+    assert intervals.holm(np.array([0.006, 0.5, 0.001, 0.003]), 0.01).tolist() == [False, False, True, True]
     # 0.0045 is below 0.01 / 2, but 0.004 is not below 0.01 / 3.
-    assert hypothesis_tests.holm(np.array([0.0045, 0.5, 0.001, 0.004]), 0.01).tolist() == [False, False, True, False]
-    assert hypothesis_tests.holm(np.array([]), 0.01).tolist() == []
+    assert intervals.holm(np.array([0.0045, 0.5, 0.001, 0.004]), 0.01).tolist() == [False, False, True, False]
+    assert intervals.holm(np.array([]), 0.01).tolist() == []
     for _ in range(200):
         p = RNG.random(6) ** 4
         least = [i for i in range(6) if all(sorted(p)[k] <= 0.05 / (6 - k) for k in range(sorted(p).index(p[i]) + 1))]
-        assert np.flatnonzero(hypothesis_tests.holm(p, 0.05)).tolist() == least
+        assert np.flatnonzero(intervals.holm(p, 0.05)).tolist() == least

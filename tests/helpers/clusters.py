@@ -13,8 +13,9 @@ from typing import Any
 import psutil
 
 from deadrelu import progress
+from deadrelu.errors import InputError
 from deadrelu.jobs import workers
-from deadrelu.jobs.shards import Shard, Watch
+from deadrelu.jobs.shards import Shard, StopSignal
 from deadrelu.jobs.store import Store
 
 
@@ -87,15 +88,22 @@ def run(work: Any, cut: list[Shard], store: Store) -> None:
 
 @dataclass(frozen=True)
 class Toy:
-    """Shards that take a moment; some fail, and of some the worker dies."""
+    """Shards that take a moment; some fail, and of some the worker dies.
+
+    Attributes:
+        fails: numbers of the shards that fail.
+        kills: numbers of those of which the worker dies.
+        error: what those that fail raise: by default, what is told in one line.
+    """
 
     fails: tuple[int, ...] = ()
     kills: tuple[int, ...] = ()
+    error: type[Exception] = InputError
 
-    def measure(self, shard: Shard, threads: int, watch: Watch) -> dict[str, bytes]:
+    def measure(self, shard: Shard, threads: int, stop: StopSignal) -> dict[str, bytes]:
         if shard.index in self.kills:
             os.kill(os.getpid(), signal.SIGKILL)
         if shard.index in self.fails:
-            raise ValueError("no luck")
+            raise self.error("no luck")
         time.sleep(0.05)
         return {"name": str(shard).encode()}

@@ -12,7 +12,7 @@ from deadrelu.jobs.shards import Shard
 from deadrelu.jobs.store import Store, open_store
 
 CUT = shards.cut(["relu"], 2500, 1000)
-CONTENTS = {"trials.parquet": b"rows", "fits.parquet": b"more rows"}
+CONTENTS = {"trials.parquet": b"rows", "history.parquet": b"more rows"}
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -14,9 +15,10 @@ from helpers.commands import environment
 from helpers.projects import wait_until
 
 from deadrelu import progress
+from deadrelu.engine import cores
 from deadrelu.errors import InputError
 from deadrelu.jobs import shards, workers
-from deadrelu.jobs.shards import Shard, Watch
+from deadrelu.jobs.shards import Shard, StopSignal
 from deadrelu.jobs.store import Store
 
 CUT = shards.cut(["toy"], 100, 10)
@@ -24,15 +26,15 @@ CUT = shards.cut(["toy"], 100, 10)
 
 @dataclass
 class Toy:
-    """Each shard's file is its name; some fail."""
+    """Each shard's file is its name; some fail, with errors of their own."""
 
-    fails: tuple[int, ...] = ()
+    fails: Mapping[int, Exception] = field(default_factory=dict)
     measured: list[tuple[int, int]] = field(default_factory=list)
 
-    def measure(self, shard: Shard, threads: int, watch: Watch) -> dict[str, bytes]:
+    def measure(self, shard: Shard, threads: int, stop: StopSignal) -> dict[str, bytes]:
         self.measured.append((shard.index, threads))
         if shard.index in self.fails:
-            raise ValueError(f"no such\nluck {shard.index}")
+            raise self.fails[shard.index]
         return {"name": str(shard).encode()}
 
 
@@ -65,23 +67,68 @@ def test_a_damaged_shard_is_computed_again(store: Store) -> None:
     assert [index for index, _ in toy.measured] == [2]
 
 
+KilledWorker = type("KilledWorker", (Exception,), {})
+"""Dask's name for a shard that workers died of; `distributed` need not be there."""
+
+TOLD: dict[str, tuple[Exception, str]] = {
+    "wrong input": (InputError("no such file"), "InputError: no such file"),
+    "too little memory": (MemoryError("128 GiB\nasked for"), "MemoryError: 128 GiB asked for"),
+    "workers that died": (KilledWorker("toy-4"), "KilledWorker: toy-4"),
+}
+
+
 @pytest.mark.parametrize("threads", [1, 3])
-def test_a_failure_names_its_trials_and_the_rest_is_kept(store: Store, threads: int) -> None:
+@pytest.mark.parametrize("name", TOLD)
+def test_what_users_can_mend_is_one_line_and_the_rest_is_kept(store: Store, name: str, threads: int) -> None:
+    error, line = TOLD[name]
     with environment(DASK_NUM_WORKERS=threads), pytest.raises(InputError) as caught:
-        run(Toy(fails=(4, 7)), CUT, store)
-    told = str(caught.value)
-    assert told.startswith("2 of 10 shards failed, first trials 40 to 49 of toy: ValueError: no such luck 4; all")
-    assert "\n" not in told
+        run(Toy({7: InputError("another"), 4: error}), CUT, store)
+    assert str(caught.value) == (
+        f"2 of 10 shards failed, first trials 40 to 49 of toy: {line}; "
+        "all others are kept: the same command computes the rest"
+    )
     assert indices(store.whole(CUT)) == {0, 1, 2, 3, 5, 6, 8, 9}
     run(Toy(), CUT, store)
     assert store.whole(CUT) == set(CUT)
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("kind", [ValueError, ZeroDivisionError, AssertionError])
+def test_a_fault_of_our_own_is_raised_as_it_is_with_its_trials(
+    store: Store, kind: type[Exception], threads: int
+) -> None:
+    """It has its traceback, and counts more than wrong input in an earlier shard; all else is kept."""
+    fault = kind("a bug")
+    with environment(DASK_NUM_WORKERS=threads), pytest.raises(kind, match="a bug") as caught:
+        run(Toy({4: fault, 2: InputError("no such file")}), CUT, store)
+    assert caught.value is fault
+    assert caught.value.__notes__ == ["in trials 40 to 49 of toy"]
+    assert "measure" in [entry.name for entry in caught.traceback]
+    assert indices(store.whole(CUT)) == {0, 1, 3, 5, 6, 7, 8, 9}
+
+
+@pytest.mark.parametrize("given", ["abc", "0", "-1", "1.5", "٣", " 2"])
+def test_a_number_of_threads_that_is_none_is_refused_before_any_work(store: Store, given: str) -> None:
+    toy = Toy()
+    with environment(DASK_NUM_WORKERS=given), pytest.raises(InputError) as caught:
+        run(toy, CUT, store)
+    assert str(caught.value) == f"DASK_NUM_WORKERS: received {given!r}; expected: a number of threads, 1 or more"
+    assert toy.measured == []
+
+
+@pytest.mark.parametrize(("given", "threads"), [("1", 1), ("3", 3), ("", None)])
+def test_a_lone_shard_gets_all_threads(store: Store, given: str, threads: int | None) -> None:
+    toy = Toy()
+    with environment(DASK_NUM_WORKERS=given):
+        run(toy, CUT[:1], store)
+    assert toy.measured == [(0, threads or cores())]
+
+
 def test_other_code_measures_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a worker that comes when others are at work; those that are there before are asked."""
     toy = Toy()
-    with pytest.raises(RuntimeError, match="its Python, deadrelu or packages are not those of the client"):
-        workers._compute(toy.measure, CUT[0], store.address, 1, "the client's", Watch())
+    with pytest.raises(InputError, match="its Python, deadrelu or packages are not those of the client"):
+        workers._compute(toy.measure, CUT[0], store.address, 1, "the client's", StopSignal())
     assert toy.measured == []
 
 
@@ -118,7 +165,7 @@ def test_a_lost_cluster_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -
             return future
 
     monkeypatch.setattr(workers, "_workers", lambda: nullcontext((Lost(), [1])))
-    with pytest.raises(InputError, match="the cluster was lost; what is finished is kept: the same command goes on"):
+    with pytest.raises(InputError, match="the cluster was lost; what is finished is kept: the same command continues"):
         run(Toy(), CUT, store)
 
 
@@ -143,16 +190,16 @@ def test_workers_that_see_another_place_are_noticed(store: Store, monkeypatch: p
 
 def test_threads_end_with_the_run(store: Store) -> None:
     """On Ctrl-C, or an error: shards under way are told."""
-    seen: list[Watch] = []
-    ended: list[Watch] = []
+    seen: list[StopSignal] = []
+    ended: list[StopSignal] = []
 
     class Endless(Toy):
-        def measure(self, shard: Shard, threads: int, watch: Watch) -> dict[str, bytes]:
-            seen.append(watch)
+        def measure(self, shard: Shard, threads: int, stop: StopSignal) -> dict[str, bytes]:
+            seen.append(stop)
             if len(seen) == 2:
                 os.kill(os.getpid(), signal.SIGINT)
-            watch.wait()
-            ended.append(watch)
+            stop.wait()
+            ended.append(stop)
             return {}
 
     with environment(DASK_NUM_WORKERS=2), pytest.raises(KeyboardInterrupt):
@@ -164,10 +211,10 @@ def test_the_bar_shows_shards_and_what_is_under_way(store: Store, capsys: pytest
     shown: list[float] = []
 
     class Slow(Toy):
-        def measure(self, shard: Shard, threads: int, watch: Watch) -> dict[str, bytes]:
-            watch.at(shard, 5)
+        def measure(self, shard: Shard, threads: int, stop: StopSignal) -> dict[str, bytes]:
+            stop.report(shard, 5)
             shown.extend(task.completed for task in bar.tasks)
-            return super().measure(shard, threads, watch)
+            return super().measure(shard, threads, stop)
 
     store.make()
     store.put(CUT[3], {"name": b"from before"})

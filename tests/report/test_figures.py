@@ -117,6 +117,17 @@ def test_loss_curves_one_panel_per_network() -> None:
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Zeros", "He normal", "marks: validation"]
 
 
+def test_marks_stand_where_the_epochs_of_their_case_end() -> None:
+    """The CNN trains for one epoch of 4 steps, the MLP for three of 2: each has its own `epochs`."""
+    cases = {"a": Panel("MLP, ReLU", "Zeros"), "b": Panel("CNN, ReLU", "Zeros")}
+    curves = pd.DataFrame({"case": list("aaaaaabbbb"), "step": [*range(1, 7), *range(1, 5)]})
+    curves = curves.assign(loss=1.0, loss_low=0.5, loss_high=2.0)
+    epochs = pd.DataFrame({"case": list("aaaabb"), "epoch": [0, 1, 2, 3, 0, 1], "validation_loss": 2.0})
+    figure = training_figures.loss_curves(curves, epochs, cases, COLOURS)
+    at = [ax.get_lines()[1].get_xdata().tolist() for ax in figure.axes[:2]]
+    assert at == [[0, 2, 4, 6], [0, 4]]
+
+
 def layers_table() -> pd.DataFrame:
     return pd.DataFrame(
         {
@@ -240,17 +251,34 @@ def test_rates_show_numbers_in_print_and_theory() -> None:
     assert "theory, bounds" not in [text.get_text() for text in alone.legends[0].get_texts()]
 
 
-def test_papers_row_has_trained_untrained_and_the_number_in_print() -> None:
-    above = [np.nan, np.nan, 0.9, 0.9]
-    rows = rate_rows().rename(columns={"in_print": "lu"}).assign(lu_above=above)
-    (ax,) = rate_figures.paper_rates(rows, {"a": "A", "b": "B"}).axes
-    _, untrained, trained, in_print, bound = ax.get_lines()
-    assert (untrained.get_xdata().tolist(), untrained.get_markerfacecolor()) == ([0.8, 0.5], style.PAPER)
-    assert (trained.get_xdata().tolist(), trained.get_markerfacecolor()) == ([0.9, 0.7], style.INK)
-    assert in_print.get_xdata()[0] == 0.956
+def test_papers_row_has_before_after_and_the_number_in_print() -> None:
+    """Each panel has one criterion; the paper's numbers and theory stand in the panel of theirs."""
+    more = [
+        ("a", "collapsed_before", 0.85, 0.75, 0.9, np.nan, np.nan, np.nan),
+        ("a", "dead", 0.88, 0.8, 0.9, np.nan, np.nan, np.nan),
+        ("b", "collapsed_before", 0.55, 0.45, 0.65, np.nan, np.nan, np.nan),
+        ("b", "dead", 0.6, 0.5, 0.7, np.nan, np.nan, np.nan),
+    ]
+    rows = pd.concat([rate_rows(), pd.DataFrame(more, columns=rate_rows().columns)], ignore_index=True)
+    rows = rows.rename(columns={"in_print": "lu"}).assign(lu_above=np.where(rows["case"] == "b", 0.9, np.nan))
+    figure = rate_figures.paper_rates(rows, {"a": "A", "b": "B"}, 1e-3)
+    assert drawn_axes(figure) == ["range ≤ 0.001", "range exactly 0"]
+    within, exact = figure.axes
+    ticks, before, after, in_print, bound = within.get_lines()
+    assert not len(ticks.get_xdata())
+    assert (before.get_xdata().tolist(), before.get_markerfacecolor()) == ([0.85, 0.55], style.PAPER)
+    assert (after.get_xdata().tolist(), after.get_markerfacecolor()) == ([0.9, 0.7], style.INK)
+    assert (in_print.get_xdata()[0], in_print.get_ydata()[0]) == (0.956, -rate_figures.UP)
+    assert np.isnan(in_print.get_xdata()[1])
     assert (bound.get_xdata()[0], bound.get_ydata()[0]) == (0.9, 1 - rate_figures.UP)
-    (arrow,) = [text for text in ax.texts if not text.get_text()]
+    (arrow,) = [text for text in within.texts if not text.get_text()]
     assert (arrow.xy, arrow.get_position()) == ((1, 1 - rate_figures.UP), (0.9, 1 - rate_figures.UP))
+    ticks, before, after, in_print, _ = exact.get_lines()
+    assert (ticks.get_xdata().tolist(), ticks.get_ydata().tolist()) == ([0.925], [0])
+    assert (before.get_xdata().tolist(), after.get_xdata().tolist()) == ([0.8, 0.5], [0.88, 0.6])
+    assert in_print.get_xdata()[0] == 0.956  # the paper's criterion is not known: its number stands beside both
+    assert len([text for text in exact.texts if not text.get_text()]) == 1
+    assert "before training" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 @pytest.mark.parametrize("tolerance", [0.0, 1e-3])
@@ -339,22 +367,42 @@ def test_each_figure_shows_its_cases_events_and_numbers(settings: params.Params)
     def drawn(name: str) -> Figure:
         return registry.figure(name, settings, tables, Path())
 
-    paper = drawn("paper_rates").axes[0]
-    rows = [label.get_text().replace("\n", " ") for label in paper.get_yticklabels()]
-    assert len(rows) == len(settings.collapse.own_target)
-    _, untrained, trained, in_print = paper.get_lines()[:4]
+    within, exact = drawn("paper_rates").axes
+    rows = [label.get_text().replace("\n", " ") for label in within.get_yticklabels()]
+    assert len(rows) == len(settings.other_cases)
     at = rows.index("x sin 5x, RAI")
-    assert untrained.get_xdata()[at] == rates_["rate"]["x_sin_5x-rai", "born_dead"]
-    assert trained.get_xdata()[at] == rates_["rate"]["x_sin_5x-rai", "collapsed"]
-    assert in_print.get_xdata()[at] == 0.292
+    for ax, events in ((within, ("collapsed_before", "collapsed")), (exact, ("born_dead", "dead"))):
+        for line, event in zip(ax.get_lines()[1:3], events, strict=True):
+            assert line.get_xdata()[at] == rates_["rate"]["x_sin_5x-rai", event]
+    assert within.get_lines()[3].get_xdata()[at] == 0.292
+    bound = within.get_lines()[4]
+    assert (rows[round(bound.get_ydata()[0] + rate_figures.UP)], bound.get_xdata()[0]) == ("|x|, He normal", 0.9)
     main = drawn("collapse_rates")
-    assert len(main.axes) == len(settings.collapse.main)
-    assert main.axes[0].get_lines()[-1].get_xdata()[0] == 0.956
+    assert len(main.axes) == len(settings.main_cases)
+    events = labels.events(settings.collapse.tolerance)
+    named = [label.get_text().replace("\n", " ") for label in main.axes[0].get_yticklabels()]
+    assert named == list(events.values())
+    assert main.axes[0].get_lines()[1].get_xdata().tolist() == [rates_["rate"]["relu", event] for event in events]
+    assert main.axes[0].get_lines()[-1].get_xdata()[list(events).index("collapsed")] == 0.956
+    followed = drawn("over_training")
+    assert drawn_axes(followed) == ["x sin x on [−2.646, 2.646]", "x sin 5x on [−1.732, 1.732]"]
+    shares = tables["over_training"].query("case == 'relu' and criterion == 'within'")
+    assert followed.axes[0].get_lines()[0].get_xydata().tolist() == shares[["epoch", "rate"]].to_numpy().tolist()
+    marks = [line.get_xydata().tolist() for line in followed.axes[0].get_lines() if line.get_marker() == "D"]
+    assert marks == [[[10, 0.956]], [[10, 0.192]]]
+    flows = drawn("before_and_after")
+    assert len(flows.axes) == 2 * len(settings.main_cases)
+    stay = tables["before_and_after"].set_index(["case", "criterion"])["stay"]
+    first = [int(ax.texts[-1].get_text().split()[0].replace(",", "")) for ax in flows.axes]
+    assert first == [stay[key, criterion] for key in settings.main_cases for criterion in ("within", "exact")]
+    deaths = drawn("deaths")
+    assert len([ax for ax in deaths.axes if ax.get_visible()]) == tables["deaths"]["case"].nunique()
+    assert len([ax for ax in drawn("losses").axes if ax.get_visible()]) == len(settings.collapse.independent)
     over = drawn("functions")
     assert len([ax for ax in over.axes if ax.get_visible()]) == tables["functions"]["case"].nunique()
     between = [ax.get_xticklabels()[1].get_text() for ax in drawn("loop_numbers").axes]
     assert between == ["between\n(notebook: 0.956)", "between\n(notebook: 0.192)"]
-    assert len(drawn("rate_by_tolerance").axes) == len(labels.CRITERIA)
+    assert len(drawn("rate_by_tolerance").axes) == len(labels.PLACES)
 
 
 @pytest.fixture
@@ -362,20 +410,21 @@ def grid(settings: params.Params) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Counts of 1,000 networks, fewer with more width, and one trained cell beyond them."""
     cells = pd.DataFrame([(d, w) for d in (2, 3, 4) for w in (1, 2)], columns=["depth", "width"])
     counts = cells.assign(networks=1000, born_dead_low=600, born_dead_high=500 // cells["width"], born_dead=300)
-    trained = pd.DataFrame({"depth": [5], "width": [4], "trial": 0, "born_dead": True, "range": 1.0})
+    trained = pd.DataFrame({"depth": [5], "width": [4], "trial": 0, "born_dead": True, "dead": False})
+    trained = trained.assign(range_initial=0.0, range=1e-4)  # within the tolerance, and not dead
     return grid_tables.born_dead_grid(counts, settings.safe_region.initializer), grid_tables.trained_grid(trained, 1e-3)
 
 
 def test_line_after_training_is_where_a_tenth_collapses(grid: tuple[pd.DataFrame, pd.DataFrame]) -> None:
     """Shares of 40 % at width 2 and 2.5 % at width 4: 10 % is halfway between, by logarithms."""
     cells = pd.DataFrame([(d, w) for d in (2, 4) for w in (2, 4)], columns=["depth", "width"])
-    trained = cells.assign(rate=np.where(cells["width"] == 2, 0.4, 0.025), trials=1000)
+    trained = cells.assign(dead=np.where(cells["width"] == 2, 0.4, 0.025), rate=1.0, trials=1000)
     ax = grid_figures.safe_region(grid[0], trained).axes[0]
     at = np.concatenate([path.vertices for path in ax.collections[-1].get_paths()])
     np.testing.assert_allclose(at[:, 1], 3)
     assert {2, 4} <= set(at[:, 0])
     assert "10 % after training" in [text.get_text() for text in ax.texts]
-    for none in (trained.assign(rate=0.0), trained[trained["depth"] == 2], trained.iloc[:3]):
+    for none in (trained.assign(dead=0.0), trained[trained["depth"] == 2], trained.iloc[:3]):
         texts = grid_figures.safe_region(grid[0], none).axes[0].texts
         assert not any("training" in text.get_text() for text in texts)
 
@@ -456,10 +505,27 @@ def test_every_figure_has_what_draws_it(settings: params.Params) -> None:
     bare = settings.model_copy(update={"collapse": settings.collapse.model_copy(update={"cases": alone})})
     missing = set(drawing.FIGURES) - set(drawing.drawn(bare))
     assert missing == {"loop_numbers", "paper_rates", "collapse_values"}
+    alone = {"relu": alone["relu"].model_copy(update={"follow": []})}
+    unfollowed = settings.model_copy(update={"collapse": settings.collapse.model_copy(update={"cases": alone})})
+    assert set(drawing.drawn(bare)) - set(drawing.drawn(unfollowed)) == {"over_training", "deaths"}
     plane = {"plane": settings.collapse.cases["abs_sum_abs_difference-he"]}
     without = settings.model_copy(update={"collapse": settings.collapse.model_copy(update={"cases": plane})})
-    assert "collapse_values" not in drawing.drawn(without)
-    assert "paper_rates" in drawing.drawn(without)
+    of_a_plane = drawing.drawn(without)
+    assert not {"collapse_values", "functions", "collapse_rates", "rate_by_tolerance", "before_and_after"} & {
+        *of_a_plane
+    }
+    assert {"paper_rates", "losses"} <= set(of_a_plane)
+
+
+@pytest.mark.xfail(strict=True, reason="registry._over_training: groups by labels of targets, which two may share")
+def test_cases_of_two_targets_with_one_name_are_all_drawn(settings: params.Params) -> None:
+    """The same function and interval with other points: a second target of the same label."""
+    fewer = settings.data.targets["x_sin_x"].model_copy(update={"points": 100})
+    targets = {**settings.data.targets, "few": fewer}
+    changed = settings.model_copy(update={"data": settings.data.model_copy(update={"targets": targets})})
+    figure = registry.figure("over_training", changed, committed(), Path())
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert {labels.narrow_networks(changed)[key] for key in ("relu", "leaky_relu")} <= set(names)
 
 
 def test_notebook_shows_every_figure_that_is_drawn() -> None:

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers.browser import opened, serious
 from helpers.projects import ROOT
 from playwright.sync_api import Browser, Page
 from scipy import stats
 
-from deadrelu.analysis import theory
+from deadrelu.analysis import outcomes, theory
 from deadrelu.analysis.intervals import fisher_exact
-from deadrelu.stages.collapse.tables import TRIALS, WEIGHTS
-from deadrelu.storage import parquet
+from deadrelu.storage import parquet, tables
 
 REPORT = ROOT / "reports" / "report.html"
 PICTURE = ROOT / "docs" / "playground.png"
@@ -36,8 +36,15 @@ def played(browser: Browser, page: Path = REPORT, *, first: str = "", **how: Any
 
 
 def finished(tab: Page) -> str:
-    tab.locator("#p-status", has_text=re.compile(r" s: |diverged|: (alive|collapsed|constant|dead)")).wait_for()
+    tab.locator(
+        "#p-status", has_text=re.compile(r" s: |: (dead|died|within|became|constant|alive|diverged)")
+    ).wait_for()
     return tab.inner_text("#p-status")
+
+
+def trials_of(key: str) -> pd.DataFrame:
+    """The table of a case of `collapse`."""
+    return parquet.read_parts(tables.TRIALS.path(key, ROOT / tables.DATA).parent, tables.TRIALS.schema)
 
 
 def test_every_carried_trial_ends_with_the_bits_of_the_tables(browser: Browser) -> None:
@@ -50,8 +57,8 @@ def test_every_carried_trial_ends_with_the_bits_of_the_tables(browser: Browser) 
         moved = 0
         for key, trials in carried:
             assert [int(trial) for trial in trials][:8] == list(range(8))
-            rows = parquet.read_parts(ROOT / "data/collapse" / key, TRIALS)
-            weights = parquet.read(ROOT / "data/collapse" / key / "weights.parquet", WEIGHTS)
+            rows = trials_of(key)
+            weights = parquet.read(tables.WEIGHTS.path(key, ROOT / tables.DATA), tables.WEIGHTS.schema)
             for trial in map(int, trials):
                 found = tab.evaluate(
                     """([key, trial]) => window.deadrelu.train({ case: key, trial }).then((found) =>
@@ -94,26 +101,86 @@ def test_a_class_sees_nine_in_ten_networks_die(browser: Browser) -> None:
         assert counts[0] > 75  # of 100 with probability 0.925: fewer with 1e-8
         assert tab.locator("#p-multiples svg").count() == 100
         rates = tab.inner_text("#p-rates").replace("\u00a0", " ")
-        assert re.search(r"Collapsed here: \d+\.\d % \(95 % interval .* In the pipeline: 96\.0 % \(94\.6 % to", rates)
+        assert re.search(
+            r"Constant after training here: \d+\.\d % \(95 % interval .* In the pipeline: 96\.0 % \(94\.6 % to", rates
+        )
         assert "Theory, dead at initialization: 92.5 %" in rates
 
 
 @pytest.mark.parametrize(("preset", "networks"), [("relu", 600), ("leaky_relu", 200)])
 def test_tallies_are_those_of_theory_and_of_the_pipeline(preset: str, networks: int, browser: Browser) -> None:
-    """Another generator, the same distribution: a false alarm in 10,000 for each."""
+    """Another generator, the same distribution, of each outcome: a false alarm in 10,000 for all of a case."""
     with played(browser) as tab:
         given = {"preset": preset, "networks": networks, "seed": 3}
         found = tab.evaluate("(given) => window.deadrelu.count(given)", given)
         again = tab.evaluate("(given) => window.deadrelu.count(given)", given)
     assert found == again
-    fates = ("born_dead", "dies", "half_dead", "alive", "diverged")
-    assert sum(found[fate] for fate in fates) == found["networks"] == networks
-    rows = parquet.read_parts(ROOT / "data/collapse" / preset, TRIALS)
-    collapsed = int((rows["range"] <= 1e-3).sum())
-    assert fisher_exact(found["collapsed"], networks, collapsed, len(rows)) > 1e-4
+    assert sum(found[outcome] for outcome in (*outcomes.OUTCOMES, "diverged")) == found["networks"] == networks
+    rows = trials_of(preset)
+    here = outcomes.outcomes(rows, 1e-3)
+    constant = ("born_dead", "died", "stayed_within", "became_within")
+    assert found["collapsed"] == sum(found[outcome] for outcome in constant)
+    for names in (constant, *([outcome] for outcome in outcomes.OUTCOMES)):
+        ours, theirs = int(np.isin(here, names).sum()), sum(found[name] for name in names)
+        counts = (np.array([number]) for number in (theirs, networks, ours, len(rows)))
+        assert fisher_exact(*counts)[0] > 1e-5, names
     if preset == "relu":
         exact = theory.born_dead_on_interval([1, *[2] * 9]).low
         assert stats.binomtest(found["born_dead"], networks, exact).pvalue > 1e-4
+
+
+SIDES = (-1.5, -0.5, 0.5, 1.5)
+"""Two inputs on each side of 0."""
+
+
+def test_outcomes_are_those_of_the_pipeline(browser: Browser) -> None:
+    """Predictions at four inputs, by the script and by `outcomes.outcomes`: random ones, of every outcome."""
+    rng = np.random.default_rng(12)
+    sizes = np.array([0.0, 4e-4, 9e-4, 1.0])
+    before, after = (rng.choice([0.0, 0.0, 1.0], (400, 4)) * rng.choice(sizes, (400, 1)) for _ in range(2))
+    after[200:, :2] = rng.choice(sizes, (200, 1))  # constant for x < 0
+    after[-3:, 0] = (np.nan, np.inf, -np.inf)
+    table = pd.DataFrame(
+        {
+            "range_initial": np.ptp(before, axis=1),
+            "range": np.ptp(after, axis=1),
+            "range_low": np.ptp(after[:, :2], axis=1),
+            "range_high": np.ptp(after[:, 2:], axis=1),
+        }
+    )[:-3]
+    expected = [*outcomes.outcomes(table, 1e-3), *["diverged"] * 3]
+    assert set(expected) == {*outcomes.OUTCOMES, "diverged"}
+    numbers = [[[repr(float(value)) for value in values] for values in both] for both in (before, after)]
+    with played(browser) as tab:
+        found = tab.evaluate(
+            """([before, after, xs]) => {
+              const words = { nan: NaN, inf: Infinity, "-inf": -Infinity };
+              const numbers = (texts) => texts.map((text) => (text in words ? words[text] : Number(text)));
+              return before.map((row, k) => deadreluTrial.outcomeOf(numbers(row), numbers(after[k]), xs, 1e-3));
+            }""",
+            [*numbers, list(SIDES)],
+        )
+        assert found == expected
+        names = tab.evaluate("window.deadrelu.count({ networks: 1, epochs: 1 }).then((found) => Object.keys(found))")
+    assert names == ["networks", *outcomes.OUTCOMES, "diverged", "collapsed"]
+
+
+def test_every_outcome_has_its_colour_on_both_pages(browser: Browser) -> None:
+    """Seven bars, no two alike, as in the figures; none is the colour of what has no outcome."""
+    drawn = """(names) => names.map((name) => {
+        const bar = document.createElement("span");
+        bar.className = `outcome ${name}`;
+        document.querySelector("#p-tally").append(Object.assign(document.createElement("div"), { className: "bar" }));
+        const track = Object.assign(document.createElement("span"), { className: "track" });
+        track.append(bar);
+        document.querySelector("#p-tally").lastChild.append(track);
+        return getComputedStyle(bar).backgroundColor;
+    })"""
+    for scheme in ("light", "dark"):
+        with played(browser, scheme=scheme) as tab:
+            *colours, other = tab.evaluate(drawn, [*outcomes.OUTCOMES, "nothing"])
+            assert len(set(colours)) == len(outcomes.OUTCOMES), scheme
+            assert other not in colours, scheme
 
 
 def test_one_network_is_followed_paused_and_stepped_by_the_keyboard(browser: Browser) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from helpers.commands import COMMAND, deadrelu, in_a_process, refused
 from helpers.projects import tree, wait_until
+from ruamel.yaml import YAML
 
 from deadrelu import __main__, cli
 from deadrelu.stages import data_target
@@ -34,8 +35,7 @@ def test_the_command_starts_in_a_shell_and_needs_no_tensorflow_to_help() -> None
 MEASURE = """
 import sys
 from deadrelu.settings import params
-from deadrelu.stages import data_target
-from deadrelu.stages.collapse import stage as collapse
+from deadrelu.stages import collapse, data_target
 
 settings = params.load()
 data_target.main(settings)
@@ -43,8 +43,10 @@ for case in settings.collapse.cases:
     collapse.main(settings, case)
 print("pandas" in sys.modules, end=" ")
 
-from deadrelu.stages.safe_region import stage as safe_region
+from deadrelu.stages import safe_region, sensitivity
 
+for table in settings.sensitivity:
+    sensitivity.main(settings, table)
 safe_region.main(settings)
 print("tensorflow" in sys.modules)
 """
@@ -65,12 +67,16 @@ def test_narrow_networks_are_trained_without_tensorflow(project: Path) -> None:
         (["data", "cifar"], "cifar"),
         (["report", "--fast"], "--fast"),
         (["collapse", "nope"], "params.yaml:collapse.cases: received 'nope'; expected: relu, leaky_relu"),
-        (["collapse", "relu"], "data/target/points.parquet: missing; `dvc repro` makes it"),
+        (["collapse", "collapse@nope"], "params.yaml:collapse.cases: received 'nope'; expected: relu, leaky_relu"),
+        (["sensitivity", "nope"], "params.yaml:sensitivity: received 'nope'; expected: rai, deep"),
+        (["sensitivity", "rai", "deep"], "deep"),
+        (["bench"], "bench"),
         (["activations"], "data/mnist/t10k-images-idx3-ubyte.gz: missing"),
         (["training"], "data/mnist/train-images-idx3-ubyte.gz: missing"),
         (["inspect", "m.keras"], "--inputs"),
         (["inspect", "m.keras", "--inputs", "x.npy"], "x.npy: missing"),
         (["report"], "data/mnist/source.json"),
+        (["check"], "data/mnist/source.json"),
     ],
 )
 def test_wrong_command_is_one_line(words: list[str], named: str, project: Path) -> None:
@@ -83,20 +89,46 @@ def test_wrong_params_are_refused_before_any_work(project: Path) -> None:
     params = project / "params.yaml"
     params.write_text(params.read_text().replace("trials: 8", "trials: eight"))
     before = tree(project)
-    for words in (["data", "target"], ["activations"], ["training"], ["collapse", "relu"], ["safe-region"], ["report"]):
+    stages = ["data", "target"], ["activations"], ["training"], ["collapse", "relu"], ["safe-region"], ["sensitivity"]
+    for words in (*stages, ["report"], ["check"]):
         assert "params.yaml:collapse.trials" in refused(*words)
     assert tree(project) == before
 
 
-@pytest.mark.parametrize("words", [["collapse", "relu"], ["safe-region"]])
+@pytest.mark.parametrize("words", [["collapse", "relu"], ["safe-region"], ["sensitivity", "rai"]])
 def test_a_processor_that_cannot_be_played_is_refused_before_any_work(
     words: list[str], project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert deadrelu("data", "target").returncode == 0
     monkeypatch.setenv("DEADRELU_CPU", "abacus")
     before = tree(project)
     assert refused(*words).startswith("deadrelu: DEADRELU_CPU: received 'abacus'; expected one of generic")
     assert tree(project) == before
+
+
+@pytest.mark.parametrize("words", [["collapse", "relu"], ["safe-region"], ["sensitivity"]])
+@pytest.mark.parametrize("threads", ["abc", "0"])
+def test_a_number_of_threads_that_is_none_is_wrong_input(
+    words: list[str], threads: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DASK_NUM_WORKERS", threads)
+    assert refused(*words) == (
+        f"deadrelu: DASK_NUM_WORKERS: received '{threads}'; expected: a number of threads, 1 or more\n"
+    )
+    assert tree(project).keys() == {"params.yaml", "reports/report.ipynb"}
+
+
+@pytest.mark.parametrize(
+    ("words", "made"), [([], ["deep", "rai"]), (["deep"], ["deep"]), (["sensitivity@rai"], ["rai"])]
+)
+def test_one_table_of_variations_or_all(words: list[str], made: list[str], project: Path) -> None:
+    assert deadrelu("sensitivity", *words).returncode == 0
+    assert sorted(path.name for path in (project / "data/sensitivity").iterdir()) == made
+
+
+def test_cases_need_no_table_of_points(project: Path) -> None:
+    """Each trains on the points that the seed draws; the tables of data@target are for readers."""
+    assert deadrelu("collapse", "relu").returncode == 0
+    assert sorted(path.name for path in (project / "data").iterdir()) == ["collapse"]
 
 
 def test_outside_a_project_it_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,13 +142,13 @@ def test_folder_that_cannot_be_written_is_named(project: Path) -> None:
     assert (project / "data").read_text() == "a file where a folder should be"
 
 
-def test_damaged_table_is_named(project: Path) -> None:
-    assert deadrelu("data", "target").returncode == 0
-    table = project / "data" / "target" / "points.parquet"
+def test_damaged_table_is_named(repository: Path) -> None:
+    table = repository / "data/sensitivity/rai/trials.parquet"
     table.write_bytes(table.read_bytes()[:100])
-    before = tree(project)
-    assert "data/target/points.parquet: not a readable Parquet file" in refused("collapse", "relu")
-    assert tree(project) == before
+    before = tree(repository)
+    for command in ("report", "check"):
+        assert "data/sensitivity/rai/trials.parquet: not a readable Parquet file" in refused(command)
+    assert tree(repository) == before
 
 
 def test_report_of_stale_tables_is_refused(repository: Path) -> None:
@@ -145,6 +177,7 @@ def test_report_of_stale_tables_is_refused(repository: Path) -> None:
         (["collapse", "leaky_relu"], "collapse:", "epochs: 1", "epochs: 100000"),
         (["collapse", "relu-refit"], "collapse:", "fits: 2", "fits: 100000, trials: 200"),
         (["safe-region"], "safe_region:", "epochs: 2", "epochs: 100000"),
+        (["sensitivity", "rai"], "sensitivity:", "epochs: 1", "epochs: 100000"),
     ],
 )
 def test_interrupt_leaves_nothing_behind(words: list[str], section: str, short: str, long: str, project: Path) -> None:
@@ -153,24 +186,47 @@ def test_interrupt_leaves_nothing_behind(words: list[str], section: str, short: 
     assert short in after
     head = head.replace("points: 200", "points: 20000")  # else the engine might be done
     params.write_text(f"{head}\n{section}{after.replace(short, long, 1)}")
-    assert deadrelu("data", "target").returncode == 0
     before = tree(project)
     running = subprocess.Popen([*COMMAND, *words], stderr=subprocess.PIPE, text=True, env=os.environ)
     work = project / "data" / ".work"
     wait_until(work.exists)  # it has begun to work
-    finishes = words == ["safe-region"]  # shards, those that only count the dead
+    finishes = words[0] in ("safe-region", "sensitivity")  # shards: those that only count the dead, a short variation
     wait_until(lambda: not finishes or bool(list(work.rglob("*.shard"))))
     time.sleep(1)
-    assert running.poll() is None
-    running.send_signal(signal.SIGINT)
-    _, told = running.communicate(timeout=30)
-    assert running.returncode == 130
-    assert "Traceback" not in told
+    told = interrupted(running, seconds=30)
     after = tree(project)
     kept = {name for name in after if name.startswith("data/.work/")}
     assert {name: after[name] for name in set(after) - kept} == before
     assert (f"finished work is kept in {project}/data/.work/" in told) == bool(kept)
     assert bool(kept) == finishes
+
+
+def interrupted(running: "subprocess.Popen[str]", *, seconds: float) -> str:
+    """Send Ctrl-C to a command at work, which must end within so many seconds; return what it says."""
+    assert running.poll() is None
+    running.send_signal(signal.SIGINT)
+    _, told = running.communicate(timeout=seconds)
+    assert running.returncode == 130
+    assert "Traceback" not in told
+    return told
+
+
+def test_interrupt_ends_the_counting_of_untrained_networks(project: Path) -> None:
+    """20,000 networks of 60 layers of 100 units from each initializer: minutes, if nothing looked at the signal."""
+    yaml, path = YAML(), project / "params.yaml"
+    values = yaml.load(path)
+    large = {"depth": {"low": 60, "high": 60}, "width": {"low": 100, "high": 100}, "networks": 20_000}
+    values["safe_region"] |= large
+    yaml.dump(values, path)
+    before = tree(project)
+    env = os.environ | {"DASK_NUM_WORKERS": "3"}  # a thread for each initializer: with biases, others count
+    running = subprocess.Popen([*COMMAND, "safe-region"], stderr=subprocess.PIPE, text=True, env=env)
+    wait_until((project / "data/.work").exists)
+    time.sleep(3)
+    begun = time.monotonic()
+    interrupted(running, seconds=60)
+    assert time.monotonic() - begun < 15  # threads look at it after each layer of 1,000 networks
+    assert tree(project) == before
 
 
 def test_version() -> None:

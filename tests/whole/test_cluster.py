@@ -15,14 +15,10 @@ from helpers.commands import environment
 from helpers.projects import ROOT, write_small_params
 
 from deadrelu.errors import InputError
-from deadrelu.jobs import shards, workers
+from deadrelu.jobs import shards, trials, workers
 from deadrelu.jobs.store import Store
 from deadrelu.settings import params
-from deadrelu.stages import data_target
-from deadrelu.stages.collapse import job as collapse_job
-from deadrelu.stages.collapse import stage as collapse
-from deadrelu.stages.safe_region import job as grid_job
-from deadrelu.stages.safe_region import stage as safe_region
+from deadrelu.stages import collapse, safe_region, sensitivity, untrained_grid
 
 CUT = shards.cut(["toy"], 200, 10)
 
@@ -48,6 +44,7 @@ def larger() -> params.Params:
     tree["collapse"]["cases"]["relu"]["trials"] = 1100
     tree["safe_region"]["trained"]["trials"] = 1100
     tree["safe_region"]["networks"] = 2_500
+    tree["sensitivity"]["deep"]["variations"]["deeper"]["trials"] = 1100
     return params.Params.model_validate(tree)
 
 
@@ -64,12 +61,10 @@ def test_tables_have_the_same_bits_wherever_they_are_made(
     cluster: Cluster, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Smaller shards, so that few trials are several; workers get them as they are cut here.
-    monkeypatch.setattr(collapse_job, "MAX_NETWORKS_IN_MEMORY", 128)
-    monkeypatch.setattr(grid_job, "TRIALS_PER_SHARD", 1024)
-    monkeypatch.setattr(grid_job, "UNTRAINED_PER_SHARD", 2000)
-    monkeypatch.setattr(collapse, "MIN_ROWS_PER_FILE", 128)
+    monkeypatch.setattr(trials, "MAX_NETWORKS_IN_MEMORY", 128)
+    monkeypatch.setattr(trials, "MIN_ROWS_PER_FILE", 128)
+    monkeypatch.setattr(untrained_grid, "NETWORKS_PER_SHARD", 2000)
     settings = larger()
-    data_target.main(settings)
     found = []
     ways: list[dict[str, Any]] = [
         {"DASK_NUM_WORKERS": 1},
@@ -81,11 +76,13 @@ def test_tables_have_the_same_bits_wherever_they_are_made(
             for key in ("leaky_relu", "relu", "relu-refit"):
                 collapse.main(settings, key)
             safe_region.main(settings)
+            sensitivity.main(settings, "deep")
         found.append(digests(project / "data"))
-        for name in ("collapse", "safe_region"):
+        for name in ("collapse", "safe_region", "sensitivity"):
             shutil.rmtree(project / "data" / name)
     assert found[0] == found[1] == found[2]
     assert {"collapse/leaky_relu/part-000002.parquet", "collapse/relu/part-000001.parquet"} <= set(found[0])
+    assert {"collapse/relu/history.parquet", "sensitivity/deep/trials.parquet"} <= set(found[0])
 
 
 def test_a_shard_that_workers_die_of(cluster: Cluster, store: Store) -> None:
@@ -103,19 +100,24 @@ def test_a_shard_that_workers_die_of(cluster: Cluster, store: Store) -> None:
     assert store.whole(CUT) == set(CUT)
 
 
-def test_a_shard_that_fails_again_and_again(cluster: Cluster, store: Store) -> None:
-    with (
-        environment(DASK_SCHEDULER_ADDRESS=cluster.address),
-        pytest.raises(
-            InputError,
-            match=r"1 of 20 shards failed, first trials 30 to 39 of toy: ValueError: no luck; all others",
-        ),
-    ):
-        run(Toy(fails=(3,)), CUT, store)
+@pytest.mark.parametrize("error", [InputError, MemoryError])
+def test_a_shard_that_fails_again_and_again(cluster: Cluster, store: Store, error: type[Exception]) -> None:
+    told = rf"1 of 20 shards failed, first trials 30 to 39 of toy: {error.__name__}: no luck; all others are kept"
+    with environment(DASK_SCHEDULER_ADDRESS=cluster.address), pytest.raises(InputError, match=told):
+        run(Toy(fails=(3,), error=error), CUT, store)
     assert store.whole(CUT) == set(CUT) - {CUT[3]}
     with environment(DASK_SCHEDULER_ADDRESS=cluster.address):
         run(Toy(), CUT, store)
     assert store.whole(CUT) == set(CUT)
+
+
+@pytest.mark.parametrize("error", [ValueError, ZeroDivisionError])
+def test_a_fault_of_our_own_is_raised_as_it_is(cluster: Cluster, store: Store, error: type[Exception]) -> None:
+    """With the shard as a note, as on threads: it is no wrong input."""
+    with environment(DASK_SCHEDULER_ADDRESS=cluster.address), pytest.raises(error, match="no luck") as caught:
+        run(Toy(fails=(3,), error=error), CUT, store)
+    assert caught.value.__notes__ == ["in trials 30 to 39 of toy"]
+    assert store.whole(CUT) == set(CUT) - {CUT[3]}
 
 
 def test_a_worker_with_other_code_computes_nothing(store: Store, tmp_path: Path) -> None:
@@ -138,7 +140,6 @@ def test_a_worker_with_other_code_computes_nothing(store: Store, tmp_path: Path)
 def test_no_scheduler_is_one_line(tmp_path: Path) -> None:
     write_small_params(tmp_path / "params.yaml")
     words = [sys.executable, "-m", "deadrelu"]
-    subprocess.run([*words, "data", "target"], cwd=tmp_path, check=True)
     env = os.environ | {
         "DASK_SCHEDULER_ADDRESS": "tcp://127.0.0.1:1",
         "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "1s",

@@ -31,7 +31,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     head, leaky, rest = text.partition("    leaky_relu:")
     assert leaky
     (folder / "params.yaml").write_text(head + leaky + rest.replace("{", "{trials: 30000, ", 1))
-    run(folder, "data", "target")
     run(folder, *WORDS[3:])
     (folder / "data/collapse").rename(folder / "expected")
     return folder
@@ -74,7 +73,7 @@ def begin(folder: Path, **more: str) -> "subprocess.Popen[str]":
 def finished_properly(folder: Path) -> None:
     """The same bits as if nothing had happened, and nothing left over."""
     assert bits(folder / "data/collapse/leaky_relu") == bits(folder / "expected/leaky_relu")
-    assert sorted(path.name for path in (folder / "data").iterdir()) == ["collapse", "target"]
+    assert [path.name for path in (folder / "data").iterdir()] == ["collapse"]
     assert [path.name for path in (folder / "data/collapse").iterdir()] == ["leaky_relu"]
 
 
@@ -181,8 +180,6 @@ def test_dvc_killed_and_started_again_meets_its_orphan(undisturbed: Path, tmp_pa
     folder = tmp_path / "clone"
     clones.make(folder)
     (folder / "params.yaml").write_bytes((undisturbed / "params.yaml").read_bytes())
-    clones.run(folder, "dvc", "repro", "data@target")
-
     first = begin_dvc(folder, tmp_path / "first")
     wait_until(lambda: bool(lists(folder)))
     orphan = stage_of(first)

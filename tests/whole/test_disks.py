@@ -81,7 +81,7 @@ def test_full_disk(project: Path, size: str) -> None:
 
 
 @may_mount
-@pytest.mark.parametrize("stage", ["data target", "collapse leaky_relu", "safe-region"])
+@pytest.mark.parametrize("stage", ["data target", "collapse leaky_relu", "safe-region", "sensitivity rai"])
 def test_read_only_folder(project: Path, stage: str) -> None:
     before = digests(project)
     read_only = "mount --bind data data && mount -o remount,bind,ro data"

@@ -35,5 +35,5 @@ def test_the_documents_own_case_runs(project: Path) -> None:
     assert {(row.depth, row.width) for row in grid.itertuples()} == {(2, 2), (2, 3), (4, 2), (4, 3)}
     compared = pd.read_csv("reports/tables/variations.csv")
     paired = compared[compared["table"] == "mine"].set_index("variation")["pairs_differ"].notna()
-    assert set(paired.index[paired]) == {"sgd", "more_points"}
+    assert set(paired.index[paired]) == {"sgd", "no_biases", "more_points"}
     assert set(paired.index.dropna()) == set(table.variations)

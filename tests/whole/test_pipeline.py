@@ -5,6 +5,7 @@ import copy
 import functools
 import json
 import operator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from ruamel.yaml import YAML
 from deadrelu import cli
 from deadrelu.check import quantities
 from deadrelu.settings import params
+from deadrelu.stages import activations, data_target, experiments, safe_region, sensitivity, training
 
 EDGES = {"cli", "errors", "progress"}
 """Modules that change no result: the command line, the error type, the progress bar."""
@@ -32,11 +34,13 @@ class Stage(NamedTuple):
     command: str
     params: list[str]
     deps: list[str]
+    outs: list[str]
 
-    def reads(self, key: str) -> bool:
-        """Whether a change of this param reruns the stage, by itself or by the stage before."""
-        through = [name.replace("/", ".") for name in self.deps if name in ("data/target", "data/mnist")]
-        return any(key == own or key.startswith(f"{own}.") for own in (*self.params, *through))
+    def reads(self, key: str, stages: "list[Stage]") -> bool:
+        """Whether a change of this param reruns the stage, by itself or by a stage whose results it depends on."""
+        if any(key == own or key.startswith(f"{own}.") for own in self.params):
+            return True
+        return any(stage.reads(key, stages) for stage in stages if {*stage.outs} & {*self.deps})
 
 
 def stages_of(folder: Path) -> list[Stage]:
@@ -48,6 +52,7 @@ def stages_of(folder: Path) -> list[Stage]:
                 stage.cmd,
                 [key for dep in stage.deps if isinstance(dep, ParamsDependency) for key in dep.params],
                 [dep.def_path for dep in stage.deps if not isinstance(dep, ParamsDependency)],
+                [out.def_path for out in stage.outs],
             )
             for stage in repo.index.stages
         ]
@@ -64,18 +69,18 @@ def imports(path: Path, root: Path) -> set[Path]:
         code = module.read_text() if module.suffix == ".py" else notebook_code(module)
         for node in ast.walk(ast.parse(code)):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "deadrelu":
-                stage = node.module.startswith("deadrelu.stages.")
-                if stage and all(
-                    alias.name.isupper() for alias in node.names
-                ):  # what a table looks like, not how it is made
-                    found.add(root.joinpath("src", *node.module.split(".")).with_suffix(".py"))
-                    continue
                 base = root.joinpath("src", *node.module.split("."))
                 names = [base / f"{alias.name}.py" for alias in node.names] + [base.with_suffix(".py")]
                 rooms = [base / alias.name / "__init__.py" for alias in node.names] + [base / "__init__.py"]
                 package = root / "src" / "deadrelu" / "__init__.py"
-                queue += [name for name in names + rooms if name.is_file() and name != package]
+                queue += [name for name in names + rooms if name.is_file() and name != package and has_code(name)]
     return found
+
+
+def has_code(path: Path) -> bool:
+    """Whether there is more in a module than what it says of itself."""
+    body = ast.parse(path.read_text()).body
+    return not all(isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant) for line in body)
 
 
 def notebook_code(path: Path) -> str:
@@ -97,8 +102,7 @@ def disagreements(folder: Path) -> list[str]:
             told.append(f"{stage.name}: no command of deadrelu: {stage.command}")
         name = stage.name.replace("data@", "data_").split("@")[0]
         package = folder / "src" / "deadrelu"
-        modules = [package / place for place in (f"stages/{name}.py", f"stages/{name}/stage.py", "report/build.py")]
-        used = imports(next(module for module in modules if module.is_file()), folder)
+        used = imports(package / ("report/build.py" if name == "report" else f"stages/{name}.py"), folder)
         if name == "report":
             used |= imports(folder / "reports" / "report.ipynb", folder)
         deps = {folder / dep for dep in stage.deps}
@@ -106,32 +110,44 @@ def disagreements(folder: Path) -> list[str]:
         told += [f"{stage.name}: {path.name} is used, and no dep" for path in sorted(missing)]
     values = YAML(typ="safe").load(folder / "params.yaml")
     leaves = quantities.flat(values)
-    told += [f"{key}: no stage reads it" for key in leaves if not any(stage.reads(key) for stage in stages)]
+    told += [f"{key}: no stage reads it" for key in leaves if not any(stage.reads(key, stages) for stage in stages)]
+    before = settings_of(values)
+    if before is None:
+        return told
     for key, value in leaves.items():
         if isinstance(value, int | float) and not isinstance(value, bool):
+            if (after := settings_of(with_more(values, key))) is None:
+                continue
             told += [
                 f"{stage.name}: depends on {key}, and does not list it"
                 for stage in stages
-                if not stage.reads(key)
-                and made_by(with_more(values, key), stage.name) not in (None, made_by(values, stage.name))
+                if not stage.reads(key, stages) and made_by(after, stage.name) != made_by(before, stage.name)
             ]
     return told
 
 
-def made_by(values: dict[str, Any], stage: str) -> object:
-    """What the code says that a stage depends on; None of settings that are not allowed."""
+def settings_of(values: dict[str, Any]) -> params.Params | None:
+    """Settings, if they are allowed."""
     try:
-        settings = params.Params.model_validate(values)
+        return params.Params.model_validate(values)
     except ValidationError:
         return None
+
+
+def made_by(settings: params.Params, stage: str) -> object:
+    """What the code says that a stage depends on."""
     kind, _, key = stage.partition("@")
-    of = {
-        "data": lambda: settings.of_target() if key == "target" else settings.data.mnist,
-        "activations": settings.of_activations,
-        "training": settings.of_training,
-        "collapse": lambda: settings.of_collapse(key),
-        "safe_region": settings.of_safe_region,
-        "sensitivity": settings.of_sensitivity,
+    of: dict[str, Callable[[], object]] = {
+        "data": lambda: (
+            settings.data.mnist
+            if key == "mnist"
+            else [data_target.settings(settings, name) for name in settings.data.targets]
+        ),
+        "activations": lambda: activations.settings(settings),
+        "training": lambda: training.settings(settings),
+        "collapse": lambda: experiments.of_case(settings, key).settings,
+        "safe_region": lambda: safe_region.settings(settings),
+        "sensitivity": lambda: sensitivity.settings(settings, key),
         "report": settings.model_dump,
     }
     return of[kind]()
@@ -157,20 +173,58 @@ def test_files_and_code_agree(tmp_path: Path) -> None:
     [
         ("dvc.yaml", "    params: [seed, training]\n", "", "training: no params"),
         ("dvc.yaml", "    cmd: deadrelu training\n", "    cmd: deadrelu train\n", "training: no command of deadrelu"),
-        ("dvc.yaml", "        - src/deadrelu/engine\n", "", "collapse@relu: forward_backward.py is used, and no dep"),
-        ("dvc.yaml", "      - src/deadrelu/analysis\n", "", "report: fates.py is used, and no dep"),
+        (
+            "dvc.yaml",
+            "src/deadrelu/engine\n        - src/deadrelu/jobs\n        - src/deadrelu/stages/experiments.py\n"
+            "        - src/deadrelu/stages/collapse.py\n",
+            "src/deadrelu/jobs\n        - src/deadrelu/stages/experiments.py\n"
+            "        - src/deadrelu/stages/collapse.py\n",
+            "collapse@relu: forward_backward.py is used, and no dep",
+        ),
+        (
+            "dvc.yaml",
+            "        - src/deadrelu/stages/sensitivity.py\n",
+            "",
+            "sensitivity@rai: sensitivity.py is used, and no dep",
+        ),
+        (
+            "dvc.yaml",
+            "      - src/deadrelu/stages/untrained_grid.py\n",
+            "",
+            "safe_region: untrained_grid.py is used, and no dep",
+        ),
+        ("dvc.yaml", "uses: engine,", "uses: jobs,", "data@target: targets.py is used, and no dep"),
+        ("dvc.yaml", "      - src/deadrelu/analysis\n", "", "report: rates.py is used, and no dep"),
         ("params.yaml", "seed: 10", "seed: 10\nmore: {a: 1}", "more.a: no stage reads it"),
         (
-            "src/deadrelu/settings/streams.py",
+            "src/deadrelu/streams.py",
             "import numpy as np\n",
             "import numpy as np\nfrom deadrelu.analysis import theory\n",
             "activations: theory.py is used, and no dep",
         ),
         (
             "dvc.yaml",
-            "collapse.batch_size, ",
+            "        - collapse.batch_size\n",
             "",
             "collapse@relu: depends on collapse.batch_size, and does not list it",
+        ),
+        (
+            "dvc.yaml",
+            '        - "data.targets.${item.target}"\n',
+            "",
+            "collapse@relu: depends on data.targets.x_sin_x.points, and does not list it",
+        ),
+        (
+            "dvc.yaml",
+            '      - "data/collapse/${safe_region.trained.of}"\n',
+            "",
+            "safe_region: depends on data.targets.x_sin_x.points, and does not list it",
+        ),
+        (
+            "dvc.yaml",
+            '        - "data/collapse/${item.of}"\n',
+            "",
+            "sensitivity@rai: depends on collapse.trials, and does not list it",
         ),
         ("dvc.yaml", "params: [seed, activations]", "params: [activations]", "activations: depends on seed"),
     ],
@@ -191,6 +245,7 @@ def test_lock_is_of_the_committed_params_and_official_digits() -> None:
     values = YAML(typ="safe").load(committed("params.yaml"))
     assert stages["report"]["params"]["params.yaml"] == values
     assert {f"collapse@{key}" for key in values["collapse"]["cases"]} <= set(stages)
+    assert {f"sensitivity@{key}" for key in values["sensitivity"]} <= set(stages)
     metrics = json.loads(committed("reports/metrics.json"))
     assert metrics["data"]["mnist"] == {"source": "official", "test_images": 10_000}
     assert set(metrics["activations"]) == set(values["activations"]["cases"])

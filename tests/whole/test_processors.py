@@ -12,16 +12,15 @@ from helpers.projects import tree
 RUN = """
 from deadrelu.report import build
 from deadrelu.settings import params
-from deadrelu.stages import activations, data_mnist, data_target, training
-from deadrelu.stages.collapse import stage as collapse
-from deadrelu.stages.safe_region import stage as safe_region
-from deadrelu.stages.sensitivity import stage as sensitivity
+from deadrelu.stages import activations, collapse, data_mnist, data_target, safe_region, sensitivity, training
 
 settings = params.load()
-for stage in (data_mnist, data_target, activations, training, safe_region, sensitivity):
+for stage in (data_mnist, data_target, activations, training, safe_region):
     stage.main(settings)
 for case in settings.collapse.cases:
     collapse.main(settings, case)
+for table in settings.sensitivity:
+    sensitivity.main(settings, table)
 build.main(settings)
 """
 
@@ -72,4 +71,5 @@ def test_another_processor_leaves_the_same_bytes(name: str, pipeline: Path, tmp_
     assert here.keys() == there.keys()
     assert [path for path in there if here[path] != there[path]] == []
     assert {"reports/executed.ipynb", "reports/report.html", "data/training/epochs.parquet"} <= there.keys()
+    assert {"data/targets/x_sin_x.parquet", "data/sensitivity/deep/trials.parquet"} <= there.keys()
     assert len([path for path in there if path.endswith(".png")]) > 10

@@ -10,9 +10,10 @@ from deadrelu import engine
 from deadrelu.inspection.inspect import inspect
 
 
-def test_names_are_those_of_the_rooms() -> None:
+def test_names_are_those_of_the_packages() -> None:
     assert (deadrelu.Network, deadrelu.Training) == (engine.Network, engine.Training)
-    assert (deadrelu.train, deadrelu.inspect) == (engine.run, inspect)
+    assert (deadrelu.train, deadrelu.predict, deadrelu.inspect) == (engine.run, engine.predict, inspect)
+    assert {*deadrelu.__all__} == {"Network", "Training", "train", "predict", "inspect", "__version__"}
     assert deadrelu.__version__[0].isdigit()
     with pytest.raises(AttributeError, match="module 'deadrelu' has no attribute 'nonsense'"):
         deadrelu.nonsense  # noqa: B018
