@@ -149,9 +149,6 @@ def test_factors_are_those_of_wide_networks(activation: str, initializer: params
     assert growth.factor_over_networks(backward[:, ::-1])[0] == pytest.approx(theory[1], rel=0.03)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="SLOPES['relu'] is 0 at the node 0 of the quadrature, where it should count half"
-)
 def test_relus_gradient_has_a_closed_form() -> None:
     """Half of the units are on: the factor is the root of N σ² / 2, which is 1 for He's initialization."""
     images = np.random.default_rng(6).uniform(0, 1, (24, 50))

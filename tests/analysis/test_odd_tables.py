@@ -175,22 +175,8 @@ NO_CASES = {"safe_region", "born_dead"}
 """Figures over depth and width, which have no cases."""
 
 
-NOT_WRAPPED = {
-    "over_training": "titles of panels are not wrapped: those of four targets lie over each other",
-    "deaths": "titles are wrapped at 50 letters, and two panels side by side have room for about 46",
-}
-
-
 @pytest.mark.fuzz
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            name, marks=pytest.mark.xfail(strict=True, reason=NOT_WRAPPED[name]) if name in NOT_WRAPPED else ()
-        )
-        for name in CROWDED
-    ],
-)
+@pytest.mark.parametrize("name", CROWDED)
 def test_many_cases_with_names_without_end(name: str) -> None:
     read(CROWDED[name](committed()))
 

@@ -164,7 +164,6 @@ def test_without_independent_trials_there_are_columns(settings: params.Params) -
         assert table.empty
 
 
-@pytest.mark.xfail(strict=True, reason="one diverged trial is taken for a missing side: outcomes.outcomes, `both`")
 def test_one_diverged_trial_changes_no_other() -> None:
     """Its ranges are not numbers, on both sides; those of others still say that they are constant on one."""
     broken = trials()

@@ -136,9 +136,6 @@ def test_half_lines_of_inputs_on_one_side_of_0_have_no_row(sign: float, missing:
     assert curve["positive" if sign > 0 else "negative"] == 1
 
 
-@pytest.mark.xfail(
-    strict=True, reason="one diverged trial is taken for inputs on one side: rates.half_lines, isna().any"
-)
 def test_one_diverged_trial_leaves_the_half_lines_of_others(four: pd.DataFrame) -> None:
     broken = four.assign(range=[0, 5e-4, 2, np.nan], range_low=[0, 5e-4, 2, np.nan], range_high=[0, 5e-4, 0, np.nan])
     row = rates.half_lines({"relu": broken}, 1e-3).iloc[0]

@@ -517,7 +517,6 @@ def test_every_figure_has_what_draws_it(settings: params.Params) -> None:
     assert {"paper_rates", "losses"} <= set(of_a_plane)
 
 
-@pytest.mark.xfail(strict=True, reason="registry._over_training: groups by labels of targets, which two may share")
 def test_cases_of_two_targets_with_one_name_are_all_drawn(settings: params.Params) -> None:
     """The same function and interval with other points: a second target of the same label."""
     fewer = settings.data.targets["x_sin_x"].model_copy(update={"points": 100})

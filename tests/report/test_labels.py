@@ -117,7 +117,6 @@ def test_other_changes_of_a_variation(settings: params.Params) -> None:
     assert changes(**every) == "with biases, SGD (0.01), batches of 5, 20 epochs"
 
 
-@pytest.mark.xfail(strict=True, reason="labels.changes says only how many layers there are, not that widths differ")
 def test_a_variation_of_depth_and_width_says_both(settings: params.Params) -> None:
     """Of 1, 9 × 2 units, three layers of 5: neither is the case's."""
     base, learned = settings.collapse.complete(settings.collapse.cases["relu"]), settings.target_of("relu")

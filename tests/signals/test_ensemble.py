@@ -70,7 +70,6 @@ def test_signals_that_overflow_are_not_finite() -> None:
     assert not np.isfinite(spread[-1])
 
 
-@pytest.mark.xfail(raises=RuntimeWarning, strict=True, reason="`signal.var` stands outside of np.errstate in strengths")
 def test_signals_that_overflow_warn_nobody() -> None:
     """Settings allow them: a user would see NumPy's warnings, which tests take for errors."""
     overflowing()

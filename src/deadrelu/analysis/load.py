@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 import pandas as pd
 
 from deadrelu.analysis import grid, outcomes, rates, sensitivity, summaries
+from deadrelu.engine.targets import Target
 from deadrelu.errors import InputError
 from deadrelu.settings.params import MAIN, Params
 from deadrelu.stages import activations, data_target, experiments, safe_region, training
@@ -42,6 +43,9 @@ def read(params: Params) -> Results:
         InputError: one is missing, cut, or made by other params.
     """
     source, small = _mnist_source(), {}
+    for key, group in params.data.targets.items():
+        target = Target(**group.model_dump())
+        tables.points(target.inputs, target.outputs).read(data_target.settings(params, key), key)  # checked only
     images = idx_files.flat(idx_files.read_test_set(tables.DATA / tables.MNIST)[0])
     norms = (images.astype(float) ** 2).sum(axis=1)
     small["data"] = pd.DataFrame({"mnist_source": [source], "test_images": [len(images)]})

@@ -34,7 +34,7 @@ def outcomes(trials: pd.DataFrame, tolerance: float) -> npt.NDArray[np.str_]:
     """
     before, after = (trials[name].to_numpy(float) for name in ("range_initial", "range"))
     stayed, constant = criteria.within(before, tolerance), criteria.within(after, tolerance)
-    both = trials[["range_low", "range_high"]].notna().all(axis=None)
+    both = not trials[["range_low", "range_high"]].isna().all().any()  # a diverged trial has null, too
     sides = [criteria.within(trials[name], tolerance) for name in ("range_low", "range_high")]
     return np.select(
         [(before == 0) & (after == 0), after == 0, stayed & constant, constant, (sides[0] | sides[1]) & both],

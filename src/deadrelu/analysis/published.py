@@ -81,14 +81,14 @@ def is_like_lu(params: Params, case: CollapseCase | Variation) -> bool:
     target, he = params.target(case), FanScaled(name="he_normal")
     plane = not target.of_one_input
     widths = set(case.widths) == {4} if plane else case.widths == LU_WIDTHS
-    rai = isinstance(case.initializer, Rai)
-    first = case.first_initializer in ((None, he) if rai else (None,))
+    known = case.initializer == he or isinstance(case.initializer, Rai)
+    first, _, last = case.initializers
+    ends = first in (case.initializer, he) and last == case.initializer
     theirs = CollapseCase(activation="relu", target="", widths=case.widths, biases=True, initializer=case.initializer)
-    known = rai or case.initializer == he
     independent = case.protocol == "independent"
     untold = case.model_copy(update={"optimizer": theirs.optimizer})  # how they trained is not known
     same = _network_and_loss(untold) == theirs and _is_on(target, target.function, sqrt(3))
-    return widths and first and known and independent and same and case.last_initializer is None
+    return widths and ends and known and independent and same
 
 
 def _network_and_loss(case: Trainable) -> CollapseCase:

@@ -111,7 +111,7 @@ def half_lines(trials: Trials, tolerance: float) -> pd.DataFrame:
     """
     rows = []
     for key, frame in trials.items():
-        if frame[["range_low", "range_high"]].isna().any(axis=None):
+        if frame[["range_low", "range_high"]].isna().all().any():
             continue
         constant, low, high = (criteria.within(frame[name].to_numpy(), tolerance) for name in RANGES)
         counts = {

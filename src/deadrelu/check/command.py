@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterable
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
@@ -56,9 +56,16 @@ def _stale(stages: Iterable[str]) -> list[str]:
     for stage in stages:
         table = next((path for path in load.files_of(stage) if path.suffix == ".parquet"), None)
         made_with = parquet.made_by(table).get("versions", {}) if table else {}
-        if other := [f"{name} {old}" for name, old in made_with.items() if old != version(name)]:
+        if other := [f"{name} {old}" for name, old in made_with.items() if old != _installed(name)]:
             found.append(f"{stage} ({', '.join(other)})")
     return found
+
+
+def _installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"
 
 
 def _digests(stage: str) -> dict[str, str]:

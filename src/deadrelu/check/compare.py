@@ -97,8 +97,8 @@ def compare(
         after = tables.get(stage, {})
         differ = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
         of_stage = [finding for finding in findings if finding.stage == stage]
-        if not differ:  # the same bytes, however unusual they are among other seeds
-            of_stage = [replace(finding, changed=False) for finding in of_stage]
+        if not differ:  # the same bytes, however unusual they are among other seeds; only the analysis can have changed
+            of_stage = [replace(f, changed=f.changed and f.now != f.reference) for f in of_stage]
         verdict = Verdict.CONSISTENT if differ else Verdict.IDENTICAL
         if not_comparable := bool(why):
             verdict = Verdict.NOT_COMPARABLE

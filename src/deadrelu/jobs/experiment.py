@@ -74,7 +74,7 @@ def _plain(value: Any) -> Any:
         return value.model_dump()
     if is_dataclass(value):
         found = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-        return {name: one for name, one in found.items() if one not in (None, ())}
+        return {name: one for name, one in found.items() if one is not None}
     if isinstance(value, tuple):
         return list(value)
     if callable(value):

@@ -114,7 +114,7 @@ def training(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
         elif panel and ratios[panel]["forward_verdict"] == "vanishes" and reached == "yes":
             left = percent(ratios[panel]["forward"] ** (group.mlp.hidden_layers - 1))
             texts.append(
-                f"{name}: the signal vanishes ({left} of it is left after {group.mlp.hidden_layers} layers), and yet "
+                f"{name}: the signal vanishes ({left} of that of the first hidden layer is left in the last), and yet "
                 f"the network learns ({span} of new digits in {steps}). A conjecture: RMSprop divides each gradient by "
                 "its size, so a small one moves the weights as far as a large one."
             )

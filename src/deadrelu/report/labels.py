@@ -183,7 +183,8 @@ def changes(variation: Variation, base: Trainable, target: TargetParams) -> str:
     """
     parts = []
     if len(variation.widths) != len(base.widths):
-        parts.append(count_of(len(variation.widths), "hidden layer"))
+        others = f" of {widths(variation.widths)}" * (set(variation.widths) != set(base.widths))
+        parts.append(count_of(len(variation.widths), "hidden layer") + others)
     elif variation.widths != base.widths:
         parts.append(f"layers of {widths(variation.widths)}")
     if variation.initializer != base.initializer:

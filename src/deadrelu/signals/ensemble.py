@@ -58,5 +58,5 @@ def strengths(
         gradients = [gradient @ kernels[-1].T]
         for signal, kernel in zip(signals[:1:-1], kernels[-2:1:-1], strict=True):
             gradients.append((gradients[-1] * slope(signal)) @ kernel.T)
-    spread = np.array([np.sqrt(signal.var(axis=0).mean()) for signal in signals[1:]])
-    return spread, np.array([np.sqrt(np.square(one).mean()) for one in reversed(gradients)])
+        spread = np.array([np.sqrt(signal.var(axis=0).mean()) for signal in signals[1:]])
+        return spread, np.array([np.sqrt(np.square(one).mean()) for one in reversed(gradients)])

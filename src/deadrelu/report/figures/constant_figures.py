@@ -57,7 +57,7 @@ def over_training(
                 if case in notebook:
                     ax.plot(*notebook[case], "D", color=ACCENT, markersize=8, markeredgecolor=PAPER, zorder=5)
                 handles.append(Line2D([], [], color=colour, linewidth=1.9, label=name))
-            ax.set_title(title)
+            ax.set_title(wrapped(title, 84 // len(groups)))
             ax.set_xscale("symlog", linthresh=1, linscale=0.5)
             ticks = [0, 1, *(epoch for epoch in (2, 5, 10, 20, 50, 100, 200, 500, 1000) if epoch <= last)]
             ax.set_xticks(ticks, [str(epoch) for epoch in ticks])

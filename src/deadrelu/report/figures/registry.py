@@ -129,10 +129,9 @@ def _losses(params: Params, numbers: Numbers, _: Path) -> Drawing:
 def _over_training(params: Params, numbers: Numbers, _: Path) -> Drawing:
     table, collapse = numbers["over_training"], params.collapse
     followed = list(dict.fromkeys(table["case"]))
-    groups = {
-        labels.target(target): _of_cases(params, [key for key in followed if collapse.cases[key].target == name])
-        for name, target in params.data.targets.items()
-    }
+    groups: dict[str, dict[str, str]] = {}
+    for key in followed:
+        groups.setdefault(labels.target(params.target_of(key)), {}).update(_of_cases(params, [key]))
     notebook = {key: (collapse.epochs_of(key), rate) for key, rate in published.notebook_rates(params).items()}
     return partial(constant_figures.over_training, table, groups, notebook, labels.criteria(collapse.tolerance))
 

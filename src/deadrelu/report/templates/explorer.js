@@ -77,7 +77,7 @@
       say("trained", sentence(cell.trained, "collapsed after training"));
       say("learned", `What they learned, over the target: ${learned}.`);
     } else {
-      say("trained", chosen.trained ? `Only networks of ${data.trained} were trained.` : "Networks with biases are not trained in this grid; see the paper's functions above.");
+      say("trained", chosen.trained ? `Only networks of ${data.trained} were trained.` : "No network of this initialization was trained in this grid.");
       say("learned", "");
     }
   }

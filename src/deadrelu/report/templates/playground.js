@@ -88,7 +88,7 @@ var deadreluTrial = (() => {
     for (let k = 0; k < values.length; k++) if (wanted(xs[k])) [low, high] = [Math.min(low, values[k]), Math.max(high, values[k])];
     return high - low;
   }
-  // As in the pipeline: see src/deadrelu/analysis/fates.py.
+  // As in the pipeline: see src/deadrelu/analysis/outcomes.py.
   function outcomeOf(before, after, xs, tolerance) {
     const everywhere = () => true;
     if (!after.every(Number.isFinite)) return "diverged";
