@@ -256,7 +256,11 @@ def test_sentences_on_training_turn_with_the_numbers(settings: params.Params) ->
     panels = {(case.activation, case.initializer) for case in settings.activations.cases.values()}
     shown = [case for case in cases.values() if case.network == "mlp" and (case.activation, case.initializer) in panels]
     assert len(yet) == len(shown) > 2
-    assert all("the signal vanishes (6.2 % of it is left after 5 layers), and yet the network learns" in t for t in yet)
+    assert all(
+        "the signal vanishes (6.2 % of that of the first hidden layer is left in the last), and yet the network learns"
+        in t
+        for t in yet
+    )
     assert all("A conjecture:" in text for text in yet)
     other = settings.activations.model_copy(update={"layer_seeds": "shared"})
     assert of_training(settings.model_copy(update={"activations": other}), numbers, 0.9, "vanishes") == neither

@@ -1,7 +1,5 @@
 """Names are made from the settings."""
 
-import pytest
-
 from deadrelu.report import labels, report_tables
 from deadrelu.settings import params
 

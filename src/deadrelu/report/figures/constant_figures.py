@@ -62,7 +62,11 @@ def over_training(
             ticks = [0, 1, *(epoch for epoch in (2, 5, 10, 20, 50, 100, 200, 500, 1000) if epoch <= last)]
             ax.set_xticks(ticks, [str(epoch) for epoch in ticks])
             ax.minorticks_off()
-            ax.set(xlabel="epochs of training (0: before)", xlim=(-0.08, 1.15 * last), ylim=(-0.03, 1.03))
+            ax.set(
+                xlabel=wrapped("epochs of training (0: before)", 84 // len(groups)),
+                xlim=(-0.08, 1.15 * last),
+                ylim=(-0.03, 1.03),
+            )
         axes[0].set_ylabel("share of networks")
         handles += [Line2D([], [], color=MUTED, linestyle=line, label=criteria[key]) for key, line in LINES.items()]
         if notebook:
