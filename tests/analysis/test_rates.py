@@ -281,11 +281,11 @@ def test_metrics_are_finite_numbers_of_six_digits(
     assert tree["activations"]["a"]["layer_1"] == {"std": 0.333333, "rms": 0.1, "zero_fraction": 0}
     assert set(tree["collapse"]["relu"]) == {
         *("trials", "rate", "rate_low", "rate_high", "born_dead_rate", "probes_equal_rate", "dead_rate"),
-        *("collapsed_before_rate", "rate_before", "dead_rate_after_5_epochs", "rate_after_5_epochs"),
+        *("collapsed_before_rate", "dead_rate_after_5_epochs", "rate_after_5_epochs"),
     }
     assert not [name for name in tree["collapse"]["leaky_relu"] if "epochs" in name]
     assert tree["collapse"]["relu"]["rate"] == 0.5
-    assert tree["collapse"]["relu"]["rate_before"] == tree["collapse"]["relu"]["collapsed_before_rate"] == 0.75
+    assert tree["collapse"]["relu"]["collapsed_before_rate"] == 0.75
     last = {name: tree["collapse"]["relu"][f"{name}_after_5_epochs"] for name in ("rate", "dead_rate")}
     assert last == {"rate": 0.333333, "dead_rate": 0.5}
     loops = [tree["collapse"]["leaky_relu"][f"loop_prints_{end}_rate"] for end in (0, 1)]

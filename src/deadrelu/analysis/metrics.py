@@ -41,10 +41,6 @@ def collect(source: str, images: int, numbers: Mapping[str, pd.DataFrame]) -> di
             collapse[str(case)][f"loop_prints_{end}_rate"] = (
                 rows["loops"][rows["number"] == end].sum() / rows["total"].iloc[0]
             )
-    for row in numbers["before_and_after"].to_dict("records"):
-        of_case = collapse[row["case"]]
-        if row["criterion"] == "within":
-            of_case["rate_before"] = row["before_rate"]
     followed = numbers["over_training"]
     for row in followed[followed["epoch"] == followed.groupby("case")["epoch"].transform("max")].to_dict("records"):
         name = "dead_rate" if row["criterion"] == "exact" else "rate"

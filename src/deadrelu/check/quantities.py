@@ -194,15 +194,18 @@ def of_points(x: Points, y: Points) -> dict[str, float]:
 SIZES = ("trials", "networks")
 """Runs of other sizes can be compared; not those of `training`, whose numbers are medians over trials."""
 
+OF_THE_CODE = ("beta_1", "beta_2", "epsilon", "saved_trials")
+"""Constants that no param sets: another value is a change of the code, which the check is there to judge."""
+
 
 def setting(made_by: Mapping[str, object]) -> dict[str, Any]:
     """What must be equal for two runs to be comparable: all params but the seed and numbers of trials."""
 
-    def is_size(key: str) -> bool:
-        return key.split(".")[-1] in SIZES and not key.startswith("training.")
+    def may_differ(key: str) -> bool:
+        name = key.split(".")[-1]
+        return name in ("seed", *OF_THE_CODE) or (name in SIZES and not key.startswith("training."))
 
-    leaves = flat(made_by).items()
-    return {key: value for key, value in leaves if key.split(".")[-1] != "seed" and not is_size(key)}
+    return {key: value for key, value in flat(made_by).items() if not may_differ(key)}
 
 
 def flat(tree: Mapping[str, Any]) -> dict[str, Any]:
