@@ -131,7 +131,7 @@ def deaths(table: pd.DataFrame, cases: Mapping[str, str], checkpoints: Mapping[s
             before = int(of_case["count"][of_case["epoch"] == 0].sum())
             title = f"{shown[case]}: {before:,} of {of_case['networks'].iloc[0]:,} before training"
             ax.set_title(wrapped(title, 84 // columns), fontsize=10.5)
-            ax.set_xticks(range(len(epochs)), [_span(checkpoints[case], epoch) for epoch in epochs])
+            ax.set_xticks(range(len(epochs)), [_span(checkpoints[case], epoch) for epoch in epochs], fontsize=8.5)
             ax.set_xlabel("epoch in which networks die")
             ax.grid(visible=False, axis="x")
         for ax in grid[:, 0]:
