@@ -31,7 +31,8 @@ def test_width_that_is_enough() -> None:
     cells = pd.DataFrame(rows, columns=["depth", "width", "rate"])
     found = grid_findings.wide_enough(cells, 0.01)
     assert found == (
-        "Smallest of the widths 1 to 5 from which on fewer than 1.0 % are dead at initialization: 2 layers: 4 units; "
+        "Smallest of the widths 1 to 5 from which on fewer than 1.0 % of the networks measured are dead at "
+        "initialization, whatever the intervals: 2 layers: 4 units; "
         "10 layers: 1 unit; 30 layers: none."
     )
     apart = grid_findings.wide_enough(cells[cells["width"] != 3], 0.01)

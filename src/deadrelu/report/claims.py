@@ -52,7 +52,9 @@ def _rates(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
         )
         if params.collapse.cases[key].activation == "relu":
             above = rate_findings.above(pd.Series(row), published.LU_AT_LEAST)
-            claims.append(Claim("It is close to the 90 % and more of Lu et al.", above, above.split(":")[0].lower()))
+            word = "above, for another network" if above.startswith("Yes") else above.split(":")[0].lower()
+            measured = f"{above}; their function, initializer and first layer are others"
+            claims.append(Claim("It is close to the 90 % and more of Lu et al.", measured, word))
         if key not in halves:
             continue
         probes_only, trials = halves[key]["probes_only"], halves[key]["trials"]
@@ -60,7 +62,7 @@ def _rates(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
             Claim(
                 f"{networks[key]}: equal predictions at 5 positive probes mean a constant network",
                 f"{probes_only:,} of {trials:,} are equal at the probes and not constant within the tolerance",
-                _word(probes_only == 0),
+                _word(probes_only == 0) if equal["count"] else "not tested: no network has equal predictions there",
             )
         )
     return claims
@@ -72,8 +74,11 @@ def _loop(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
     of_loops = loops[loops["criterion"] == "probes_equal"] if len(loops) else loops
     if of_loops.empty or not params.collapse.refit:
         return []
-    ends = of_loops["loops"][of_loops["number"].isin([0, 1])].sum() / of_loops["loops"].sum()
-    found = f"its loop fits one network again and again; {findings.percent(ends)} of such loops print 0 or 1"
+    names, parts = labels.narrow_networks(params), []
+    for case, rows in of_loops.groupby("case", sort=False):
+        ends = int(rows["loops"][rows["number"].isin([0, 1])].sum())
+        parts.append(f"{ends:,} of {rows['total'].iloc[0]:,} loops print 0 or 1 ({names[str(case)]})")
+    found = f"its loop fits one network again and again; by equality at the probes, {', '.join(parts)}"
     return [Claim("Its 1,000 simulations are independent", found, "no")]
 
 

@@ -35,7 +35,10 @@ def wide_enough(cells: pd.DataFrame, share: float, event: str = "dead at initial
     widths = sorted(set(cells["width"]))
     steps = set(np.diff(widths))
     which = f"{widths[0]} to {widths[-1]}" if steps <= {1} else ", ".join(map(str, widths))
-    return f"Smallest of the widths {which} from which on fewer than {percent(share)} are {event}: {found}."
+    return (
+        f"Smallest of the widths {which} from which on fewer than {percent(share)} of the networks measured are "
+        f"{event}, whatever the intervals: {found}."
+    )
 
 
 def trained_initializers(cells: pd.DataFrame, params: Params) -> list[str]:

@@ -114,7 +114,10 @@ def moment(followed: pd.DataFrame, epochs: int, in_print: float, tolerance: floa
         return f"The notebook's {in_print:g} is not consistent with this curve after {epochs} epochs."
     first, last = rows.iloc[0], rows.iloc[-1]
     if abs(first["rate"] - last["rate"]) < 0.1:
-        return f"The notebook's {in_print:g} is consistent with this curve, which hardly changes with training."
+        return (
+            f"The notebook's {in_print:g} is consistent with the share within {tolerance:g}, which is "
+            f"{percent(first['rate'])} before training and {percent(last['rate'])} after {last['epoch']:,} epochs."
+        )
     course = "falling" if first["rate"] > last["rate"] else "rising"
     return (
         f"If the notebook's {in_print:g} is a share of independent trainings within {tolerance:g}, it is one moment of "
@@ -193,12 +196,12 @@ def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> list
         if tolerances:
             found.append(place)
             span = f"from {tolerances[0]:.3g} to {tolerances[-1]:.3g}"
-            texts.append(f"On {place}, every tolerance {span} reproduces {numbers}.")
+            texts.append(f"On {place}, every tolerance {span} is consistent with {numbers}.")
         else:
-            texts.append(f"On {place}, no tolerance reproduces {numbers}.")
+            texts.append(f"On {place}, no tolerance is consistent with {numbers}.")
     places = f"Yes, if predictions are compared on {sentence_list(found)}" if found else "No"
-    test = f"(Fisher's exact test for each number, p ≥ {ALPHA:g})"
-    return [f"Does one criterion reproduce the notebook's {numbers}? {places} {test}.", *texts]
+    test = f"(Fisher's exact test for each number, p ≥ {ALPHA:g}, not corrected for the number of places)"
+    return [f"Is one criterion consistent with the notebook's {numbers}? {places} {test}.", *texts]
 
 
 def against_print(rows: Mapping[str, tuple[pd.Series, pd.Series]], tolerance: float) -> list[str]:
@@ -305,7 +308,7 @@ def loop(numbers: pd.DataFrame, notebook: float | None, tolerance: float) -> str
 def coin(numbers: pd.DataFrame) -> str:
     """What that says of the loop. Rows of `rates.loop_numbers` of all cases for "probes_equal"."""
     ends = numbers["loops"][numbers["number"].isin([0, 1])].sum() / numbers["loops"].sum()
-    text = f"By equality at the probes, {percent(ends)} of these loops print 0 or 1"
+    text = f"By equality at the probes, {percent(ends)} of these loops, of all cases together, print 0 or 1"
     if ends > 1 - ALPHA:
-        return f"{text}. Its number tells whether the one network of a loop died; it is not a rate over networks."
+        return f"{text}. By this criterion, the number of a loop says what became of its one network."
     return f"{text}; the others print how long their one network is constant."
