@@ -15,7 +15,7 @@ from deadrelu.jobs.shards import Shard, StopSignal, cut
 from deadrelu.jobs.store import Store
 from deadrelu.storage import parquet, tables
 
-MAX_NETWORKS_IN_MEMORY = 1024
+MAX_NETWORKS_IN_MEMORY = 512
 """Networks whose predictions at all training inputs are held in memory by a shard."""
 
 SHARD_OF_DEAD = 8

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from deadrelu.analysis.intervals import wilson
 from deadrelu.report import labels
 from deadrelu.report.findings import interval, percent
 from deadrelu.report.rate_findings import ALPHA
@@ -23,22 +24,40 @@ def grid(cells: pd.DataFrame) -> str:
 
 
 def wide_enough(cells: pd.DataFrame, share: float, event: str = "dead at initialization") -> str:
-    """Return, for some depths, the least of the measured widths from which on fewer than `share` are dead."""
+    """Return, for some depths, from which of the measured widths on fewer than `share` of the networks are dead.
+
+    Args:
+        cells: columns depth, width, networks, and rate, the share of them.
+        share: the limit. A width whose 95 % Wilson interval contains it is undecided.
+        event: what the networks are.
+    """
     parts, depths = [], set(cells["depth"])
     for depth in sorted(depths if len(depths) < 6 else depths & {min(depths), 10, max(depths)}):
         rows = cells[cells["depth"] == depth].sort_values("width")
-        too_many = rows["width"][rows["rate"] >= share]
-        wide = rows["width"] if too_many.empty else rows["width"][rows["width"] > too_many.max()]
-        width = "none" if wide.empty else labels.count_of(int(wide.min()), "unit")
-        parts.append(f"{labels.count_of(int(depth), 'layer')}: {width}")
-    found = "; ".join(parts)
+        parts.append(f"{labels.count_of(int(depth), 'layer')}: {_least_width(rows, share)}")
     widths = sorted(set(cells["width"]))
     steps = set(np.diff(widths))
     which = f"{widths[0]} to {widths[-1]}" if steps <= {1} else ", ".join(map(str, widths))
     return (
-        f"Smallest of the widths {which} from which on fewer than {percent(share)} of the networks measured are "
-        f"{event}, whatever the intervals: {found}."
+        f"Smallest of the widths {which} from which on fewer than {percent(share)} of the networks are {event}, as far "
+        f"as 95 % intervals decide it: {'; '.join(parts)}."
     )
+
+
+def _least_width(rows: pd.DataFrame, share: float) -> str:
+    """Return '9 units', '8 or 9 units', '10 units or more', 'more than 10 units'; rows of one depth, by width."""
+    widths = rows["width"].to_numpy()
+    counts = np.round(rows["rate"] * rows["networks"]).astype(int)
+    bounds = [wilson(count, n) for count, n in zip(counts, rows["networks"], strict=True)]
+    above = max((width for width, bound in zip(widths, bounds, strict=True) if bound.low >= share), default=0)
+    not_below = max((width for width, bound in zip(widths, bounds, strict=True) if bound.high >= share), default=0)
+    possible, certain = (widths[widths > limit] for limit in (above, not_below))
+    if not len(possible):
+        return f"more than {labels.count_of(int(widths[-1]), 'unit')}"
+    if not len(certain):
+        return f"{labels.count_of(int(possible[0]), 'unit')} or more"
+    undecided = [str(width) for width in widths if possible[0] <= width < certain[0]]
+    return " or ".join([*undecided, labels.count_of(int(certain[0]), "unit")])
 
 
 def trained_initializers(cells: pd.DataFrame, params: Params) -> list[str]:
