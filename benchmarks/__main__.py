@@ -8,7 +8,7 @@ import typer
 from deadrelu.errors import InputError
 from deadrelu.settings import params
 
-app = typer.Typer(help="Measure the trial engine. Nothing is written but figures.", add_completion=False)
+app = typer.Typer(help="Measure the trial engine and `inspect`. Nothing is written but figures.", add_completion=False)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Figure = Annotated[Path | None, typer.Option(help="A .png file for the figure.")]
 
@@ -60,6 +60,14 @@ def shuffles(
     from benchmarks import shuffles
 
     shuffles.main(trials=trials, as_json=as_json)
+
+
+@app.command()
+def inspect(as_json: Json = False) -> None:
+    """Compare `inspect` with a plain pass, of four PyTorch models: time, and peak memory. It needs PyTorch."""
+    from benchmarks import inspect_costs
+
+    inspect_costs.main(as_json=as_json)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """The command line: `deadrelu --help`. A stage is imported only when asked for: TensorFlow takes seconds."""
 
 import sys
-from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,15 +19,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-class Problem(StrEnum):
-    """What `inspect --fail-on` takes."""
-
-    DEAD = "dead"
-    VANISHES = "vanishes"
-    EXPLODES = "explodes"
-    NOT_FINITE = "not-finite"
 
 
 def _version(asked: bool) -> None:
@@ -166,21 +156,26 @@ def inspect(
     ] = False,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Default: as many as fit into about 1 GB.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of random projections and of Dropout.")] = 0,
-    suggest: Annotated[bool, typer.Option("--suggest", help="Try other initializers, and say which help.")] = False,
     fail_on: Annotated[
-        list[Problem] | None, typer.Option(help="Exit with 1 if the model has this problem; may be repeated.")
+        list[str] | None,
+        typer.Option(help="Exit with 1 on findings of this code or severity, e.g. dead, error; may be repeated."),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(help="Leave out findings of this code, e.g. unusual-scale; may be repeated.")
     ] = None,
     compare: Annotated[
         Path | None, typer.Option(help="An earlier checkpoint, a .keras file: print what has changed since.")
     ] = None,
-    show_all: Annotated[bool, typer.Option("--all", help="Print every row, also of blocks that repeat.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "--all", help="Print every finding, and every row, also of blocks that repeat.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Measure the signals of your own model: is it initialized well, which units are dead?
 
-    One pass over the inputs, forward and backward, through every layer. Prints a table (rms, zeros, dead units,
-    gradient, verdict) and what is wrong; writes layers.parquet, layers.png and signals.html to the folder of --out.
-    With --suggest, the same architecture is also measured with other initializers; the file stays as it is.
+    One pass over the inputs, forward and backward, through every layer. Prints what is wrong, a line each, and a table
+    (rms, zeros, dead units, gradient, verdict); writes layers.parquet, layers.png and signals.html to the folder of
+    --out. docs/inspect.md has all codes of findings, and what to do.
 
     A model with several inputs takes a .npz file or a table with their names. With labels, gradients are of the loss;
     without, of a random projection of the outputs, which also shows where they vanish or explode.
@@ -191,16 +186,17 @@ def inspect(
     """
     from deadrelu.inspection import command
 
-    options: dict[str, Any] = {"first": first, "loss": loss, "batch_size": batch_size, "seed": seed, "suggest": suggest}
+    options: dict[str, Any] = {"first": first, "loss": loss, "batch_size": batch_size, "seed": seed}
     if command.main(
         model,
         inputs,
         labels,
         out,
         training=training_mode,
-        fail_on=[*map(str, fail_on or ())],
+        fail_on=fail_on or (),
+        ignore=ignore or (),
         compare=compare,
-        show_all=show_all,
+        verbose=verbose,
         as_json=as_json,
         **options,
     ):

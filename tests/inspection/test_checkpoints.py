@@ -35,9 +35,9 @@ def test_what_died_and_what_came_back() -> None:
     whole, broken = inspect(model(), X), inspect(model(hidden_1=-1000.0), X)
     died, back = compare.changes(whole, broken), compare.changes(broken, whole)
     assert died.sentences[0].startswith("Died: hidden_1")
-    assert back.sentences[0].startswith("Came back: hidden_1")
-    assert "New: dead." in died.sentences
-    assert "No longer: dead." in back.sentences
+    assert back.sentences[0].startswith("No longer dead: hidden_1")
+    assert any(s.startswith("New: ") and "dead-network" in s for s in died.sentences)
+    assert any(s.startswith("No longer: ") and "dead-network" in s for s in back.sentences)
     row = died.table.set_index("layer").loc["hidden_1"]
     assert (row["dead_units_after"], row["verdict_after"], row["changed"]) == (8, "dead", True)
     before = died.table.set_index("layer").loc["hidden_0"]  # its signal is as it was, its gradient is gone
@@ -47,7 +47,7 @@ def test_what_died_and_what_came_back() -> None:
 def test_the_same_model_has_not_changed() -> None:
     found = compare.changes(inspect(model(), X), inspect(model(), X))
     assert not found.table["changed"].any()
-    assert found.sentences[-1] == "In all 4 layers signal and gradient changed by less than a factor of 2."
+    assert found.sentences[-1] == "In 4 layers, signal and gradient changed by less than a factor of 2."
     assert not any("Died" in sentence or "New" in sentence for sentence in found.sentences)
 
 

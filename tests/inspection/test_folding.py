@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deadrelu.inspection.folding import folded
+from deadrelu.inspection import folding
+from deadrelu.inspection.findings import Finding
 
 NORMALIZATION = ("BatchNormalization", "normalization", "", 8)
 BLOCK = [("Conv2D", "weights", "", 8), NORMALIZATION, ("ReLU", "activation", "relu", 8)]
@@ -14,7 +15,14 @@ BLOCK = [("Conv2D", "weights", "", 8), NORMALIZATION, ("ReLU", "activation", "re
 
 def table(*layers: tuple[str, str, str, int]) -> pd.DataFrame:
     found = pd.DataFrame(layers, columns=["layer_class", "kind", "activation", "units"])
-    return found.assign(verdict="holds")
+    return found.assign(layer=[f"layer_{k}" for k in range(len(found))], state="")
+
+
+def folded(table: pd.DataFrame) -> list[int | str]:
+    dead = table["layer"][table["state"] == "dead"].tolist()
+    return folding.folded(
+        table, [Finding("dead-layer", "error", dead), Finding("frozen", "note", list(table["layer"]))]
+    )
 
 
 def test_blocks_that_repeat_show_the_first_and_the_last() -> None:
@@ -25,7 +33,7 @@ def test_blocks_that_repeat_show_the_first_and_the_last() -> None:
 
 def test_a_block_with_a_finding_is_shown() -> None:
     long = table(*BLOCK * 20)
-    long.loc[31, "verdict"] = "dead"  # in the eleventh block
+    long.loc[31, "state"] = "dead"  # in the eleventh block
     shown = folded(long)
     assert shown[3:8] == ["… 9 more blocks of 3 layers", 30, 31, 32, "… 8 more blocks of 3 layers"]
 
@@ -41,11 +49,11 @@ def test_every_row_is_shown_or_counted(seed: int) -> None:
     rng = np.random.default_rng(seed)
     blocks = [[BLOCK[k] for k in rng.integers(3, size=rng.integers(1, 5))] * int(rng.integers(1, 12)) for _ in range(8)]
     long = table(*[layer for block in blocks for layer in block], *BLOCK * 12)
-    long["verdict"] = rng.choice(["", "holds", "dead"], len(long), p=[0.5, 0.45, 0.05])
+    long["state"] = rng.choice(["", "dead"], len(long), p=[0.95, 0.05])
     shown = folded(long)
     rows = [at for at in shown if isinstance(at, int)]
     assert rows == sorted(set(rows))
-    assert set(np.flatnonzero(long["verdict"] == "dead")) <= set(rows)
+    assert set(np.flatnonzero(long["state"] == "dead")) <= set(rows)
     hidden = [re.fullmatch(r"… (\d+) more (?:of these|blocks? of (\d+) layers)", at) for at in shown if at not in rows]
     assert sum(int(m[1]) * int(m[2] or 1) for m in hidden if m) + len(rows) == len(long)
     assert all(hidden)

@@ -18,10 +18,17 @@ from playwright.sync_api import Browser
 from rich.console import Console
 
 from deadrelu.errors import InputError
-from deadrelu.inspection import fitting, inspect, printing, verdicts
+from deadrelu.inspection import fitting, inspect, printing, verdicts, words
 from deadrelu.inspection.command import LAYERS
 from deadrelu.inspection.measure import Measured
+from deadrelu.inspection.records import LayerRecord
 from deadrelu.storage import parquet
+
+
+def messages(found: inspect.Inspection) -> list[str]:
+    """What is said, in sentences."""
+    return [*(finding.message for finding in found.findings), *found.summary]
+
 
 RNG = np.random.default_rng(6)
 X, Y = RNG.normal(size=(300, 20)).astype(np.float32), RNG.integers(0, 3, 300)
@@ -59,11 +66,13 @@ def test_scale_of_the_weights_is_the_verdict(k: float, verdict: str, separate: b
         activations["backward_mean"].iloc[0]
     )
     back = activations["backward_mean"].iloc[0]
-    signal, gradient = (next(s for s in found.sentences if s.startswith(f"The {w} ")) for w in ("signal", "gradient"))
+    signal, gradient = (next(s for s in messages(found) if s.startswith(f"The {w} ")) for w in ("signal", "gradient"))
     assert f"over 8 activation layers, ×{mean:.3g} per layer" in signal
     assert f"over 8 activation layers, ×{back:.3g} per layer" in gradient
     assert ("vanishes" in signal, "explodes" in signal) == (k == 0.5, k == 2)
-    assert found.problems == {0.5: {"vanishes"}, 1: set(), 2: {"explodes"}}[k]
+    change = {0.5: "vanishes", 1: None, 2: "explodes"}[k]
+    expected = {f"signal-{change}", f"gradient-{change}"} if change else set()
+    assert {code for code in found.codes if not code.endswith("-units")} == expected
 
 
 def test_dead_network_is_called_dead() -> None:
@@ -72,11 +81,14 @@ def test_dead_network_is_called_dead() -> None:
     found = inspect.inspect(model, X, Y)
     assert found.table["verdict"].tolist()[1:] == ["dead", "dead", "constant"]
     first = found.table["layer"].iloc[1]
-    assert found.sentences[0].startswith("The network is dead: its output does not depend on the input. The first dead")
-    assert f"layer is {first}: the slope of relu is 0 in all 30 units on all 300 inputs" in found.sentences[0]
-    assert found.sentences[1].startswith("A training step does not change ")
-    assert found.unmoved == found.table["layer"].tolist()[:3]
-    assert found.problems == {"dead"}
+    assert found.findings[0].message.startswith(
+        "The network is dead: its output does not depend on the input. The first dead"
+    )
+    assert f"layer is {first}: the slope of relu is 0 in all 30 units on all 300 inputs" in found.findings[0].message
+    assert "the gradient is exactly 0" in found.findings[1].message.lower()
+    assert found.findings[1].layers == found.table["layer"].tolist()[:3]
+    assert [finding.code for finding in found.findings] == ["dead-network", "no-gradient"]
+    assert [finding.severity for finding in found.findings] == ["error", "warning"]
     first = found.table.iloc[0]
     assert (first["gradient_rms"], first["kernel_gradient_rms"]) == (0, 0)
     assert first["kernel_rms"] > 0
@@ -92,10 +104,10 @@ def test_dead_units_are_counted() -> None:
     assert (row["kind"], row["dead_units"], row["units"]) == ("activation", 4, 30)
     assert row["verdict"].startswith("4 dead")
     assert any(
-        s.startswith("Dead units, which pass no gradient on all 300 inputs: 4 of 30 in ") for s in found.sentences
+        s.startswith("Dead units, which pass no gradient on all 300 inputs: 4 of 30 in ") for s in messages(found)
     )
     model.layers[4].bias.assign(np.where(np.arange(30) < 9, -1e3, 0))
-    (sentence,) = (s for s in inspect.inspect(model, X, Y).sentences if s.startswith("Dead units"))
+    (sentence,) = (s for s in messages(inspect.inspect(model, X, Y)) if s.startswith("Dead units"))
     assert "13 of 60 in " in sentence
     assert "the largest share is 9 of 30" in sentence
 
@@ -108,10 +120,11 @@ def test_a_dead_branch_is_not_a_dead_network() -> None:
     off = keras.layers.Dense(8, "relu", bias_initializer=keras.initializers.Constant(-1e3), name="off")(x)
     on = keras.layers.Dense(8, "relu", name="on")(x)
     model = keras.Model(x, keras.layers.Dense(3, "softmax")(keras.layers.Add()([on, off])))
-    sentences = inspect.inspect(model, X, Y).sentences
-    dead = "Dead layer, where no unit passes a gradient on all 300 inputs: off."
-    assert dead in sentences
-    assert not any("The network is dead" in s for s in sentences)
+    found = inspect.inspect(model, X, Y)
+    assert "dead-network" not in found.codes
+    (dead,) = (finding for finding in found.findings if finding.code == "dead-layer")
+    assert (dead.severity, dead.layers) == ("warning", ["off"])
+    assert dead.message == "No unit passes a gradient on all 300 inputs in off."
 
 
 def test_a_nearly_constant_layer_is_constant_and_a_faint_signal_is_not() -> None:
@@ -142,9 +155,9 @@ def test_saturation_and_scale_are_named() -> None:
     model = keras.Sequential([keras.Input((20,)), keras.layers.Dense(9, "tanh", name="flat"), keras.layers.Dense(1)])
     found = inspect.inspect(model, 1000 * X, X[:, 0])
     assert "saturated" in found.table["verdict"].iloc[0]
-    assert any(s.startswith("The inputs have a root mean square of 1e+03") for s in found.sentences)
-    assert "Half or more of the outputs are saturated in flat." in found.sentences
-    assert any(s.startswith("Saturated units, at the limits of tanh or sigmoid") for s in found.sentences)
+    assert any(s.startswith("The inputs have a root mean square of 1e+03") for s in messages(found))
+    assert "Half or more of the outputs are at the limits of the activation in flat." in messages(found)
+    assert any(s.startswith("Saturated units, at the limits of their activation") for s in messages(found))
     assert found.gradient_of == "mean squared error"
 
 
@@ -156,8 +169,10 @@ def test_a_linear_layer_of_zeros_is_not_dead() -> None:
     found = inspect.inspect(model, X, Y)
     assert found.table["verdict"].iloc[-1] == "zero"
     assert found.table["kernel_gradient_rms"].iloc[-1] > 0
-    assert not any("dead" in s.lower() for s in found.sentences)
-    assert "The output is 0 on all inputs in out, which is not an activation." in found.sentences
+    assert not any("dead" in s.lower() for s in messages(found))
+    assert [finding.code for finding in found.findings if finding.severity != "note"] == []
+    (zero,) = (finding for finding in found.findings if finding.code == "zero-weights")
+    assert zero.layers == ["out"]
 
 
 @pytest.mark.parametrize("first", ["Embedding", "Rescaling"])
@@ -168,7 +183,7 @@ def test_inputs_that_are_meant_to_be_large_are_not_rescaled(first: str) -> None:
     flat = keras.layers.Flatten()
     model = keras.Sequential([keras.Input((20,)), layer, flat, keras.layers.Dense(3, "softmax")])
     found = inspect.inspect(model, RNG.integers(0, 900, (50, 20)).astype(np.float32), Y[:50])
-    assert not any("root mean square" in s for s in found.sentences)
+    assert not any("root mean square" in s for s in messages(found))
 
 
 def test_labels_by_the_names_of_the_outputs_in_any_order() -> None:
@@ -183,7 +198,7 @@ def test_labels_by_the_names_of_the_outputs_in_any_order() -> None:
     model = keras.Model(x, [keras.layers.Dense(3, "softmax", name="classes")(hidden), number])
     targets = RNG.normal(size=(300, 3)).astype(np.float32)
     found = inspect.inspect(model, X, {"number": targets, "classes": Y}, batch_size=70)
-    assert found.gradient_of == "sparse categorical crossentropy + mean squared error"
+    assert found.gradient_of == "cross-entropy + mean squared error"
     with tf.GradientTape() as tape:
         p, q = model(X)
         loss = keras.losses.SparseCategoricalCrossentropy()(Y, p) + keras.losses.MeanSquaredError()(targets, q)
@@ -206,22 +221,26 @@ def test_not_finite_is_named() -> None:
     model.layers[1].kernel.assign(np.full((30, 30), np.float32(3e38)))
     found = inspect.inspect(model, X, Y)
     assert found.table["verdict"].tolist()[1:] == ["infinite", "NaN"]
-    assert found.sentences[0] == f"NaN in 1 layer, first in {found.table['layer'].iloc[2]}."
-    assert found.sentences[1] == f"Infinite numbers in 1 layer, first in {found.table['layer'].iloc[1]}."
-    assert found.problems == {"not-finite"}
+    assert found.findings[0].message == (
+        f"NaN in 1 layer, first in {found.table['layer'].iloc[2]}; infinite numbers in 1 layer, first in "
+        f"{found.table['layer'].iloc[1]}."
+    )
+    assert {f.code for f in found.findings if f.severity != "note"} == {"not-finite"}
     model.layers[1].kernel.assign(np.full((30, 30), np.nan, np.float32))
-    assert f"Weights that are not finite: {model.layers[1].name} (kernel)." in inspect.inspect(model, X, Y).sentences
+    assert f"weights that are not finite: {model.layers[1].name} (kernel)." in " ".join(
+        messages(inspect.inspect(model, X, Y))
+    )
 
 
 def test_batch_normalization_that_has_seen_nothing() -> None:
     import keras
 
     model = keras.Sequential([keras.Input((20,)), keras.layers.BatchNormalization(), keras.layers.Dense(3, "softmax")])
-    assert "1 BatchNormalization layer without data so far" in inspect.inspect(model, X, Y).sentences[-1]
-    assert not any("without data" in s for s in inspect.inspect(model, X, Y, training=True).sentences)
+    assert "1 BatchNormalization layer without data so far" in messages(inspect.inspect(model, X, Y))[-1]
+    assert not any("without data" in s for s in messages(inspect.inspect(model, X, Y, training=True)))
     model.compile("sgd", "sparse_categorical_crossentropy")
     model.train_on_batch(X, Y)
-    assert not any("without data" in s for s in inspect.inspect(model, X, Y).sentences)
+    assert not any("without data" in s for s in messages(inspect.inspect(model, X, Y)))
 
 
 def test_without_labels_gradients_show_the_same_factor() -> None:
@@ -239,9 +258,8 @@ def test_output_of_a_softmax_has_no_gradient_of_a_loss_on_logits() -> None:
 
 def test_three_lines_print_a_table_and_sentences() -> None:
     text = str(inspect.inspect(dense(1.0, 1.0), X, Y))
-    assert text.splitlines()[0].split() == [
-        *("layer", "rms", "zero_fraction", "dead_units", "units", "gradient_rms", "verdict")
-    ]
+    (header,) = (line for line in text.splitlines() if line.split()[:1] == ["layer"])
+    assert header.split() == [*("layer", "rms", "zero_fraction", "dead_units", "units", "gradient_rms", "verdict")]
     assert "The signal holds: from the input to " in text
 
 
@@ -278,7 +296,7 @@ def test_mean_factor_is_for_layers_of_one_kind_on_the_trunk() -> None:
             "activation": "relu",
             "kind": kinds,
             "on_trunk": [k != 4 for k in range(13)],
-            "of_every_output": True,
+            "parameters": 20,
             "units": 4,
             "size": 4,
             "rms": 1.0,
@@ -291,17 +309,21 @@ def test_mean_factor_is_for_layers_of_one_kind_on_the_trunk() -> None:
             "gain": 0.5,
             "strength": [*strengths, 1e9],
             "step": np.nan,
+            "source_size": 4,
+            "given_std": 1.0,
         }
     )
-    measured = Measured(table, 10, 1, "a loss", 1.0, [], [], [], [], 0, "Keras", [])
+    about = {"on_trunk": True, "of_every_output": True, "shares": None}
+    layers = [LayerRecord(f"layer_{k}", "Dense", kinds[k], "relu", frozenset(), (4,), (), **about) for k in range(13)]
+    measured = Measured(table, layers, 10, 1, "a loss", 1.0, [], [], [], 0, "Keras", [])
     found = verdicts.judge(measured).table
     assert found["forward"].fillna(0).tolist() == pytest.approx([0, 0, 0.5, 0.5, 0, 0.5, 0.25, *[0.5] * 5, 0])
-    assert found["verdict"].tolist()[11] == "signal vanishes"
-    assert found["verdict"].tolist()[4] == ""
+    assert found["signal"].tolist()[11] == "vanishes"
+    assert found["signal"].tolist()[4] == "not measured"
     weak = measured.table.assign(gain=[0.5] * 11 + [0.01, 0.5])
     found = verdicts.judge(replace(measured, table=weak)).table
     assert found["unusual"].tolist() == [False] * 11 + [True, False]
-    assert found["verdict"].iloc[11].startswith("signal ×0.01 here")
+    assert words.verdict(found.iloc[11]).startswith("signal ×0.01 here")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light")])
@@ -356,8 +378,16 @@ def test_command_prints_a_table_and_writes_files(folder: Path) -> None:
     with contextlib.chdir(folder):
         done = in_a_process("inspect", "model.keras", "--inputs", "x.npy", "--labels", "y.npz")
     assert done.returncode == 0, done.stderr
-    for words in ("layer", "rms", "zeros", "dead units", "verdict", "signal vanishes", "300 inputs"):
-        assert words in done.stdout
+    for shown in (
+        "layer",
+        "rms",
+        "zeros",
+        "dead units",
+        "verdict",
+        "! signal-vanishes: The signal vanishes",
+        "300 inputs",
+    ):
+        assert shown in done.stdout
     out = folder / "model-signals"
     assert sorted(path.name for path in out.iterdir()) == ["layers.parquet", "layers.png", "signals.html"]
     table = parquet.read(out / "layers.parquet", LAYERS)
@@ -429,7 +459,12 @@ def test_wrong_input_is_one_line_and_leaves_nothing(folder: Path, words: list[st
 def test_fail_on_exits_with_1_if_the_model_has_the_problem(folder: Path) -> None:
     done = run(folder, "model.keras", "--inputs", "x.npy", "--fail-on", "dead", "--fail-on", "vanishes")
     assert done.returncode == 1
-    assert "model.keras: received a model that has a signal or gradient that vanishes" in done.stderr
+    assert "model.keras: received a model with signal-vanishes, gradient-vanishes; expected: none" in done.stderr
+    assert run(folder, "model.keras", "--inputs", "x.npy", "--fail-on", "warning").returncode == 1
+    ignored = ["--ignore", "signal-vanishes", "--ignore", "gradient-vanishes"]
+    done = run(folder, "model.keras", "--inputs", "x.npy", "--fail-on", "vanishes", *ignored)
+    assert done.returncode == 0
+    assert "signal-vanishes" not in done.stdout
     assert run(folder, "model.keras", "--inputs", "x.npy", "--fail-on", "dead").returncode == 0
     assert run(folder, "model.keras", "--inputs", "x.npy", "--fail-on", "sick").returncode == 2
 
@@ -440,18 +475,12 @@ def test_json_has_what_the_table_and_the_sentences_say(folder: Path) -> None:
 
     found = json.loads(done.stdout)
     expected = inspect.inspect(keras.saving.load_model(folder / "model.keras"), X, Y)
-    assert found["problems"] == ["vanishes"]
-    assert found["sentences"] == expected.sentences
+    assert [one["code"] for one in found["findings"]] == [one.code for one in expected.findings]
+    assert [one["message"] for one in found["findings"]] == [one.message for one in expected.findings]
+    assert found["signal"]["factor"] == pytest.approx(expected.signal.factor)
     assert [row["layer"] for row in found["layers"]] == expected.table["layer"].tolist()
     assert [row["rms"] for row in found["layers"]] == pytest.approx(expected.table["rms"].tolist(), rel=1e-6)
     assert found["layers"][-1]["gradient_rms"] is None  # NaN
-
-
-def test_suggestions_of_the_command_leave_the_file_as_it_is(folder: Path) -> None:
-    before = (folder / "model.keras").read_bytes()
-    done = run(folder, "model.keras", "--inputs", "x.npy", "--labels", "y.npz", "--suggest")
-    assert "kernel_initializer='he_normal' helps (3 draws)" in done.stdout
-    assert (folder / "model.keras").read_bytes() == before
 
 
 @pytest.mark.parametrize("columns", [60, 80, 200])
@@ -538,7 +567,7 @@ def test_a_token_outside_the_vocabulary_is_named() -> None:
 def test_bytes_of_an_image_are_a_large_scale() -> None:
     model = dense(1.0)
     found = inspect.inspect(model, RNG.integers(0, 256, (50, 20)).astype(np.uint8), Y[:50])
-    assert any(s.startswith("The inputs have a root mean square of 1") for s in found.sentences)
+    assert any(s.startswith("The inputs have a root mean square of 1") for s in messages(found))
 
 
 def test_dropout_draws_what_the_seed_says_whatever_it_drew_before() -> None:

@@ -148,10 +148,10 @@ def test_mlp_has_the_table_of_its_keras_twin(labels: np.ndarray | None) -> None:
     assert found.table["dead_units"].tolist() == [0, 3, 0, 0, 0]
     assert found.table["parameters"].tolist() == expected.table["parameters"].tolist()
     renamed = dict(zip(expected.table["layer"], found.table["layer"], strict=True))
-    told = " ".join(expected.sentences)
+    told = " ".join(finding.message for finding in expected.findings)
     for keras_name, name in sorted(renamed.items(), reverse=True):
         told = told.replace(keras_name, name)
-    assert told == " ".join(found.sentences)
+    assert told == " ".join(finding.message for finding in found.findings)
 
 
 def test_cnn_has_the_table_of_its_keras_twin() -> None:
@@ -219,7 +219,7 @@ def test_dead_layers_are_found_and_the_model_stays(build: Any, x: np.ndarray, we
     frozen.requires_grad_(requires_grad=False)
     untouched = inspect(model, x)
     assert "dead" not in untouched.table["verdict"].tolist()
-    assert not untouched.problems
+    assert not [finding for finding in untouched.findings if finding.severity == "error"]
     with torch.no_grad():
         named[weight].fill_(-1000.0)
     model.train()
@@ -227,8 +227,10 @@ def test_dead_layers_are_found_and_the_model_stays(build: Any, x: np.ndarray, we
     found = inspect(model, torch.tensor(x))
     assert_same_state(before, state_of(model))
     assert found.table.loc[found.table["verdict"] == "dead", "layer"].tolist() == [dead]
-    assert any(dead in sentence for sentence in found.sentences)
-    assert weight.rpartition(".")[0] in found.unmoved
+    assert any(dead in finding.layers for finding in found.findings if finding.code.startswith("dead-"))
+    assert weight.rpartition(".")[0] in next(
+        finding.layers for finding in found.findings if finding.code == "no-gradient"
+    )
 
 
 def test_training_mode_draws_by_the_seed_and_puts_everything_back() -> None:
@@ -271,7 +273,7 @@ def test_batches_mappings_losses_and_other_datasets() -> None:
         inspect(model, X, Y, loss="cross_entropy", batch_size=10),
     ):
         pd.testing.assert_frame_equal(found.table, expected, rtol=1e-4)
-    assert inspect(model, X, np.eye(4, dtype=np.float32)[Y]).gradient_of == "mean squared error"
+    assert inspect(model, X, np.eye(4, dtype=np.float32)[Y]).gradient_of == "cross-entropy from logits"
     endless = ((X, Y) for _ in iter(int, 1))
     assert inspect(model, endless).inputs >= 10_000
 
@@ -285,12 +287,12 @@ def test_batches_mappings_losses_and_other_datasets() -> None:
         (X, RNG.normal(size=(96, 3)), {}, "labels: received shape .*; expected for output 1"),
         (X, Y, {"loss": "no_loss"}, "loss: received 'no_loss'; expected: a function of torch.nn.functional"),
         (X, Y, {"loss": "softmax"}, "loss: received 'softmax', which does not take these labels"),
-        (X, Y * np.nan, {}, "labels: received NaN or infinity"),
+        (X, Y * np.nan, {}, "labels: received NaN, infinity or beyond float32"),
         ([], None, {}, "inputs: received an empty list"),
         ([[1.0], [1.0, 2.0]], None, {}, "inputs: received rows of several lengths"),
         (iter([{"text": ["a", "b"]}]), None, {}, "inputs: received"),
         (X, Y, {"loss": lambda p, y: p.sum()}, "expected: a loss of each input by itself"),
-        (X, None, {"suggest": True}, "suggest: received a model of PyTorch; expected: one of Keras"),
+        (X, None, {"ignore": ["nonsense"]}, "ignore: received 'nonsense'; expected: codes of findings"),
         (X[:1], None, {}, "inputs: received 1; expected: 2 or more"),
     ],
 )
@@ -461,8 +463,8 @@ def test_models_as_people_write_them(build: Any, x: Any, layers: list[str] | Non
     found = inspect(model, x)
     assert_same_state(before, state_of(model))
     assert layers is None or found.table["layer"].tolist() == layers
-    assert not found.problems
-    assert not found.unmoved or build is Experts
+    alarms = [finding.code for finding in found.findings if finding.severity != "note"]
+    assert alarms == (["no-gradient"] if build is Experts else [])  # argmax passes no gradient to the gate
     given = {name: torch.tensor(array) for name, array in x.items()} if isinstance(x, dict) else {}
     with torch.no_grad():
         outputs = model(**given) if given else model(torch.tensor(x))
@@ -485,7 +487,7 @@ def test_clamps_and_child_classes_can_be_dead() -> None:
     with torch.no_grad():
         model.second.bias.fill_(-1000.0)
     found = inspect(model, X)
-    assert "dead" in found.problems
+    assert "dead-network" in found.codes
     table = found.table.set_index("layer")
     assert table.loc["second.relu", "verdict"] == "dead"
     assert table.loc["relu", "activation"] == "relu"
@@ -544,7 +546,8 @@ def test_log_of_a_training_loop(capsys: pytest.CaptureFixture[str]) -> None:
         found = log.add(model)
         assert all(torch.equal(a, w.grad) for a, w in zip(gradients, model.parameters(), strict=True))
         optimizer.step()
-    assert found["1/dead_units"] == 16
+    assert found["dead_units"] == 16
+    assert [finding.code for finding in found.findings if finding.severity == "error"] == ["dead-network"]
     assert log.units["layer"].tolist() == ["1"] * 16
     assert log.units["unit"].tolist() == list(range(16))
     assert log.units["since"].tolist() == [3] * 16

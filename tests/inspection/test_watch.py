@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from deadrelu.errors import InputError
 from deadrelu.inspection.inspect import inspect
-from deadrelu.watch import DeadUnits
+from deadrelu.watch import DeadUnitLog, DeadUnits
 
 RNG = np.random.default_rng(2)
 X, Y = RNG.normal(size=(128, 8)).astype(np.float32), RNG.integers(0, 3, 128)
@@ -31,12 +32,14 @@ def test_logs_are_what_inspect_finds_at_the_end(tmp_path: Path) -> None:
     log = keras.callbacks.CSVLogger(tmp_path / "log.csv")
     history = watched.fit(X, Y, epochs=3, verbose=0, callbacks=[watch, log]).history
     found = inspect(watched, X, Y).table.set_index("layer")
+    last = watch.table[watch.table["epoch"] == 3].set_index("layer")
     for name in ("hidden_0", "hidden_1", "hidden_2"):
-        assert history[f"{name}/dead_units"][-1] == found.loc[name, "dead_units"]
-        assert history[f"{name}/zero_fraction"][-1] == pytest.approx(found.loc[name, "zero_fraction"])
+        for number in ("dead_units", "zero_fraction"):
+            assert last.loc[name, number] == pytest.approx(found.loc[name, number])
     assert history["dead_units"][-1] == found["dead_units"].sum()
+    assert set(history) == {"loss", "dead_units", "zero_fraction", "signal", "gradient"}
     assert {"signal", "gradient", "dead_units"} <= set(pd.read_csv(tmp_path / "log.csv").columns)
-    assert watch.table.groupby("epoch").size().tolist() == [4, 4, 4]
+    assert watch.table.groupby("epoch").size().to_dict() == {0: 4, 1: 4, 2: 4, 3: 4}
 
 
 def test_watching_changes_no_bit_of_the_training() -> None:
@@ -63,21 +66,22 @@ def test_a_layer_that_dies_is_told_once(capsys: pytest.CaptureFixture[str]) -> N
                 self.model.get_layer("hidden_1").bias.assign([-1000.0] * 16)
 
     watch = DeadUnits(X)
-    history = model().fit(X, Y, epochs=4, verbose=0, callbacks=[Kill(), watch]).history
+    model().fit(X, Y, epochs=4, verbose=0, callbacks=[Kill(), watch])
     told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("deadrelu: ")]
     # Behind it, units without biases are dead as well.
     assert told[0].startswith("deadrelu: epoch 2: layer")
     assert "hidden_1" in told[0]
     assert len(told) == 1
-    assert history["hidden_1/dead_units"][0] < 16
-    assert history["hidden_1/dead_units"][1:] == [16, 16, 16]
+    dead_units = watch.table[watch.table["layer"] == "hidden_1"]["dead_units"].tolist()
+    assert max(dead_units[:2]) < 16
+    assert dead_units[2:] == [16, 16, 16]
     of_layer = watch.units[watch.units["layer"] == "hidden_1"]
     assert len(of_layer) == 16
-    assert set(of_layer["since"]) <= {1, 2}
+    assert set(of_layer["since"]) <= {0, 1, 2}
     assert 2 in set(of_layer["since"])
     axes = watch.figure().axes
     assert [label.get_text() for label in axes[0].get_yticklabels()] == ["hidden_0", "hidden_1", "hidden_2", "out"]
-    assert axes[0].collections[0].get_array().reshape(4, 4)[1].tolist()[1:] == [100, 100, 100]
+    assert axes[0].collections[0].get_array().reshape(4, 5)[1].tolist()[2:] == [100, 100, 100]
 
 
 def test_every_so_many_epochs_and_an_empty_figure() -> None:
@@ -86,4 +90,44 @@ def test_every_so_many_epochs_and_an_empty_figure() -> None:
     texts = [*empty.texts, *(text for ax in empty.axes for text in ax.texts)]
     assert any("nothing to draw" in text.get_text() for text in texts)
     history = model().fit(X, Y, epochs=4, verbose=0, callbacks=[watch]).history
-    assert len(history["dead_units"]) == 2
+    assert np.isnan(history["dead_units"]).tolist() == [True, False, True, False]
+    assert len(pd.DataFrame(history)) == 4
+    assert sorted(set(watch.table["epoch"])) == [0, 2, 4]
+    five = DeadUnits(X, every=5)
+    built = model()
+    built.fit(X, Y, epochs=5, verbose=0, callbacks=[five])
+    assert sorted(set(five.table["epoch"])) == [0, 5]
+    built.fit(X, Y, epochs=5, verbose=0, callbacks=[five])  # a second training goes on
+    assert sorted(set(five.table["epoch"])) == [0, 5, 10]
+    with pytest.raises(InputError, match="every: received 0; expected: 1 or more epochs"):
+        DeadUnits(X, every=0)
+
+
+def test_a_run_that_is_not_finite_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    built = model()
+    built.layers[0].kernel.assign(np.full((8, 16), np.nan))
+    history = built.fit(X, Y, epochs=2, verbose=0, callbacks=[DeadUnits(X)]).history
+    assert np.isnan(history["dead_units"]).all()
+    assert capsys.readouterr().err.count("deadrelu: epoch 0: NaN in 4 layers") == 1
+
+
+def test_epochs_from_0_on_have_units() -> None:
+    built = model()
+    built.layers[1].bias.assign([-1000.0] * 16)
+    log = DeadUnitLog(X)
+    look = log.add(built, epoch=0)
+    assert set(log.units["since"]) == {0}
+    assert next(finding.code for finding in look.findings) == "dead-network"
+
+
+def test_of_a_loader_no_more_is_taken_than_is_looked_at() -> None:
+    taken = []
+
+    def batches() -> Any:
+        for k in range(100):
+            taken.append(k)
+            yield X
+
+    log = DeadUnitLog(batches())
+    assert len(taken) == 2
+    assert log.add(model())["dead_units"] >= 0

@@ -44,9 +44,9 @@ def measured(experiment: Experiment, low: int = 0, high: int | None = None) -> d
 @pytest.mark.parametrize(
     ("changes", "size"),
     [
-        ({"activation": "relu", "biases": False}, 8 * 1024),  # most are dead before training, which takes no time
-        ({"activation": "relu", "biases": True}, 1024),
-        ({"activation": "tanh", "biases": False}, 1024),
+        ({"activation": "relu", "biases": False}, 8 * 512),  # most are dead before training, which takes no time
+        ({"activation": "relu", "biases": True}, 512),
+        ({"activation": "tanh", "biases": False}, 512),
     ],
 )
 def test_shards_have_as_many_trials_as_memory_holds(changes: dict[str, Any], size: int) -> None:
@@ -61,7 +61,7 @@ def test_shards_have_as_many_trials_as_memory_holds(changes: dict[str, Any], siz
 
 def test_followed_trials_are_all_held_in_memory() -> None:
     followed = replace(BASE, network=replace(BASE.network, biases=False), trials=2000, follow=(1,))
-    assert [len(shard) for shard in trials.shards_of({"a": followed})["a"]] == [1024, 976]
+    assert [len(shard) for shard in trials.shards_of({"a": followed})["a"]] == [512, 512, 512, 464]
 
 
 @pytest.mark.parametrize("follow", [(), (0, 1, 2)])

@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -167,6 +169,18 @@ def test_readme_fits_a_few_screens_and_names_every_package() -> None:
     }
 
 
+def callback_failures(code: str, given: dict[str, Any]) -> list[str]:
+    """Call the callbacks of other libraries as these do; return what they did not log."""
+    logged: dict[str, Any] = {}
+    exec(code, given)
+    network, x = given["network"], given["x"][:64]
+    network.log_dict = logged.update  # as a LightningModule has it
+    given["LightningDeadUnits"](x).on_train_epoch_end(SimpleNamespace(current_epoch=1), network)
+    state = SimpleNamespace(epoch=1.0, log_history=[])
+    given["TrainerDeadUnits"](x).on_epoch_end(None, state, None, model=network)
+    return [name for name in ("dead_units", "signal") if name not in logged or name not in state.log_history[0]]
+
+
 def test_python_runs(clone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import keras
 
@@ -175,13 +189,14 @@ def test_python_runs(clone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     (inspection,) = python(README)
     exec(inspection, given)
     assert "dense_1" in capsys.readouterr().out
-    *_, watched, of_torch = python(DOCS["docs/inspect.md"])
+    *_, watched, of_torch, callbacks = python(DOCS["docs/inspect.md"])
     with contextlib.chdir(tmp_path):
         exec(watched, given)
         assert Path("dead_units.png").stat().st_size > 10_000
         if importlib.util.find_spec("torch"):
             exec(of_torch, given)
             assert "since" in capsys.readouterr().out
+            assert not callback_failures(callbacks, given)
     capsys.readouterr()
     (engine,) = python(DOCS["docs/engine.md"])
     exec(engine, {})

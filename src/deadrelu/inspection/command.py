@@ -11,14 +11,15 @@ from typing import Any
 import pyarrow as pa
 
 from deadrelu import progress
+from deadrelu.analysis.counting import count_of
 from deadrelu.analysis.growth import EXPLODES, VANISHES
 from deadrelu.errors import InputError
 from deadrelu.inspection import input_files, inspect, layer_figure, model_file, printing
 from deadrelu.inspection.compare import changes
+from deadrelu.inspection.findings import CODES, GROUPS, SEVERITIES, codes_of
 from deadrelu.report import page
 from deadrelu.report.figures import save
-from deadrelu.report.labels import count_of
-from deadrelu.signals import batches, tensorflow
+from deadrelu.signals import tensorflow
 from deadrelu.storage import files, parquet
 from deadrelu.storage.tables import GRADIENT_STATISTICS, STATISTICS
 
@@ -27,13 +28,16 @@ LAYERS = pa.schema(
         *parquet.columns("layer layer_class kind activation", pa.string()),
         *parquet.columns("on_trunk", pa.bool_()),
         *parquet.columns("units size parameters", pa.int64()),
+        *parquet.columns("frozen", pa.bool_()),
         *parquet.columns(STATISTICS, pa.float64()),
         *parquet.columns("saturated_units", pa.float64()),
         *parquet.columns(GRADIENT_STATISTICS, pa.float64()),
         *parquet.columns("kernel_rms kernel_gradient_rms gain strength step dead_in_all_calls", pa.float64()),
         *parquet.columns("unusual", pa.bool_()),
         *parquet.columns("forward forward_mean backward backward_mean", pa.float64()),
-        *parquet.columns("verdict", pa.string()),
+        *parquet.columns("signal gradient", pa.string()),
+        *parquet.columns("saturated", pa.bool_()),
+        *parquet.columns("state verdict", pa.string()),
     ]
 )
 """What `deadrelu inspect` writes."""
@@ -52,10 +56,10 @@ def main(
     training: bool = False,
     batch_size: int | None = None,
     seed: int = 0,
-    suggest: bool = False,
+    ignore: Sequence[str] = (),
     fail_on: Sequence[str] = (),
     compare: Path | None = None,
-    show_all: bool = False,
+    verbose: bool = False,
     as_json: bool = False,
 ) -> bool:
     """Print the table and write the files in `MADE`; what was there before stays until all of it is ready.
@@ -63,14 +67,17 @@ def main(
     Args:
         model, inputs, labels, compare: files; `compare` is another model on the same inputs.
         out: folder for `MADE`; None: after the model, here.
-        first, loss, training, batch_size, seed, suggest: see `inspect.inspect`.
-        fail_on: problems, see `inspect.Inspection.problems`.
-        show_all: print every row, also of blocks that repeat.
+        first: of more inputs, the first are used.
+        loss, training, batch_size, seed, ignore: see `inspect.inspect`.
+        fail_on: codes of findings, or severities.
+        verbose: print every finding and every row, also of blocks that repeat.
         as_json: print JSON in place of tables.
 
     Returns:
-        Whether the model has one of the problems of `fail_on`.
+        Whether the model has one of the findings of `fail_on`.
     """
+    wanted = _codes("--fail-on", [word for word in fail_on if word not in SEVERITIES])
+    _codes("--ignore", ignore)
     folder = out or Path(f"{model.stem}-signals")
     files.check_place(folder, folder=True)
     for name in MADE:
@@ -80,17 +87,17 @@ def main(
         tensorflow.import_tensorflow()
         options: dict[str, Any] = {"loss": loss, "training": training, "batch_size": batch_size, "seed": seed}
 
-        def inspected(path: Path, **more: Any) -> inspect.Inspection:
+        def inspected(path: Path) -> inspect.Inspection:
             loaded = model_file.load(path)
             x, *y = (_shaped(array, loaded, what, first) for what, array in given.items())
             try:
-                return inspect.inspect(loaded, x, y[0] if y else None, track=_track, **options, **more)
+                return inspect.inspect(loaded, x, y[0] if y else None, ignore=ignore, track=_track, **options)
             except InputError as error:
                 what, _, message = str(error).partition(":")
                 raise InputError(f"{({**hashed, 'model': path}).get(what) or what}:{message}") from None
 
         hashed = {"model": model, "inputs": inputs, "labels": labels}
-        found = inspected(model, suggest=suggest)
+        found = inspected(model)
         other = inspected(compare) if compare else None
         shown = printing.written(found.table)
         hashes = {f"{name}_sha256": _sha256(path) for name, path in hashed.items() if path}
@@ -109,7 +116,8 @@ def main(
         )
         about = f"{_about(found, training)} {READING}"
         title = f"Signals of {model.name}"
-        content = f"<h1>{escape(title)}</h1>{page.unordered([*found.sentences, about])}{figure}{table}"
+        told = [f"{finding.severity}: {finding.message} ({finding.code})" for finding in found.findings]
+        content = f"<h1>{escape(title)}</h1>{page.unordered([*told, *found.summary, about])}{figure}{table}"
         html = page.with_images(page.document(title, content), scratch)
         (scratch / MADE[2]).write_text(html, encoding="utf-8")
         for name in MADE:
@@ -118,24 +126,28 @@ def main(
     if as_json:
         print(printing.as_json(found, training, changed))
     else:
-        printing.print_whole(found, _about(found, training), show_all=show_all)
+        printing.print_whole(found, _about(found, training), verbose=verbose)
         if changed:
             printing.print_changes(changed, f"From {compare} to {model}")
         print(f"\n{', '.join(str(folder / name) for name in MADE)}")
-    failed = sorted(found.problems & set(fail_on))
+    failed = [finding for finding in found.findings if finding.code in wanted or finding.severity in fail_on]
     if failed:
-        print(
-            f"deadrelu: {model}: received a model that {_words(failed)}; expected: none, by --fail-on", file=sys.stderr
-        )
+        codes = ", ".join(dict.fromkeys(finding.code for finding in failed))
+        print(f"deadrelu: {model}: received a model with {codes}; expected: none, by --fail-on", file=sys.stderr)
     return bool(failed)
 
 
-def _words(problems: Sequence[str]) -> str:
-    words = {"dead": "is dead", "not-finite": "is not finite"}
-    return " and ".join(words.get(problem, f"has a signal or gradient that {problem}") for problem in problems)
+def _codes(option: str, words: Sequence[str]) -> set[str]:
+    try:
+        return codes_of(words)
+    except KeyError as error:
+        known = ", ".join((*CODES, *GROUPS))
+        raise InputError(
+            f"{option}: received {error}; expected: a severity (error, warning, note) or one of {known}"
+        ) from None
 
 
-def _track(passes: Iterable[batches.Batch], number: int) -> Iterator[batches.Batch]:
+def _track(passes: Iterable[int], number: int) -> Iterator[int]:
     with progress.rate_and_time_left() as bar:
         yield from bar.track(passes, total=number, description="batches")
 

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from deadrelu.analysis.counting import count_of
+from deadrelu.errors import InputError
 from deadrelu.inspection.inspect import Inspection
-from deadrelu.inspection.sentences import names
-from deadrelu.report.labels import count_of
+from deadrelu.inspection.words import names
 
 LARGE = 2.0
 """A layer has changed when its signal or gradient is this many times what it was, or less than one by it."""
+
+COMPARED = ["rms", "gradient_rms", "kernel_rms", "dead_units", "dead_in_all_calls", "units", "state", "verdict"]
 
 
 @dataclass(frozen=True)
@@ -18,41 +21,50 @@ class Changes:
     """From `before` to `after`."""
 
     table: pd.DataFrame
-    """One row for each layer of both: layer, and of rms, gradient_rms, kernel_rms, dead_units and verdict two columns,
-    with the suffixes _before and _after; changed, whether it is told."""
+    """One row for each layer of both: layer, units, and of `COMPARED` two columns each, with the suffixes _before and
+    _after; changed, whether it is shown."""
     sentences: list[str]
 
 
 def changes(before: Inspection, after: Inspection) -> Changes:
-    """Join two inspections by the names of the layers."""
-    columns = ["layer", "units", "rms", "gradient_rms", "kernel_rms", "dead_units", "verdict"]
-    one, other = before.table[columns], after.table[columns]
-    both = one.merge(other, on=["layer", "units"], suffixes=("_before", "_after"))
+    """Compare two inspections layer by layer: by name, or in order where the same architecture has other names.
+
+    Raises:
+        InputError: they have no layer in common.
+    """
+    one, other = before.table, after.table
+    kinds = ["kind", "activation", "layer_class"]
+    if set(one["layer"]) != set(other["layer"]) and one[kinds].equals(other[kinds]):
+        one = one.assign(layer=other["layer"])
+    columns = ["layer", *COMPARED]
+    both = one[columns].merge(other[columns], on="layer", suffixes=("_before", "_after"))
+    if both.empty:
+        raise InputError("compare: received models without a layer in common; expected: two checkpoints of one model")
+    both = both.assign(units=both["units_after"])
     moved = pd.Series(data=False, index=both.index)
     with np.errstate(divide="ignore", invalid="ignore"):
         for name in ("rms", "gradient_rms"):
             moved |= np.abs(np.log(both[f"{name}_after"] / both[f"{name}_before"])) >= np.log(LARGE)
-    dead = both["dead_units_after"] - both["dead_units_before"]
-    changed = moved | (dead != 0) | (both["verdict_before"] != both["verdict_after"])
+    wider = both["units_before"] != both["units_after"]
+    dead = both["dead_in_all_calls_after"] - both["dead_in_all_calls_before"]
+    changed = moved | wider | (both["dead_units_before"] != both["dead_units_after"])
+    changed |= both["verdict_before"] != both["verdict_after"]
     found = []
     if only := sorted(set(one["layer"]) ^ set(other["layer"])):
         found.append(f"Only in one of them: {names(only)}.")
-    died = both[(both["dead_units_after"] == both["units"]) & (both["dead_units_before"] < both["units"])]
-    back = both[(both["dead_units_before"] == both["units"]) & (both["dead_units_after"] < both["units"])]
-    if len(died):
-        found.append(f"Died: {names(died['layer'])}.")
-    if len(back):
-        found.append(f"Came back: {names(back['layer'])}.")
-    found.append(
-        f"Dead units: {both['dead_units_before'].sum():,.0f} before, {both['dead_units_after'].sum():,.0f} after; "
-        f"{dead.clip(lower=0).sum():,.0f} more in some layers, {-dead.clip(upper=0).sum():,.0f} fewer in others."
-    )
-    for problem in sorted(after.problems - before.problems):
-        found.append(f"New: {problem}.")
-    for problem in sorted(before.problems - after.problems):
-        found.append(f"No longer: {problem}.")
+    if wider.any():
+        found.append(f"Of another width: {names(list(both['layer'][wider]))}.")
+    is_dead, was_dead = both["state_after"] == "dead", both["state_before"] == "dead"
+    for text, which in (("Died", is_dead & ~was_dead), ("No longer dead", was_dead & ~is_dead)):
+        if which.any():
+            found.append(f"{text}: {names(list(both['layer'][which]))}.")
+    more, fewer = int(dead.clip(lower=0).sum()), int(-dead.clip(upper=0).sum())
+    totals = (int(both[f"dead_in_all_calls_{when}"].sum()) for when in ("before", "after"))
+    found.append("Dead units: {:,} before, {:,} after; {:,} more, {:,} fewer.".format(*totals, more, fewer))
+    for text, codes in (("New", after.codes - before.codes), ("No longer", before.codes - after.codes)):
+        if codes:
+            found.append(f"{text}: {', '.join(sorted(codes))}.")
     if not changed.any():
-        found.append(
-            f"In all {count_of(len(both), 'layer')} signal and gradient changed by less than a factor of {LARGE:g}."
-        )
+        layers = count_of(len(both), "layer")
+        found.append(f"In {layers}, signal and gradient changed by less than a factor of {LARGE:g}.")
     return Changes(both.assign(changed=changed), found)

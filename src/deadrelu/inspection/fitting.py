@@ -2,8 +2,10 @@
 
 import re
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,11 +48,11 @@ def is_torch(model: Any) -> bool:
     return torch is not None and isinstance(model, torch.nn.Module)
 
 
-def from_dataset(inputs: Any, labels: Any) -> tuple[Any, Any]:
+def from_dataset(inputs: Any, labels: Any, most: int = MAX_FROM_BATCHES) -> tuple[Any, Any]:
     """Inputs and labels of batches, put together; anything else as it is.
 
     Batches are those of a `tf.data.Dataset`, a `DataLoader`, or another iterable that is no list, tuple or mapping; at
-    most `MAX_FROM_BATCHES` inputs are taken. A batch that is a tuple or list holds inputs and labels.
+    most `most` inputs are taken, and no batch beyond them. A batch that is a tuple or list holds inputs and labels.
 
     Raises:
         InputError: there are none, or labels are given twice.
@@ -63,7 +65,7 @@ def from_dataset(inputs: Any, labels: Any) -> tuple[Any, Any]:
         for batch in inputs:
             parts.append(batch)
             taken += len(_leaves(batch)[0])
-            if taken >= MAX_FROM_BATCHES:
+            if taken >= most:
                 break
         if not parts:
             raise InputError("inputs: received an empty dataset; expected: batches")
@@ -103,6 +105,23 @@ def _array(given: Any) -> Array:
     return np.asarray(given)
 
 
+def without_constants(inputs: Any) -> tuple[Any, dict[str, Any]]:
+    """Part a dictionary into inputs with a row each and arguments that are the same for all of them.
+
+    The latter are flags, numbers, None, and arrays of another length than the first, such as a mask of positions.
+    """
+    if not isinstance(inputs, Mapping):
+        return inputs, {}
+    first = next((value for value in inputs.values() if getattr(value, "shape", ())), None)
+    rows: dict[str, Any] = {}
+    constants: dict[str, Any] = {}
+    for name, value in inputs.items():
+        is_plain = value is None or isinstance(value, bool | int | float | str)
+        is_other = first is not None and getattr(value, "shape", ())[:1] != first.shape[:1] and hasattr(value, "shape")
+        (constants if is_plain or is_other else rows)[name] = value
+    return (rows, constants) if rows else (inputs, {})
+
+
 def compiled_loss(model: Any) -> Loss:
     """The loss that a model was compiled with, if it is one for all outputs."""
     loss = getattr(model, "loss", None)
@@ -116,12 +135,14 @@ def name_of(loss: Loss) -> str:
 
 @contextmanager
 def failures_of(framework: str) -> Iterator[None]:
-    """Say in one line that a model cannot run on its inputs."""
+    """Say in one line that a model cannot run on its inputs; a fault of our own stays what it is."""
     try:
         yield
     except InputError:
         raise
     except Exception as error:  # Keras, TensorFlow and PyTorch share no base class
+        if _is_our_own(error):
+            raise
         text = " ".join(str(error).split())
         token = re.search(r"indices\[[\d,]+\] = (-?\d+) is not in \[0, (\d+)\)", text)
         if token:
@@ -129,7 +150,18 @@ def failures_of(framework: str) -> Iterator[None]:
             raise InputError(f"inputs: received the token {token[1]}; expected: 0 to {last}, as in Embedding") from None
         raise InputError(
             f"model: {framework} cannot run it on these inputs: {text[:200]}; expected: one that runs"
-        ) from None
+        ) from error
+
+
+PACKAGE = Path(__file__).parents[1]
+HANDING_ON = ("__torch_function__", "call", "activation", "forward")
+"""Functions of ours that call what the model calls: what fails in them is the model's."""
+
+
+def _is_our_own(error: Exception) -> bool:
+    """Whether an exception was raised by our code, and not by a model, a framework, or for want of memory."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.name not in HANDING_ON]
+    return bool(frames) and Path(frames[-1].filename).is_relative_to(PACKAGE) and not isinstance(error, MemoryError)
 
 
 def arranged(given: Given, names: Sequence[str], what: str) -> list[Array]:

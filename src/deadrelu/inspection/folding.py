@@ -4,24 +4,29 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from deadrelu.inspection.findings import Finding
+
 SHORT = 40
 """Rows up to which a table is shown whole."""
 
 REPEATS = 3
 """Blocks in a row that are folded, at least."""
 
-NOTHING = ("", "holds")
-"""Verdicts that say nothing is wrong."""
-
 ALIKE = ["layer_class", "kind", "activation", "units"]
 
 
-def folded(table: pd.DataFrame) -> list[int | str]:
-    """Which rows to show: numbers of rows, and in place of others a text such as '10 blocks of 4 layers, as above'."""
+def folded(table: pd.DataFrame, findings: Sequence[Finding]) -> list[int | str]:
+    """Return which rows to show: numbers of rows, and in place of others a text such as '… 10 more blocks of 4 layers'.
+
+    Args:
+        table: see `inspect.inspect`.
+        findings: rows of the layers that errors and warnings, and dead or saturated units, are about are shown.
+    """
     if len(table) <= SHORT:
         return list(range(len(table)))
     kinds = list(map(tuple, table[ALIKE].to_numpy()))
-    quiet = table["verdict"].isin(NOTHING).to_numpy()
+    told = {layer for f in findings if f.severity != "note" or f.code.endswith("-units") for layer in f.layers}
+    quiet = ~table["layer"].isin(told).to_numpy()
     shown: list[int | str] = []
     at = 0
     while at < len(kinds):

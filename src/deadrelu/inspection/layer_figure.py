@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from deadrelu.report.figures.style import INK, MUTED, PALETTE, PAPER, STYLE, message
 
-KIND_COLOURS = dict(zip(("weights", "normalization", "activation", "merge", "output"), PALETTE, strict=False))
+KIND_COLOURS = dict(zip(("weights", "normalization", "activation", "merge", "block", "output"), PALETTE, strict=False))
 NAMED = 70
 """Layers whose names fit below the axis; of more, every so many is named."""
 

@@ -2,20 +2,17 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from deadrelu.inspection.subject import Array, Facts, Subject, not_finite
-from deadrelu.signals import batches
-from deadrelu.signals.layers import LayerOutput
-from deadrelu.signals.slopes import BOUNDED, DEAD_SLOPE
+from deadrelu.inspection.records import Array, LayerRecord, WeightRecord
+from deadrelu.inspection.subject import Objective, Subject
+from deadrelu.inspection.units import BOUNDED, DEAD_SLOPE
 from deadrelu.signals.statistics import Running, Spread
-
-SCALES_ITSELF = {"Embedding", "Rescaling", "Normalization", "Discretization", "Hashing", "IntegerLookup"}
-"""Layers that take inputs of another scale than 1."""
 
 USUAL_SCALE = (0.1, 10.0)
 """Of the root mean square of inputs; initializers are made for about 1."""
@@ -23,7 +20,10 @@ USUAL_SCALE = (0.1, 10.0)
 CHUNK_ROWS = 1000
 """Rows looked at together: a mapped file may be larger than the memory."""
 
-Track = Callable[[Iterable[batches.Batch], int], Iterable[batches.Batch]]
+MAX_DOUBLES = 2**16
+"""Of a layer that puts out more numbers for an input, means and squares are kept in float32."""
+
+Track = Callable[[Iterable[int], int], Iterable[int]]
 
 
 @dataclass(frozen=True)
@@ -31,33 +31,36 @@ class Measured:
     """What one pass found."""
 
     table: pd.DataFrame
-    """One row per call of a layer, see `inspect.inspect`; without verdicts. Also of_every_output: with several outputs,
-    whether the layer is on the trunk to each of them, so that no part of the gradient is missing there."""
+    """One row for each call of a layer, see `inspect.inspect`; without verdicts."""
+    records: Sequence[LayerRecord]
+    """For each row."""
     inputs: int
     arrays: int
-    """How many inputs the model has; each has its own way to the outputs."""
-    gradient_of: str
+    """How many inputs the model has; each has its own path to the outputs."""
+    objective: str
     input_std: float
     """Standard deviation over inputs of what the model is given; NaN where a layer takes tokens or any scale."""
     input_rms: list[float]
     """Root mean square of each input; none where a layer takes tokens or any scale."""
-    moves: dict[str, bool]
-    """For layers with trainable weights, whether their gradient is other than exactly 0."""
-    not_finite_weights: list[str]
-    """Such as 'dense_1 (kernel)'."""
+    weights: list[WeightRecord]
     opaque: list[str]
     """Composite layers of which only the output could be measured."""
     new_normalizations: int
     """BatchNormalization layers that have the moving averages of a new layer."""
     framework: str
-    """'Keras' or 'PyTorch'."""
     dead: list[npt.NDArray[np.bool_]]
     """For each row of the table, which units are dead, shape (units,)."""
 
-    @property
-    def unmoved(self) -> list[str]:
-        """Layers with trainable weights whose gradient is exactly 0 on all inputs."""
-        return [name for name, moved in self.moves.items() if not moved]
+    @cached_property
+    def moves(self) -> dict[str, bool]:
+        """For layers with trainable weights, whether the gradient of any of them is other than exactly 0."""
+        moves: dict[str, bool] = {}
+        for weight in self.weights:
+            if weight.trainable:
+                moves[weight.layer] = (
+                    moves.get(weight.layer, False) or weight.gradient_rms != 0 or weight.is_regularized
+                )
+        return moves
 
     @property
     def input_scale_is_usual(self) -> bool:
@@ -67,9 +70,8 @@ class Measured:
 
 def measure(
     subject: Subject,
-    x: Sequence[Array],
-    objective: batches.Objective,
-    gradient_of: str,
+    x: Sequence[npt.NDArray[Any]],
+    objective: Objective,
     *,
     size: int,
     training: bool = False,
@@ -80,118 +82,147 @@ def measure(
     Args:
         subject: the model.
         x: one array for each input.
-        objective: what the gradient is of, called `gradient_of`.
+        objective: what the gradient is of.
         size: inputs in a batch.
         training: as in training.
         track: wraps the batches, given their number, e.g. with a progress bar.
     """
-    n, trainable = len(x[0]), subject.trainable()
-    of_layer = [_Layer(entry, subject.facts(entry), n) for entry in subject.recorded]
-    weights = [np.zeros(shape, np.float64) for _, shape in trainable]
-    passes: Iterable[batches.Batch] = subject.passes(x, objective, size=size, training=training)
-    for batch in track(passes, -(-n // size)) if track else passes:
-        for k, layer in enumerate(of_layer):
-            layer.add(batch, k)
-        for total, gradient in zip(weights, batch.weights, strict=True):
-            total += gradient
-    rows = [layer.row(gradient_of) for layer in of_layer]
-    shared: dict[tuple[int, int], npt.NDArray[np.bool_]] = {}
-    for layer in of_layer:
-        shared[layer.key] = shared.get(layer.key, layer.dead) & layer.dead
-    for row, layer in zip(rows, of_layer, strict=True):
-        first = layer.entry.number == 0
-        row["dead_in_all_calls"] = float(shared[layer.key].sum()) if first else 0.0
-    takes_any_scale = bool(subject.classes & SCALES_ITSELF)
-    floats = [array for array in x if array.dtype.kind in "buif" and not takes_any_scale]
-    moves: dict[str, bool] = {}
-    for (name, _), summed in zip(trainable, weights, strict=True):
-        moves[name] = moves.get(name, False) or bool(np.any(summed != 0))
+    n, collected = len(x[0]), _Collected(subject.records, len(x[0]))
+    passes: Iterable[int] = subject.passes(x, objective, collected, size=size, training=training)
+    for _ in track(passes, -(-n // size)) if track else passes:
+        collected.end_batch()
+    weights = subject.weights()
+    by_key = {weight.key: weight for weight in weights}
+    layers = collected.layers
+    rows = [layer.row([by_key[key] for key in layer.record.weights], objective, layers) for layer in layers]
+    shared: dict[Any, npt.NDArray[np.bool_]] = {}
+    for layer in layers:
+        shared[layer.record.shares] = shared.get(layer.record.shares, layer.dead) & layer.dead
+    counted = set()
+    for row, layer in zip(rows, layers, strict=True):
+        row["dead_in_all_calls"] = 0.0 if layer.record.shares in counted else float(shared[layer.record.shares].sum())
+        counted.add(layer.record.shares)
+    floats = [array for array in x if array.dtype.kind in "buif" and not subject.takes_any_scale]
     return Measured(
         pd.DataFrame(rows),
+        subject.records,
         n,
         len(x),
-        gradient_of,
+        objective.name,
         float(np.sqrt(np.mean([_variance(array) for array in floats]))) if floats else np.nan,
-        [rms([array]) for array in floats],
-        moves,
-        not_finite(subject),
+        [rms(array) for array in floats],
+        weights,
         subject.opaque,
         0 if training else subject.new_normalizations(),
         subject.framework,
-        [layer.dead for layer in of_layer],
+        [layer.dead for layer in layers],
     )
+
+
+class _Collected:
+    """The statistics of all layers, see `records.Recorder`: each signal is summed up as it appears, and forgotten."""
+
+    def __init__(self, records: Sequence[LayerRecord], inputs: int) -> None:
+        self.layers = [_Layer(record, inputs) for record in records]
+        self.awaited: dict[int, tuple[int, ...]] = {}
+        """Shapes of the signals whose gradients have not come."""
+
+    def forward(
+        self,
+        k: int,
+        signal: Array,
+        *,
+        source: Array | None = None,
+        logits: Array | None = None,
+    ) -> None:
+        layer = self.layers[k]
+        layer.ahead.add(signal)
+        if source is not None:
+            layer.source.add(source)
+        if logits is not None:
+            layer.logits.add(logits)
+        self.awaited[k] = signal.shape
+
+    def slopes(self, k: int, largest: npt.NDArray[np.float64]) -> None:
+        layer = self.layers[k]
+        layer.slopes = largest if layer.slopes is None else np.maximum(layer.slopes, largest)
+
+    def backward(self, k: int, gradient: Array) -> None:
+        if self.awaited.pop(k, None) is not None:
+            self.layers[k].back.add(gradient)
+
+    def end_batch(self) -> None:
+        """Count gradients that did not come as 0: nothing depends on these signals."""
+        for k, shape in self.awaited.items():
+            self.layers[k].back.add(np.broadcast_to(np.float32(0), shape))
+        self.awaited.clear()
 
 
 class _Layer:
     """What is collected of one call of a layer."""
 
-    def __init__(self, entry: LayerOutput, facts: Facts, inputs: int) -> None:
-        self.entry, self.facts, self.inputs = entry, facts, inputs
-        self.ahead, self.back = Running(inputs, entry.activation), Running(inputs)
-        self.source, self.logits = Spread(), Spread()
-        self.kernels = [np.zeros(kernel.shape, np.float32) for kernel in facts.kernels]
-        units = entry.shape[-1] if entry.shape else 1
-        self.dead = np.zeros(units, bool)
+    def __init__(self, record: LayerRecord, inputs: int) -> None:
+        self.record, self.inputs = record, inputs
+        dtype = np.float64 if record.size <= MAX_DOUBLES else np.float32
+        self.ahead, self.back = Running(inputs, record.activation, dtype), Running(inputs, dtype=dtype)
+        self.source, self.logits = Spread(dtype), Spread(dtype)
         self.slopes: npt.NDArray[np.float64] | None = None
 
     @property
-    def key(self) -> tuple[int, int]:
-        """The same for calls that share units."""
-        return id(self.entry.operation), len(self.dead)
+    def dead(self) -> npt.NDArray[np.bool_]:
+        """Which units are dead, shape (units,)."""
+        return np.zeros(self.record.units, bool) if self.slopes is None else self.slopes <= DEAD_SLOPE
 
-    def add(self, batch: batches.Batch, k: int) -> None:
-        """Take in the layer's part of a batch."""
-        self.ahead.add(batch.activations[k])
-        self.back.add(batch.gradients[k])
-        for total, gradient in zip(self.kernels, batch.kernels[k], strict=True):
-            total += gradient
-        if (source := batch.sources[k]) is not None:
-            self.source.add(source)
-        if (logits := batch.logits[k]) is not None:
-            self.logits.add(logits)
-        if (slopes := batch.slopes[k]) is not None:
-            self.slopes = slopes if self.slopes is None else np.maximum(self.slopes, slopes)
-            self.dead = self.slopes <= DEAD_SLOPE
-
-    def row(self, gradient_of: str) -> dict[str, Any]:
-        """Of the table."""
-        entry, facts, statistics = self.entry, self.facts, self.ahead.statistics()
-        back = self.back.statistics()
-        # Behind the logits, Keras's cross-entropy goes around what is put out.
-        around = entry.kind == "output" and "crossentropy" in gradient_of and back["zero_fraction"] == 1
-        source = 0.0 if facts.layer_class in SCALES_ITSELF else self.source.over_inputs()
+    def row(self, weights: Sequence[WeightRecord], objective: Objective, layers: "Sequence[_Layer]") -> dict[str, Any]:
+        """Return the row of the table."""
+        record, statistics, back = self.record, self.ahead.statistics(), self.back.statistics()
+        no_gradient = record.kind == "output" and not objective.passes_outputs and back["zero_fraction"] == 1
+        given = self.source if self.record.given_by is None else layers[self.record.given_by].ahead
+        source, source_size = given.over_inputs(), given.mean.size if given.seen else 0
         strength = self.logits.over_inputs() if self.logits.seen else statistics["input_std"]
-        bounded = entry.activation in BOUNDED and not facts.is_recurrent
+        any_scale = "any scale" in record.traits or not source
+        step = np.nan if any_scale else strength * record.scale / source
+        kernels = [weight for weight in weights if weight.is_kernel and len(weight.shape) > 1]
+        bounded = record.activation in BOUNDED and "recurrent" not in record.traits
         return {
-            "layer": entry.name,
-            "layer_class": facts.layer_class,
-            "kind": entry.kind,
-            "activation": entry.activation or "",
-            "on_trunk": entry.on_trunk,
-            "of_every_output": entry.of_every_output,
-            "units": len(self.dead),
-            "size": int(np.prod(entry.shape)),
-            "parameters": facts.parameters if entry.number == 0 else 0,
+            "layer": record.name,
+            "layer_class": record.layer_class,
+            "kind": record.kind,
+            "activation": record.activation or "",
+            "on_trunk": record.on_trunk,
+            "units": record.units,
+            "size": record.size,
+            "parameters": sum(weight.size for weight in weights) if record.number == 0 else 0,
+            "frozen": bool(weights) and not any(weight.trainable for weight in weights),
             **statistics,
             "dead_units": float(self.dead.sum()),
             "saturated_units": float(self.ahead.saturated_units()) if bounded else 0.0,
-            **{f"gradient_{name}": np.nan if around else value for name, value in back.items()},
-            "kernel_rms": rms(facts.kernels),
-            "kernel_gradient_rms": rms([k / self.inputs for k in self.kernels]),
-            "gain": strength / source if source and facts.kernels else np.nan,
+            **{f"gradient_{name}": np.nan if no_gradient else value for name, value in back.items()},
+            "kernel_rms": _joined_rms([(weight.size, weight.rms) for weight in kernels]),
+            "kernel_gradient_rms": _joined_rms([(weight.size, weight.gradient_rms) for weight in kernels]),
+            "gain": step if kernels else np.nan,
             "strength": strength,
-            "step": strength / source if source else np.nan,
+            "step": step,
+            "source_size": source_size,
+            "given_std": source,
         }
 
 
-def rms(arrays: Sequence[Array]) -> float:
-    """Root mean square over all of them; NaN for none."""
-    pieces = [array[at : at + CHUNK_ROWS] for array in arrays for at in range(0, len(array), CHUNK_ROWS)]
-    values = sum(piece.size for piece in pieces)
-    return float(np.sqrt(sum(np.square(p, dtype=np.float64).sum() for p in pieces) / values)) if values else np.nan
+def rms(array: npt.NDArray[Any]) -> float:
+    """Return the root mean square; NaN of nothing."""
+    pieces = (array[at : at + CHUNK_ROWS] for at in range(0, len(array), CHUNK_ROWS)) if array.ndim else [array]
+    return (
+        float(np.sqrt(sum(np.square(p, dtype=np.float64).sum() for p in pieces) / array.size)) if array.size else np.nan
+    )
 
 
-def _variance(array: Array) -> float:
+def _joined_rms(parts: Sequence[tuple[int, float]]) -> float:
+    """Return the root mean square of several arrays, of their sizes and root mean squares; NaN of none."""
+    total = sum(size for size, _ in parts)
+    return float(np.sqrt(sum(size * value**2 for size, value in parts) / total)) if total else np.nan
+
+
+def _variance(array: npt.NDArray[Any]) -> float:
     spread = Spread()
     for at in range(0, len(array), CHUNK_ROWS):
         spread.add(array[at : at + CHUNK_ROWS].astype(np.float32))

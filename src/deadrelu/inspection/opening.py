@@ -7,19 +7,19 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from deadrelu.errors import InputError
-from deadrelu.inspection import fitting
-from deadrelu.inspection.subject import Array, Subject
-from deadrelu.signals import layers, objectives
+from deadrelu.inspection import fitting, objectives
+from deadrelu.inspection.subject import Objective, Subject
 
 
 class Opened(NamedTuple):
     """What there is to measure."""
 
     subject: Subject
-    x: list[Array]
-    objective: objectives.Named
+    x: list[npt.NDArray[Any]]
+    objective: Objective
 
 
 @contextmanager
@@ -48,7 +48,7 @@ def opened(
         if labels is None and loss is not None:
             raise InputError(f"loss: received {fitting.name_of(loss)!r} without labels; expected: with labels")
         with how(model, inputs, labels, loss, training, seed, most) as made:
-            if not made.subject.recorded:
+            if not made.subject.records:
                 raise InputError("model: received no layer with a signal; expected: a model with layers of its own")
             yield made
 
@@ -70,44 +70,52 @@ def _random_states_kept() -> Iterator[None]:
 def _of_keras(
     model: Any, inputs: Any, labels: Any, loss: fitting.Loss, training: bool, seed: int, most: int | None
 ) -> Iterator[Opened]:
-    from deadrelu.inspection.keras_model import KerasModel
-    from deadrelu.signals.unchanged import unchanged
+    from deadrelu.inspection.keras.losses import KerasLosses
+    from deadrelu.inspection.keras.model import KerasModel, check_runs_here, run_eagerly
+    from deadrelu.inspection.keras.unchanged import unchanged
 
     fitting.check_model(model)
-    tensors = getattr(model, "inputs", None) or None  # a subclassed model that was never called has none
-    x = [array[:most] for array in fitting.arranged(inputs, [tensor.name for tensor in tensors or []], "inputs")]
+    check_runs_here(model)
+    tensors = getattr(model, "inputs", None) or []  # a subclassed model that was never called has none
+    names = [] if tensors or not isinstance(inputs, Mapping) else list(inputs)
+    x = [array[:most] for array in fitting.arranged(inputs, names or [tensor.name for tensor in tensors], "inputs")]
     fitting.check_inputs(x, [tuple(tensor.shape[1:]) for tensor in tensors] if tensors else None)
-    with fitting.failures_of("Keras"), unchanged(model, seed):
-        survey = layers.trace_layers(model, x)
-        named = objectives.random_projection(seed)
+    with fitting.failures_of("Keras"), unchanged(model, seed), run_eagerly():
+        subject = KerasModel(model, x, names)
+        losses = KerasLosses()
+        objective = objectives.random_projection(losses, seed)
         if labels is not None:
-            y = _labels(labels, [output.name for output in survey.outputs], x, most)
-            named = objectives.of_labels(survey.outputs, y, loss or fitting.compiled_loss(model))
-        yield Opened(KerasModel(model, survey), x, named)
+            y = _labels(labels, [output.name for output in subject.outputs], x, most)
+            objective = objectives.of_labels(losses, subject.outputs, y, loss or fitting.compiled_loss(model))
+        yield Opened(subject, x, objective)
 
 
 @contextmanager
 def _of_torch(
     model: Any, inputs: Any, labels: Any, loss: fitting.Loss, training: bool, seed: int, most: int | None
 ) -> Iterator[Opened]:
-    from deadrelu.inspection.pytorch import fitting as of_torch
-    from deadrelu.inspection.pytorch.model import TorchModel, looked_at
+    from deadrelu.inspection.pytorch.losses import TorchLosses
+    from deadrelu.inspection.pytorch.model import TorchModel, checked, kept
+    from deadrelu.inspection.pytorch.trace import Arguments
 
-    model = of_torch.checked(model)
+    model = checked(model)
+    inputs, constants = fitting.without_constants(inputs)
     names = list(inputs) if isinstance(inputs, Mapping) else []
     x = [array[:most] for array in fitting.arranged(inputs, names, "inputs")]
     fitting.check_inputs(x, None)
-    trained = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
-    with fitting.failures_of("PyTorch"), looked_at(model, seed, training=training):
-        subject = TorchModel(model, x, names, trained)
-        named = of_torch.random_projection(seed)
+    with fitting.failures_of("PyTorch"), kept(model, seed, training=training) as frozen:
+        subject = TorchModel(model, x, Arguments(names, constants), frozen)
+        losses = TorchLosses()
+        objective = objectives.random_projection(losses, seed)
+        if labels is None and "labels" in names and subject.has_own_loss:
+            objective = Objective(objective.function, objectives.OWN_LOSS)
         if labels is not None:
-            y = _labels(labels, [output.name for output in subject.traced.outputs], x, most)
-            named = of_torch.of_labels(subject.traced.outputs, y, loss)
-        yield Opened(subject, x, named)
+            y = _labels(labels, [output.name for output in subject.outputs], x, most)
+            objective = objectives.of_labels(losses, subject.outputs, y, loss)
+        yield Opened(subject, x, objective)
 
 
-def _labels(labels: Any, names: list[str], x: list[Array], most: int | None) -> list[Array]:
+def _labels(labels: Any, names: list[str], x: list[npt.NDArray[Any]], most: int | None) -> list[npt.NDArray[Any]]:
     y = [array[:most] for array in fitting.arranged(labels, names, "labels")]
     if any(len(array) != len(x[0]) for array in y):
         counts = " and ".join(str(len(array)) for array in y)

@@ -1,15 +1,21 @@
-"""What `deadrelu inspect` prints: a table, sentences, JSON."""
+"""What `deadrelu inspect` prints: findings, a table, JSON."""
 
 import json
+import math
 import sys
-from typing import Literal
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from deadrelu.inspection.compare import Changes
+from deadrelu.inspection.findings import Finding
 from deadrelu.inspection.folding import folded
 from deadrelu.inspection.inspect import Inspection
 
@@ -42,10 +48,11 @@ def written(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({title: columns[name] for name, title in SHOWN.items()})
 
 
-def _folded(shown: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+def _folded(shown: pd.DataFrame, found: Inspection) -> pd.DataFrame:
     """The rows that `folding.folded` shows."""
     blank = dict.fromkeys(shown.columns, "")
-    rows = [shown.iloc[at].to_dict() if isinstance(at, int) else blank | {"layer": at} for at in folded(table)]
+    places = folded(found.table, found.findings)
+    rows = [shown.iloc[at].to_dict() if isinstance(at, int) else blank | {"layer": at} for at in places]
     return pd.DataFrame(rows, columns=shown.columns)
 
 
@@ -53,12 +60,39 @@ NARROW = 110
 """Columns of a terminal below which the table has fewer of its own."""
 
 
-def print_whole(found: Inspection, about: str, *, show_all: bool) -> None:
-    """Print the table, folded unless `show_all`, and the sentences."""
-    shown, console = written(found.table), _console()
-    print_table(console, shown if show_all else _folded(shown, found.table), about)
-    for sentence in found.sentences:
-        console.print(f"• {sentence}", markup=False, highlight=False)
+SIGNS = {"error": ("✗", "bold red"), "warning": ("!", "yellow"), "note": ("·", "dim")}
+OF_A_CODE = 5
+"""Findings of one code that are shown, the worst first; `--verbose` shows all."""
+
+
+def print_whole(found: Inspection, about: str, *, verbose: bool) -> None:
+    """Print the findings, a line each, and the table, folded; with `verbose`, all of them, and every row."""
+    console = _console()
+    for line, style in finding_lines(found.findings, verbose=verbose):
+        console.print(line, style=style, markup=False, highlight=False)
+    shown = written(found.table)
+    print_table(console, shown if verbose else _folded(shown, found), about)
+    for sentence in found.summary:
+        console.print(sentence, markup=False, highlight=False)
+
+
+def finding_lines(findings: Sequence[Finding], *, verbose: bool) -> list[tuple[str, str]]:
+    """Return a line for each finding, as a linter has it, and its style: sign, code, and how much where."""
+    if not findings:
+        return [("✓ nothing is wrong", "green")]
+    lines = []
+    numbers = Counter(finding.code for finding in findings)
+    shown: Counter[str] = Counter()
+    for finding in findings:
+        sign, style = SIGNS[finding.severity]
+        shown[finding.code] += 1
+        if verbose or shown[finding.code] <= OF_A_CODE:
+            lines.append((f"{sign} {finding.code}: {finding.message}", style))
+        elif shown[finding.code] == OF_A_CODE + 1:
+            lines.append(
+                (f"{sign} {finding.code}: {numbers[finding.code] - OF_A_CODE} more; --verbose shows them", style)
+            )
+    return lines
 
 
 def print_changes(changed: Changes, title: str) -> None:
@@ -98,11 +132,22 @@ def print_table(console: Console, shown: pd.DataFrame, about: str) -> None:
 
 def as_json(found: Inspection, training: bool, changed: Changes | None = None) -> str:
     """Everything that was found; numbers that are not finite are null."""
-    rows = json.loads(found.table.to_json(orient="records"))
-    about = {"inputs": found.inputs, "training_mode": training, "gradient_of": found.gradient_of}
-    said = {"problems": sorted(found.problems), "unmoved": found.unmoved, "sentences": found.sentences}
-    whole = {**about, **said, "layers": rows}
+    whole: dict[str, Any] = {
+        **{"inputs": found.inputs, "training_mode": training, "gradient_of": found.gradient_of},
+        "findings": [asdict(finding) for finding in found.findings],
+        **{"signal": found.signal and asdict(found.signal), "gradient": found.gradient and asdict(found.gradient)},
+        "layers": found.table.to_dict("records"),
+    }
     if changed:
-        of_layers = json.loads(changed.table.to_json(orient="records"))
-        whole["compared"] = {"sentences": changed.sentences, "layers": of_layers}
-    return json.dumps(whole, indent=2)
+        whole["compared"] = {"sentences": changed.sentences, "layers": changed.table.to_dict("records")}
+    return json.dumps(_finite(whole), indent=2)
+
+
+def _finite(value: Any) -> Any:
+    """Return the same with null for what JSON has no number for, and no number rounded."""
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(part) for part in value]
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value

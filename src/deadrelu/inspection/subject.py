@@ -1,59 +1,63 @@
-"""A model that is looked at, whatever made it: its layers, its weights, and passes over its inputs."""
+"""A model that is measured, whatever made it: its layers, its weights, and passes over its inputs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from deadrelu.signals.batches import Batch, Objective
-from deadrelu.signals.layers import LayerOutput
+from deadrelu.inspection.records import Array, LayerRecord, Output, Recorder, WeightRecord
 
-Array = npt.NDArray[Any]
+MAX_BATCH_SIZE = 1000
+"""Most inputs in one pass."""
+
+MAX_BATCH_ELEMENTS = 2**26
+"""Most numbers that the layers put out in one pass, 256 MB; a framework keeps some times that for gradients."""
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What a layer is, apart from its signal."""
+class Objective:
+    """What gradients are taken of: the sum of the losses of some inputs."""
 
-    layer_class: str
-    parameters: int
-    """Numbers in its own weights."""
-    kernels: Sequence[Array]
-    """Its weights of two or more axes."""
-    is_recurrent: bool
+    function: Callable[[list[Any], slice], Any]
+    """`function(outputs, rows)`: the loss of these rows of the inputs, a scalar tensor."""
+    name: str
+    """What a reader calls it, such as 'cross-entropy'."""
+    passes_outputs: bool = True
+    """False where the framework takes the loss from the logits, so that outputs behind them get no gradient."""
 
 
 class Subject(Protocol):
     """A model and what of it is recorded."""
 
     framework: Literal["Keras", "PyTorch"]
-    recorded: Sequence[LayerOutput]
-    classes: set[str]
-    """Names of the classes of all layers that were called."""
+    records: list[LayerRecord]
+    outputs: list[Output]
+    takes_any_scale: bool
+    """Whether a layer takes tokens, or inputs of any scale."""
     opaque: list[str]
     """Composite layers of which only the output can be recorded."""
 
-    def facts(self, entry: LayerOutput) -> Facts:
-        """Of the layer behind an entry of `recorded`."""
+    def passes(
+        self, x: Sequence[Array], objective: Objective, recorder: Recorder, *, size: int, training: bool
+    ) -> Iterator[int]:
+        """Send the inputs through the model and the gradient back, batch by batch; yield the inputs of each batch."""
 
-    def passes(self, x: Sequence[Array], objective: Objective, *, size: int, training: bool) -> Iterator[Batch]:
-        """Signals of the inputs, batch by batch, with the gradients of `trainable`."""
+    def weights(self) -> list[WeightRecord]:
+        """Return all weights, with the gradients of the last `passes`."""
 
-    def trainable(self) -> list[tuple[str, tuple[int, ...]]]:
-        """For each trainable weight the name of its layer, and its shape."""
-
-    def weights(self) -> Iterator[tuple[str, Array]]:
-        """Each weight, called such as 'dense_1 (kernel)'."""
+    def stepped(self, names: Sequence[str]) -> AbstractContextManager[None]:
+        """While open, some weights that are all 0 have gone a step against the gradient of the last `passes`."""
 
     def new_normalizations(self) -> int:
-        """BatchNormalization layers that have the moving averages of a new layer."""
+        """Return how many BatchNormalization layers have the moving averages of a new layer."""
 
 
-def not_finite(subject: Subject) -> list[str]:
-    """Weights with NaN or infinity."""
-    return [name for name, values in subject.weights() if not np.isfinite(values).all()]
+def batch_size(records: Sequence[LayerRecord]) -> int:
+    """Return how many inputs fit into `MAX_BATCH_ELEMENTS` and `MAX_BATCH_SIZE`; at least 1."""
+    elements = sum(record.size for record in records)
+    return max(1, min(MAX_BATCH_SIZE, MAX_BATCH_ELEMENTS // max(1, elements)))
 
 
 def is_new(mean: Array, variance: Array) -> bool:

@@ -6,6 +6,7 @@ import keras
 import pandas as pd
 from matplotlib.figure import Figure
 
+from deadrelu.errors import InputError
 from deadrelu.inspection import fitting
 from deadrelu.inspection.dead_unit_log import DeadUnitLog
 
@@ -17,16 +18,26 @@ class DeadUnits(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships 
     >>> model.fit(x_train, y_train, epochs=10, callbacks=[watch])
     >>> watch.figure().savefig("dead_units.png")
 
-    For the names in the logs, see `DeadUnitLog.add`. Callbacks that write logs, such as CSVLogger, come behind it.
+    The logs get four numbers, see `DeadUnitLog.add`; `table` and `units` have them layer by layer, before training
+    (epoch 0) and after each epoch. Callbacks that write logs, such as CSVLogger, come behind it. A second `fit` goes on
+    with the epochs of the first.
 
     Args:
-        x, y: as `DeadUnitLog` takes them.
-        every: epochs between two looks; others have no such logs.
+        x, y, training: as `DeadUnitLog` takes them.
+        every: epochs between two looks; in the logs of the others, the numbers are NaN.
+
+    Raises:
+        InputError: every is below 1; or, before training starts, the model cannot be looked at.
     """
 
-    def __init__(self, x: fitting.Given, y: fitting.Given | None = None, *, every: int = 1) -> None:
+    def __init__(
+        self, x: fitting.Given, y: fitting.Given | None = None, *, every: int = 1, training: bool = False
+    ) -> None:
         super().__init__()
-        self.log, self.every = DeadUnitLog(x, y), every
+        self.log = DeadUnitLog(x, y, training=training)
+        if every < 1:
+            raise InputError(f"every: received {every}; expected: 1 or more epochs between two looks")
+        self.every, self.names, self.before = every, list[str](), 0
 
     @property
     def table(self) -> pd.DataFrame:
@@ -42,10 +53,17 @@ class DeadUnits(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships 
         """Dead units of each layer over the epochs."""
         return self.log.figure()
 
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Look at the model as it is before training."""
+        if self.log.epoch is None:
+            self.names = list(self.log.add(self.model, 0))
+        self.before = self.log.epoch or 0
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Look at the model as it is now."""
-        if epoch % self.every:
-            return
-        found = self.log.add(self.model, epoch + 1)
+        number = epoch + 1 if epoch + 1 > self.before else self.before + epoch + 1
+        found: dict[str, float] = dict.fromkeys(self.names, float("nan"))
+        if (epoch + 1) % self.every == 0:
+            found |= {name: value for name, value in self.log.add(self.model, number).items() if name in found}
         if logs is not None:
             logs.update(found)

@@ -21,7 +21,7 @@ def dead_units_by_epoch(table: pd.DataFrame) -> Figure:
     if table.empty:
         return message("No epoch has ended: there is nothing to draw.")
     share = table.assign(share=table["dead_units"] / table["units"])
-    grid = share.pivot_table(index="layer", columns="epoch", values="share", sort=False)
+    grid = share.pivot_table(index="layer", columns="epoch", values="share", aggfunc="last", sort=False)
     if len(grid) > MAX_LAYERS:
         worst = grid.max(axis=1).nlargest(MAX_LAYERS).index
         grid = grid[grid.index.isin(worst)]

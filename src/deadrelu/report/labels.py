@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from deadrelu.analysis.counting import count_of as count_of  # named by those who import labels
 from deadrelu.settings.params import (
     ActivationCase,
     Constant,
@@ -213,8 +214,3 @@ def changes(variation: Variation, base: Trainable, target: TargetParams) -> str:
     if (variation.target.low, variation.target.high) != (target.low, target.high):
         parts.append(f"on {interval(variation.target)}")
     return ", ".join(parts) or "nothing"
-
-
-def count_of(number: int, thing: str) -> str:
-    """'1 hidden layer', '5 hidden layers'."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"

@@ -5,11 +5,14 @@ from math import gcd
 import numpy as np
 import numpy.typing as npt
 
-Float = npt.NDArray[np.float32]
+Float = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 QUANTILE_SAMPLE = 50_000
 """Values of a layer that quantiles are taken of, at least: the 1 % quantile is then that of 0.9 to 1.1 %."""
+
+MAX_AT_ONCE = 2**18
+"""Numbers of a signal whose moments are taken at once."""
 
 SATURATED = {
     "tanh": (-0.99, 0.99),
@@ -24,14 +27,14 @@ SATURATED = {
 class Spread:
     """How much a signal depends on the input, from batches; two numbers for each number of the signal."""
 
-    def __init__(self) -> None:
-        self.seen = 0
+    def __init__(self, dtype: npt.DTypeLike = np.float64) -> None:
+        self.seen, self.dtype = 0, dtype
 
     def add(self, signal: Float) -> None:
         """Take in one batch, shape (n, …)."""
         n = len(signal)
         if self.seen == 0:
-            self.mean, self.squares = np.zeros(signal.shape[1:]), np.zeros(signal.shape[1:])
+            self.mean, self.squares = np.zeros((2, *signal.shape[1:]), self.dtype)
         with np.errstate(over="ignore", invalid="ignore"):
             mean, squares = moments(signal)
             step, total = mean - self.mean, self.seen + n
@@ -41,11 +44,17 @@ class Spread:
 
     def over_inputs(self) -> float:
         """Root mean square, over positions and units, of the standard deviation over inputs; 0 before any batch."""
-        return float(np.sqrt(self.squares.mean() / self.seen)) if self.seen else 0.0
+        return float(np.sqrt(self.squares.mean(dtype=np.float64) / self.seen)) if self.seen else 0.0
 
 
 def moments(signal: Float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Mean and sum of squared deviations over the first axis."""
+    if signal.size > MAX_AT_ONCE:  # some columns at a time, so that their float64 copies stay small
+        columns = signal.reshape(len(signal), -1)
+        step = max(1, MAX_AT_ONCE // len(signal))
+        parts = [moments(columns[:, at : at + step]) for at in range(0, columns.shape[1], step)]
+        mean, squares = (np.concatenate(values).reshape(signal.shape[1:]) for values in zip(*parts, strict=True))
+        return mean, squares
     mean = signal.mean(axis=0, dtype=np.float64)
     deviation = signal - mean
     return mean, np.einsum("i...,i...->...", deviation, deviation)
@@ -59,10 +68,11 @@ class Running:
     Args:
         inputs: how many inputs there will be.
         activation: name of the function that made the signal, for its saturation; None for a gradient.
+        dtype: of the numbers that are kept between batches; moments of one batch are always computed in float64.
     """
 
-    def __init__(self, inputs: int, activation: str | None = None) -> None:
-        self.inputs, self.seen = inputs, 0
+    def __init__(self, inputs: int, activation: str | None = None, dtype: npt.DTypeLike = np.float64) -> None:
+        self.inputs, self.seen, self.dtype = inputs, 0, dtype
         self.low, self.high = SATURATED.get(activation or "", (-np.inf, np.inf))
         self.zeros = self.saturated = 0
         self.infinite = self.broken = False
@@ -72,7 +82,7 @@ class Running:
         """Take in one batch, shape (n, …, units)."""
         n, shape = len(signal), signal.shape[1:]
         if self.seen == 0:
-            self.mean, self.squares = np.zeros(shape), np.zeros(shape)
+            self.mean, self.squares = np.zeros((2, *shape), self.dtype)
             self.alive, self.responsive = np.zeros((2, *shape[-1:]), bool)
             # Every so many values of the flattened layer; no divisor in common with a layer's size, so that all
             # units and positions are met.
@@ -98,6 +108,10 @@ class Running:
         self.kept.append(signal.ravel()[-self.seen * self.mean.size % self.every :: self.every].copy())
         self.seen = total
 
+    def over_inputs(self) -> float:
+        """See `Spread.over_inputs`."""
+        return float(np.sqrt(self.squares.mean(dtype=np.float64) / self.seen))
+
     def saturated_units(self) -> int:
         """Units whose every output is saturated."""
         return int(np.sum(~self.responsive))
@@ -114,8 +128,8 @@ class Running:
             or more, or of all. std, rms and input_std are infinite where an output is, and NaN where one is.
         """
         with np.errstate(over="ignore", invalid="ignore"):
-            mean, variance = self.mean.mean(), self.squares.mean() / self.seen
-            spread = self.mean.var() + variance
+            mean, variance = self.mean.mean(dtype=np.float64), self.squares.mean(dtype=np.float64) / self.seen
+            spread = self.mean.var(dtype=np.float64) + variance
             levels = np.quantile(np.concatenate(self.kept), QUANTILES)
         if self.infinite or self.broken:  # not the difference of infinities
             spread = variance = np.nan if self.broken else np.inf

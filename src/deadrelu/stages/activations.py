@@ -6,12 +6,13 @@ Computed in float64 and rounded, so that the tables are the same on every proces
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from deadrelu import progress
 from deadrelu.engine import initializers
 from deadrelu.settings.params import Params
-from deadrelu.signals import batches, ensemble, layers, networks, objectives, tensorflow
+from deadrelu.signals import ensemble, gradients, networks, tensorflow
 from deadrelu.signals.statistics import Running
 from deadrelu.storage import files, idx_files, parquet
 from deadrelu.storage.rounding import significant
@@ -44,14 +45,14 @@ def main(params: Params) -> None:
         parquet.write(folder / NETWORKS.name, measure_networks(params, x, labels), NETWORKS.schema, made_by)
 
 
-def images() -> tuple[batches.Float, idx_files.Images]:
+def images() -> tuple[npt.NDArray[np.float32], idx_files.Images]:
     """The test images, a row each, and their labels."""
     found, labels = idx_files.read_test_set(DATA / MNIST)
     return idx_files.flat(found), labels
 
 
 def measure(
-    params: Params, x: batches.Float, labels: idx_files.Images
+    params: Params, x: npt.NDArray[np.float32], labels: idx_files.Images
 ) -> Iterator[tuple[str, pd.DataFrame, list[Row]]]:
     """Of each case: its name, the samples of its activations, and a row of statistics for each layer."""
     group = params.activations
@@ -66,20 +67,18 @@ def measure(
             layer_seeds=group.layer_seeds,
             dtype="float64",
         )
-        recorded, outputs, *_ = layers.trace_layers(model, [x])
-        hidden = [entry for entry in recorded if entry.name.startswith("hidden_")]
-        objective, _ = objectives.of_labels(outputs, [labels])
+        hidden = range(group.network.hidden_layers)
         forward = [Running(len(x), case.activation) for _ in hidden]
         backward = [Running(len(x)) for _ in hidden]
         samples: list[list[pd.DataFrame]] = [[] for _ in hidden]
         rows = []
-        for batch in batches.batches(model, hidden, [x], objective):
-            for k in range(len(hidden)):
+        for batch in gradients.batches(model, x, labels):
+            for k in hidden:
                 a, g = batch.activations[k], batch.gradients[k]
                 forward[k].add(a)
                 backward[k].add(g)
                 samples[k].append(_every(a, g, group.every, batch.rows.start))
-        for k in range(len(hidden)):
+        for k in hidden:
             gradient = {f"gradient_{name}": value for name, value in backward[k].statistics().items()}
             statistics = forward[k].statistics() | gradient
             rounded = significant(list(statistics.values()), SUMMARY_DIGITS).tolist()
@@ -88,7 +87,7 @@ def measure(
         yield key, pd.concat(of_layers), rows
 
 
-def measure_networks(params: Params, x: batches.Float, labels: idx_files.Images) -> pd.DataFrame:
+def measure_networks(params: Params, x: npt.NDArray[np.float32], labels: idx_files.Images) -> pd.DataFrame:
     """Return signal and gradient of each layer of many networks, see `storage.tables.NETWORKS`."""
     group, parts = params.activations, []
     size, images = group.ensemble, slice(group.ensemble.images)
@@ -107,13 +106,13 @@ def measure_networks(params: Params, x: batches.Float, labels: idx_files.Images)
     return pd.concat(parts)
 
 
-def _every(activations: batches.Float, gradients: batches.Float, every: int, first_image: int) -> pd.DataFrame:
+def _every(activations: gradients.Array, slopes: gradients.Array, every: int, first_image: int) -> pd.DataFrame:
     """Every so many values of the flattened (image, unit) array of all images, as in the notebook, in this batch."""
     width = activations.shape[1]
     at = np.arange(-first_image * width % every, activations.size, every)
     image, unit = np.divmod(at, width)
     columns = {
         "activation": significant(activations.ravel()[at], SAMPLE_DIGITS),
-        "gradient": significant(gradients.ravel()[at], SAMPLE_DIGITS),
+        "gradient": significant(slopes.ravel()[at], SAMPLE_DIGITS),
     }
     return pd.DataFrame({"unit": unit, "sample": image + first_image, **columns})

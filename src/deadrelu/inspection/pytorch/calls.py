@@ -1,7 +1,7 @@
-"""What a PyTorch model computes, overheard: modules by hooks, and functions such as `F.relu` and `x + y` by a mode.
+"""What a PyTorch model computes, recorded: modules by hooks, and functions such as `F.relu` and `x + y` by a mode.
 
-A `TorchFunctionMode` hears every function of tensors, so that residual additions and functional activations are found
-without tracing the model. Not heard: what runs inside a module of `torch.nn` (such as the attention in
+A `TorchFunctionMode` sees every function of tensors, so that residual additions and functional activations are found
+without tracing the model. Not seen: what runs inside a module of `torch.nn` (such as the attention in
 `MultiheadAttention`), inside TorchScript, and in custom C++ operations.
 """
 
@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from deadrelu.signals.kinds import Kind
+from deadrelu.inspection.records import Kind, Trait
 
 ACTIVATIONS = {
     name.replace("_", ""): name
@@ -28,14 +28,32 @@ ACTIVATIONS = {
 """Names of PyTorch's modules and functions, in small letters, and the field's."""
 
 MERGES = {"add", "sub", "mul", "cat", "concat", "maximum", "minimum", "stack"}
-WEIGHTED = {"linear", "bilinear", "embedding", "matmul", "mm", "bmm", "addmm", "einsum", "prelu"}
+WEIGHTED = {"linear", "bilinear", "embedding", "embedding_bag", "matmul", "mm", "bmm", "addmm", "einsum", "prelu"}
 NORMALIZATIONS = {"batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"}
-WITH_CHILDREN_UNHEARD = (nn.MultiheadAttention, nn.RNNBase, torch.jit.ScriptModule)
+OPAQUE = (nn.MultiheadAttention, nn.RNNBase, torch.jit.ScriptModule)
+TRAITS: dict[Trait, tuple[str, ...]] = {
+    "any scale": ("embedding",),
+    "small by design": ("embedding",),
+    "tokens": ("embedding",),
+    "trained slopes": ("prelu",),
+}
+"""Traits of functions, by the beginnings of their names."""
+
+TRAITS_OF_CLASSES: dict[Trait, tuple[type, ...]] = {
+    "recurrent": (nn.RNNBase, nn.RNNCellBase),
+    "any scale": (nn.Embedding, nn.EmbeddingBag),
+    "small by design": (nn.Embedding, nn.EmbeddingBag),
+    "tokens": (nn.Embedding, nn.EmbeddingBag),
+    "trained slopes": (nn.PReLU,),
+}
+WRITTEN_OUT = ("gelu", "silu", "swish", "mish", "relu", "softplus")
+"""Parts of the class names of activations that libraries write out: NewGELUActivation, QuickGELU, SiLUActivation."""
+
 CONTAINERS = (nn.Module, nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
 @dataclass(eq=False)
-class Heard:
+class RecordedCall:
     """A call of a module of `torch.nn`, or of a function. It holds its tensors, so that their ids stay theirs."""
 
     at: int
@@ -61,10 +79,24 @@ class Heard:
     has_gradient: bool
     """False under `torch.no_grad()`, and in the forward of a `torch.autograd.Function`."""
 
+    def forget(self) -> None:
+        """Let go of the tensors: they hold the memory of a whole pass."""
+        self.sources, self.outputs, self.given, self.function = [], [], None, None
+
     @property
     def activation(self) -> str | None:
         """The field's name of the nonlinearity; None for all else."""
         return activation_name(self.what)
+
+    @property
+    def traits(self) -> frozenset[Trait]:
+        """See `records.Trait`."""
+        found: set[Trait] = {trait for trait, names in TRAITS.items() if self.what.startswith(names)}
+        if isinstance(self.owner, nn.Module):
+            found |= {trait for trait, classes in TRAITS_OF_CLASSES.items() if isinstance(self.owner, classes)}
+            if getattr(self.owner, "groups", 1) > 1:
+                found.add("small by design")
+        return frozenset(found)
 
     @property
     def kernels(self) -> list[Any]:
@@ -83,8 +115,20 @@ class Heard:
 
 
 def activation_name(what: str) -> str | None:
-    """'leaky_relu' for 'LeakyReLU' and 'leaky_relu'; None for all else."""
-    return ACTIVATIONS.get(what.lower().replace("_", ""))
+    """'leaky_relu' for 'LeakyReLU' and 'leaky_relu', 'gelu' for 'NewGELUActivation'; None for all else."""
+    plain = what.lower().replace("_", "")
+    found = ACTIVATIONS.get(plain) or ACTIVATIONS.get(plain.removesuffix("activation"))
+    if found is None and what != plain:
+        found = next((name for name in WRITTEN_OUT if name in plain), None)
+    return "silu" if found == "swish" else found
+
+
+def is_written_out(module: Any) -> bool:
+    """Whether a module is an activation or a normalization that is written out in functions, with no modules inside."""
+    what = _class_of(module)
+    if next(module.children(), None) is not None:
+        return False
+    return "Norm" in what or (activation_name(what) is not None and next(module.parameters(), None) is None)
 
 
 def flat(value: Any) -> list[Any]:
@@ -102,23 +146,23 @@ def flat(value: Any) -> list[Any]:
 
 def is_signal(tensor: Any) -> bool:
     """Whether it is a floating-point tensor of one axis or more."""
-    return bool(tensor.is_floating_point() and tensor.ndim > 0)
+    return isinstance(tensor, torch.Tensor) and bool(tensor.is_floating_point() and tensor.ndim > 0)
 
 
 def is_leaf(module: Any) -> bool:
-    """Whether it is heard as one: it has the `forward` of a module of `torch.nn`, and runs no other module.
+    """Whether it is recorded as one: it has the `forward` of a module of `torch.nn`, and runs no other module.
 
-    Not so a child class with a `forward` of its own, whose functions are heard.
+    Not so a child class with a `forward` of its own, whose functions are recorded.
     """
-    if isinstance(module, WITH_CHILDREN_UNHEARD):
+    if isinstance(module, OPAQUE) or is_written_out(module):
         return True
-    of_torch = type(module).forward.__module__.startswith("torch.nn.modules") and type(module) not in CONTAINERS
+    of_torch = (type(module).forward.__module__ or "").startswith("torch.nn.modules") and type(module) not in CONTAINERS
     return of_torch and all(name == "parametrizations" for name, _ in module.named_children())
 
 
 @contextmanager
-def listening(model: Any, record: Callable[[Heard], None]) -> Iterator[None]:
-    """While open, `record(heard)` is called after each call of a module or function; hooks are gone at the end."""
+def record_calls(model: Any, record: Callable[[RecordedCall], None]) -> Iterator[None]:
+    """While open, `record(call)` is called after each call of a module or function; hooks are gone at the end."""
     handles: list[Any] = []
     mode = _Mode(record)
     names = {module: name for name, module in reversed(list(model.named_modules()))}
@@ -153,7 +197,7 @@ def listening(model: Any, record: Callable[[Heard], None]) -> Iterator[None]:
 class _Mode(TorchFunctionMode):  # type: ignore[misc]
     """Hears functions of tensors; modules tell it when they begin and end."""
 
-    def __init__(self, record: Callable[[Heard], None]) -> None:
+    def __init__(self, record: Callable[[RecordedCall], None]) -> None:
         super().__init__()
         self.record = record
         self.stack: list[str] = []
@@ -213,7 +257,7 @@ class _Mode(TorchFunctionMode):  # type: ignore[misc]
         has_gradient = torch.is_grad_enabled()
         try:
             about = (sources, given, outputs, own, number, axes, has_gradient)
-            self.record(Heard(self.calls, name, what, owner, alone, *about))
+            self.record(RecordedCall(self.calls, name, what, owner, alone, *about))
         finally:
             self.leaf = None
         self.calls += 1

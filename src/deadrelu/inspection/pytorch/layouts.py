@@ -2,10 +2,22 @@
 
 from typing import Any, NamedTuple
 
-from deadrelu.inspection.pytorch.calls import Heard
+from deadrelu.inspection.pytorch.calls import RecordedCall
 
 CHANNELS_FIRST = ("Conv", "BatchNorm", "InstanceNorm", "GroupNorm", "conv", "batch_norm", "instance_norm", "group_norm")
-UNITS_LAST = ("Linear", "LayerNorm", "RMSNorm", "Embedding", "RNN", "LSTM", "GRU", "Multihead", "linear", "layer_norm")
+UNITS_LAST = (
+    "Linear",
+    "LayerNorm",
+    "RMSNorm",
+    "Embedding",
+    "embedding",
+    "RNN",
+    "LSTM",
+    "GRU",
+    "Multihead",
+    "linear",
+    "layer_norm",
+)
 
 
 class Layout(NamedTuple):
@@ -24,7 +36,9 @@ def of_input(tensor: Any) -> Layout:
     return Layout(0, _usual(tensor))
 
 
-def layout_of(call: Heard, k: int, sizes: tuple[int, int], other: Heard, known: dict[int, Layout]) -> Layout:
+def layout_of(
+    call: RecordedCall, k: int, sizes: tuple[int, int], other: RecordedCall, known: dict[int, Layout]
+) -> Layout:
     """Of the k-th tensor that a call put out.
 
     Args:
@@ -57,7 +71,7 @@ def arranged(tensor: Any, layout: Layout, n: int) -> Any:
     return tensor.movedim(units, -1) if 0 < units < tensor.ndim - 1 else tensor
 
 
-def _units(call: Heard, tensor: Any, known: dict[int, Layout]) -> int:
+def _units(call: RecordedCall, tensor: Any, known: dict[int, Layout]) -> int:
     last: int = max(tensor.ndim - 1, 0)
     if call.what.removeprefix("Depthwise").startswith(CHANNELS_FIRST):
         return min(1, last)

@@ -1,192 +1,286 @@
-"""A PyTorch model as a subject: what it puts out, layer by layer, and what comes back."""
+"""A PyTorch model as a subject: passes forward and backward, batch by batch, that hand on signals as they appear."""
 
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
 from deadrelu.errors import InputError
-from deadrelu.inspection.pytorch.calls import Heard, is_signal, listening
+from deadrelu.inspection.measure import rms
+from deadrelu.inspection.objectives import OWN_LOSS
+from deadrelu.inspection.pytorch.calls import RecordedCall, is_signal, record_calls
 from deadrelu.inspection.pytorch.layouts import Layout, arranged
-from deadrelu.inspection.pytorch.trace import forward, trace
-from deadrelu.inspection.subject import Array, Facts, is_new
-from deadrelu.signals.batches import ONE_SOURCE, Batch, Objective
-from deadrelu.signals.layers import LayerOutput
-from deadrelu.signals.slopes import has_dead_units
+from deadrelu.inspection.pytorch.trace import Arguments, Traced, forward, trace
+from deadrelu.inspection.records import ONE_SOURCE, Array, Parts, Recorder, WeightRecord
+from deadrelu.inspection.subject import Objective, is_new
+from deadrelu.inspection.units import has_dead_units
+
+OTHER_LAYERS = "model: calls other layers for other inputs; expected: the same for all"
 
 
 class TorchModel:
-    """A `torch.nn.Module` and what a first pass found in it."""
+    """A `torch.nn.Module` and what a first pass found in it.
+
+    Args:
+        model: in the mode in which it is measured, see `kept`.
+        x: one array for each input.
+        how: the model is called.
+        frozen: parameters that are not trained.
+    """
 
     framework: Literal["Keras", "PyTorch"] = "PyTorch"
 
     def __init__(
-        self, model: nn.Module, x: Sequence[Array], names: Sequence[str], trained: Sequence[tuple[str, Any]]
+        self, model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments, frozen: Sequence[nn.Parameter]
     ) -> None:
-        self.model, self.names, self.trained = model, names, trained
-        self.traced = trace(model, x, names)
-        self.recorded: Sequence[LayerOutput] = self.traced.recorded
-        self.classes, self.opaque = self.traced.classes, self.traced.opaque
-        self.place = {call.at: k for k, call in enumerate(self.traced.heard)}
+        self.model, self.how, self.frozen = model, how, {id(weight) for weight in frozen}
+        # Before any pass, which may spread NaN into moving averages.
+        tensors = [*model.parameters(), *model.buffers()]
+        self.finite = {id(tensor): bool(np.isfinite(_shared(tensor)).all()) for tensor in tensors}
+        survey = trace(model, x, how)
+        self.traced, self.outputs, self.opaque = survey.traced, survey.outputs, survey.opaque
+        self.records, self.dtypes = [entry.record for entry in survey.traced], survey.dtypes
+        self.takes_any_scale, self.has_own_loss = survey.takes_any_scale, survey.has_own_loss
+        self.place = {entry.call.at: k for k, entry in enumerate(self.traced)}
+        self.parameters = [w for w in model.parameters() if w.is_floating_point() or w.is_complex()]
+        self.gradients: list[Any] = [None] * len(self.parameters)
+        self.inputs = 0
 
-    def facts(self, entry: LayerOutput) -> Facts:
+    def passes(
+        self,
+        x: Sequence[npt.NDArray[Any]],
+        objective: Objective,
+        recorder: Recorder,
+        *,
+        size: int,
+        training: bool,  # the model is in the right mode already, see `kept`
+    ) -> Iterator[int]:
         """See `Subject`."""
-        call = self.traced.heard[self.recorded.index(entry)]
-        kernels = [_numpy(kernel) for kernel in call.kernels]
-        recurrent = isinstance(call.owner, nn.RNNBase)
-        return Facts(call.what, sum(weight.numel() for _, weight in call.parameters), kernels, recurrent)
-
-    def passes(self, x: Sequence[Array], objective: Objective, *, size: int, training: bool) -> Iterator[Batch]:
-        """See `Subject`; the model is in the right mode already, see `opened`."""
-        weights = [weight for _, weight in self.trained]
-        kernels = [kernel for call in self.traced.heard for kernel in call.kernels]
+        self.gradients, self.inputs = [None] * len(self.parameters), len(x[0])
         for rows in _rows(len(x[0]), size):
-            collected = _Collected(self, rows.stop - rows.start)
+            batch = _Batch(self, rows.stop - rows.start, Parts(recorder))
             with torch.enable_grad():
-                with listening(self.model, collected.record):
-                    ends, _, _, leaves = forward(self.model, [a[rows] for a in x], self.names, self.traced.dtypes)
-                if collected.seen < set(self.place):
-                    raise InputError("model: calls other layers for other inputs; expected: the same for all")
-                loss = objective(ends, rows)
-            collected.finish()
-            wanted = [*weights, *kernels, *(leaf for leaf in leaves if leaf.requires_grad)]
-            found: list[Any] = [None] * len(wanted)
+                with record_calls(self.model, batch.record):
+                    made = forward(self.model, [array[rows] for array in x], self.how, self.dtypes)
+                if batch.seen < set(self.place):
+                    raise InputError(OTHER_LAYERS)
+                own = made.loss if objective.name == OWN_LOSS else None
+                loss = objective.function(made.ends, rows) if own is None else own * batch.inputs
+            batch.measure_slopes()
             if loss.requires_grad:
-                found = list(torch.autograd.grad(loss, wanted, allow_unused=True))
-            arrays = [
-                np.zeros(tuple(of.shape), np.float32) if gradient is None else _numpy(gradient)
-                for of, gradient in zip(wanted, found, strict=True)
-            ]
-            of_kernels = iter(arrays[len(weights) :])
-            yield Batch(
-                rows,
-                [_joined(parts) for parts in collected.activations],
-                [_joined(parts) for parts in collected.backward],
-                [[next(of_kernels) for _ in call.kernels] for call in self.traced.heard],
-                collected.slopes,
-                collected.sources,
-                collected.logits,
-                arrays[: len(weights)],
-            )
+                wanted = [*self.parameters, *(leaf for leaf in made.leaves if leaf.requires_grad)]
+                for k, gradient in enumerate(
+                    torch.autograd.grad(loss, wanted, allow_unused=True)[: len(self.parameters)]
+                ):
+                    if gradient is not None:
+                        so_far = self.gradients[k]
+                        self.gradients[k] = gradient if so_far is None else so_far.add_(gradient)
+            batch.parts.end_batch()
+            yield batch.inputs
 
-    def trainable(self) -> list[tuple[str, tuple[int, ...]]]:
+    def weights(self) -> list[WeightRecord]:
         """See `Subject`."""
-        return [(_layer_of(name) or name, tuple(weight.shape)) for name, weight in self.trained]
-
-    def weights(self) -> Iterator[tuple[str, Array]]:
-        """See `Subject`."""
+        kernels = {id(kernel) for entry in self.traced for kernel in entry.call.kernels}
+        scales = {
+            id(m.weight)
+            for m in self.model.modules()
+            if "Norm" in type(m).__name__ and getattr(m, "weight", None) is not None
+        }
+        gradients = {id(w): g for w, g in zip(self.parameters, self.gradients, strict=True)}
         ends = ("running_mean", "running_var")  # other buffers may be masks
         averages = [(name, buffer) for name, buffer in self.model.named_buffers() if name.endswith(ends)]
+        found = []
         for name, weight in [*self.model.named_parameters(), *averages]:
-            layer, own = _layer_of(name), name.rpartition(".")[2]
-            yield f"{layer} ({own})" if layer else own, _numpy(weight)
+            layer, own, gradient = _layer_of(name), name.rpartition(".")[2], gradients.get(id(weight))
+            values = _shared(weight)
+            found.append(
+                WeightRecord(
+                    key=id(weight),
+                    layer=layer or name,
+                    name=f"{layer} ({own})" if layer else own,
+                    shape=tuple(weight.shape),
+                    trainable=id(weight) in gradients and id(weight) not in self.frozen,
+                    is_kernel=id(weight) in kernels | scales,
+                    rms=rms(values),
+                    gradient_rms=0.0 if gradient is None else rms(_shared(gradient)) / self.inputs,
+                    is_finite=self.finite.get(id(weight), True),
+                )
+            )
+        known = {weight.key for weight in found}
+        rest = [(entry, name, w) for entry in self.traced for name, w in entry.call.parameters if id(w) not in known]
+        return found + [_without_name(entry, name, weight) for entry, name, weight in rest]
+
+    @contextmanager
+    def stepped(self, keys: Sequence[Any]) -> Iterator[None]:
+        """See `Subject`."""
+        chosen = [
+            (w, g) for w, g in zip(self.parameters, self.gradients, strict=True) if id(w) in keys and g is not None
+        ]
+        try:
+            with torch.no_grad():
+                for weight, gradient in chosen:
+                    fan_in = float(np.prod(weight.shape[1:])) if weight.ndim > 1 else 1.0
+                    weight.copy_(-gradient / (rms(_shared(gradient)) * fan_in**0.5))
+            yield
+        finally:
+            with torch.no_grad():
+                for weight, _ in chosen:
+                    weight.zero_()
 
     def new_normalizations(self) -> int:
         """See `Subject`."""
         modules = [m for m in self.model.modules() if getattr(m, "running_var", None) is not None]
-        return sum(is_new(_numpy(m.running_mean), _numpy(m.running_var)) for m in modules)
+        return sum(is_new(_array(m.running_mean), _array(m.running_var)) for m in modules)
 
 
-class _Collected:
-    """What one batch tells, layer by layer."""
+def checked(model: nn.Module) -> nn.Module:
+    """Return the module itself, without what `torch.compile` and `DataParallel` put around it.
 
-    def __init__(self, of: TorchModel, n: int) -> None:
-        self.of, self.n, self.seen = of, n, set[int]()
-        k = len(of.recorded)
-        self.activations: list[list[Array]] = [[] for _ in range(k)]
-        self.backward: list[list[Array]] = [[] for _ in range(k)]
-        self.calls: dict[int, Heard] = {}
-        self.slopes: list[Any] = [None] * k
-        self.sources: list[Any] = [None] * k
-        self.logits: list[Any] = [None] * k
+    Raises:
+        InputError: its layers cannot be recorded, or it has no weights yet.
+    """
+    model = getattr(model, "_orig_mod", model)
+    if isinstance(model, nn.DataParallel):
+        model = model.module
+    if isinstance(model, torch.jit.ScriptModule):
+        raise InputError(
+            "model: received TorchScript, whose layers cannot be recorded; expected: the nn.Module behind it"
+        )
+    lazy = [name for name, weight in model.named_parameters() if nn.parameter.is_lazy(weight)]
+    if lazy:
+        raise InputError(f"model: received {lazy[0]} without a shape; expected: call the model on an input first")
+    return model
 
-    def record(self, call: Heard) -> None:
-        """Keep what a call says, before anything writes over it."""
-        k = self.of.place.get(call.at)
+
+class _Batch:
+    """One batch on its way through the model."""
+
+    def __init__(self, subject: TorchModel, inputs: int, parts: Parts) -> None:
+        self.subject, self.inputs, self.parts = subject, inputs, parts
+        self.seen: set[int] = set()
+        self.activations: list[tuple[int, Any, Any]] = []
+
+    def record(self, call: RecordedCall) -> None:
+        """Hand on what a call says, before anything writes over it."""
+        k = self.subject.place.get(call.at)
         if k is None:
             return
-        entry, layouts, source = self.of.recorded[k], self.of.traced.layouts[k], self.of.traced.sources[k]
-        if call.what != self.of.traced.heard[k].what:
-            raise InputError("model: calls other layers for other inputs; expected: the same for all")
+        entry = self.subject.traced[k]
+        if call.what != entry.call.what:
+            raise InputError(OTHER_LAYERS)
         self.seen.add(call.at)
-        for part, layout in zip(entry.parts, layouts, strict=True):
-            tensor, at = call.outputs[part], len(self.backward[k])
-            self.activations[k].append(_numpy(arranged(tensor, layout, self.n)))
-            # Unknown where the model takes none; 0 until it comes.
-            self.backward[k].append(np.full_like(self.activations[k][-1], 0 if call.has_gradient else np.nan))
+        signals, source, logits = [], None, None
+        for number, (part, layout) in enumerate(zip(entry.parts, entry.layouts, strict=True)):
+            tensor = call.outputs[part]
+            signals.append(_array(arranged(tensor, layout, self.inputs)))
             if tensor.requires_grad:
-                tensor.register_hook(lambda g, to=self.backward[k], at=at, of=layout: self._came(to, at, g, of))
-        first = call.given if call.given is not None else next(iter(call.sources), None)
-        if entry.kind in ONE_SOURCE and source is not None and is_signal(first):
-            self.sources[k] = _numpy(arranged(first, source, self.n))
-        if call.function is not None and entry.activation is not None:
-            self.calls[k] = call
+                tensor.register_hook(lambda g, part=number, of=layout: self._backward(k, part, g, of))
+        given = call.given if call.given is not None else next(iter(call.sources), None)
+        known = entry.record.given_by is not None
+        if entry.record.kind in ONE_SOURCE and entry.source is not None and is_signal(given) and not known:
+            source = _array(arranged(given, entry.source, self.inputs))
+        if call.function is not None and entry.record.activation is not None:
+            if has_dead_units(entry.record.activation) and entry.record.shape:
+                self.activations.append((k, call.function, call.given))
+            if entry.record.kind == "output":
+                logits = _array(call.given)
+        self.parts.forward(k, signals, source=source, logits=logits)
+        if not call.has_gradient:  # unknown where the model takes none
+            for number, signal in enumerate(signals):
+                self.parts.backward(k, number, np.full_like(signal, np.nan))
 
-    def finish(self) -> None:
-        """Slopes of activations: behind the pass, because what is saved in it may be counted."""
-        for k, call in self.calls.items():
-            entry, layouts = self.of.recorded[k], self.of.traced.layouts[k]
-            if has_dead_units(entry.activation) and len(entry.shape) > 0:
-                self.slopes[k] = _largest_slope(call.function, call.given, layouts[0], self.n)
-            if entry.kind == "output":
-                self.logits[k] = _numpy(call.given)
+    def measure_slopes(self) -> None:
+        """Take the slopes of activations: behind the pass, because what is saved in it may be counted."""
+        for k, function, given in self.activations:
+            entry = self.subject.traced[k]
+            self.parts.recorder.slopes(k, _largest_slope(function, given, entry.layouts[0], self.inputs))
+        self.activations.clear()
 
-    def _came(self, to: list[Array], at: int, gradient: Any, layout: Layout) -> None:
-        to[at] = _numpy(arranged(gradient, layout, self.n))
+    def _backward(self, k: int, part: int, gradient: Any, layout: Layout) -> None:
+        self.parts.backward(k, part, _array(arranged(gradient, layout, self.inputs)))
+
+
+MAX_COPIED_BYTES = 2**28
+"""Weights up to this size are copied, so that a model that writes over them is as it was; larger ones are watched."""
+
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
 @contextmanager
-def looked_at(model: nn.Module, seed: int, *, training: bool) -> Iterator[None]:
+def kept(model: nn.Module, seed: int, *, training: bool) -> Iterator[list[nn.Parameter]]:
     """While open, the model is in one mode, and gradients reach all its weights; then all is as it was.
 
     Modes are set module by module: a `train` of the user's own may do more. A user's backward hooks are off, which
-    would put other tensors in the place of those that modules hand on.
+    would put other tensors in the place of those that modules hand on; and so is what `model.compile()` made.
+
+    Yields:
+        The parameters that were frozen.
     """
     modules = list(model.modules())
-    kept = [({**vars(m)}, {**m._parameters}, {**m._buffers}, m._backward_hooks, m._backward_pre_hooks) for m in modules]
-    tensors = [*model.parameters(), *model.buffers()]
-    values = [(tensor, tensor.requires_grad, tensor.detach().clone(), tensor._version) for tensor in tensors]
+    before = [_state_of(module) for module in modules]
+    weights = list(model.parameters())
+    copied = sum(weight.nbytes for weight in weights) <= MAX_COPIED_BYTES
+    tensors = [*(weights if copied else []), *model.buffers()]
+    values = [(tensor, tensor.detach().clone()) for tensor in tensors]
+    needed, versions = [weight.requires_grad for weight in weights], [weight._version for weight in weights]
     fast = torch.backends.mha.get_fastpath_enabled()
     try:
         torch.backends.mha.set_fastpath_enabled(False)  # it goes around the modules
         for module in modules:
             module.training = training
-            module._backward_hooks, module._backward_pre_hooks = OrderedDict(), OrderedDict()
-        for weight in model.parameters():
+            vars(module).update(_backward_hooks={}, _backward_pre_hooks={}, _compiled_call_impl=None)
+        for weight in weights:
             weight.requires_grad_(weight.is_floating_point() or weight.is_complex())  # of frozen layers too
         with torch.inference_mode(mode=False):
             torch.manual_seed(seed)
-            yield
+            yield [weight for weight, need in zip(weights, needed, strict=True) if not need]
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
-        for module, (attributes, parameters, buffers, backward, before) in zip(modules, kept, strict=True):
-            vars(module).clear()
-            vars(module).update(attributes)
-            for own, was in ((module._parameters, parameters), (module._buffers, buffers)):
-                own.clear()
-                own.update(was)
-            module._backward_hooks, module._backward_pre_hooks = backward, before
-        for tensor, needed, value, version in values:
+        for module, state in zip(modules, before, strict=True):
+            _restore(module, *state)
+        for tensor, value in values:
             if tensor.shape != value.shape:
                 tensor.data = value
-            elif tensor._version != version or not _equal(tensor, value):
+            elif not _same_bits(tensor, value):
                 tensor.data.copy_(value)
-            tensor.requires_grad_(needed)
+        for weight, need in zip(weights, needed, strict=True):
+            weight.requires_grad_(need)
+        if not copied and [weight._version for weight in weights] != versions:
+            raise InputError("model: writes over its own weights when it is called; expected: one that leaves them")
 
 
-def _equal(tensor: Any, value: Any) -> bool:
-    """Also where `tensor.data` was assigned, which counts as no new version."""
+State = tuple[dict[str, Any], dict[str, dict[Any, Any]]]
+
+
+def _state_of(module: nn.Module) -> State:
+    """Return the attributes of a module, and copies of its dictionaries of hooks, parameters, buffers and modules."""
+    attributes = vars(module)
+    inner = (*HOOKS, "_parameters", "_buffers", "_modules")
+    return {**attributes}, {name: dict(attributes[name]) for name in inner if attributes.get(name) is not None}
+
+
+def _restore(module: nn.Module, attributes: dict[str, Any], inner: dict[str, dict[Any, Any]]) -> None:
+    vars(module).clear()
+    vars(module).update(attributes)
+    for name, was in inner.items():
+        attributes[name].clear()
+        attributes[name].update(was)
+
+
+def _same_bits(tensor: Any, value: Any) -> bool:
+    """Whether tensors have the same bits, NaN included; also where `tensor.data` was assigned."""
     if tensor.layout != torch.strided:
         return True
-    return bool(torch.equal(torch.nan_to_num(tensor.detach()), torch.nan_to_num(value)))
+    one, other = (t.detach().contiguous().reshape(-1).view(torch.uint8) for t in (tensor, value))
+    return bool(torch.equal(one, other))
 
 
 def _rows(n: int, size: int) -> list[slice]:
-    """Batches; the last is not of one input alone, which BatchNormalization does not take in training."""
+    """Return batches; the last is not of one input alone, which BatchNormalization does not take in training."""
     starts = list(range(0, n, size))
     if len(starts) > 1 and n - starts[-1] == 1:
         starts.pop()
@@ -198,24 +292,45 @@ def _layer_of(name: str) -> str:
     return name.partition(".parametrizations.")[0] if ".parametrizations." in name else name.rpartition(".")[0]
 
 
-def _numpy(tensor: Any) -> Array:
-    array = tensor.detach().cpu()
-    if array.is_complex():
-        array = array.abs()
-    found: Array = (array if array.dtype == torch.float64 else array.float()).numpy().copy()
+def _without_name(entry: Traced, name: str, weight: Any) -> WeightRecord:
+    """Return the record of a weight that is no parameter of the model, such as one that is computed from others."""
+    values = _shared(weight)
+    size = rms(values)
+    return WeightRecord(
+        id(weight),
+        entry.record.name,
+        name,
+        tuple(weight.shape),
+        False,
+        weight.ndim > 1,
+        size,
+        0.0,
+        bool(np.isfinite(size)),
+    )
+
+
+def _shared(tensor: Any) -> npt.NDArray[Any]:
+    """Return the numbers of a tensor, of one in main memory without a copy."""
+    plain = tensor.detach().cpu()
+    plain = plain.abs() if plain.is_complex() else plain
+    array: npt.NDArray[Any] = (plain.float() if plain.dtype in (torch.bfloat16, torch.float16) else plain).numpy()
+    return array
+
+
+def _array(tensor: Any) -> Array:
+    """Return a copy: the model may write over a tensor."""
+    array = _shared(tensor)
+    found: Array = array.copy() if array.dtype == np.float64 else array.astype(np.float32)
     return found
 
 
-def _joined(parts: list[Array]) -> Array:
-    return parts[0] if len(parts) == 1 else np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
-
-
-def _largest_slope(function: Any, given: Any, layout: Layout, n: int) -> Any:
-    """See `slopes.largest_slope`."""
+def _largest_slope(function: Any, given: Any, layout: Layout, n: int) -> npt.NDArray[np.float64]:
+    """See `keras.model.largest_slope`."""
     with torch.enable_grad():
         z = given.detach().clone().requires_grad_()
         (slope,) = torch.autograd.grad(function(z).sum(), z, allow_unused=True)
     slope = torch.zeros_like(z) if slope is None else slope
     known = torch.where(torch.isnan(z + slope), torch.inf, slope.abs()).detach()
     units_last = arranged(known, layout, n)
-    return _numpy(units_last.reshape(-1, units_last.shape[-1]).amax(0)).astype(np.float64)
+    largest: npt.NDArray[np.float64] = _array(units_last.reshape(-1, units_last.shape[-1]).amax(0)).astype(np.float64)
+    return largest

@@ -1,28 +1,32 @@
 """Which layers there are in a PyTorch model: a first pass over a few inputs, and who hands what to whom."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
 from deadrelu.errors import InputError
-from deadrelu.inspection.pytorch.calls import Heard, flat, is_leaf, is_signal, listening
+from deadrelu.inspection import paths
+from deadrelu.inspection.pytorch.calls import RecordedCall, flat, is_leaf, is_signal, record_calls
 from deadrelu.inspection.pytorch.layouts import Layout, arranged, layout_of, of_input
-from deadrelu.inspection.subject import Array
-from deadrelu.signals import paths
-from deadrelu.signals.layers import LayerOutput, Output
+from deadrelu.inspection.records import ONE_SOURCE, LayerRecord, Output
 
 FIRST_PASSES = (7, 6)
 """Inputs in two passes that find the layers: the axis of the inputs is the one whose length differs."""
 
-MASKED = 1e30
-"""A sum beyond this, in a model that puts out less, has had a mask added: no signal."""
+MASK = 1e4
+"""A sum with numbers so many times those of one of its terms has had a mask added: it is no signal."""
 
 MOVERS = {"flatten", "squeeze", "view", "reshape", "unsqueeze", "Flatten", "Dropout", "Identity", "Unflatten"}
 """Calls that leave a probability a probability."""
+
+
+SCALING = {"mul", "div", "true_divide", "truediv", "rmul"}
+"""Calls that multiply by a number, if they take one signal alone."""
 
 
 class Forward(NamedTuple):
@@ -36,26 +40,45 @@ class Forward(NamedTuple):
     """What it was given."""
     leaves: list[Any]
     """The same before the model may write over it: of these, gradients can be taken."""
+    loss: Any
+    """The model's own loss, where it puts one out beside the rest; None: it has none."""
 
 
 class Traced(NamedTuple):
-    """What there is to record; one entry of each list for each layer."""
+    """A layer's record, and where it comes from."""
 
-    recorded: list[LayerOutput]
-    heard: list[Heard]
-    layouts: list[list[Layout]]
-    """Of each tensor that is recorded of a layer."""
-    sources: list[Layout | None]
+    record: LayerRecord
+    call: RecordedCall
+    layouts: list[Layout]
+    """Of each tensor that is recorded."""
+    source: Layout | None
     """Of the first tensor that came in, if it has inputs."""
+    parts: tuple[int, ...]
+    """Which of the tensors that the layer puts out the model uses."""
+
+
+class Survey(NamedTuple):
+    """What there is to record in a model."""
+
+    traced: list[Traced]
     outputs: list[Output]
-    """Of the model."""
-    classes: set[str]
+    takes_any_scale: bool
+    has_own_loss: bool
     opaque: list[str]
     dtypes: list[Any]
     """What each input is given as."""
 
 
-def forward(model: nn.Module, x: Sequence[Array], names: Sequence[str], dtypes: Sequence[Any]) -> Forward:
+class Arguments(NamedTuple):
+    """How a model is called."""
+
+    names: Sequence[str] = ()
+    """Names of the inputs; by position if there are none."""
+    constants: Mapping[str, Any] = {}
+    """Arguments that are the same for all inputs: flags, None, masks of positions."""
+
+
+def forward(model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments, dtypes: Sequence[Any]) -> Forward:
     """Call the model on arrays, by position, or by name if there are names."""
     device = next((weight.device for weight in model.parameters()), torch.device("cpu"))
     leaves = []
@@ -64,86 +87,148 @@ def forward(model: nn.Module, x: Sequence[Array], names: Sequence[str], dtypes: 
         tensor = torch.tensor(native, device=device).to(dtype)
         leaves.append(tensor.requires_grad_(dtype.is_floating_point))
     given = [leaf.clone() for leaf in leaves]
-    made = model(**dict(zip(names, given, strict=True))) if names else model(*given)
-    named = list(made.items()) if isinstance(made, dict) else [(f"output {k + 1}", t) for k, t in enumerate(flat(made))]
+    constants = {
+        name: value.to(device) if isinstance(value, torch.Tensor) else value for name, value in how.constants.items()
+    }
+    made = model(**dict(zip(how.names, given, strict=True)), **constants) if how.names else model(*given, **constants)
+    named = (
+        list(made.items()) if isinstance(made, Mapping) else [(f"output {k + 1}", t) for k, t in enumerate(flat(made))]
+    )
     ends = [(str(name), tensor) for name, part in named for tensor in flat(part) if is_signal(tensor)]
     if not ends:
         raise InputError("model: received outputs without a floating-point tensor; expected: one or more")
-    return Forward([tensor for _, tensor in ends], [name for name, _ in ends], given, leaves)
+    loss = getattr(made, "loss", None)
+    loss = loss if isinstance(loss, torch.Tensor) and loss.ndim == 0 else None
+    return Forward([tensor for _, tensor in ends], [name for name, _ in ends], given, leaves, loss)
 
 
-def trace(model: nn.Module, x: Sequence[Array], names: Sequence[str]) -> Traced:
+def trace(model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments) -> Survey:
     """Find the layers that make, change or join signals, in the order in which the model calls them.
 
-    See `signals.layers.trace_layers`, of which this is the twin.
+    See `keras.trace.trace`, of which this is the twin.
     """
     n = min(FIRST_PASSES[0], len(x[0]))
     m = min(FIRST_PASSES[1], n - 1) if n > 2 else n
-    dtypes = _dtypes(model, [array[:n] for array in x], names)
-    calls, passed = _heard(model, [array[:n] for array in x], names, dtypes)
-    others, _ = _heard(model, [array[:m] for array in x], names, dtypes)
+    dtypes = _dtypes(model, [array[:n] for array in x], how)
+    calls, (ends, names, given, _, loss) = _recorded(model, [array[:n] for array in x], how, dtypes)
+    others, _ = _recorded(model, [array[:m] for array in x], how, dtypes)
     if [call.what for call in calls] != [call.what for call in others]:
         raise InputError("model: calls other layers for other inputs; expected: the same for all")
-    ends, end_names, given, _ = passed
-    made = {id(tensor): -1 - k for k, tensor in enumerate(given)}
-    layouts = {id(tensor): of_input(tensor) for tensor in given}
-    edges, joined = [], {}
-    of_call: dict[int, list[Layout]] = {}
-    of_source: dict[int, Layout | None] = {}
-    for call, other in zip(calls, others, strict=True):
-        before = [made[id(source)] for source in call.sources if id(source) in made]
-        edges += [(node, call.at) for node in dict.fromkeys(before)]
-        joined[call.at] = len(before)
-        came = layouts.get(id(call.sources[0])) if call.sources else None
-        of_source[call.at] = came if came is not None and came.has_inputs else None
-        of_call[call.at] = [layout_of(call, k, (n, m), other, layouts) for k in range(len(call.outputs))]
-        layouts |= dict(zip(map(id, call.outputs), of_call[call.at], strict=True))
-        made |= {id(tensor): call.at for tensor in call.outputs if before}
-    at_ends = [made[id(end)] for end in ends if made.get(id(end), -1) >= 0]
-    on_trunk = paths.on_every_path(edges, at_ends)
-    of_every = set.intersection(*(paths.on_every_path(edges, [end]) for end in at_ends)) if at_ends else set()
-    used = {id(source) for call in calls for source in call.sources} | {id(end) for end in ends}
-    largest = max(float(end.detach().abs().max()) for end in ends)
-    found: list[tuple[LayerOutput, Heard, list[Layout], Layout | None]] = []
-    for call in calls:
-        kind = "output" if call.at in at_ends else call.kind(joined[call.at])
-        parts = [
-            k
-            for k, tensor in enumerate(call.outputs)
-            if is_signal(tensor) and id(tensor) in used and of_call[call.at][k].has_inputs
-        ]
-        if kind is None or not parts or not joined[call.at]:
-            continue
-        if kind == "merge" and largest < MASKED and float(call.outputs[0].detach().abs().max()) >= MASKED:
-            continue
-        own = [of_call[call.at][k] for k in parts]
-        shapes = [tuple(arranged(call.outputs[k], at, n).shape[1:]) for k, at in zip(parts, own, strict=True)]
-        shape = shapes[0] if len(shapes) == 1 else (sum(int(np.prod(part)) for part in shapes),)
-        name = call.name + (f" (call {call.number + 1})" if call.number else "")
-        shares = bool(call.parameters) and isinstance(call.owner, nn.Module)  # two calls of one ReLU share no unit
-        key, number = (call.owner, call.number) if shares else (call, 0)
-        every = len(at_ends) == 1 or call.at in of_every
-        about = (call.activation, call.at in on_trunk, shape, key, number, every, tuple(parts))
-        found.append((LayerOutput(name, kind, *about), call, own, of_source[call.at]))
-    recorded, heard, places, sources = (list(column) for column in zip(*found, strict=True)) if found else ([],) * 4
+    graph = _Graph(calls, others, given, ends, (n, m))
     outputs = [
-        Output(name, _activation_before(calls, made, made.get(id(end))), tuple(end.shape[1:]))
-        for name, end in zip(end_names, ends, strict=True)
+        Output(name, _activation_before(calls, graph.made, graph.made.get(id(end))), tuple(end.shape[1:]))
+        for name, end in zip(names, ends, strict=True)
     ]
-    classes = {call.what for call in calls}
-    return Traced(recorded, heard, places, sources, outputs, classes, _opaque(model, calls), dtypes)
+    takes_any_scale, traced = any("any scale" in call.traits for call in calls), graph.traced()
+    for call in (*calls, *others):
+        call.forget()
+    return Survey(traced, outputs, takes_any_scale, loss is not None, _opaque(model, calls), dtypes)
 
 
-def _heard(
-    model: nn.Module, x: Sequence[Array], names: Sequence[str], dtypes: Sequence[Any]
-) -> tuple[list[Heard], Forward]:
-    calls: list[Heard] = []
-    with listening(model, calls.append), torch.enable_grad():
-        made = forward(model, x, names, dtypes)
+class _Graph:
+    """Which call takes what another made, and which of them there is to record."""
+
+    def __init__(
+        self,
+        calls: Sequence[RecordedCall],
+        others: Sequence[RecordedCall],
+        given: Sequence[Any],
+        ends: Sequence[Any],
+        sizes: tuple[int, int],
+    ) -> None:
+        self.calls, self.inputs = calls, sizes[0]
+        self.made = {id(tensor): -1 - k for k, tensor in enumerate(given)}
+        known = {id(tensor): of_input(tensor) for tensor in given}
+        edges: list[tuple[int, int]] = []
+        self.joined: dict[int, int] = {}
+        self.layouts: dict[int, list[Layout]] = {}
+        self.sources: dict[int, Layout | None] = {}
+        self.scales: dict[int, float] = {}
+        """For the id of a tensor, the factor by which numbers have multiplied what a layer with weights put out."""
+        for call, other in zip(calls, others, strict=True):
+            before = [self.made[id(source)] for source in call.sources if id(source) in self.made]
+            edges += [(node, call.at) for node in dict.fromkeys(before)]
+            self.joined[call.at] = len(before)
+            came = known.get(id(call.sources[0])) if call.sources else None
+            self.sources[call.at] = came if came is not None and came.has_inputs else None
+            self.layouts[call.at] = [layout_of(call, k, sizes, other, known) for k in range(len(call.outputs))]
+            known |= dict(zip(map(id, call.outputs), self.layouts[call.at], strict=True))
+            self.made |= {id(tensor): call.at for tensor in call.outputs if before}
+            if call.what in SCALING and len(before) == 1 and is_signal(call.sources[0]):
+                factor = _norm(call.outputs[0]) / max(_norm(call.sources[0]), 1e-30)
+                self.scales[id(call.outputs[0])] = self._scale(call.sources[0]) * factor
+            elif before and (call.what in MOVERS or call.activation is not None):
+                self.scales[id(call.outputs[0])] = self._scale(call.sources[0])
+        self.ends = [self.made[id(end)] for end in ends if self.made.get(id(end), -1) >= 0]
+        self.on_trunk = paths.on_every_path(edges, self.ends)
+        self.of_every = paths.on_path_to_each(edges, self.ends)
+        self.used = {id(source) for call in calls for source in call.sources} | {id(end) for end in ends}
+
+    def _scale(self, tensor: Any) -> float:
+        return self.scales.get(id(tensor), 1.0)
+
+    def traced(self) -> list[Traced]:
+        """Return the layers there are to record."""
+        found: list[Traced] = []
+        places: dict[int, int] = {}
+        """For the id of a tensor that is the whole output of a record, the place of the record."""
+        for call in self.calls:
+            kind = "output" if call.at in self.ends else call.kind(self.joined[call.at])
+            layouts = self.layouts[call.at]
+            parts = tuple(
+                k
+                for k, tensor in enumerate(call.outputs)
+                if is_signal(tensor) and id(tensor) in self.used and layouts[k].has_inputs
+            )
+            if kind is None or not parts or not self.joined[call.at] or (kind == "merge" and _adds_a_mask(call)):
+                continue
+            own = [layouts[k] for k in parts]
+            shapes = [
+                tuple(arranged(call.outputs[k], at, self.inputs).shape[1:]) for k, at in zip(parts, own, strict=True)
+            ]
+            shape = shapes[0] if len(shapes) == 1 else (sum(int(np.prod(part)) for part in shapes),)
+            shares = bool(call.parameters) and isinstance(call.owner, nn.Module)  # two calls of one ReLU share no unit
+            record = LayerRecord(
+                name=call.name + (f" (call {call.number + 1})" if call.number else ""),
+                layer_class=call.what,
+                kind=kind,
+                activation=call.activation,
+                traits=call.traits,
+                shape=shape,
+                weights=tuple(id(weight) for _, weight in call.parameters),
+                on_trunk=call.at in self.on_trunk,
+                of_every_output=len(self.ends) == 1 or call.at in self.of_every,
+                shares=(id(call.owner), shape[-1:]) if shares else (id(call),),
+                scale=self._scale(call.sources[0]) if call.sources else 1.0,
+                given_by=places.get(id(call.sources[0])) if kind in ONE_SOURCE else None,
+                number=call.number if shares else 0,
+            )
+            if len(parts) == 1:
+                places[id(call.outputs[parts[0]])] = len(found)
+            found.append(Traced(record, call, own, self.sources[call.at], parts))
+        return found
+
+
+def _norm(tensor: Any) -> float:
+    return float(tensor.detach().float().norm())
+
+
+def _adds_a_mask(call: RecordedCall) -> bool:
+    """Whether a merge layer adds numbers such as -1e9 to a signal, so that a softmax behind it leaves places out."""
+    floats = [t.detach().abs().max().item() for t in (call.outputs[0], *call.sources) if is_signal(t)]
+    return len(floats) > 2 and floats[0] >= MASK * max(1.0, min(floats[1:]))
+
+
+def _recorded(
+    model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments, dtypes: Sequence[Any]
+) -> tuple[list[RecordedCall], Forward]:
+    calls: list[RecordedCall] = []
+    with record_calls(model, calls.append), torch.enable_grad():
+        made = forward(model, x, how, dtypes)
     return calls, made
 
 
-def _dtypes(model: nn.Module, x: Sequence[Array], names: Sequence[str]) -> list[Any]:
+def _dtypes(model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments) -> list[Any]:
     """What the model takes each input as: the first combination with which it runs.
 
     Floats as the weights are; booleans as they are; whole numbers as tokens first, if there are embeddings, else as
@@ -157,7 +242,7 @@ def _dtypes(model: nn.Module, x: Sequence[Array], names: Sequence[str]) -> list[
     for dtypes in itertools.product(*ways):
         try:
             with torch.enable_grad():
-                forward(model, x, names, dtypes)
+                forward(model, x, how, dtypes)
             return list(dtypes)
         except Exception as error:  # whatever a model says of a dtype
             failure = failure or error
@@ -165,7 +250,7 @@ def _dtypes(model: nn.Module, x: Sequence[Array], names: Sequence[str]) -> list[
     raise failure
 
 
-def _activation_before(calls: Sequence[Heard], made: dict[int, int], at: int | None) -> str | None:
+def _activation_before(calls: Sequence[RecordedCall], made: dict[int, int], at: int | None) -> str | None:
     by_number = {call.at: call for call in calls}
     while at is not None and at >= 0:
         call = by_number[at]
@@ -176,8 +261,8 @@ def _activation_before(calls: Sequence[Heard], made: dict[int, int], at: int | N
     return None
 
 
-def _opaque(model: nn.Module, calls: Sequence[Heard]) -> list[str]:
-    """Names of modules that were heard as one and have others inside."""
+def _opaque(model: nn.Module, calls: Sequence[RecordedCall]) -> list[str]:
+    """Names of modules that are recorded as one and have others inside."""
     names = {id(module): name for name, module in model.named_modules()}
     inside = [call.owner for call in calls if isinstance(call.owner, nn.Module) and is_leaf(call.owner)]
     children = {id(module): {name for name, _ in module.named_children()} for module in inside}

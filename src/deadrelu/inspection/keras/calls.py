@@ -1,4 +1,4 @@
-"""Calls of a model's layers, overheard: which layer was called inside which, with which tensors."""
+"""Calls of a Keras model's layers, recorded: which layer was called inside which, with which tensors."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from deadrelu.signals.kinds import is_recurrent, sublayers
+from deadrelu.inspection.keras.kinds import is_recurrent, sublayers
 
 
 @dataclass(eq=False)
@@ -66,8 +66,8 @@ def operations(model: Any, prefix: str = "") -> dict[Any, str]:
 
 
 @contextmanager
-def listening(inside: Sequence[Any], record: Callable[[Call], None]) -> Iterator[None]:
-    """While open, `record(call)` is called after each call of one of the operations.
+def record_calls(inside: Sequence[Any], record: Callable[[Call], Any]) -> Iterator[None]:
+    """While open, `record(call)` is called after each call of one of the operations; what it returns is the output.
 
     Each operation's `call`, and the function in its `activation`, is wrapped on the object itself and unwrapped at the
     end. A second model with the outputs of all layers would reach neither into nested models nor before an activation.
@@ -91,8 +91,7 @@ def listening(inside: Sequence[Any], record: Callable[[Call], None]) -> Iterator
                 running.pop()
             if not made.preactivations and made.sources:
                 made.preactivations, made.function = [made.sources[0]], inner
-            record(made)
-            return made.output
+            return record(made)
 
         return call
 

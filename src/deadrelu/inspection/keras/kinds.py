@@ -1,9 +1,8 @@
 """What a Keras layer is, by its class and weights: its kind, its activation, its kernels."""
 
-from typing import Any, Literal
+from typing import Any
 
-Kind = Literal["weights", "normalization", "activation", "merge", "block", "output"]
-"""A block is a composite layer that makes its output itself, from those of its layers: `x + dense(x)`."""
+from deadrelu.inspection.records import Kind, Trait
 
 MERGES = {"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"}
 NONLINEAR = {
@@ -41,9 +40,28 @@ def activation_name(operation: Any) -> str | None:
     return None if spelled == "linear" else spelled
 
 
+TRAITS: dict[Trait, tuple[str, ...]] = {
+    "recurrent": ("RNN", "Bidirectional"),
+    "any scale": ("Embedding", "Rescaling", "Normalization", "Discretization", "Hashing", "IntegerLookup"),
+    "small by design": ("BaseDepthwiseConv", "BaseSeparableConv", "Embedding"),
+    "tokens": ("Embedding",),
+    "trained slopes": ("PReLU",),
+}
+"""Classes of Keras with a trait; classes that inherit from them have it, too."""
+
+
+def traits_of(operation: Any) -> frozenset[Trait]:
+    """Return the traits of a layer or operation."""
+    classes = {base.__name__ for base in type(operation).__mro__}
+    found: set[Trait] = {trait for trait, names in TRAITS.items() if classes & set(names)}
+    if getattr(operation, "groups", 1) > 1:
+        found.add("small by design")
+    return frozenset(found)
+
+
 def is_recurrent(operation: Any) -> bool:
     """Whether it runs a cell over time steps, in a loop that cannot be looked into."""
-    return hasattr(operation, "cell")
+    return "recurrent" in traits_of(operation) or hasattr(operation, "cell")
 
 
 def sublayers(operation: Any) -> list[Any]:

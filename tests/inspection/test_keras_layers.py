@@ -5,8 +5,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from deadrelu.inspection.keras import kinds, trace
+from deadrelu.inspection.keras.losses import KerasLosses
+from deadrelu.inspection.keras.model import KerasModel
+from deadrelu.inspection.keras.unchanged import unchanged
+from deadrelu.inspection.objectives import of_labels, random_projection
+from deadrelu.inspection.records import LayerRecord
+from deadrelu.inspection.subject import MAX_BATCH_ELEMENTS, MAX_BATCH_SIZE, Objective, batch_size
 from deadrelu.settings import params
-from deadrelu.signals import batches, kinds, layers, networks, objectives
+from deadrelu.signals import networks
 from deadrelu.signals.statistics import Running
 
 Arrays = tuple[np.ndarray, np.ndarray]
@@ -15,7 +22,7 @@ Arrays = tuple[np.ndarray, np.ndarray]
 @pytest.fixture
 def digits() -> Arrays:
     rng = np.random.default_rng(3)
-    n = batches.MAX_BATCH_SIZE + 7  # more than one batch
+    n = MAX_BATCH_SIZE + 7  # more than one batch
     return rng.uniform(0, 1, (n, 784)).astype(np.float32), rng.integers(0, 10, n).astype(np.uint8)
 
 
@@ -23,19 +30,43 @@ def mlp(activation: str = "relu", stddev: float = 0.1, **settings: Any) -> Any:
     return networks.mlp(2, 20, activation, params.Normal(name="random_normal", stddev=stddev), seed=1, **settings)
 
 
-def measured(
-    model: Any, x: np.ndarray, labels: np.ndarray, **options: Any
-) -> tuple[list[layers.LayerOutput], list[Any]]:
+class Kept:
+    """A recorder that keeps what it is given."""
+
+    def __init__(self, layers: int) -> None:
+        self.signals: list[list[np.ndarray]] = [[] for _ in range(layers)]
+        self.gradients: list[list[np.ndarray]] = [[] for _ in range(layers)]
+
+    def forward(self, k: int, signal: np.ndarray, **_: Any) -> None:
+        self.signals[k].append(signal)
+
+    def slopes(self, k: int, largest: np.ndarray) -> None:
+        pass
+
+    def backward(self, k: int, gradient: np.ndarray) -> None:
+        self.gradients[k].append(gradient)
+
+
+def passed(subject: KerasModel, x: list[np.ndarray], objective: Objective, **options: Any) -> Kept:
+    kept = Kept(len(subject.records))
+    options = {"size": batch_size(subject.records), "training": False} | options
+    assert sum(subject.passes(x, objective, kept, **options)) == len(x[0])
+    return kept
+
+
+def measured(model: Any, x: np.ndarray, labels: np.ndarray, **options: Any) -> tuple[list[LayerRecord], list[Any]]:
     """All batches put together: activations, gradients and summed gradients of kernels, one for each layer."""
-    recorded, outputs, *_ = layers.trace_layers(model, [x])
-    objective, _ = objectives.of_labels(outputs, [labels])
-    found = list(batches.batches(model, recorded, [x], objective, of_weights=True, **options))
-    together = [np.concatenate([batch.activations[k] for batch in found]) for k in range(len(recorded))]
-    gradients = [np.concatenate([batch.gradients[k] for batch in found]) for k in range(len(recorded))]
-    kernels = [
-        [sum(arrays) for arrays in zip(*(b.kernels[k] for b in found), strict=True)] for k in range(len(recorded))
-    ]
-    return recorded, [together, gradients, kernels]
+    subject = KerasModel(model, [x])
+    objective = of_labels(KerasLosses(), subject.outputs, [labels], None)
+    kept = passed(subject, [x], objective, **options)
+    gradients = {id(v): g.numpy() for v, g in zip(subject.variables, subject.gradients, strict=True) if g is not None}
+    kernels = [[gradients[id(kernel)] for kernel in kinds.kernels_of(entry.operation)] for entry in subject.traced]
+    joined = [[np.concatenate(parts) if parts else None for parts in of] for of in (kept.signals, kept.gradients)]
+    return subject.records, [*joined, kernels]
+
+
+def records(model: Any, inputs: list[np.ndarray]) -> list[LayerRecord]:
+    return [entry.record for entry in trace.trace(model, inputs).traced]
 
 
 def branched() -> Any:
@@ -61,8 +92,7 @@ def test_layers_of_a_branched_model() -> None:
     rng = np.random.default_rng(0)
     inputs = [rng.normal(size=(2, 6, 6, 2)), rng.normal(size=(2, 3))]
     found = {
-        entry.name: (entry.kind, entry.activation, entry.on_trunk, entry.shape)
-        for entry in layers.trace_layers(model, inputs).recorded
+        entry.name: (entry.kind, entry.activation, entry.on_trunk, entry.shape) for entry in records(model, inputs)
     }
     # The way of the image is the longer one: what the vector goes through alone is a branch.
     assert found == {
@@ -90,7 +120,7 @@ def test_trunk_goes_around_skips_only() -> None:
     first = kl.Dense(4, name="first")(x)
     branch = kl.Dense(4, name="branch")(first)
     model = keras.Model(x, kl.Dense(2, name="last")(kl.Add(name="sum")([first, branch])))
-    trunk = {entry.name: entry.on_trunk for entry in layers.trace_layers(model, [np.zeros((1, 4))]).recorded}
+    trunk = {entry.name: entry.on_trunk for entry in records(model, [np.zeros((1, 4))])}
     assert trunk == {"first": True, "branch": False, "sum": True, "last": True}
 
 
@@ -102,8 +132,8 @@ def test_a_late_input_or_an_early_output_is_no_way_around() -> None:
     hidden = kl.Dense(4, name="second")(kl.Dense(4, name="first")(x))
     outputs = [kl.Dense(1, name="early")(x), kl.Dense(1, name="last")(kl.Add(name="sum")([hidden, late]))]
     model = keras.Model([x, late], outputs)
-    survey = layers.trace_layers(model, [np.zeros((1, 4)), np.zeros((1, 4))])
-    trunk = {entry.name: entry.on_trunk for entry in survey.recorded}
+    survey = trace.trace(model, [np.zeros((1, 4)), np.zeros((1, 4))])
+    trunk = {entry.record.name: entry.record.on_trunk for entry in survey.traced}
     assert trunk == {"first": True, "second": True, "sum": True, "last": True, "early": False}
     assert [output.name for output in survey.outputs] == ["early", "last"]
 
@@ -115,9 +145,9 @@ def test_outputs_in_the_models_order_with_the_activation_behind_a_reshape() -> N
     x = keras.Input((4,))
     number = kl.Dense(3, name="number")(kl.Dense(5, activation="relu")(x))
     classes = kl.Reshape((4,), name="classes")(kl.Dense(4, activation="softmax", name="inside")(number))
-    survey = layers.trace_layers(keras.Model(x, [classes, number]), [np.zeros((1, 4))])
+    survey = trace.trace(keras.Model(x, [classes, number]), [np.zeros((1, 4))])
     assert survey.outputs == [("classes", "softmax", (4,)), ("number", None, (3,))]
-    assert [entry.name for entry in survey.recorded if entry.kind == "output"] == ["number", "classes"]
+    assert [entry.record.name for entry in survey.traced if entry.record.kind == "output"] == ["number", "classes"]
 
 
 @pytest.mark.parametrize("last", ["Dropout", "Activation"])
@@ -126,8 +156,8 @@ def test_a_layer_that_changes_nothing_is_no_second_output(last: str) -> None:
 
     end = keras.layers.Dropout(0.5) if last == "Dropout" else keras.layers.Activation("linear")
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="dense"), end])
-    recorded, outputs, *_ = layers.trace_layers(model, [np.zeros((1, 4))])
-    assert [(entry.name, entry.kind) for entry in recorded] == [("dense", "output")]
+    traced, outputs, *_ = trace.trace(model, [np.zeros((1, 4))])
+    assert [(entry.record.name, entry.record.kind) for entry in traced] == [("dense", "output")]
     assert [output.shape for output in outputs] == [(3,)]
 
 
@@ -137,11 +167,9 @@ def test_layers_with_several_outputs_count_with_their_first() -> None:
     x = keras.Input((5, 2))
     sequence, *_ = keras.layers.LSTM(3, return_sequences=True, return_state=True, name="lstm")(x)
     model = keras.Model(x, keras.layers.Dense(1)(sequence))
-    assert layers.trace_layers(model, [np.zeros((1, 5, 2))]).recorded[0][:5] == (
-        "lstm",
-        "activation",
-        "tanh",
-        True,
+    (lstm, _) = records(model, [np.zeros((1, 5, 2))])
+    assert (lstm.name, lstm.kind, lstm.activation, lstm.on_trunk, lstm.shape) == (
+        *("lstm", "activation", "tanh", True),
         (5, 3),
     )
 
@@ -152,17 +180,15 @@ def test_activations_are_those_of_keras() -> None:
     model = branched()
     rng = np.random.default_rng(1)
     inputs = [rng.normal(size=(9, 6, 6, 2)).astype(np.float32), rng.normal(size=(9, 3)).astype(np.float32)]
-    recorded = layers.trace_layers(model, inputs).recorded
-    outer = [
-        entry for entry in recorded if entry.name in {layer.name for layer in model.layers} and entry.name != "shared"
-    ]
-    keras_own = keras.Model(model.inputs, [model.get_layer(entry.name).output for entry in outer])(inputs)
-    objective, _ = objectives.random_projection(0)
-    found = list(batches.batches(model, outer, inputs, objective, size=4))
+    subject = KerasModel(model, inputs)
+    names = {layer.name for layer in model.layers} - {"shared"}
+    outer = [k for k, entry in enumerate(subject.records) if entry.name in names]
+    own = [model.get_layer(subject.records[k].name).output for k in outer]
+    keras_own = keras.Model(model.inputs, own)(inputs)
+    kept = passed(subject, inputs, random_projection(KerasLosses(), 0), size=4)
     assert len(outer) == 8
-    for k, expected in enumerate(keras_own):
-        ours = np.concatenate([batch.activations[k] for batch in found])
-        np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
+    for k, expected in zip(outer, keras_own, strict=True):
+        np.testing.assert_allclose(np.concatenate(kept.signals[k]), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_gradients_of_kernels_are_those_of_keras() -> None:
@@ -173,20 +199,19 @@ def test_gradients_of_kernels_are_those_of_keras() -> None:
     rng = np.random.default_rng(2)
     inputs = [rng.normal(size=(9, 6, 6, 2)).astype(np.float32), rng.normal(size=(9, 3)).astype(np.float32)]
     labels = rng.integers(0, 3, 9)
-    recorded, outputs, *_ = layers.trace_layers(model, inputs)
-    objective, name = objectives.of_labels(outputs, [labels])
-    assert name == "sparse categorical crossentropy"
-    found = list(batches.batches(model, recorded, inputs, objective, size=4, of_weights=True))
+    subject = KerasModel(model, inputs)
+    objective = of_labels(KerasLosses(), subject.outputs, [labels], None)
+    assert objective.name == "cross-entropy"
+    passed(subject, inputs, objective, size=4)
+    ours = dict(zip((v.path for v in subject.variables), subject.gradients, strict=True))
     model.compile("sgd", "sparse_categorical_crossentropy")
     with tf.GradientTape() as tape:
         loss = model.compute_loss(inputs, tf.constant(labels), model(inputs))
     own = dict(
         zip([v.path for v in model.trainable_variables], tape.gradient(loss, model.trainable_variables), strict=True)
     )
-    for k, entry in enumerate(recorded):
-        for at, kernel in enumerate(kinds.kernels_of(entry.operation)):
-            ours = sum(batch.kernels[k][at] for batch in found) / len(labels)
-            np.testing.assert_allclose(ours, own[kernel.path], rtol=1e-4, atol=1e-7)
+    for path, gradient in own.items():
+        np.testing.assert_allclose(ours[path] / len(labels), gradient, rtol=1e-4, atol=1e-7)
 
 
 def test_frozen_layers_have_gradients_too(digits: Arrays) -> None:
@@ -204,7 +229,7 @@ def test_mixed_precision_does_not_break_the_trunk() -> None:
     policy = keras.DTypePolicy("mixed_float16")
     hidden = [keras.layers.Dense(8, "relu", dtype=policy) for _ in range(4)]
     model = keras.Sequential([keras.Input((6,)), *hidden, keras.layers.Dense(3, "softmax", dtype="float32")])
-    recorded = layers.trace_layers(model, [np.zeros((1, 6))]).recorded
+    recorded = records(model, [np.zeros((1, 6))])
     assert [entry.on_trunk for entry in recorded] == [True] * 5
 
 
@@ -229,7 +254,7 @@ def test_a_subclassed_model_before_its_first_call() -> None:
         def call(self, x: Any) -> Any:
             return self.out(self.hidden(x))
 
-    recorded = layers.trace_layers(Mine(), [np.zeros((3, 5), np.float32)]).recorded
+    recorded = records(Mine(), [np.zeros((3, 5), np.float32)])
     assert [(entry.kind, entry.on_trunk) for entry in recorded] == [("activation", True), ("output", True)]
 
 
@@ -274,7 +299,8 @@ def test_batches_make_no_difference_to_gradients(digits: Arrays) -> None:
     x, labels = digits[0][:20], digits[1][:20]
     _, whole = measured(mlp(), x, labels)
     _, cut = measured(mlp(), x, labels, size=7)
-    for a, b in zip(whole[0] + whole[1], cut[0] + cut[1], strict=True):
+    pairs = zip(whole[0] + whole[1], cut[0] + cut[1], strict=True)
+    for a, b in ((a, b) for a, b in pairs if a is not None):  # a softmax has no gradient of its own
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
@@ -324,23 +350,24 @@ def test_training_mode_uses_the_batch_and_leaves_the_model_as_it_was() -> None:
     model = keras.Sequential([keras.Input((5,)), keras.layers.BatchNormalization(name="bn"), keras.layers.Dense(2)])
     before = [weight.numpy() for weight in model.weights]
     x = np.random.default_rng(0).normal(7, 3, size=(64, 5)).astype(np.float32)
-    recorded = layers.trace_layers(model, [x]).recorded
-    objective, _ = objectives.random_projection(0)
-    (inference,) = batches.batches(model, recorded, [x], objective)
-    (training,) = batches.batches(model, recorded, [x], objective, training=True)
-    np.testing.assert_allclose(inference.activations[0].mean(), 7, atol=0.5)
-    np.testing.assert_allclose(training.activations[0].mean(axis=0), 0, atol=1e-5)
-    np.testing.assert_allclose(training.activations[0].std(axis=0), 1, atol=1e-3)
+    with unchanged(model, 0):
+        subject, objective = KerasModel(model, [x]), random_projection(KerasLosses(), 0)
+        inference = passed(subject, [x], objective).signals[0][0]
+        training = passed(subject, [x], objective, training=True).signals[0][0]
+    np.testing.assert_allclose(inference.mean(), 7, atol=0.5)
+    np.testing.assert_allclose(training.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(training.std(axis=0), 1, atol=1e-3)
     assert all((a == b.numpy()).all() for a, b in zip(before, model.weights, strict=True))
 
 
 def test_memory_is_bounded_by_the_batch() -> None:
-    def entry(elements: int) -> layers.LayerOutput:
-        return layers.LayerOutput("a", "weights", None, True, (elements,), None)
+    def entry(elements: int) -> LayerRecord:
+        about = {"on_trunk": True, "of_every_output": True, "shares": None}
+        return LayerRecord("a", "Dense", "weights", None, frozenset(), (elements,), (), **about)
 
-    assert batches.batch_size([entry(10)]) == batches.MAX_BATCH_SIZE
-    assert batches.batch_size([entry(batches.MAX_BATCH_ELEMENTS // 16)] * 2) == 8
-    assert batches.batch_size([entry(2 * batches.MAX_BATCH_ELEMENTS)]) == 1
+    assert batch_size([entry(10)]) == MAX_BATCH_SIZE
+    assert batch_size([entry(MAX_BATCH_ELEMENTS // 16)] * 2) == 8
+    assert batch_size([entry(2 * MAX_BATCH_ELEMENTS)]) == 1
 
 
 @pytest.mark.parametrize(

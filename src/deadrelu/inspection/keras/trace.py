@@ -1,0 +1,232 @@
+"""Which signals there are in a Keras model: what its layers put out, in the order in which it calls them."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy.typing as npt
+
+from deadrelu.inspection import paths
+from deadrelu.inspection.keras.calls import Call, operations, record_calls
+from deadrelu.inspection.keras.kinds import activation_name, kind_of, own_weights, sublayers, traits_of
+from deadrelu.inspection.records import Kind, LayerRecord, Output
+
+MOVERS = {"Reshape", "Flatten", "Permute", "Dropout", "Identity", "Activation", "Cast", "Squeeze", "Transpose"}
+"""Operations that leave a probability a probability; Activation, if it is linear."""
+
+
+class Traced(NamedTuple):
+    """A layer's record, and where it comes from."""
+
+    record: LayerRecord
+    operation: Any
+    """The Keras layer or operation."""
+    parts: tuple[int, ...]
+    """Which of the tensors that it puts out the model uses: a sequence, or states."""
+
+
+class Survey(NamedTuple):
+    """What there is to record in a model."""
+
+    traced: list[Traced]
+    outputs: list[Output]
+    """In the order of `model.outputs`."""
+    classes: set[str]
+    """Names of the classes of all layers that were called, and of those that they inherit from."""
+    opaque: list[str]
+    """Composite layers whose layers run in a compiled loop: only their outputs can be recorded."""
+
+
+def trace(model: Any, inputs: Sequence[npt.NDArray[Any]], names: Sequence[str] = ()) -> Survey:
+    """Find the layers that make, change or join signals, in the order in which the model calls them.
+
+    Layers inside nested models and composite layers are among them. Left out are layers that only move numbers about
+    (Flatten, Dropout, pooling, padding, Reshape, …), those that put out no floating-point tensor, those that no input
+    reaches, such as embeddings of positions; of several tensors, those count that the model uses.
+
+    The trunk: the layers that every path from an input to an output goes through, so that no skip connection leads
+    around them. Of several inputs and outputs, the pair with most such layers.
+
+    Args:
+        model: a Keras model, Sequential or functional; a subclassed one if it calls its layers.
+        inputs: the first two of each serve for a first pass.
+        names: of the inputs of a subclassed model that takes a dictionary.
+    """
+    import keras
+    import tensorflow as tf
+
+    few = [x[:2] for x in inputs]
+    given = packed(model, [keras.ops.convert_to_tensor(x) for x in few], names)
+    if not model.built:
+        model(given)  # a subclassed model makes its layers in its first call
+    calls: list[Call] = []
+
+    def record(call: Call) -> Any:
+        calls.append(call)
+        return call.output
+
+    layers = operations(model)
+    with tf.GradientTape(persistent=True) as tape, record_calls(list(layers), record):
+        tape.watch([tensor for tensor in keras.tree.flatten(given) if tensor.dtype.is_floating])
+        ends = [end for end in keras.tree.flatten(model(given, training=False)) if end is not None]
+    calls = [call for call in calls if call.tensors()]
+    made = _makers(calls)
+    at_ends = [made[id(end)] for end in ends if id(end) in made]
+    begins = {id(tensor) for tensor in keras.tree.flatten(given)}
+    edges = _edges(calls, made)
+    on_trunk, of_every = paths.on_every_path(edges, at_ends), paths.on_path_to_each(edges, at_ends)
+    no_signal = {at for at, call in enumerate(calls) if not _depends_on_inputs(call, begins, len(few[0]), tape)}
+    is_end = {made.get(id(end)) for end in ends}
+    composite = {id(call.enclosing) for call in calls if call.enclosing is not None}
+    used = {id(source) for call in calls for source in call.sources} | {id(end) for end in ends}
+    found: list[Traced] = []
+    for at, call in enumerate(calls):
+        is_composite = id(call) in composite
+        kind: Kind | None = "output" if at in is_end else _kind(call, at, made, is_composite=is_composite)
+        if kind is None or at in no_signal or (kind == "merge" and _adds_a_mask(call)):
+            continue
+        tensors = call.tensors()
+        parts = tuple(k for k, tensor in enumerate(tensors) if id(tensor) in used) if len(tensors) > 1 else (0,)
+        parts = parts or (0,)
+        shape = tuple(tensors[parts[0]].shape[1:])
+        if len(parts) > 1:
+            shape = (sum(int(keras.ops.size(tensors[k][0])) for k in parts),)
+        record_of = LayerRecord(
+            name=layers[call.operation] + (f" (call {call.number + 1})" if call.number else ""),
+            layer_class=type(call.operation).__name__,
+            kind=kind,
+            activation=None if is_composite else activation_name(call.operation),
+            traits=traits_of(call.operation),
+            shape=shape,
+            weights=tuple(id(weight) for weight in own_weights(call.operation)),
+            on_trunk=at in on_trunk,
+            of_every_output=len(at_ends) == 1 or at in of_every,
+            shares=(id(call.operation), shape[-1:]) if own_weights(call.operation) else (id(call),),
+            number=call.number,
+        )
+        found.append(Traced(record_of, call.operation, parts))
+    opaque = [layers[call.operation] for call in calls if sublayers(call.operation) and id(call) not in composite]
+    outputs = _outputs(model, calls, made, ends)
+    classes = {base.__name__ for call in calls for base in type(call.operation).__mro__}
+    return Survey(found, outputs, classes, list(dict.fromkeys(opaque)))
+
+
+def packed(model: Any, flat: Sequence[Any], names: Sequence[str] = ()) -> Any:
+    """Arrange the inputs as the model takes them: alone, as a list, or as a dictionary."""
+    import keras
+
+    try:
+        return keras.tree.pack_sequence_as(model.input, flat)
+    except (AttributeError, ValueError):  # a subclassed model has no `input`
+        if names:
+            return dict(zip(names, flat, strict=True))
+        return flat[0] if len(flat) == 1 else list(flat)
+
+
+def _makers(calls: Sequence[Call]) -> dict[int, int]:
+    """Return for the id of each tensor the first call that put it out: Dropout puts out in inference what came in."""
+    import keras
+
+    made: dict[int, int] = {}
+    for at, call in enumerate(calls):
+        for tensor in keras.tree.flatten(call.output):
+            made.setdefault(id(tensor), at)
+    return made
+
+
+def _edges(calls: Sequence[Call], made: dict[int, int]) -> list[tuple[int, int]]:
+    """Return which call takes what another made.
+
+    Raw operations inside a composite layer are not followed: whatever comes out of them may come from each input of the
+    layer, and the layer's own output from each layer in it.
+    """
+    position = {id(call): at for at, call in enumerate(calls)}
+    edges = []
+    for at, call in enumerate(calls):
+        before = [node for source in call.sources for node in _from(source, call, calls[:at], made)]
+        within = [k for k in range(at) if calls[k].enclosing is not None and position.get(id(calls[k].enclosing)) == at]
+        edges += [(node, at) for node in (*before, *within) if node != at]
+    return edges
+
+
+def _from(source: Any, call: Call, before: Sequence[Call], made: dict[int, int]) -> list[int]:
+    """Return the calls that a tensor comes from; a negative number of its own for one that no call made."""
+    if id(source) in made and made[id(source)] < len(before):
+        return [made[id(source)]]
+    for at in reversed(range(len(before))):
+        # In mixed precision, a layer takes a copy of its input.
+        if any(t.shape == source.shape and t.dtype != source.dtype for t in before[at].tensors()[:1]):
+            return [at]
+    if call.enclosing is not None and call.enclosing.sources:
+        return [node for outer in call.enclosing.sources for node in _from(outer, call.enclosing, before, made)]
+    return [-id(source)]
+
+
+def _depends_on_inputs(call: Call, begins: set[int], inputs: int, tape: Any) -> bool:
+    """Whether the output of a call has an axis of inputs, and can depend on them: an embedding of positions cannot."""
+    import tensorflow as tf
+
+    output = call.tensors()[0]
+    if output.shape[0] != inputs:
+        return False
+    if (
+        inputs < 2
+        or any(id(source) in begins for source in call.sources)
+        or not bool(tf.reduce_all(output[0] == output[1]))
+    ):
+        return True
+    floats = [source for source in call.sources if source.dtype.is_floating]
+    return not floats or any(gradient is not None for gradient in tape.gradient(output, floats))
+
+
+MASK = 1e4
+"""A sum with numbers so many times those of one of its terms has had a mask added: it is no signal."""
+
+
+def _adds_a_mask(call: Call) -> bool:
+    """Whether a merge layer adds numbers such as -1e9 to a signal, so that a softmax behind it leaves places out."""
+    import tensorflow as tf
+
+    largest = [float(tf.reduce_max(tf.abs(t))) for t in (call.tensors()[0], *call.sources) if t.dtype.is_floating]
+    return len(largest) > 2 and largest[0] >= MASK * max(1.0, min(largest[1:]))
+
+
+def _kind(call: Call, at: int, made: dict[int, int], *, is_composite: bool) -> Kind | None:
+    """Return the kind of a call; None: nothing to record, or recorded where a layer inside it makes the same tensor."""
+    if is_composite:
+        return "block" if made[id(call.tensors()[0])] == at else None
+    if made[id(call.tensors()[0])] != at:  # what came in
+        return None
+    # In a functional model, constants are no inputs of a node: x + [1, 2, 3] joins nothing.
+    nodes = getattr(call.operation, "_inbound_nodes", ())
+    joined = [len(node.input_tensors) for node in nodes] or [len(call.sources)]
+    return kind_of(call.operation, min(max(joined), len(call.sources)))
+
+
+def _outputs(model: Any, calls: Sequence[Call], made: dict[int, int], ends: Sequence[Any]) -> list[Output]:
+    names = list(getattr(model, "output_names", None) or [])
+    if len(names) != len(ends):
+        names = [f"output {k + 1}" for k in range(len(ends))]
+    return [
+        Output(name, _activation_before(calls, made, made.get(id(end))), tuple(end.shape[1:]))
+        for name, end in zip(names, ends, strict=True)
+    ]
+
+
+def _activation_before(calls: Sequence[Call], made: dict[int, int], at: int | None) -> str | None:
+    while at is not None:
+        call = calls[at]
+        activation = activation_name(call.operation)
+        if activation is not None or type(call.operation).__name__ not in MOVERS or not call.sources:
+            return activation
+        before = made.get(id(call.sources[0]))
+        at = before if before != at else None
+    return None
+
+
+def owners(model: Any) -> dict[int, str]:
+    """Return the path of the layer that each weight belongs to, by the id of the weight."""
+    found: dict[int, str] = {}
+    for operation, name in operations(model).items():
+        for weight in own_weights(operation):
+            found.setdefault(id(weight), name)
+    return found

@@ -1,0 +1,194 @@
+"""What gradients are taken of: a loss that fits the labels, or, without labels, a random projection of the outputs.
+
+The rule is one for both frameworks; how a loss is computed is theirs, see `keras.losses` and `pytorch.losses`.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from deadrelu.errors import InputError
+from deadrelu.inspection.records import Output
+from deadrelu.inspection.subject import Objective
+from deadrelu.streams import PROJECTION, stream
+
+Labels = npt.NDArray[Any]
+
+Usual = Literal["cross-entropy", "cross-entropy of one-hot rows", "binary cross-entropy", "mean squared error"]
+
+OWN_LOSS = "the model's own loss"
+"""Of a model that takes labels among its inputs and puts out a loss."""
+
+IGNORED = -100
+"""The class that PyTorch's losses leave out."""
+
+
+class Chosen(NamedTuple):
+    """A loss for one output."""
+
+    function: Callable[[Any, Any], Any]
+    """Of a tensor of labels and one of predictions: the loss of each input, or of each position of each input."""
+    labels: Labels
+    name: str
+    passes_outputs: bool = True
+    """See `subject.Objective`."""
+
+
+class Losses(Protocol):
+    """What a framework knows of losses."""
+
+    class_axes: tuple[int, ...]
+    """Axes of an output that may count classes, the usual one first; the axis of the inputs is not counted."""
+    ignores: int | None
+    """A class that losses leave out."""
+
+    def usual(self, kind: Usual, output: Output, class_axis: int) -> tuple[Callable[[Any, Any], Any], bool]:
+        """Return the loss of each input, and whether it passes gradients to the output."""
+
+    def given(self, loss: Any, output: Output, labels: Labels) -> Chosen:
+        """Return a loss that the user gave, by name or as a function."""
+
+    def total(self, losses: list[Any]) -> Any:
+        """Return the sum over inputs of the mean over positions, over all outputs."""
+
+    def weighted_sum(self, output: Any, weights: npt.NDArray[np.float32]) -> Any:
+        """Return the sum of the products of an output and numbers of the same shape."""
+
+    def tensor(self, labels: Labels, like: Any) -> Any:
+        """Return labels as a tensor where another one is; floating-point numbers in its type."""
+
+
+def of_labels(losses: Losses, outputs: Sequence[Output], labels: Sequence[Labels], loss: Any) -> Objective:
+    """Sum over inputs of each input's own loss; over outputs too, if there are several.
+
+    Args:
+        losses: of the framework.
+        outputs: of the model, in its order.
+        labels: for each output, classes of shape (n_inputs, …) or targets of the output's shape.
+        loss: for all outputs; None chooses what users would: cross-entropy for classes, for one-hot rows and behind a
+            sigmoid (from logits where no softmax or sigmoid stands), squared error otherwise.
+
+    Raises:
+        InputError: labels of another shape, classes out of range, or a loss that does not fit.
+    """
+    if len(labels) != len(outputs):
+        raise InputError(f"labels: received {len(labels)} arrays; expected: one for each of {len(outputs)} outputs")
+    for one in labels:
+        check_numbers(one)
+    chosen = [
+        _usual(losses, output, truth) if loss is None else losses.given(loss, output, truth)
+        for output, truth in zip(outputs, labels, strict=True)
+    ]
+
+    def objective(predicted: list[Any], rows: slice) -> Any:
+        each = []
+        for one, prediction in zip(chosen, predicted, strict=True):
+            try:
+                each.append(one.function(losses.tensor(one.labels[rows], prediction), prediction))
+            except (RuntimeError, ValueError, IndexError, TypeError) as error:
+                reason = " ".join(str(error).split())[:150]
+                labels = f"labels: received shape {one.labels.shape}, which the loss does not take"
+                what = labels if loss is None else f"loss: received {loss!r}, which does not take these labels"
+                raise InputError(f"{what} ({reason}); expected: labels that fit the loss") from None
+        if any(len(part.shape) == 0 for part in each):
+            raise InputError(f"loss: received {loss!r}; expected: a loss of each input by itself")
+        return losses.total(each)
+
+    name = " + ".join(dict.fromkeys(one.name for one in chosen))
+    return Objective(objective, name, all(one.passes_outputs for one in chosen))
+
+
+def random_projection(losses: Losses, seed: int) -> Objective:
+    """Outputs, each with a weight drawn from N(0, 1) for each input: how strongly a layer moves the outputs at all.
+
+    The mean square of its gradient is that of the Jacobian's columns, in expectation over the weights.
+    """
+    rngs: list[np.random.Generator] = []  # one for each output: the same weights however inputs are cut
+
+    def objective(predicted: list[Any], rows: slice) -> Any:
+        if rows.start == 0:
+            rngs[:] = [stream(seed, PROJECTION, k) for k in range(len(predicted))]
+        return sum(
+            losses.weighted_sum(output, rng.standard_normal(tuple(output.shape), np.float32))
+            for output, rng in zip(predicted, rngs, strict=True)
+        )
+
+    return Objective(objective, "a random projection of the outputs")
+
+
+def check_numbers(labels: Labels) -> None:
+    """Refuse labels that are no finite numbers."""
+    if labels.dtype.kind not in "biuf":
+        raise InputError(f"labels: received {labels.dtype}; expected: numbers")
+    with np.errstate(over="ignore"):
+        if not np.isfinite(labels.astype(np.float32)).all():
+            raise InputError("labels: received NaN, infinity or beyond float32; expected: finite numbers")
+
+
+def _usual(losses: Losses, output: Output, labels: Labels) -> Chosen:
+    """Choose the loss of an output by its shape and activation, and by the labels."""
+    for axis in losses.class_axes if output.shape else ():
+        positions = _without(output.shape, axis)
+        fits = output.shape[axis] > 1 and labels.shape[1:] in (positions, (*positions, 1))
+        if fits and np.array_equal(labels, np.round(labels)):
+            classes = check_classes(labels, output.shape[axis], losses.ignores).reshape(len(labels), *positions)
+            return _chosen(losses, "cross-entropy", output, axis, classes)
+    shaped = check_shape(labels, output).astype(np.float32)
+    axis = losses.class_axes[0]
+    units = output.shape[axis] if output.shape else 1
+    is_one_hot = units > 1 and np.isin(shaped, (0, 1)).all()
+    is_one_hot = is_one_hot and (shaped.sum(axis=axis % len(output.shape) + 1) == 1).all()
+    if output.activation == "softmax" or (output.activation in (None, "log_softmax") and is_one_hot):
+        return _chosen(losses, "cross-entropy of one-hot rows", output, axis, shaped)
+    if output.activation == "sigmoid" and shaped.min() >= 0 and shaped.max() <= 1:
+        return _chosen(losses, "binary cross-entropy", output, axis, shaped)
+    return _chosen(losses, "mean squared error", output, axis, shaped)
+
+
+def _chosen(losses: Losses, kind: Usual, output: Output, axis: int, labels: Labels) -> Chosen:
+    function, passes = losses.usual(kind, output, axis)
+    from_logits = kind.startswith("cross-entropy") and output.activation not in ("softmax", "log_softmax")
+    return Chosen(function, labels, kind.removesuffix(" of one-hot rows") + " from logits" * from_logits, passes)
+
+
+def check_shape(labels: Labels, output: Output, *, classes: bool = True) -> Labels:
+    """Return labels in the shape of an output.
+
+    Args:
+        labels: targets.
+        output: what they are the targets of.
+        classes: whether the message says that classes are taken, too.
+
+    Raises:
+        InputError: they are more or fewer numbers.
+    """
+    if labels.size != len(labels) * math.prod(output.shape):
+        with_classes = f"{('n', *output.shape[:-1])} with classes or " if classes else ""
+        shapes = f"{with_classes}{('n', *output.shape)}".replace("'", "")
+        name = output.name if output.name.startswith("output") else f"output {output.name}"
+        raise InputError(f"labels: received shape {labels.shape}; expected for {name}: {shapes}")
+    return labels.reshape(len(labels), *output.shape)
+
+
+def check_classes(labels: Labels, classes: int, ignored: int | None = None) -> Labels:
+    """Return labels as whole numbers.
+
+    Raises:
+        InputError: they are none from 0 to classes - 1, nor `ignored`.
+    """
+    counted = labels[labels != ignored] if ignored is not None else labels
+    whole = np.array_equal(labels, np.round(labels))
+    if counted.size and not (whole and counted.min() >= 0 and counted.max() < classes):
+        span = f"values from {counted.min():g} to {counted.max():g}"
+        raise InputError(f"labels: received {span}; expected: whole numbers from 0 to {classes - 1}")
+    return labels.astype(np.int64)
+
+
+def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    if not shape:
+        return ()
+    at = axis % len(shape)
+    return shape[:at] + shape[at + 1 :]

@@ -1,0 +1,200 @@
+"""PyTorch models on which `inspect` once failed, said what is not so, or left something behind."""
+
+import gc
+import resource
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deadrelu.errors import InputError
+from deadrelu.inspection.inspect import Inspection, inspect
+
+torch = pytest.importorskip("torch", reason="`pip install torch` runs the tests of PyTorch models")
+nn, functional = torch.nn, torch.nn.functional
+
+RNG = np.random.default_rng(5)
+X, Y = RNG.normal(size=(64, 12)).astype(np.float32), RNG.integers(0, 4, 64)
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(3)
+
+
+def alarms(found: Inspection) -> list[str]:
+    return [finding.code for finding in found.findings if finding.severity != "note"]
+
+
+def test_averages_with_nan_are_undone() -> None:
+    model = nn.Sequential(nn.Linear(12, 8), nn.BatchNorm1d(8), nn.Linear(8, 4))
+    with torch.no_grad():
+        model[0].weight[0, 0] = torch.nan
+    found = inspect(model, X, training=True)
+    assert model[1].running_mean.isfinite().all()
+    (broken,) = (finding for finding in found.findings if finding.code == "not-finite")
+    assert [name for name in broken.layers if "(" in name] == ["0 (weight)"]
+
+
+def test_hooks_that_a_forward_registers_are_gone() -> None:
+    class Lazy(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.out, self.ready = nn.Linear(12, 4), False
+
+        def forward(self, x: Any) -> Any:
+            if not self.ready:
+                self.out.register_forward_hook(lambda *_: None)
+                self.ready = True
+            return self.out(x)
+
+    model = Lazy()
+    inspect(model, X)
+    inspect(model, X)
+    assert (len(model.out._forward_hooks), model.ready) == (0, False)
+
+
+def test_memory_is_flat_from_look_to_look() -> None:
+    """A convolutional network whose pass takes some 60 MB: looks that hold on to their tensors would add that each."""
+    model = nn.Sequential(*[m for _ in range(6) for m in (nn.Conv2d(8, 8, 3, padding=1), nn.ReLU())], nn.Flatten())
+    images = RNG.normal(size=(64, 8, 48, 48)).astype(np.float32)
+    gc.collect()
+    gc.disable()  # what only a collection frees is held on to
+    try:
+        peaks = []
+        for _ in range(6):
+            inspect(model, images)
+            peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    finally:
+        gc.enable()
+    assert peaks[-1] - peaks[1] < 100
+
+
+def test_zeros_on_purpose_are_no_fault() -> None:
+    """A head of zeros, and the last scale of each residual branch: all moves after a step or two."""
+
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.norm = nn.Linear(12, 12, bias=False), nn.LayerNorm(12)
+            nn.init.zeros_(self.norm.weight)
+
+        def forward(self, x: Any) -> Any:
+            return x + self.norm(self.conv(x).relu())
+
+    model = nn.Sequential(nn.Linear(12, 12), Block(), Block(), nn.Linear(12, 4))
+    nn.init.zeros_(model[3].weight)
+    before = [weight.clone() for weight in model.parameters()]
+    found = inspect(model, X, Y)
+    assert alarms(found) == []
+    (zero,) = (finding for finding in found.findings if finding.code == "zero-weights")
+    assert zero.layers == ["3", "1.norm", "2.norm"]
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+    with torch.no_grad():
+        model[1].conv.weight.fill_(0.0)
+        model[0].bias.fill_(100.0)
+        model[1].conv.weight.fill_(-1.0)  # a branch that is dead behind a scale of 0 is found after the step
+    assert "dead-layer" in alarms(inspect(model, X, Y))
+
+
+def test_factors_typed_by_hand_count() -> None:
+    class Scaled(nn.Module):
+        def __init__(self, factor: float) -> None:
+            super().__init__()
+            self.a, self.b, self.factor = nn.Linear(12, 12), nn.Linear(12, 4), factor
+
+        def forward(self, x: Any) -> Any:
+            return self.b(functional.relu(self.a(x)) * self.factor)
+
+    class Capped(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Linear(12, 12), nn.Linear(12, 4)
+
+        def forward(self, x: Any) -> Any:
+            return self.b(30 * torch.tanh(self.a(x) / 30))
+
+    assert {"signal-vanishes", "unusual-scale"} & set(alarms(inspect(Scaled(0.001), X)))
+    assert alarms(inspect(Scaled(1.0), X)) == []
+    assert alarms(inspect(Capped(), X)) == []
+
+
+def test_activations_written_out_are_activations() -> None:
+    class NewGELUActivation(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return 0.5 * x * (1 + torch.tanh(0.7978845608 * (x + 0.044715 * x**3)))
+
+    model = nn.Sequential(nn.Linear(12, 8), NewGELUActivation(), nn.Linear(8, 4))
+    table = inspect(model, X).table
+    assert table["activation"].tolist() == ["", "gelu", ""]
+    with torch.no_grad():
+        model[0].bias[:3] = -1000.0
+    assert inspect(model, X).table["dead_units"].tolist() == [0, 3, 0]
+
+
+def test_every_embedding_takes_tokens() -> None:
+    class Bag(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bag, self.out = nn.EmbeddingBag(500, 8), nn.Linear(8, 4)
+
+        def forward(self, x: Any) -> Any:
+            return self.out(self.bag(x))
+
+    found = inspect(Bag(), RNG.integers(0, 500, (20, 6)))
+    assert alarms(found) == []
+    assert "unusual-inputs" not in found.codes
+
+
+class Language(nn.Module):
+    """As transformers builds them: a dictionary with flags, None and masks goes in; one with the loss comes out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.out = nn.Embedding(9, 8), nn.Linear(8, 9)
+
+    def forward(self, input_ids: Any, mask: Any = None, labels: Any = None, use_cache: bool = True) -> Any:
+        assert use_cache is False
+        h = self.table(input_ids)
+        h = h if mask is None else (mask.float() @ h) / mask.shape[0]
+        logits = self.out(h)
+        loss = None if labels is None else functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
+
+        class Made(dict[str, Any]):
+            loss: Any = None
+
+        made = Made(logits=logits) if loss is None else Made(loss=loss, logits=logits)
+        made.loss = loss
+        return made
+
+
+def test_dictionaries_with_flags_none_and_masks() -> None:
+    model = Language()
+    tokens = RNG.integers(0, 9, (20, 6))
+    given = {"input_ids": tokens, "labels": None, "use_cache": False}
+    assert inspect(model, given).table["layer"].tolist() == ["table", "out"]
+    masked = given | {"mask": torch.ones(6, 6).tril()}
+    assert "out" in inspect(model, masked).table["layer"].tolist()
+    own = inspect(model, given | {"labels": tokens})
+    assert own.gradient_of == "the model's own loss"
+    labelled = inspect(model, given, tokens)
+    assert labelled.gradient_of == "cross-entropy from logits"
+    assert own.table["kernel_gradient_rms"].iloc[-1] == pytest.approx(
+        labelled.table["kernel_gradient_rms"].iloc[-1], 1e-4
+    )
+    left_out = np.where(np.arange(6) < 3, tokens, -100)
+    assert inspect(model, given, left_out).table["gradient_rms"].iloc[-1] > 0
+
+
+def test_compiled_traced_and_exported_modules() -> None:
+    model = nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 4))
+    expected = inspect(model, X).table["rms"].tolist()
+    traced = torch.fx.symbolic_trace(model)
+    assert inspect(traced, X).table["rms"].tolist() == pytest.approx(expected)
+    model.compile()
+    assert inspect(model, X).table["rms"].tolist() == pytest.approx(expected)
+    assert model._compiled_call_impl is not None
+    plain = nn.Sequential(nn.Linear(12, 8), nn.ReLU())
+    exported = torch.export.export(plain, (torch.tensor(X),), strict=False).module()
+    with pytest.raises(InputError, match=r"^model: "):  # a graph of one fixed number of inputs
+        inspect(exported, X)
