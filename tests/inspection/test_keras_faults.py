@@ -240,8 +240,8 @@ def test_frozen_layers_have_a_note() -> None:
 
 
 def test_each_code_is_in_the_documents() -> None:
-    """docs/inspect.md has the table of `findings.CODES`."""
-    from deadrelu.inspection.findings import CODES
+    """docs/inspect.md has the table of `codes.CODES`."""
+    from deadrelu.inspection.codes import CODES
 
     page = (Path(__file__).parents[2] / "docs" / "inspect.md").read_text(encoding="utf-8")
     for name, code in CODES.items():

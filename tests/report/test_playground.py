@@ -107,7 +107,7 @@ def test_a_class_sees_nine_in_ten_networks_die(browser: Browser) -> None:
         assert "Theory, dead at initialization: 92.5 %" in rates
 
 
-@pytest.mark.parametrize(("preset", "networks"), [("relu", 600), ("leaky_relu", 200)])
+@pytest.mark.parametrize(("preset", "networks"), [("relu", 400), ("leaky_relu", 100)])
 def test_tallies_are_those_of_theory_and_of_the_pipeline(preset: str, networks: int, browser: Browser) -> None:
     """Another generator, the same distribution, of each outcome: a false alarm in 10,000 for all of a case."""
     with played(browser) as tab:

@@ -13,7 +13,8 @@ import pandas as pd
 
 from deadrelu.errors import InputError
 from deadrelu.inspection import fitting, words
-from deadrelu.inspection.findings import Finding, codes_of, find
+from deadrelu.inspection.codes import codes_of
+from deadrelu.inspection.findings import Finding, find
 from deadrelu.inspection.folding import folded
 from deadrelu.inspection.measure import Measured, Track, measure
 from deadrelu.inspection.opening import Opened, opened
@@ -92,7 +93,7 @@ def inspect(
         training: as in training, where BatchNormalization uses the batch and Dropout drops.
         batch_size: inputs in a batch; None: as many as `subject.MAX_BATCH_ELEMENTS` allows.
         seed: of the random projection, and of layers that draw, such as Dropout in training mode.
-        ignore: codes of findings that are left out, see `findings.CODES`.
+        ignore: codes of findings that are left out, see `codes.CODES`.
         track: wraps the batches, given their number, e.g. with a progress bar.
 
     Returns:

@@ -94,8 +94,9 @@ def _of_keras(
 def _of_torch(
     model: Any, inputs: Any, labels: Any, loss: fitting.Loss, training: bool, seed: int, most: int | None
 ) -> Iterator[Opened]:
+    from deadrelu.inspection.pytorch.kept import checked, kept
     from deadrelu.inspection.pytorch.losses import TorchLosses
-    from deadrelu.inspection.pytorch.model import TorchModel, checked, kept
+    from deadrelu.inspection.pytorch.model import TorchModel
     from deadrelu.inspection.pytorch.trace import Arguments
 
     model = checked(model)

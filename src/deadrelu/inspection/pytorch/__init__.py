@@ -1,1 +1,1 @@
-"""PyTorch models: their calls overheard, their layers found and measured. Nothing else imports torch."""
+"""PyTorch models: their calls recorded, their layers found and measured. Nothing else imports torch."""

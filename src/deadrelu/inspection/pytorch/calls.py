@@ -37,7 +37,6 @@ TRAITS: dict[Trait, tuple[str, ...]] = {
     "tokens": ("embedding",),
     "trained slopes": ("prelu",),
 }
-"""Traits of functions, by the beginnings of their names."""
 
 TRAITS_OF_CLASSES: dict[Trait, tuple[type, ...]] = {
     "recurrent": (nn.RNNBase, nn.RNNCellBase),

@@ -1,0 +1,1 @@
+"""Keras models: their calls recorded, their layers found and measured. Nothing else of `inspection` imports Keras."""

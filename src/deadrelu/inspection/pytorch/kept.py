@@ -1,0 +1,104 @@
+"""A PyTorch model that comes out of a look as it went in: weights, buffers, modes, hooks and attributes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from deadrelu.errors import InputError
+
+
+def checked(model: nn.Module) -> nn.Module:
+    """Return the module itself, without what `torch.compile` and `DataParallel` put around it.
+
+    Raises:
+        InputError: its layers cannot be recorded, or it has no weights yet.
+    """
+    model = getattr(model, "_orig_mod", model)
+    if isinstance(model, nn.DataParallel):
+        model = model.module
+    if isinstance(model, torch.jit.ScriptModule):
+        raise InputError(
+            "model: received TorchScript, whose layers cannot be recorded; expected: the nn.Module behind it"
+        )
+    lazy = [name for name, weight in model.named_parameters() if nn.parameter.is_lazy(weight)]
+    if lazy:
+        raise InputError(f"model: received {lazy[0]} without a shape; expected: call the model on an input first")
+    return model
+
+
+MAX_COPIED_BYTES = 2**28
+"""Weights up to this size are copied, so that a model that writes over them is as it was; larger ones are watched."""
+
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+@contextmanager
+def kept(model: nn.Module, seed: int, *, training: bool) -> Iterator[list[nn.Parameter]]:
+    """While open, the model is in one mode, and gradients reach all its weights; then all is as it was.
+
+    Modes are set module by module: a `train` of the user's own may do more. A user's backward hooks are off, which
+    would put other tensors in the place of those that modules hand on; and so is what `model.compile()` made.
+
+    Yields:
+        The parameters that were frozen.
+    """
+    modules = list(model.modules())
+    before = [_state_of(module) for module in modules]
+    weights = list(model.parameters())
+    copied = sum(weight.nbytes for weight in weights) <= MAX_COPIED_BYTES
+    tensors = [*(weights if copied else []), *model.buffers()]
+    values = [(tensor, tensor.detach().clone()) for tensor in tensors]
+    needed, versions = [weight.requires_grad for weight in weights], [weight._version for weight in weights]
+    fast = torch.backends.mha.get_fastpath_enabled()
+    try:
+        torch.backends.mha.set_fastpath_enabled(False)  # it goes around the modules
+        for module in modules:
+            module.training = training
+            vars(module).update(_backward_hooks={}, _backward_pre_hooks={}, _compiled_call_impl=None)
+        for weight in weights:
+            weight.requires_grad_(weight.is_floating_point() or weight.is_complex())  # of frozen layers too
+        with torch.inference_mode(mode=False):
+            torch.manual_seed(seed)
+            yield [weight for weight, need in zip(weights, needed, strict=True) if not need]
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+        for module, state in zip(modules, before, strict=True):
+            _restore(module, *state)
+        for tensor, value in values:
+            if tensor.shape != value.shape:
+                tensor.data = value
+            elif not _same_bits(tensor, value):
+                tensor.data.copy_(value)
+        for weight, need in zip(weights, needed, strict=True):
+            weight.requires_grad_(need)
+        if not copied and [weight._version for weight in weights] != versions:
+            raise InputError("model: writes over its own weights when it is called; expected: one that leaves them")
+
+
+State = tuple[dict[str, Any], dict[str, dict[Any, Any]]]
+
+
+def _state_of(module: nn.Module) -> State:
+    """Return the attributes of a module, and copies of its dictionaries of hooks, parameters, buffers and modules."""
+    attributes = vars(module)
+    inner = (*HOOKS, "_parameters", "_buffers", "_modules")
+    return {**attributes}, {name: dict(attributes[name]) for name in inner if attributes.get(name) is not None}
+
+
+def _restore(module: nn.Module, attributes: dict[str, Any], inner: dict[str, dict[Any, Any]]) -> None:
+    vars(module).clear()
+    vars(module).update(attributes)
+    for name, was in inner.items():
+        attributes[name].clear()
+        attributes[name].update(was)
+
+
+def _same_bits(tensor: Any, value: Any) -> bool:
+    """Whether tensors have the same bits, NaN included; also where `tensor.data` was assigned."""
+    if tensor.layout != torch.strided:
+        return True
+    one, other = (t.detach().contiguous().reshape(-1).view(torch.uint8) for t in (tensor, value))
+    return bool(torch.equal(one, other))
