@@ -83,8 +83,8 @@ def _dead(measured: Measured, verdicts: Verdicts) -> Iterator[Finding]:
             rows = dead[dead["on_trunk"] == is_on_trunk]
             if len(rows):
                 yield _finding("dead-layer", rows["layer"], severity, units=rows["units"].sum(), inputs=inputs)
-    # A layer that is given what is the same for all inputs is not at fault, nor is a softmax over one number; the layers
-    # of a block are here themselves.
+    # A layer that is given what is the same for all inputs is not at fault, nor is a softmax over one number.
+    # The layers of a block are here themselves.
     tokens = np.array(["tokens" in record.traits for record in measured.records])
     given = (table["source_size"].eq(0) & ~tokens) | (table["given_std"] > 0)
     alone = table["kind"].eq("block") | (table["activation"].eq("softmax") & (table["units"] == 1))

@@ -67,7 +67,7 @@ def measure(
             layer_seeds=group.layer_seeds,
             dtype="float64",
         )
-        hidden = range(group.network.hidden_layers)
+        hidden = range(sum(layer.name.startswith("hidden_") for layer in model.layers))
         forward = [Running(len(x), case.activation) for _ in hidden]
         backward = [Running(len(x)) for _ in hidden]
         samples: list[list[pd.DataFrame]] = [[] for _ in hidden]
