@@ -115,8 +115,9 @@ def moment(followed: pd.DataFrame, epochs: int, in_print: float, tolerance: floa
     first, last = rows.iloc[0], rows.iloc[-1]
     if abs(first["rate"] - last["rate"]) < 0.1:
         return (
-            f"The notebook's {in_print:g} is consistent with the share within {tolerance:g}, which is "
-            f"{percent(first['rate'])} before training and {percent(last['rate'])} after {last['epoch']:,} epochs."
+            f"If the notebook's {in_print:g} is a share of independent trainings within {tolerance:g}, it is consistent "
+            f"with this curve: {percent(first['rate'])} before training and {percent(last['rate'])} after "
+            f"{last['epoch']:,} epochs."
         )
     course = "falling" if first["rate"] > last["rate"] else "rising"
     return (
@@ -219,7 +220,7 @@ def against_print(rows: Mapping[str, tuple[pd.Series, pd.Series]], tolerance: fl
     for (case, pair), of_p, of_differ in zip(rows.items(), p, differ, strict=True):
         parts = [
             f"{name} {percent(row['rate'])} ({interval(row['low'], row['high'])}), "
-            f"{'different' if differs else 'consistent'} (p = {one:.2g})"
+            f"{'different' if differs else 'not different'} (p = {one:.2g})"
             for name, row, one, differs in zip(names, pair, of_p, of_differ, strict=True)
         ]
         texts.append(f"{case}: published {percent(pair[0]['lu'])}; here {'; '.join(parts)}.")
@@ -306,9 +307,17 @@ def loop(numbers: pd.DataFrame, notebook: float | None, tolerance: float) -> str
 
 
 def coin(numbers: pd.DataFrame) -> str:
-    """What that says of the loop. Rows of `rates.loop_numbers` of all cases for "probes_equal"."""
+    """Return what that says of the loop; rows of `rates.loop_numbers` of all cases for "probes_equal".
+
+    Cases in which all loops print the same say nothing: independent networks might give that number as well.
+    """
+    numbers = numbers[numbers.groupby("case")["number"].transform("nunique") > 1]
+    if numbers.empty:
+        return "By equality at the probes, all loops of a case print the same, which says nothing of independence."
     ends = numbers["loops"][numbers["number"].isin([0, 1])].sum() / numbers["loops"].sum()
-    text = f"By equality at the probes, {percent(ends)} of these loops, of all cases together, print 0 or 1"
+    text = (
+        f"By equality at the probes, {percent(ends)} of the loops print 0 or 1, where not all of a case print the same"
+    )
     if ends > 1 - ALPHA:
         return f"{text}. By this criterion, the number of a loop says what became of its one network."
     return f"{text}; the others print how long their one network is constant."
