@@ -77,13 +77,10 @@ def _loop(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
     names, parts = labels.narrow_networks(params), []
     for case, rows in of_loops.groupby("case", sort=False):
         ends, total = int(rows["loops"][rows["number"].isin([0, 1])].sum()), rows["total"].iloc[0]
-        same = rows["number"].nunique() == 1
-        loops = (
-            f"all {total:,} loops print the same, which tests nothing"
-            if same
-            else f"{ends:,} of {total:,} print 0 or 1"
-        )
-        parts.append(f"{loops} ({names[str(case)]})")
+        text = f"{ends:,} of {total:,} loops print 0 or 1"
+        if rows["number"].nunique() == 1:
+            text = f"all {total:,} loops print the same, which tests nothing"
+        parts.append(f"{text} ({names[str(case)]})")
     found = f"its loop fits one network again and again; by equality at the probes, {', '.join(parts)}"
     return [Claim("Its 1,000 simulations are independent", found, "no")]
 

@@ -85,8 +85,8 @@ def factors(ratios: pd.DataFrame, panels: Mapping[str, Panel], layers: int) -> l
         texts.append(
             f"Measured forward factors differ from mean field's by {percent(max(away))} at most "
             f"({panels[most['case']]}: ×{most['forward']:.3f}, theory ×{most['forward_theory']:.3f}); {outside} of "
-            f"{len(theory)} intervals of 95 % exclude it, unrounded and not corrected for their number. Theory is for wide "
-            "layers."
+            f"{len(theory)} intervals of 95 % exclude it, unrounded and not corrected for their number. Theory is for "
+            "wide layers."
         )
     return texts if left else texts[1:]
 

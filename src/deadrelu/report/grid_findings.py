@@ -98,6 +98,6 @@ def training_kills(trained: pd.DataFrame) -> str:
     return (
         f"In {(more > 0).sum()} of {cells}, more networks are exactly constant after training than before it, most in "
         f"that of width {most['width']:.0f} and depth {most['depth']:.0f}: {percent(most['born_dead'])} before, "
-        f"{percent(most['dead'])} after ({labels.count_of(int(most['trials']), 'training')}; whether it is more than in "
-        "the other cells is not tested)."
+        f"{percent(most['dead'])} after ({labels.count_of(int(most['trials']), 'training')}; whether it is more than "
+        "in the other cells is not tested)."
     )

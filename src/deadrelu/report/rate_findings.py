@@ -115,8 +115,8 @@ def moment(followed: pd.DataFrame, epochs: int, in_print: float, tolerance: floa
     first, last = rows.iloc[0], rows.iloc[-1]
     if abs(first["rate"] - last["rate"]) < 0.1:
         return (
-            f"If the notebook's {in_print:g} is a share of independent trainings within {tolerance:g}, it is consistent "
-            f"with this curve: {percent(first['rate'])} before training and {percent(last['rate'])} after "
+            f"If the notebook's {in_print:g} is a share of independent trainings within {tolerance:g}, it is "
+            f"consistent with this curve: {percent(first['rate'])} before training and {percent(last['rate'])} after "
             f"{last['epoch']:,} epochs."
         )
     course = "falling" if first["rate"] > last["rate"] else "rising"
