@@ -220,7 +220,7 @@ def test_factors_say_what_is_left_and_how_far_theory_is() -> None:
     assert left.endswith("where it vanishes: ReLU, Small 6.2 %.")
     assert theory == (
         "Measured forward factors differ from mean field's by 2.0 % at most (ReLU, Small: ×0.500, theory ×0.490); 1 "
-        "of 2 intervals exclude it. Theory is for wide layers."
+        "of 2 intervals of 95 % exclude it, unrounded and not corrected for their number. Theory is for wide layers."
     )
     nothing_vanishes = ratios.assign(forward_verdict="holds")
     assert findings.factors(nothing_vanishes, panels, 5) == [theory]

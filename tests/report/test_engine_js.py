@@ -13,6 +13,8 @@ from deadrelu.engine import initializers
 from deadrelu.engine.shuffles import epoch_order
 from deadrelu.settings import params
 
+pytestmark = pytest.mark.without_digits
+
 SOURCE = (ROOT / "src/deadrelu/report/templates/engine.js").read_text()
 POINTS, SEED = 150, 4
 

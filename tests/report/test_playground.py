@@ -21,6 +21,8 @@ from deadrelu.analysis import outcomes, theory
 from deadrelu.analysis.intervals import fisher_exact
 from deadrelu.storage import parquet, tables
 
+pytestmark = pytest.mark.without_digits
+
 REPORT = ROOT / "reports" / "report.html"
 PICTURE = ROOT / "docs" / "playground.png"
 

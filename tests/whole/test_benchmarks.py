@@ -16,6 +16,8 @@ from deadrelu import engine
 from deadrelu.settings import params
 from deadrelu.stages import experiments
 
+pytestmark = pytest.mark.without_digits
+
 
 def test_bench_reports_every_contender(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

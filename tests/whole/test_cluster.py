@@ -20,6 +20,8 @@ from deadrelu.jobs.store import Store
 from deadrelu.settings import params
 from deadrelu.stages import collapse, safe_region, sensitivity, untrained_grid
 
+pytestmark = pytest.mark.without_digits
+
 CUT = shards.cut(["toy"], 200, 10)
 
 

@@ -17,6 +17,8 @@ from helpers import clones
 from helpers.clusters import Cluster, kill_group
 from helpers.projects import wait_until, write_small_params
 
+pytestmark = pytest.mark.without_digits
+
 KILLS = 24
 VICTIMS = "stage", "worker", "nanny", "scheduler"
 WORDS = [sys.executable, "-m", "deadrelu", "collapse", "leaky_relu"]

@@ -1,1 +1,1 @@
-"""Your own model: from a file or an object to a table, sentences, a figure and a page."""
+"""Your own model: from a file or an object to findings, a table, a figure and a page."""

@@ -1,4 +1,4 @@
-"""Inspect a model: one pass over the data, one row for each layer, and sentences on what is wrong.
+"""Inspect a model: one pass over the data, one row for each layer, and findings on what is wrong.
 
 >>> from deadrelu import inspect
 >>> print(inspect(model, x, labels))

@@ -21,7 +21,7 @@ from deadrelu.storage.rounding import significant
 FIGURES, VECTORS = Path("reports/figures"), Path("reports/vectors")
 KEYS = VECTORS / "keys.json"
 
-MODULES = ("report/figures/*.py", "report/labels.py", "analysis/theory.py")
+MODULES = ("report/figures/*.py", "report/labels.py", "analysis/counting.py", "analysis/theory.py")
 """All that a figure's function calls; what else decides a figure is handed to it."""
 
 PACKAGES = ("matplotlib", "seaborn", "scipy", "numpy", "pandas")
