@@ -1,7 +1,10 @@
 """PyTorch models on which `inspect` once failed, said what is not so, or left something behind."""
 
 import gc
-import resource
+import os
+import subprocess
+import sys
+import weakref
 from typing import Any
 
 import numpy as np
@@ -54,20 +57,43 @@ def test_hooks_that_a_forward_registers_are_gone() -> None:
     assert (len(model.out._forward_hooks), model.ready) == (0, False)
 
 
-def test_memory_is_flat_from_look_to_look() -> None:
-    """A convolutional network whose pass takes some 60 MB: looks that hold on to their tensors would add that each."""
-    model = nn.Sequential(*[m for _ in range(6) for m in (nn.Conv2d(8, 8, 3, padding=1), nn.ReLU())], nn.Flatten())
-    images = RNG.normal(size=(64, 8, 48, 48)).astype(np.float32)
+def test_nothing_holds_on_to_a_tensor_after_a_look() -> None:
+    """Not even until the next collection, which may come late: a look at a large model would keep its memory."""
+    model = nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 4))
+    outputs: list[weakref.ref[Any]] = []
+    model[0].register_forward_hook(lambda module, given, made: outputs.append(weakref.ref(made)))
     gc.collect()
-    gc.disable()  # what only a collection frees is held on to
+    gc.disable()
     try:
-        peaks = []
-        for _ in range(6):
-            inspect(model, images)
-            peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        inspect(model, X)
+        assert len(outputs) > 3
+        assert [ref for ref in outputs if ref() is not None] == []
     finally:
         gc.enable()
-    assert peaks[-1] - peaks[1] < 100
+
+
+def test_a_large_model_with_zeros_is_not_taken_for_one_that_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of large models, weights are not copied but watched; the step of a weight of zeros is ours."""
+    from deadrelu.inspection.pytorch import kept
+
+    monkeypatch.setattr(kept, "MAX_COPIED_BYTES", 0)
+    model = nn.Sequential(nn.Linear(12, 8), nn.Linear(8, 4))
+    nn.init.zeros_(model[1].weight)
+    assert "zero-weights" in inspect(model, X, Y).codes
+    assert not model[1].weight.any()
+
+
+def test_a_keras_model_on_this_backend_is_refused() -> None:
+    code = (
+        "import keras, numpy as np; from deadrelu import inspect; from deadrelu.errors import InputError\n"
+        "model = keras.Sequential([keras.Input((12,)), keras.layers.Dense(4)])\n"
+        "try:\n    inspect(model, np.eye(12, dtype='f4'))\nexcept InputError as error:\n    print(error)"
+    )
+    environment = os.environ | {"KERAS_BACKEND": "torch"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(
+        "model: received a Keras model on the torch backend; expected: KERAS_BACKEND=tensorflow"
+    )
 
 
 def test_zeros_on_purpose_are_no_fault() -> None:

@@ -253,8 +253,8 @@ def test_loops_toss_coins_or_not() -> None:
     numbers = numbers.assign(case="relu")
     same = pd.DataFrame({"case": "leaky", "criterion": "probes_equal", "number": [0.0], "loops": [10_000]})
     assert rate_findings.coin(pd.concat([numbers, same])) == (
-        "By equality at the probes, 99.9 % of the loops print 0 or 1, where not all of a case print the same. By this "
-        "criterion, the number of a loop says what became of its one network."
+        "By equality at the probes, 99.9 % of the loops print 0 or 1 (cases whose loops all print the same are left "
+        "out). By this criterion, the number of a loop says what became of its one network."
     )
     assert "says nothing of independence" in rate_findings.coin(same)
     assert "became of its one network" in rate_findings.coin(numbers.assign(loops=[600, 1, 399]))

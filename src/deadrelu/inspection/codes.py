@@ -8,7 +8,7 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 
 class Code(NamedTuple):
-    """What a code of a finding stands for."""
+    """The meaning of a code: its severity, how it is decided, and a remedy."""
 
     severity: Severity
     meaning: str
@@ -136,7 +136,7 @@ CODES = {
         "note", "layers of which only the output could be measured", "their calls cannot be recorded", "none"
     ),
 }
-"""What a finding can be, most serious first; docs/inspect.md has this table."""
+"""All codes, the most serious first; docs/inspect.md has the same table."""
 
 GROUPS = {
     "dead": ("dead-network", "dead-layer"),

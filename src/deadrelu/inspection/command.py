@@ -116,8 +116,8 @@ def main(
         )
         about = f"{_about(found, training)} {READING}"
         title = f"Signals of {model.name}"
-        told = [f"{finding.severity}: {finding.message} ({finding.code})" for finding in found.findings]
-        content = f"<h1>{escape(title)}</h1>{page.unordered([*told, *found.summary, about])}{figure}{table}"
+        messages = [f"{finding.severity}: {finding.message} ({finding.code})" for finding in found.findings]
+        content = f"<h1>{escape(title)}</h1>{page.unordered([*messages, *found.summary, about])}{figure}{table}"
         html = page.with_images(page.document(title, content), scratch)
         (scratch / MADE[2]).write_text(html, encoding="utf-8")
         for name in MADE:

@@ -25,7 +25,7 @@ class Look(dict[str, float]):
     """Numbers of one look at a model, by names that loggers take: dead_units, zero_fraction, signal, gradient."""
 
     findings: list[Finding]
-    """What is wrong, see `inspect.inspect`."""
+    """Findings of this look, the most serious first."""
 
 
 class DeadUnitLog:
@@ -94,7 +94,7 @@ class DeadUnitLog:
 
         Returns:
             dead_units, of all layers (NaN where numbers are not finite); zero_fraction, a mean over activation layers;
-            signal and gradient, the factors from end to end (`verdicts.EndToEnd`), where there are two layers or more;
+            signal and gradient, the factors on the trunk (`verdicts.EndToEnd`), where there are two layers or more;
             and `findings`. Empty where `every` leaves the look out.
         """
         self.calls += 1

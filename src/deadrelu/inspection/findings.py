@@ -23,7 +23,7 @@ class Finding:
     layers: list[str]
     """Layers that it is about, in the model's order."""
     numbers: Numbers = field(default_factory=dict)
-    """How much; the names are those of the docs."""
+    """Measured quantities by name, such as `units` or `factor`."""
     message: str = ""
     """In words; see `words.message`."""
 

@@ -43,9 +43,10 @@ def check_model(model: Any) -> None:
 
 
 def is_torch(model: Any) -> bool:
-    """Whether it is a `torch.nn.Module`; PyTorch is not imported for that."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(model, torch.nn.Module)
+    """Whether it is a `torch.nn.Module`, and no Keras model on that backend; neither is imported for that."""
+    torch, keras = sys.modules.get("torch"), sys.modules.get("keras")
+    is_keras = keras is not None and isinstance(model, keras.Model)
+    return torch is not None and isinstance(model, torch.nn.Module) and not is_keras
 
 
 def from_dataset(inputs: Any, labels: Any, most: int = MAX_FROM_BATCHES) -> tuple[Any, Any]:
@@ -159,7 +160,7 @@ HANDING_ON = ("__torch_function__", "call", "activation", "forward")
 
 
 def _is_our_own(error: Exception) -> bool:
-    """Whether an exception was raised by our code, and not by a model, a framework, or for want of memory."""
+    """Whether an exception was raised by our code, and neither by a model or a framework nor by a lack of memory."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.name not in HANDING_ON]
     return bool(frames) and Path(frames[-1].filename).is_relative_to(PACKAGE) and not isinstance(error, MemoryError)
 

@@ -4,7 +4,7 @@
 >>> print(inspect(model, x, labels))
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,8 +131,9 @@ def after_steps(ready: Opened, measured: Measured, *, size: int, training: bool)
     """
     stepped: dict[Any, str] = {}
     for _ in range(MAX_STEPS):
-        zero = {w.key: w.layer for w in measured.weights if w.is_kernel and w.rms == 0 and w.gradient_rms > 0}
-        if not zero.keys() - stepped.keys() or not any(w.trainable and w.key in zero for w in measured.weights):
+        kernels = [weight for weight in measured.weights if weight.is_kernel and weight.trainable]
+        zero = {weight.key: weight.layer for weight in kernels if weight.rms == 0 and weight.gradient_rms > 0}
+        if not zero.keys() - stepped.keys():
             break
         stepped |= zero
         with ready.subject.stepped(list(stepped)):
@@ -140,7 +141,7 @@ def after_steps(ready: Opened, measured: Measured, *, size: int, training: bool)
     return measured, list(dict.fromkeys(stepped.values()))
 
 
-def reported(measured: Measured, judged: Measured, blocked: list[str], ignored: set[str] = frozenset()) -> Inspection:  # type: ignore[assignment]
+def reported(measured: Measured, judged: Measured, blocked: list[str], ignored: Set[str] = frozenset()) -> Inspection:
     """Put numbers, verdicts and words together.
 
     Args:

@@ -19,9 +19,6 @@ Labels = npt.NDArray[Any]
 
 Usual = Literal["cross-entropy", "cross-entropy of one-hot rows", "binary cross-entropy", "mean squared error"]
 
-OWN_LOSS = "the model's own loss"
-"""Of a model that takes labels among its inputs and puts out a loss."""
-
 IGNORED = -100
 """The class that PyTorch's losses leave out."""
 

@@ -109,7 +109,7 @@ def _of_torch(
         losses = TorchLosses()
         objective = objectives.random_projection(losses, seed)
         if labels is None and "labels" in names and subject.has_own_loss:
-            objective = Objective(objective.function, objectives.OWN_LOSS)
+            objective = Objective(objective.function, "the model's own loss", is_own=True)
         if labels is not None:
             y = _labels(labels, [output.name for output in subject.outputs], x, most)
             objective = objectives.of_labels(losses, subject.outputs, y, loss)

@@ -1,6 +1,6 @@
 """A model that is measured, whatever made it: its layers, its weights, and passes over its inputs."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -26,6 +26,8 @@ class Objective:
     """What a reader calls it, such as 'cross-entropy'."""
     passes_outputs: bool = True
     """False where the framework takes the loss from the logits, so that outputs behind them get no gradient."""
+    is_own: bool = False
+    """Whether it is the loss that the model itself puts out, where it does; `function` is for where it does not."""
 
 
 class Subject(Protocol):
@@ -47,7 +49,7 @@ class Subject(Protocol):
     def weights(self) -> list[WeightRecord]:
         """Return all weights, with the gradients of the last `passes`."""
 
-    def stepped(self, names: Sequence[str]) -> AbstractContextManager[None]:
+    def stepped(self, keys: Sequence[Hashable]) -> AbstractContextManager[None]:
         """While open, some weights that are all 0 have gone a step against the gradient of the last `passes`."""
 
     def new_normalizations(self) -> int:

@@ -315,9 +315,8 @@ def coin(numbers: pd.DataFrame) -> str:
     if numbers.empty:
         return "By equality at the probes, all loops of a case print the same, which says nothing of independence."
     ends = numbers["loops"][numbers["number"].isin([0, 1])].sum() / numbers["loops"].sum()
-    text = (
-        f"By equality at the probes, {percent(ends)} of the loops print 0 or 1, where not all of a case print the same"
-    )
+    text = f"By equality at the probes, {percent(ends)} of the loops print 0 or 1"
+    text += " (cases whose loops all print the same are left out)"
     if ends > 1 - ALPHA:
         return f"{text}. By this criterion, the number of a loop says what became of its one network."
     return f"{text}; the others print how long their one network is constant."

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from deadrelu.errors import InputError
 from deadrelu.inspection.keras.calls import Call, is_signal, record_calls
-from deadrelu.inspection.keras.kinds import is_recurrent, kernels_of
+from deadrelu.inspection.keras.kinds import TRAITS, is_recurrent, kernels_of
 from deadrelu.inspection.keras.trace import Traced, owners, packed, trace
 from deadrelu.inspection.measure import rms
 from deadrelu.inspection.records import ONE_SOURCE, Array, Parts, Recorder, WeightRecord
@@ -29,9 +29,7 @@ class KerasModel:
         survey = trace(model, x, names)
         self.traced, self.outputs, self.opaque = survey.traced, survey.outputs, survey.opaque
         self.records = [entry.record for entry in survey.traced]
-        self.takes_any_scale = any("any scale" in entry.record.traits for entry in survey.traced) or bool(
-            survey.classes & {"Rescaling", "Normalization", "Embedding", "Discretization", "Hashing", "IntegerLookup"}
-        )
+        self.takes_any_scale = not survey.classes.isdisjoint(TRAITS["any scale"])
         self.variables = [v for v in model.weights if v.value.dtype.is_floating]
         self.gradients: list[Any] = [None] * len(self.variables)
         self.inputs = 0

@@ -11,7 +11,6 @@ from torch import nn
 
 from deadrelu.errors import InputError
 from deadrelu.inspection.measure import rms
-from deadrelu.inspection.objectives import OWN_LOSS
 from deadrelu.inspection.pytorch.calls import RecordedCall, is_signal, record_calls
 from deadrelu.inspection.pytorch.layouts import Layout, arranged
 from deadrelu.inspection.pytorch.trace import Arguments, Traced, forward, trace
@@ -68,7 +67,7 @@ class TorchModel:
                     made = forward(self.model, [array[rows] for array in x], self.how, self.dtypes)
                 if batch.seen < set(self.place):
                     raise InputError(OTHER_LAYERS)
-                own = made.loss if objective.name == OWN_LOSS else None
+                own = made.loss if objective.is_own else None
                 loss = objective.function(made.ends, rows) if own is None else own * batch.inputs
             batch.measure_slopes()
             if loss.requires_grad:
@@ -121,15 +120,13 @@ class TorchModel:
             (w, g) for w, g in zip(self.parameters, self.gradients, strict=True) if id(w) in keys and g is not None
         ]
         try:
-            with torch.no_grad():
-                for weight, gradient in chosen:
-                    fan_in = float(np.prod(weight.shape[1:])) if weight.ndim > 1 else 1.0
-                    weight.copy_(-gradient / (rms(_shared(gradient)) * fan_in**0.5))
+            for weight, gradient in chosen:  # by `data`, which `kept.kept` does not take for a write of the model
+                fan_in = float(np.prod(weight.shape[1:])) if weight.ndim > 1 else 1.0
+                weight.data.copy_(-gradient / (rms(_shared(gradient)) * fan_in**0.5))
             yield
         finally:
-            with torch.no_grad():
-                for weight, _ in chosen:
-                    weight.zero_()
+            for weight, _ in chosen:
+                weight.data.zero_()
 
     def new_normalizations(self) -> int:
         """See `Subject`."""
