@@ -26,7 +26,7 @@ report: .venv/installed
 	@echo "The report is in $(CURDIR)/reports/report.html"
 
 test: .venv/tools
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(TESTS)
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 soak: .venv/tools
 	DEADRELU_FUZZ=20 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "soak or fuzz"
@@ -75,7 +75,7 @@ endef
 lock:
 	$(PYTHON) -m venv .venv/lock
 	.venv/lock/bin/pip install --quiet uv
-	.venv/lock/bin/$(LOCK) --upgrade --group install pyproject.toml --output-file requirements.lock
+	.venv/lock/bin/$(LOCK) --upgrade --extra pipeline --group install pyproject.toml --output-file requirements.lock
 	.venv/lock/bin/$(LOCK) --upgrade --constraint requirements.lock --group dev pyproject.toml --output-file requirements-dev.lock
 
 clean:

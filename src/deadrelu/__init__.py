@@ -8,6 +8,8 @@ Each is imported when it is asked for: `import deadrelu` alone takes a hundredth
 from importlib import import_module, metadata
 from typing import Any
 
+from deadrelu import extras
+
 PUBLIC = {
     "Network": ("deadrelu.engine", "Network"),
     "Training": ("deadrelu.engine", "Training"),
@@ -25,4 +27,7 @@ def __getattr__(name: str) -> Any:
     if name not in PUBLIC:
         raise AttributeError(f"module 'deadrelu' has no attribute {name!r}")
     module, attribute = PUBLIC[name]
-    return getattr(import_module(module), attribute)
+    try:
+        return getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        raise extras.explained(error) or error from None

@@ -1,22 +1,24 @@
 """The command line: `deadrelu --help`. A stage is imported only when asked for: TensorFlow takes seconds."""
 
+import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from deadrelu.errors import InputError, printable
-from deadrelu.settings import params
+
+if TYPE_CHECKING:
+    from deadrelu.settings.params import Params
 
 app = typer.Typer(
     help="What initialization does to a network's signals, and how often a narrow ReLU network is dead. The "
-    "first seven commands are the stages of the pipeline: they read params.yaml and data/ in this folder and write to "
-    "data/ or reports/. `dvc repro` runs those whose inputs changed, in order.",
+    "first seven commands are the stages of the pipeline: they read params.yaml and data/ in this folder, or in the "
+    "nearest one above that is a project, and write to data/ or reports/. `dvc repro` runs those whose inputs changed.",
     epilog="Exit codes: 0 done, 1 `check` found a change or `inspect --fail-on` a problem, 2 wrong input (one line on "
     "stderr says which), 130 interrupted, 70 a fault of deadrelu itself.",
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -25,6 +27,17 @@ def _version(asked: bool) -> None:
     if asked:
         print(f"deadrelu {version('deadrelu')}")
         raise typer.Exit
+
+
+def _project() -> "Params":
+    """Enter the project: this folder, or as DVC does the nearest one above that has params.yaml and dvc.yaml."""
+    from deadrelu.settings import params
+
+    here = Path.cwd()
+    if not (here / "params.yaml").exists():
+        above = (folder for folder in here.parents if all((folder / f).exists() for f in ("params.yaml", "dvc.yaml")))
+        os.chdir(next(above, here))
+    return params.load()
 
 
 @app.callback()
@@ -44,11 +57,11 @@ def data(which: Annotated[Literal["mnist", "target"], typer.Argument(help="Which
     if which == "mnist":
         from deadrelu.stages import data_mnist
 
-        data_mnist.main(params.load())
+        data_mnist.main(_project())
     else:
         from deadrelu.stages import data_target
 
-        data_target.main(params.load())
+        data_target.main(_project())
 
 
 @app.command()
@@ -59,7 +72,7 @@ def activations() -> None:
     """
     from deadrelu.stages import activations
 
-    activations.main(params.load())
+    activations.main(_project())
 
 
 @app.command()
@@ -70,7 +83,7 @@ def training() -> None:
     """
     from deadrelu.stages import training
 
-    training.main(params.load())
+    training.main(_project())
 
 
 @app.command()
@@ -89,7 +102,7 @@ def collapse(
     """
     from deadrelu.stages import collapse
 
-    collapse.main(params.load(), case.removeprefix("collapse@"))
+    collapse.main(_project(), case.removeprefix("collapse@"))
 
 
 @app.command()
@@ -104,7 +117,7 @@ def safe_region() -> None:
     """
     from deadrelu.stages import safe_region
 
-    safe_region.main(params.load())
+    safe_region.main(_project())
 
 
 @app.command()
@@ -123,7 +136,7 @@ def sensitivity(
     """
     from deadrelu.stages import sensitivity
 
-    settings = params.load()
+    settings = _project()
     for key in [table.removeprefix("sensitivity@")] if table else settings.sensitivity:
         sensitivity.main(settings, key)
 
@@ -136,7 +149,7 @@ def report() -> None:
     """
     from deadrelu.report import build
 
-    build.main(params.load())
+    build.main(_project())
 
 
 @app.command()
@@ -231,7 +244,7 @@ def check(
     from deadrelu.check import command
 
     form: Literal["json", "md", "text"] = "json" if as_json else "md" if as_markdown else "text"
-    raise typer.Exit(command.main(params.load(), update=update, seeds=seeds, form=form))
+    raise typer.Exit(command.main(_project(), update=update, seeds=seeds, form=form))
 
 
 # What typer raises on a wrong command line; it exports this child of it only.

@@ -6,6 +6,8 @@ Keras: `from deadrelu.watch import DeadUnits`, a callback. PyTorch, and loops of
 from importlib import import_module
 from typing import Any
 
+from deadrelu import extras
+
 PUBLIC = {
     "DeadUnits": "deadrelu.inspection.watch",  # imports Keras
     "DeadUnitLog": "deadrelu.inspection.dead_unit_log",
@@ -17,4 +19,7 @@ __all__ = [*PUBLIC]
 def __getattr__(name: str) -> Any:
     if name not in PUBLIC:
         raise AttributeError(f"module 'deadrelu.watch' has no attribute {name!r}")
-    return getattr(import_module(PUBLIC[name]), name)
+    try:
+        return getattr(import_module(PUBLIC[name]), name)
+    except ModuleNotFoundError as error:
+        raise extras.explained(error) or error from None

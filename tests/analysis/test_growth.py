@@ -46,3 +46,8 @@ def test_one_network_without_a_factor_is_told(strength: float, factor: float) ->
 
 def test_one_layer_has_no_factor() -> None:
     assert np.isnan(growth.factor_over_networks(np.ones((3, 1)))).all()
+
+
+def test_quantiles_of_student_are_those_of_scipy() -> None:
+    for freedom in (*range(1, 60), 100, 1000, 10**6):
+        assert growth.student_975(freedom) == pytest.approx(float(stats.t.ppf(0.975, freedom)), rel=2e-6)

@@ -27,7 +27,7 @@ from deadrelu.jobs import trials
 from deadrelu.settings import params
 from deadrelu.signals import networks
 from deadrelu.stages import data_mnist, data_target, safe_region, sensitivity, training
-from deadrelu.storage import parquet, tables
+from deadrelu.storage import tables, versions
 
 REFERENCE = Path("reports/reference.json")
 
@@ -422,9 +422,9 @@ def test_tables_of_other_packages_are_told(
 ) -> None:
     """DVC reruns nothing when a package changes: results that are there are another package's."""
     assert judge(place).stale == []
-    installed = command.version
-    made_with = parquet.made_by(Path("data/collapse/relu/part-000000.parquet"))["versions"]["llvmlite"]
-    monkeypatch.setattr(command, "version", lambda name: "99" if name in ("llvmlite", "keras") else installed(name))
+    installed = versions._version
+    made_with = installed("llvmlite")
+    monkeypatch.setattr(versions, "_version", lambda name: "99" if name in ("llvmlite", "keras") else installed(name))
     found = judge(place)
     keras = installed("keras")
     assert found.stale == [
@@ -468,7 +468,7 @@ def test_update_measures_a_spread_that_is_not_there(place: params.Params) -> Non
     again = reference.read(REFERENCE)
     assert again == accepted
     assert again.stages["data@target"].seeds == 20
-    assert set(again.origin.versions) == {*parquet.PACKAGES, "llvmlite", "scipy", "python"}
+    assert set(again.origin.versions) == {*versions.KERAS_PACKAGES, "llvmlite", "scipy", "python"}
 
 
 def test_a_place_that_cannot_be_written_costs_no_minutes(place: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -277,6 +277,28 @@ def test_a_new_stage_and_a_removed_one() -> None:
     assert stage(found, "activations").why == "in the reference only"
 
 
+def test_an_added_case_is_told_and_the_others_are_compared() -> None:
+    """The report has it, too; what else differs in the report's settings is in the way as before."""
+    added = {"collapse.cases.new.trials_are": "independent", "data.targets.new.points": 30}
+    now = {**NOW, "collapse@new": CASE, "report": Observed(added)}
+    found = compare.compare(ACCEPTED, ORIGIN, now, {**TABLES, "collapse@new": {"data/new": "c" * 64}})
+    assert found.verdict == Verdict.IDENTICAL
+    assert [stage(found, name).verdict for name in ("collapse@new", "report")] == [Verdict.ADDED] * 2
+    assert words.headline(found) == (
+        "identical: 2 tables with the bytes of the reference; "
+        "not in the reference, so not compared: report, collapse@new"
+    )
+    changed = compare.compare(
+        ACCEPTED,
+        ORIGIN,
+        {**now, "collapse@relu": replace(CASE, exact={"theory_low": 0.5})},
+        other_bytes("collapse@relu"),
+    )
+    assert changed.verdict == Verdict.CHANGED
+    other = compare.compare(ACCEPTED, ORIGIN, {**now, "report": Observed(added | {"every": 30})}, TABLES)
+    assert stage(other, "report").verdict == other.verdict == Verdict.NOT_COMPARABLE
+
+
 def test_more_hypotheses_need_more_evidence() -> None:
     """What is found alone is not found among a thousand: Holm's correction."""
     up = OUTCOMES.copy()

@@ -24,7 +24,7 @@ def test_round_trip_keeps_bits_and_provenance(tmp_path: Path) -> None:
     assert read["x"].to_numpy().tobytes() == x.tobytes()
     assert parquet.made_by(tmp_path / "t.parquet") == MADE_BY
     assert MADE_BY["seed"] == 10
-    assert {"tensorflow", "numpy"} <= set(MADE_BY["versions"])  # type: ignore[call-overload]
+    assert "versions" not in MADE_BY
 
 
 @pytest.mark.parametrize(

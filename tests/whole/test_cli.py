@@ -128,12 +128,22 @@ def test_one_table_of_variations_or_all(words: list[str], made: list[str], proje
 def test_cases_need_no_table_of_points(project: Path) -> None:
     """Each trains on the points that the seed draws; the tables of data@target are for readers."""
     assert deadrelu("collapse", "relu").returncode == 0
-    assert sorted(path.name for path in (project / "data").iterdir()) == ["collapse"]
+    assert sorted(path.name for path in (project / "data").iterdir()) == ["collapse", "versions"]
 
 
 def test_outside_a_project_it_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert "params.yaml: cannot be read" in refused("report")
+
+
+def test_a_folder_inside_a_project_is_the_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is for `dvc`."""
+    (project / "dvc.yaml").touch()
+    (project / "notes" / "today").mkdir(parents=True)
+    monkeypatch.chdir(project / "notes" / "today")
+    assert deadrelu("data", "target").returncode == 0
+    assert (project / "data" / "targets").is_dir()
+    assert not any((project / "notes" / "today").iterdir())
 
 
 def test_folder_that_cannot_be_written_is_named(project: Path) -> None:

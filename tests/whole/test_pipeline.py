@@ -69,19 +69,27 @@ def imports(path: Path, root: Path) -> set[Path]:
             continue
         found.add(module)
         code = module.read_text() if module.suffix == ".py" else notebook_code(module)
-        for node in ast.walk(ast.parse(code)):
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "deadrelu":
-                base = root.joinpath("src", *node.module.split("."))
-                names = [base / f"{alias.name}.py" for alias in node.names] + [base.with_suffix(".py")]
-                rooms = [base / alias.name / "__init__.py" for alias in node.names] + [base / "__init__.py"]
-                package = root / "src" / "deadrelu" / "__init__.py"
-                queue += [name for name in names + rooms if name.is_file() and name != package and has_code(name)]
+        for imported, names in imported_by(code):
+            base = root.joinpath("src", *imported.split("."))
+            modules = [base / f"{name}.py" for name in names] + [base.with_suffix(".py")]
+            rooms = [base / name / "__init__.py" for name in names] + [base / "__init__.py"]
+            package = root / "src" / "deadrelu" / "__init__.py"
+            queue += [p for p in modules + rooms if p.is_file() and p != package and has_code(p.read_text())]
     return found
 
 
-def has_code(path: Path) -> bool:
+@functools.cache
+def imported_by(code: str) -> list[tuple[str, list[str]]]:
+    """Modules of this package from which a module imports, and the names."""
+    nodes = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.ImportFrom) and node.module]
+    ours = [node for node in nodes if str(node.module).split(".")[0] == "deadrelu"]
+    return [(str(node.module), [alias.name for alias in node.names]) for node in ours]
+
+
+@functools.cache
+def has_code(code: str) -> bool:
     """Whether there is more in a module than what it says of itself."""
-    body = ast.parse(path.read_text()).body
+    body = ast.parse(code).body
     return not all(isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant) for line in body)
 
 
@@ -116,6 +124,7 @@ def disagreements(folder: Path) -> list[str]:
     before = settings_of(values)
     if before is None:
         return told
+    made_before = {stage.name: made_by(before, stage.name) for stage in stages}
     for key, value in leaves.items():
         if isinstance(value, int | float) and not isinstance(value, bool):
             if (after := settings_of(with_more(values, key))) is None:
@@ -123,7 +132,7 @@ def disagreements(folder: Path) -> list[str]:
             told += [
                 f"{stage.name}: depends on {key}, and does not list it"
                 for stage in stages
-                if not stage.reads(key, stages) and made_by(after, stage.name) != made_by(before, stage.name)
+                if not stage.reads(key, stages) and made_by(after, stage.name) != made_before[stage.name]
             ]
     return told
 

@@ -3,10 +3,8 @@
 import hashlib
 import json
 import os
-import platform
 import sys
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
@@ -19,7 +17,7 @@ from deadrelu.check.reference import Origin, Reference
 from deadrelu.errors import InputError
 from deadrelu.settings.params import Params
 from deadrelu.stages.data_mnist import REMEDY
-from deadrelu.storage import files, parquet
+from deadrelu.storage import files, versions
 
 REFERENCE = Path("reports/reference.json")
 REPORTS = Path("reports")
@@ -39,10 +37,9 @@ class Present(NamedTuple):
         """Take the numbers from what was read, and the digests from the files."""
         report = Observed(quantities.setting(params.model_dump()), needs_mnist=True)
         observed = quantities.observe(params, found) | {compare.REPORT: report}
-        versions = {name: version(name) for name in (*parquet.PACKAGES, "llvmlite", "scipy")}
-        versions["python"] = platform.python_version()
+        packages = dict.fromkeys((*versions.KERAS_PACKAGES, *versions.ENGINE_PACKAGES, "scipy"))
         machine = reference.machine()
-        origin = Origin(seed=params.seed, mnist=found.source, machine=machine, versions=versions)
+        origin = Origin(seed=params.seed, mnist=found.source, machine=machine, versions=versions.installed(packages))
         return cls(origin, observed, {stage: _digests(stage) for stage in observed}, _stale(observed))
 
     def beside(self, accepted: Reference) -> compare.Comparison:
@@ -52,20 +49,14 @@ class Present(NamedTuple):
 
 def _stale(stages: Iterable[str]) -> list[str]:
     """Return the stages that other versions of packages made than those installed: DVC does not see packages."""
-    found = []
+    stale = []
     for stage in stages:
-        table = next((path for path in load.files_of(stage) if path.suffix == ".parquet"), None)
-        made_with = parquet.made_by(table).get("versions", {}) if table else {}
-        if other := [f"{name} {old}" for name, old in made_with.items() if old != _installed(name)]:
-            found.append(f"{stage} ({', '.join(other)})")
-    return found
-
-
-def _installed(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "none"
+        paths = load.files_of(stage)
+        made_with = versions.of_tables(stage, paths[0].parent) if paths else {}
+        now = versions.installed(made_with)
+        if other := [f"{name} {old}" for name, old in made_with.items() if old != now[name]]:
+            stale.append(f"{stage} ({', '.join(other)})")
+    return stale
 
 
 def _digests(stage: str) -> dict[str, str]:

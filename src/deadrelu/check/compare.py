@@ -24,12 +24,14 @@ Tables = Mapping[str, Mapping[str, str]]
 
 
 class Verdict(StrEnum):
-    """Of a stage, and of all."""
+    """Of a stage, or of all of them."""
 
     IDENTICAL = "identical"
     CONSISTENT = "consistent"
     CHANGED = "changed"
     NOT_COMPARABLE = "not comparable"
+    ADDED = "added"
+    """Of a stage alone: a case or table that the reference does not have, or the report with it."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Comparison:
 
     @property
     def verdict(self) -> Verdict:
-        """A change outweighs what could not be compared, and that what is the same."""
+        """A change outweighs what could not be compared, and that what is the same; what was added does not count."""
         found = {stage.verdict for stage in self.stages}
         order = (Verdict.CHANGED, Verdict.NOT_COMPARABLE, Verdict.CONSISTENT)
         return next((verdict for verdict in order if verdict in found), Verdict.IDENTICAL)
@@ -101,7 +103,7 @@ def compare(
             of_stage = [replace(f, changed=f.changed and f.now != f.reference) for f in of_stage]
         verdict = Verdict.CONSISTENT if differ else Verdict.IDENTICAL
         if not_comparable := bool(why):
-            verdict = Verdict.NOT_COMPARABLE
+            verdict = Verdict.ADDED if _is_added(reference, now, stage) else Verdict.NOT_COMPARABLE
         elif any(finding.changed for finding in of_stage):
             verdict = Verdict.CHANGED
         elif stage == REPORT and differ and not elsewhere and all(s.verdict == Verdict.IDENTICAL for s in stages):
@@ -137,6 +139,17 @@ def _obstacle(reference: Reference, origin: Origin, now: Mapping[str, Observed],
     if now[stage].needs_mnist and origin.mnist != reference.origin.mnist:
         return f"{origin.mnist} digits, {reference.origin.mnist} ones in the reference"
     return ""
+
+
+def _is_added(reference: Reference, now: Mapping[str, Observed], stage: str) -> bool:
+    """Whether all that is in the way of a comparison was added to params.yaml: a case, a table, a target of theirs."""
+    added = [name.split("@") for name in now if name not in reference.stages and "@" in name]
+    if stage != REPORT or stage not in reference.stages:
+        return stage not in reference.stages and "@" in stage
+    groups = {"collapse": "collapse.cases.", "sensitivity": "sensitivity."}
+    begins = ("data.targets.", *(f"{groups.get(kind, kind)}{key}." for kind, key in added))
+    differ = params_that_differ(reference.stages[stage].params, now[stage].params)
+    return bool(added) and all(key.startswith(begins) and before is None for key, (before, _) in differ.items())
 
 
 def _elsewhere(before: Origin, now: Origin) -> list[str]:

@@ -66,9 +66,12 @@ def as_json(comparison: Comparison) -> str:
 def headline(comparison: Comparison) -> str:
     """The verdict, and the stages it is due to."""
     if comparison.verdict == Verdict.IDENTICAL:
-        return (
-            f"identical: {count_of(sum(s.tables for s in comparison.stages), 'table')} with the bytes of the reference"
+        compared = [stage for stage in comparison.stages if stage.verdict != Verdict.ADDED]
+        text = (
+            f"identical: {count_of(sum(stage.tables for stage in compared), 'table')} with the bytes of the reference"
         )
+        added = [stage.stage for stage in comparison.stages if stage.verdict == Verdict.ADDED]
+        return text + f"; not in the reference, so not compared: {', '.join(added)}" * bool(added)
     if any(stage.why == BUNDLED for stage in comparison.stages if stage.verdict == comparison.verdict):
         return f"{comparison.verdict}: {BUNDLED}"
     due = [stage.stage for stage in comparison.stages if stage.verdict == comparison.verdict]

@@ -20,7 +20,7 @@ from deadrelu.inspection.compare import changes
 from deadrelu.report import page
 from deadrelu.report.figures import save
 from deadrelu.signals import tensorflow
-from deadrelu.storage import files, parquet
+from deadrelu.storage import files, parquet, versions
 from deadrelu.storage.tables import GRADIENT_STATISTICS, STATISTICS
 
 LAYERS = pa.schema(
@@ -102,6 +102,7 @@ def main(
         shown = printing.written(found.table)
         hashes = {f"{name}_sha256": _sha256(path) for name, path in hashed.items() if path}
         made_by = parquet.provenance({"first": first, **options, **hashes})
+        made_by["versions"] = versions.installed(versions.KERAS_PACKAGES)
         parquet.write(scratch / MADE[0], found.table, LAYERS, made_by)
         save.save(layer_figure.layer_by_layer(found.table), scratch / MADE[1])
         figure = page.figure(

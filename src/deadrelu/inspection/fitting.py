@@ -28,15 +28,14 @@ CHUNK_ROWS = 1000
 
 
 def check_model(model: Any) -> None:
-    """Refuse what is no Keras model."""
-    import keras
-
-    if isinstance(model, keras.Model):
+    """Refuse what is no Keras model; Keras is not imported, for whoever made a model has done so."""
+    keras = sys.modules.get("keras")
+    if keras and isinstance(model, keras.Model):
         return
     expected = "a Keras model or a torch.nn.Module"
     if str(model).endswith(".keras") and (isinstance(model, str) or hasattr(model, "__fspath__")):
         expected += f"; `keras.saving.load_model({str(model)!r})` loads one"
-    elif isinstance(model, keras.Layer):
+    elif keras and isinstance(model, keras.Layer):
         expected += "; `keras.Sequential([keras.Input(shape), layer])` makes one of a layer"
     received = "a path" if "load_model" in expected else type(model).__name__
     raise InputError(f"model: received {received}; expected: {expected}")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from deadrelu.engine import Stop
-from deadrelu.storage.parquet import ENGINE_PACKAGES
+from deadrelu.storage.versions import ENGINE_PACKAGES
 
 CODE = ("streams.py", "settings", "storage", "engine", "jobs", "stages")
 """Parts of the package that can change a shard. Words and figures are elsewhere: they discard no long run."""

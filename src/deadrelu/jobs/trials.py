@@ -53,7 +53,7 @@ def shards_of(experiments: Mapping[Key, Experiment], *, begin: int = 0) -> dict[
 
 def made_by(experiment: Experiment) -> dict[str, object]:
     """Return what the tables of an experiment say of their origin."""
-    return parquet.provenance(experiment.settings, parquet.ENGINE_PACKAGES)
+    return parquet.provenance(experiment.settings)
 
 
 def measure(shard: Shard, threads: int, stop: StopSignal) -> dict[str, bytes]:

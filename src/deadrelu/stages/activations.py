@@ -14,7 +14,7 @@ from deadrelu.engine import initializers
 from deadrelu.settings.params import Params
 from deadrelu.signals import ensemble, gradients, networks, tensorflow
 from deadrelu.signals.statistics import Running
-from deadrelu.storage import files, idx_files, parquet
+from deadrelu.storage import files, idx_files, parquet, versions
 from deadrelu.storage.rounding import significant
 from deadrelu.storage.tables import DATA, MNIST, NETWORKS, SAMPLE, SUMMARY
 from deadrelu.streams import ENSEMBLE, stream
@@ -43,6 +43,7 @@ def main(params: Params) -> None:
             bar.advance(task)
         parquet.write(folder / SUMMARY.name, pd.DataFrame(rows), SUMMARY.schema, made_by)
         parquet.write(folder / NETWORKS.name, measure_networks(params, x, labels), NETWORKS.schema, made_by)
+    versions.record("activations", SUMMARY.path().parent, versions.KERAS_PACKAGES)
 
 
 def images() -> tuple[npt.NDArray[np.float32], idx_files.Images]:

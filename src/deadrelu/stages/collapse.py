@@ -6,7 +6,7 @@ from deadrelu.jobs import shards, trials, workers
 from deadrelu.jobs.store import open_store
 from deadrelu.settings.params import Params
 from deadrelu.stages import experiments
-from deadrelu.storage import files, tables
+from deadrelu.storage import files, tables, versions
 
 
 def main(params: Params, key: str) -> None:
@@ -27,3 +27,4 @@ def main(params: Params, key: str) -> None:
         workers.run(trials.measure, todo, store, bar, f"collapse {key}")
         with files.new_folder(folder) as new:
             trials.publish(store, todo, new)
+    versions.record(f"collapse@{key}", folder, versions.ENGINE_PACKAGES)

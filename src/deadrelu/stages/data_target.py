@@ -2,7 +2,7 @@
 
 from deadrelu.engine.targets import Target
 from deadrelu.settings.params import Params
-from deadrelu.storage import files, parquet, tables
+from deadrelu.storage import files, parquet, tables, versions
 
 
 def settings(params: Params, key: str) -> dict[str, object]:
@@ -20,5 +20,6 @@ def main(params: Params) -> None:
             x, y = Target(**group.model_dump()).sample(params.seed)
             table = tables.points(x.shape[1], y.shape[1])
             columns = dict(zip(table.schema.names, [*x.T, *y.T], strict=True))
-            made_by = parquet.provenance(settings(params, key), parquet.ENGINE_PACKAGES)
+            made_by = parquet.provenance(settings(params, key))
             parquet.write(folder / table.name.format(key), columns, table.schema, made_by)
+    versions.record("data@target", tables.DATA / tables.TARGETS, versions.ENGINE_PACKAGES)

@@ -7,7 +7,7 @@ from deadrelu.jobs import shards, trials, workers
 from deadrelu.jobs.store import Store, open_store
 from deadrelu.settings.params import MAIN, Params
 from deadrelu.stages import experiments, untrained_grid
-from deadrelu.storage import files, parquet, tables
+from deadrelu.storage import files, parquet, tables, versions
 from deadrelu.storage.tables import BORN_DEAD, FUNCTIONS, OTHER_INITIALIZERS, REGION_FUNCTIONS, TRAINED_GRID
 
 
@@ -25,7 +25,7 @@ def main(params: Params) -> None:
     folder = TRAINED_GRID.path().parent
     files.check_place(folder, folder=True)
     engine.processor()  # a wrong DEADRELU_CPU is reported before any work
-    origin = parquet.provenance(settings(params), parquet.ENGINE_PACKAGES)
+    origin = parquet.provenance(settings(params))
     untrained = untrained_grid.shards_of(params)
     trained = trials.shards_of(experiments.of_grid(params), begin=len(untrained))
     with open_store("safe_region", shards.fingerprint(origin)) as store, progress.rate_and_time_left() as bar:
@@ -41,6 +41,7 @@ def main(params: Params) -> None:
             drawn = [store.get(shard).get("functions.parquet") for shard in untrained]
             learned = _functions(store, trained, origin)
             parquet.write_joined(new / REGION_FUNCTIONS.name, [*filter(None, drawn), learned])
+    versions.record("safe_region", folder, versions.ENGINE_PACKAGES)
 
 
 def _counts(store: Store, of_table: list[shards.Shard], table: tables.Table) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from deadrelu.jobs import shards, trials, workers
 from deadrelu.jobs.store import open_store
 from deadrelu.settings.params import Params
 from deadrelu.stages import experiments
-from deadrelu.storage import files, parquet, tables
+from deadrelu.storage import files, parquet, tables, versions
 
 
 def settings(params: Params, key: str) -> dict[str, object]:
@@ -23,7 +23,7 @@ def main(params: Params, key: str) -> None:
     path = tables.VARIATIONS.path(key)
     files.check_place(path.parent, folder=True)
     engine.processor()  # a wrong DEADRELU_CPU is reported before any work
-    origin = parquet.provenance(settings(params, key), parquet.ENGINE_PACKAGES)
+    origin = parquet.provenance(settings(params, key))
     todo = trials.shards_of(experiments.of_variations(params, key))
     with open_store(f"sensitivity-{key}", shards.fingerprint(origin)) as store, progress.rate_and_time_left() as bar:
         workers.run(trials.measure, [shard for one in todo.values() for shard in one], store, bar, f"sensitivity {key}")
@@ -31,3 +31,4 @@ def main(params: Params, key: str) -> None:
             names = {name: {"variation": name} for name in todo}
             schema = tables.VARIATIONS.schema
             trials.publish_together(store, todo, names, new / path.name, schema, origin)
+    versions.record(f"sensitivity@{key}", path.parent, versions.ENGINE_PACKAGES)

@@ -14,7 +14,7 @@ from deadrelu.errors import InputError
 from deadrelu.settings.params import CnnParams, Params, TrainingCase, TrainingParams
 from deadrelu.signals import networks, tensorflow
 from deadrelu.signals.trainer import Data, Trainer
-from deadrelu.storage import files, idx_files, parquet
+from deadrelu.storage import files, idx_files, parquet, versions
 from deadrelu.storage.rounding import significant
 from deadrelu.storage.tables import BATCHES, DATA, EPOCHS, MNIST
 from deadrelu.streams import EXAMPLES, stream
@@ -43,6 +43,7 @@ def main(params: Params) -> None:
             bar.advance(task)
         parquet.write(folder / BATCHES.name, pd.concat(batches), BATCHES.schema, made_by)
         parquet.write(folder / EPOCHS.name, pd.concat(epochs), EPOCHS.schema, made_by)
+    versions.record("training", EPOCHS.path().parent, versions.KERAS_PACKAGES)
 
 
 Images = Mapping[Literal["mlp", "cnn"], tuple[Data, Data]]

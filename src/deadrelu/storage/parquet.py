@@ -3,9 +3,8 @@
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +17,6 @@ from deadrelu.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd  # a quarter of a second; stages that write only do without
 
-PACKAGES = ("deadrelu", "tensorflow", "keras", "numpy", "pandas", "pyarrow")
-"""What decides the tables of stages that use Keras."""
-
-ENGINE_PACKAGES = ("deadrelu", "llvmlite", "numpy", "pandas", "pyarrow")
-"""And those of stages that use the trial engine."""
-
 ROW_GROUP = 2**20
 """Rows that Parquet files keep together: pyarrow's default."""
 
@@ -33,10 +26,12 @@ def columns(names: str, kind: pa.DataType, *, nullable: bool = False) -> list[pa
     return [pa.field(name, kind, nullable=nullable) for name in names.split()]
 
 
-def provenance(params: dict[str, object], packages: Sequence[str] = PACKAGES) -> dict[str, object]:
-    """What made a table: the params it depends on, seed included, their digest, and versions of packages."""
-    versions = {name: version(name) for name in packages}
-    return {"params": params, "params_sha256": _digest(params), "seed": params["seed"], "versions": versions}
+def provenance(params: dict[str, object]) -> dict[str, object]:
+    """What made a table: the params it depends on, seed included, and their digest. `versions` has those of packages.
+
+    Versions are not among it: where numbers are equal, so are the bytes of the table.
+    """
+    return {"params": params, "params_sha256": _digest(params), "seed": params["seed"]}
 
 
 def _digest(params: dict[str, object]) -> str:

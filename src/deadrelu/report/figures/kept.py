@@ -24,7 +24,8 @@ KEYS = VECTORS / "keys.json"
 MODULES = ("report/figures/*.py", "report/labels.py", "analysis/counting.py", "analysis/theory.py")
 """All that a figure's function calls; what else decides a figure is handed to it."""
 
-PACKAGES = ("matplotlib", "seaborn", "scipy", "numpy", "pandas")
+PACKAGES = ("matplotlib", "seaborn")
+"""What draws. What other packages computed is among the numbers that a figure is given."""
 
 KEY_DIGITS = 9
 """Of numbers that a figure is given: more than it can show, fewer than differ by a library's sine or logarithm."""

