@@ -1,7 +1,7 @@
 # make report   set up, reproduce everything that changed, and say where the report is
 # make test     set up and run every test once; TESTS=tests/engine runs a part of them
 # make soak     what gains by repetition: kills, seeds, fuzzing, other processors (some of it needs qemu-user-static)
-# make bench    the engine's speed; BENCH=scale, grid, shuffles or inspect for the others
+# make bench    the engine's speed; BENCH=scale, grid, shuffles, inspect or install for the others
 # make check    say whether the results still hold: `deadrelu check --help`
 # make lint     format, lint, type and schema checks, those of pre-commit, on all files
 # make lock     pin the newest versions that pyproject.toml allows (needs a package index)

@@ -70,5 +70,13 @@ def inspect(as_json: Json = False) -> None:
     inspect_costs.main(as_json=as_json)
 
 
+@app.command()
+def install(as_json: Json = False) -> None:
+    """Install each extra into an empty environment: packages, MB, seconds, import time. It needs a package index."""
+    from benchmarks import install
+
+    install.main(as_json=as_json)
+
+
 if __name__ == "__main__":
     app()

@@ -2,7 +2,7 @@
 
 import sys
 
-OF_MODULE = {"llvmlite": "engine", "keras": "keras", "tensorflow": "keras"}
+OF_MODULE = {"llvmlite": "engine", "pydantic": "engine", "ruamel": "engine", "keras": "keras", "tensorflow": "keras"}
 """Which extra installs a module that Python code can meet; all others belong to the pipeline."""
 
 TENSORFLOW_BELOW = (3, 14)

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tarfile
 import zipfile
 from contextlib import suppress
 from importlib import metadata
@@ -39,16 +40,22 @@ def link(site: Path, packages: set[str]) -> None:
 
 
 @pytest.fixture(scope="module")
-def core(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the wheel of this checkout, unpacked, and links to the packages that it needs without extras."""
-    folder = tmp_path_factory.mktemp("core")
-    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist")]
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = (folder / "dist").glob("*.whl")
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture
+def core(wheel: Path, tmp_path: Path) -> Path:
+    """A folder with the wheel, unpacked, and links to the packages that it needs without extras."""
+    site = tmp_path / "site"
     with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(folder / "site")
-    link(folder / "site", needed("deadrelu") - {"deadrelu"})
-    return folder / "site"
+        archive.extractall(site)
+    link(site, needed("deadrelu") - {"deadrelu"})
+    return site
 
 
 def run(site: Path, code: str, folder: Path) -> "subprocess.CompletedProcess[str]":
@@ -56,6 +63,25 @@ def run(site: Path, code: str, folder: Path) -> "subprocess.CompletedProcess[str
     start = f"import sys; sys.path.insert(0, {str(site)!r})\n"
     words = [sys.executable, "-I", "-S", "-c", start + code]
     return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_the_source_distribution_has_what_the_wheel_needs(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-d", str(tmp_path)]
+    subprocess.run([*build, "-t", "sdist"], cwd=ROOT, check=True, capture_output=True)
+    (source,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(source) as archive:
+        archive.extractall(tmp_path, filter="data")
+    folder = tmp_path / source.name.removesuffix(".tar.gz")
+    subprocess.run([*build, "-t", "wheel"], cwd=folder, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("deadrelu/")}
+    package = ROOT / "src" / "deadrelu"
+    assert packed == {
+        f"deadrelu/{path.relative_to(package).as_posix()}"
+        for path in package.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert "deadrelu/py.typed" in packed
 
 
 def test_the_core_needs_few_packages() -> None:
@@ -85,6 +111,23 @@ print("scipy" in sys.modules, "keras" in sys.modules)
     done = run(core, code, tmp_path)
     assert done.stdout == "['dead-units'] 3\nFalse False\n", done.stderr
     assert (tmp_path / "log.png").stat().st_size > 0
+
+
+def test_networks_are_trained_with_the_engine_alone(core: Path, tmp_path: Path) -> None:
+    lines = [line for line in metadata.requires("deadrelu") or () if line.endswith("extra == 'engine'")]
+    assert lines
+    for line in lines:
+        link(core, needed(line))
+    code = """
+import numpy as np
+from deadrelu import Network, Training, predict, train
+x = np.linspace(-2, 2, 50, dtype=np.float32)
+network = Network(widths=(1, 2, 2), activation="relu", initialize="he_normal")
+(trained,) = train(network, Training(epochs=1, batch_size=10), x, x, trials=range(3), seed=1)
+print(predict(network, trained.final, x).shape)
+"""
+    done = run(core, code, tmp_path)
+    assert done.stdout == "(3, 50, 1)\n", done.stderr
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ STUDENT_975 = (
 
 
 def student_975(freedom: int) -> float:
-    """Return the 97.5 % quantile of Student's t distribution, to 2 parts in a million.
+    """Return the 97.5 % quantile of Student's t distribution, to 3 parts in a million.
 
     Args:
         freedom: degrees of freedom, 1 or more; above 10, the expansion in its inverse (Abramowitz and Stegun, 26.7.5).
