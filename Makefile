@@ -1,11 +1,12 @@
 # make report   set up, reproduce everything that changed, and say where the report is
 # make test     set up and run every test once; TESTS=tests/engine runs a part of them
 # make soak     what gains by repetition: kills, seeds, fuzzing, other processors (some of it needs qemu-user-static)
-# make bench    the engine's speed; BENCH=scale, grid, shuffles, inspect or install for the others
+# make bench    the engine's speed; BENCH=scale, grid, shuffles, inspect, install or page
 # make check    say whether the results still hold: `deadrelu check --help`
 # make lint     format, lint, type and schema checks, those of pre-commit, on all files
 # make lock     pin the newest versions that pyproject.toml allows (needs a package index)
 # make plots-page   the page of `dvc plots`, with Vega's JavaScript in it
+# make wasm     compile the engine's programs for the page, after a change of the engine
 # make clean    remove .venv; data and reports stay
 
 PYTHON ?= python3
@@ -16,7 +17,7 @@ UV := $(BIN)/uv --quiet
 export PYTHONDONTWRITEBYTECODE :=
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 
-.PHONY: help report test soak bench check lint lock plots-page clean same-python
+.PHONY: help report test soak bench check lint lock plots-page wasm clean same-python
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -40,6 +41,9 @@ check: .venv/installed
 
 lint: .venv/tools
 	$(BIN)/pre-commit run --all-files
+
+wasm: .venv/installed
+	$(BIN)/python -m deadrelu.report.wasm
 
 plots-page: .venv/tools
 	$(BIN)/python .dvc/plots_page.py

@@ -71,6 +71,14 @@ def inspect(as_json: Json = False) -> None:
 
 
 @app.command()
+def page(as_json: Json = False) -> None:
+    """Compare trials in the report's page, in Chromium, with the engine: time, and how long the page is busy."""
+    from benchmarks import page_speed
+
+    page_speed.main(params.load(), as_json=as_json)
+
+
+@app.command()
 def install(as_json: Json = False) -> None:
     """Install each extra into an empty environment: packages, MB, seconds, import time. It needs a package index."""
     from benchmarks import install

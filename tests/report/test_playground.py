@@ -49,30 +49,48 @@ def trials_of(key: str) -> pd.DataFrame:
     return parquet.read_parts(tables.TRIALS.path(key, ROOT / tables.DATA).parent, tables.TRIALS.schema)
 
 
-def test_every_carried_trial_ends_with_the_bits_of_the_tables(browser: Browser) -> None:
-    """Compared here with the Parquet rows, and there with what the page carries."""
+def numbers_of(key: str) -> list[list[int]]:
+    """Bits of every loss, and of every final weight that is kept."""
+    losses = np.stack(list(trials_of(key)["loss"])).astype(np.float32)
+    weights = parquet.read(tables.WEIGHTS.path(key, ROOT / tables.DATA), tables.WEIGHTS.schema)
+    final = np.stack(list(weights["final"])).astype(np.float32)
+    return [array.view(np.uint32).ravel().tolist() for array in (losses, final)]
+
+
+def test_every_number_of_the_tables_has_its_bits_here(browser: Browser) -> None:
+    """The page compares with what it carries; that is what the Parquet files hold."""
+    bits = """(text) => [...new Uint32Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer)]"""
     with played(browser) as tab:
-        carried = tab.evaluate(
-            "Object.entries(window.deadrelu.cases).map(([key, of]) => [key, Object.keys(of.trials)])"
-        )
-        assert [key for key, _ in carried] == ["relu", "leaky_relu"]
+        cases = tab.evaluate("window.deadrelu.cases")
+        assert list(cases) == ["relu", "leaky_relu"]
+        for key, case in cases.items():
+            assert [tab.evaluate(bits, case[name]) for name in ("loss", "final")] == numbers_of(key)
+        count = sum(len(numbers) for key in cases for numbers in numbers_of(key))
+        assert tab.evaluate("window.deadrelu.prove()") == {"equal": count, "total": count, "wrong": []}
+
+
+def test_a_trial_is_trained_by_its_number(browser: Browser) -> None:
+    """The first of the tables, the last, and one that dies."""
+    with played(browser) as tab:
         moved = 0
-        for key, trials in carried:
-            assert [int(trial) for trial in trials][:8] == list(range(8))
+        for key in ("relu", "leaky_relu"):
             rows = trials_of(key)
             weights = parquet.read(tables.WEIGHTS.path(key, ROOT / tables.DATA), tables.WEIGHTS.schema)
-            for trial in map(int, trials):
-                found = tab.evaluate(
+            died = int(rows.loc[rows["dead"] & ~rows["born_dead"], "trial"].min()) if key == "relu" else 5
+            for trial in (0, died, 199, 600, len(rows) - 1):
+                initial, final, loss = tab.evaluate(
                     """([key, trial]) => window.deadrelu.train({ case: key, trial }).then((found) =>
                     ["initial", "final", "loss"].map((name) => [...new Uint32Array(found[name].buffer)]))""",
                     [key, trial],
                 )
-                expected = [weights["initial"][trial], weights["final"][trial], rows["loss"][trial]]
-                assert found == [np.asarray(array, np.float32).view(np.uint32).tolist() for array in expected]
-                moved += found[0] != found[1]
-        assert moved > 16  # not only networks that are dead
-        assert tab.evaluate("window.deadrelu.prove()") == {"equal": 32, "total": 32}
-        assert "32 of 32 trials end with the bits of the tables." in tab.inner_text("#p-proofs")
+                assert loss == np.asarray(rows["loss"][trial], np.float32).view(np.uint32).tolist()
+                moved += initial != final
+                if trial < len(weights):
+                    expected = [np.asarray(weights[name][trial], np.float32) for name in ("initial", "final")]
+                    assert [initial, final] == [array.view(np.uint32).tolist() for array in expected]
+        assert moved >= 6
+        answer = tab.evaluate("window.deadrelu.train({ case: 'relu', trial: 1000 }).catch((error) => error.message)")
+        assert answer == "received case relu, trial 1000; expected: relu: 0 to 999; leaky_relu: 0 to 999"
 
 
 def test_a_wrong_last_bit_is_told(browser: Browser, tmp_path: Path) -> None:
@@ -80,17 +98,89 @@ def test_a_wrong_last_bit_is_told(browser: Browser, tmp_path: Path) -> None:
     found = re.search(r'<script type="application/json" id="playground-data">(.*?)</script>', text, re.DOTALL)
     assert found
     data = json.loads(found[1])
-    trial = data["proof"]["cases"]["leaky_relu"]["trials"]["3"]
-    final = np.frombuffer(base64.b64decode(trial["final"]), np.uint32).copy()
-    final[5] ^= 1
-    trial["final"] = base64.b64encode(final.tobytes()).decode()
+    case = data["proof"]["cases"]["leaky_relu"]
+    final = np.frombuffer(base64.b64decode(case["final"]), np.uint32).copy()
+    final[3 * 37 + 5] ^= 1
+    case["final"] = base64.b64encode(final.tobytes()).decode()
     (tmp_path / "report.html").write_text(text.replace(found[1], json.dumps(data)))
     with played(browser, tmp_path / "report.html") as tab:
-        assert tab.evaluate("window.deadrelu.prove()") == {"equal": 31, "total": 32}
+        tab.click("#train-all")
+        tab.locator("#p-all", has_text="34,799 of 34,800 losses and weights have the bits of the tables.").wait_for()
         (line,) = tab.locator("#p-proofs .differs").all_inner_texts()
-        assert line.startswith("Leaky ReLU (slope 0.1), trial 3: differs: weight 5 is ")
-        answer = tab.evaluate("window.deadrelu.train({ case: 'relu', trial: 999 }).catch((error) => error.message)")
-        assert answer.startswith("received case relu, trial 999; expected: relu: 0, 1, 2")
+        assert line.startswith("Leaky ReLU (slope 0.1), trial 3: weight 5 is ")
+
+
+def test_the_whole_experiment_is_one_button(browser: Browser) -> None:
+    with played(browser) as tab:
+        tab.click("#train-all")
+        tab.locator("#p-all", has_text="34,800 of 34,800 losses and weights have the bits of the tables.").wait_for()
+        assert tab.inner_text("#p-all").startswith("2,000 networks in ")
+        relu, leaky = (line.replace("\u00a0", " ") for line in tab.locator("#p-proofs p").all_inner_texts())
+        for line, key, in_print in ((relu, "relu", "95.6 %"), (leaky, "leaky_relu", "19.2 %")):
+            here = outcomes.outcomes(trials_of(key), 1e-3)
+            rate = np.isin(here, ("born_dead", "died", "stayed_within", "became_within")).mean()
+            assert line.count(f"{rate:.1%}".replace("%", " %")) == 2, line
+            assert f"the notebook printed {in_print}" in line
+
+
+def test_a_layer_dies_before_the_readers_eyes_and_is_turned_back(browser: Browser) -> None:
+    with played(browser) as tab:
+        tab.click("#p-die")
+        tab.locator("#p-dies:not([hidden])").wait_for()
+        tab.click("#p-die")
+        assert tab.inner_text("#p-die") == "Go on"
+        end = tab.get_attribute("#p-moment", "max")
+        tab.locator("#p-moment").fill(end or "")
+        assert "All its units are below 0 for every input" in tab.inner_text("#p-dying")
+        last = tab.locator("#p-layer").inner_html()
+        tab.locator("#p-moment").fill("0")
+        assert "Some input still gets through." in tab.inner_text("#p-dying")
+        assert tab.locator("#p-layer").inner_html() != last
+
+
+def test_settings_are_in_the_address(browser: Browser) -> None:
+    with played(browser) as tab:
+        tab.select_option("#p-preset", "leaky_relu")
+        tab.locator("#p-depth").fill("4")
+        tab.fill("#p-seed", "7")
+        tab.fill("#p-epochs", "3")
+        tab.click("#train-many")
+        told = finished(tab)
+        counts = tab.locator("#p-tally .bar > :last-child").all_inner_texts()
+        address = tab.url
+        assert address.endswith("#leaky_relu-4x2-seed7&slope=0.1&epochs=3")
+        tab.click("#train-many")  # once more: other networks
+        finished(tab)
+        tab.locator("#p-status", has_text=re.compile(r"100 networks in")).wait_for()
+        assert tab.url.endswith("-seed8&slope=0.1&epochs=3")
+        again = tab.context.new_page()
+        again.goto(address)
+        again.click("#train-many")
+        assert finished(again).split(":")[1] == told.split(":")[1]
+        assert again.locator("#p-tally .bar > :last-child").all_inner_texts() == counts
+        again.goto(address.partition("#")[0] + "#nonsense-1")
+        assert again.locator("#train-many").is_enabled()
+
+
+def test_a_browser_without_vectors_says_so(browser: Browser) -> None:
+    with played(browser, first="WebAssembly.validate = () => false;") as tab:
+        assert tab.locator("#playground button:visible").count() == 0
+        assert "This browser has no WebAssembly with vectors" in tab.inner_text("#playground")
+
+
+def test_a_long_training_is_stopped(browser: Browser) -> None:
+    with played(browser) as tab:
+        tab.locator("#p-width").fill("20")
+        tab.locator("#p-depth").fill("30")
+        tab.fill("#p-epochs", "200")
+        tab.click("#train-many")
+        tab.click("#p-stop")
+        assert tab.inner_text("#p-status") == "Stopped."
+        tab.wait_for_timeout(300)
+        assert tab.inner_text("#p-status") == "Stopped."
+        tab.click("#train-all")
+        tab.click("#p-stop-all")
+        assert tab.inner_text("#p-all") == ""
 
 
 def test_a_class_sees_nine_in_ten_networks_die(browser: Browser) -> None:
@@ -195,13 +285,16 @@ def test_one_network_is_followed_paused_and_stepped_by_the_keyboard(browser: Bro
         tab.keyboard.press("Enter")
         assert tab.inner_text("#p-pause") == "Go on"
         before = tab.locator("#p-network").inner_html()
+        (done,) = re.findall(r"loss, (\d+) of 10 epochs", tab.locator("#p-loss").text_content() or "")
         tab.focus("#p-step")
         tab.keyboard.press("Enter")
         assert tab.locator("#p-network").inner_html() != before
+        assert f"loss, {int(done) + 1} of 10 epochs" in (tab.locator("#p-loss").text_content() or "")
         assert tab.locator("#p-network .unit").count() == 21
         assert re.search(r"Dead units \(0 on all points, dark\): \d+ of 19", tab.inner_text("#p-state"))
         tab.click("#p-pause")
-        assert "Network 1: " in finished(tab)
+        assert "The network of seed 1: " in finished(tab)
+        assert "the best constant's 0.4" in tab.inner_text("#p-status")
         assert "loss, 10 of 10 epochs" in tab.locator("#p-loss").text_content()
         assert serious(tab) == []
 
@@ -250,7 +343,12 @@ def test_odd_settings_are_trained_or_named(browser: Browser) -> None:
         tab.fill("#p-epochs", "1")
         tab.select_option("#p-activation", "tanh")
         tab.click("#train-one")
-        assert "Network 1: " in finished(tab)
+        assert "The network of seed " in finished(tab)
+        tab.fill("#p-rate", "")
+        tab.click("#train-one")
+        assert "Learning rate (Adam): received nothing; expected: 0.00001 to 10." in tab.inner_text("#p-status")
+        tab.locator("#p-depth").fill("1")
+        assert tab.locator("#p-narrow").is_disabled()
         message = "(given) => window.deadrelu.count(given).catch((error) => error.message)"
         assert tab.evaluate(message, {"depth": 99}) == "depth: received 99; expected: 1 to 30"
         assert tab.evaluate(message, {"activation": "magic"}) == "activation: received magic"
@@ -277,8 +375,8 @@ def test_the_picture_in_the_readme_is_of_this_page(browser: Browser, tmp_path: P
     with played(browser, width=1200) as tab:
         tab.click("#train-many")
         finished(tab)
-        tab.locator("#p-proofs").scroll_into_view_if_needed()
-        tab.locator("#p-proofs details").wait_for()
+        tab.click("#train-all")
+        tab.locator("#p-all", has_text="have the bits of the tables").wait_for()
         made = tmp_path / "playground.png"
         tab.locator("#playground").screenshot(path=PICTURE if os.environ.get("DEADRELU_PICTURE") else made)
     assert PICTURE.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"

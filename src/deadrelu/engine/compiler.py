@@ -1,11 +1,12 @@
-"""From LLVM's intermediate language to machine code that Python can call.
+"""From LLVM's intermediate language to machine code that Python can call, or to WebAssembly that a browser can.
 
 LLVM does with each + - × ÷ and √ what IEEE 754 says, in the order in which they stand, unless it is allowed to do
-otherwise. Here it never is: no fast-math flag, no a × b + c in one rounding. So the processor changes no bit.
+otherwise. Here it never is: no fast-math flag, no a × b + c in one rounding. So neither changes a bit.
 """
 
 import ctypes
 import os
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import llvmlite.binding as llvm
@@ -56,6 +57,16 @@ def _machine(name: str) -> llvm.TargetMachine:
     return target.create_target_machine(cpu=name, features=",".join(flags), opt=3)
 
 
+def _optimized(module: ir.Module, machine: llvm.TargetMachine) -> llvm.ModuleRef:
+    module.triple, module.data_layout = machine.triple, str(machine.target_data)
+    parsed = llvm.parse_assembly(str(module))
+    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = False  # it is vectors already
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(parsed, builder)
+    return parsed
+
+
 class Compiled:
     """A function of pointers and whole numbers, in machine code. Calls release Python's lock.
 
@@ -66,12 +77,7 @@ class Compiled:
 
     def __init__(self, module: ir.Module, name: str) -> None:
         machine = _machine(processor())
-        module.triple, module.data_layout = machine.triple, str(machine.target_data)
-        parsed = llvm.parse_assembly(str(module))
-        options = llvm.create_pipeline_tuning_options(speed_level=2)
-        options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = False  # it is vectors already
-        builder = llvm.create_pass_builder(machine, options)
-        builder.getModulePassManager().run(parsed, builder)
+        parsed = _optimized(module, machine)
         self._engine = llvm.create_mcjit_compiler(parsed, machine)  # the code lives as long as this
         self._engine.finalize_object()
         pointers = [isinstance(argument.type, ir.PointerType) for argument in module.get_global(name).args]
@@ -81,3 +87,59 @@ class Compiled:
     def __call__(self, *arguments: int) -> None:
         """Run it: addresses are whole numbers, too."""
         self._call(*arguments)
+
+
+WASM = "wasm32-unknown-unknown"
+CUSTOM, EXPORT, CODE = 0, 7, 10
+"""Kinds of sections of a WebAssembly module."""
+
+
+def to_webassembly(module: ir.Module, functions: Sequence[str]) -> bytes:
+    """Compile to a WebAssembly module with 128-bit vectors.
+
+    It imports its memory as `env.__linear_memory`. Addresses are 32-bit numbers, counts 64-bit ones.
+
+    Args:
+        module: without data of its own.
+        functions: names of those that the module exports.
+    """
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    target = llvm.Target.from_triple(WASM)
+    machine = target.create_target_machine(features="+simd128,+bulk-memory", opt=3, reloc="static")
+    parsed = _optimized(module, machine)
+    order = [function.name for function in parsed.functions if not function.is_declaration]
+    # What LLVM emits for a linker lacks one thing of a module that can be run: a list of what it exports.
+    names = b"".join(_vector(name.encode()) + b"\0" + _number(order.index(name)) for name in functions)
+    emitted: bytes = machine.emit_object(parsed)
+    made = emitted[:8]
+    for kind, section in _sections(emitted):
+        if kind == CODE:
+            made += bytes([EXPORT]) + _vector(_number(len(functions)) + names)
+        if kind != CUSTOM:  # notes to the linker
+            made += section
+    return made
+
+
+def _sections(module: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the kind of each section, and the section."""
+    at = 8
+    while at < len(module):
+        size, shift, begin = 0, 0, at + 1
+        while True:
+            size |= (module[begin] & 127) << shift
+            shift, begin = shift + 7, begin + 1
+            if module[begin - 1] < 128:
+                break
+        yield module[at], module[at : begin + size]
+        at = begin + size
+
+
+def _vector(content: bytes) -> bytes:
+    """Return bytes with their number in front."""
+    return _number(len(content)) + content
+
+
+def _number(n: int) -> bytes:
+    """Return a number as WebAssembly has it: seven bits a byte, the lowest first (LEB128)."""
+    return bytes([n & 127 | 128]) + _number(n >> 7) if n > 127 else bytes([n])

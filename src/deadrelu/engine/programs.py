@@ -1,10 +1,12 @@
-"""The engine's programs, compiled: batches of training, predictions, who is awake; for as many trials as lanes.
+"""The engine's programs: batches of training, predictions, who is awake; for as many trials as lanes.
+
+They are compiled for this processor, or for WebAssembly, which the page runs.
 
 Small networks are written out. The program of a large one is loops over its layers and their units, whose sizes it
 reads from a table: it takes as long to compile for three layers as for a hundred.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, replace
 from functools import lru_cache
 from threading import Lock
@@ -27,6 +29,9 @@ MAX_CACHED_WEIGHTS, MEMORY_BOUND_LANES = 60_000, 4
 
 POINTS = 4
 """Points side by side: a weight that is loaded once serves all."""
+
+WASM_LANES = 4
+"""Trials side by side in WebAssembly, whose vectors have 128 bits."""
 
 UNITS = ("preactivations", "signals", "deltas")
 TRAIN = ("weights", "gradient", "mean", "square", "loss", *UNITS, "table", "rows", "starts", "sizes", "rates")
@@ -81,22 +86,60 @@ def _program(names: tuple[str, ...], architecture: Architecture, settings: Train
 def _compiled(
     names: tuple[str, ...], architecture: Architecture, settings: Training | None, processor: str, lanes: int
 ) -> Program:
-    module, pointers = ir.Module(), (*names, *COMMON)
+    module = ir.Module()
+    _write(module, "program", (*names, *COMMON), architecture, settings, lanes=lanes, points=POINTS, functions={})
+    return Program(compiler.Compiled(module, "program"), lanes)
+
+
+def webassembly(architecture: Architecture, settings: Training, *, points: int = 1) -> bytes:
+    """Return a WebAssembly module with the programs `train`, `predict` and `awake`.
+
+    They take what those of this processor take and, after `stop`, the address of the slope of Leaky ReLU.
+
+    Args:
+        architecture: of the networks; its negative slope is not used.
+        settings: optimizer, whose rate is an argument, and loss.
+        points: side by side; more are quicker in a program that is written out, and take more bytes.
+    """
+    module, functions = ir.Module(), dict[Any, ir.Function]()
+    settings = replace(settings, epochs=1, batch_size=1, optimizer=replace(settings.optimizer, learning_rate=1.0))
+    written = {"train": (TRAIN, settings), "predict": (PREDICT, None), "awake": (AWAKE, None)}
+    for name, (names, of) in written.items():
+        pointers = (*names, *COMMON, "slope")
+        _write(module, name, pointers, _general(architecture), of, lanes=WASM_LANES, points=points, functions=functions)
+    return compiler.to_webassembly(module, list(written))
+
+
+def _write(
+    module: ir.Module,
+    name: str,
+    pointers: Sequence[str],
+    architecture: Architecture,
+    settings: Training | None,
+    *,
+    lanes: int,
+    points: int,
+    functions: dict[Callable[..., Any], ir.Function],
+) -> None:
+    """Add a program to a module; `functions` holds those that the programs of a module share."""
     kinds = [*[POINTER] * len(pointers), *[I64] * len(NUMBERS)]
-    function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), "program")
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
     argument = dict(zip((*pointers, *NUMBERS), function.args, strict=True))
-    for name in pointers:
-        argument[name].add_attribute("noalias")
-    tracer = Tracer(function, lanes=lanes, points=POINTS, stop=argument["stop"])
+    for pointer in pointers:
+        argument[pointer].add_attribute("noalias")
+    tracer = Tracer(function, lanes=lanes, points=points, stop=argument["stop"])
+    tracer.functions = functions
     plan = _Plan(tracer, argument, architecture)
+    if "slope" in argument and architecture.activation == "leaky_relu":
+        slope: Any = plan._constant(plan._number("slope", I64(0), FLOAT))
+        architecture = replace(architecture, negative_slope=slope)
     if settings is not None:
         state = State(*(Memory(tracer, argument[name]) for name in TRAIN[:4]))
         forward_backward.epoch(tracer, architecture, settings, plan.layers, state, plan.units, plan)
     else:
-        write = forward_backward.predict if names == PREDICT else forward_backward.awake
+        write = forward_backward.predict if "outputs" in argument else forward_backward.awake
         write(tracer, architecture, plan.layers, Memory(tracer, argument["weights"]), plan.units, plan)
     tracer.builder.ret_void()
-    return Program(compiler.Compiled(module, "program"), lanes)
 
 
 def is_unrolled(architecture: Architecture) -> bool:

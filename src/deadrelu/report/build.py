@@ -12,7 +12,8 @@ FOLDER = Path("reports")
 NOTEBOOK = FOLDER / "report.ipynb"
 PATHS = {"params_file": Path("params.yaml"), "data_folder": Path("data")}
 TITLE = "Initialization, signals and dead ReLU networks"
-SCRIPTS = ("explorer.js", "engine.js", "playground.js")
+PLAYGROUND = ("engine", "streams", "trial", "workers", "pictures", "experiment", "death", "playground")
+SCRIPTS = ("explorer.js", *(f"{name}.js" for name in PLAYGROUND))
 MADE = ("figures", "vectors", "tables", "metrics.json", "executed.ipynb", "report.html")
 
 

@@ -1,11 +1,11 @@
 """The playground in the page: train networks in the browser, and prove that it trains those of the tables.
 
-`templates/engine.js` has the arithmetic, `templates/playground.js` what a reader sees of it. The page carries the
-training points, the shuffles and the initial weights of a few trials, and what their training must end with.
+`templates/programs.json` has the engine's programs, `templates/engine.js` calls them, `templates/playground.js` is what
+a reader sees. The page draws initial weights and shuffles from the seed, as the pipeline does (`templates/streams.js`);
+it carries the training points, and what the trainings must end with.
 """
 
 import base64
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from deadrelu.analysis import load, theory
-from deadrelu.engine import shuffles
+from deadrelu.analysis import load, published, theory
 from deadrelu.report import labels, page
 from deadrelu.settings.params import CollapseCase, Params
 
-CARRIED = 8
-"""Of each case, so many trials from the first on; and as many that are alive at initialization."""
+MAX_TRIALS = 1000
+"""Of each case, so many trials from the first on."""
 
 MAX_EPOCHS = 20
-"""Of longer trainings none is carried: a page would take too long for them, and hold too many shuffles."""
+"""Longer trainings are not compared: a page would take too long for them."""
 
 MAX_POINTS = 10_000
 """Nor of more points."""
@@ -40,12 +39,18 @@ def html_of(params: Params, numbers: Mapping[str, pd.DataFrame], data: Path) -> 
     rates = numbers["collapse_rates"]
     collapsed: dict[str, Any] = {row["case"]: row for row in rates[rates["event"] == "collapsed"].to_dict("records")}
     presets = [_preset(key, params, collapsed[key]) for key in _presets(params)]
+    proof, in_print = _proof(params, data), published.notebook_rates(params)
+    for key, case in proof["cases"].items():
+        case["measured"] = [float(f"{collapsed[key][name]:.5g}") for name in ("rate", "low", "high")]
+        case["notebook"] = in_print.get(key)
     return page.rendered(
         "playground.html.j2",
         data={
             "presets": presets,
             "tolerance": params.collapse.tolerance,
-            "proof": _proof(params, data),
+            "proof": proof,
+            "networks": sum(case["trials"] for case in proof["cases"].values()),
+            "death": _death(params, proof, data),
         },
     )
 
@@ -91,46 +96,34 @@ def _preset(key: str, params: Params, rate: Mapping[str, float]) -> dict[str, An
 
 
 def _proof(params: Params, data: Path) -> dict[str, Any]:
-    """What the page needs to train trials of the tables: of the notebook's cases, those on the shared target."""
+    """What the page compares with: of the notebook's cases, every loss, and the final weights that the tables keep."""
     keys = [key for key in params.main_cases if _can_be_carried(params.collapse.cases[key], key, params)]
     if not keys:
         return {"cases": {}}
     points = load.points(params, params.data.main_target, data)
-    n, seed = len(points), params.seed
-    epochs = max(params.collapse.epochs_of(key) for key in keys)
-    cases = {key: _carried(key, params, data) for key in keys}
-    trials = sorted({int(trial) for case in cases.values() for trial in case["trials"]})
     return {
+        "seed": params.seed,
         "x": _text(points["x"].to_numpy(np.float32)),
         "y": _text(points["y"].to_numpy(np.float32)),
-        # The order of an epoch is right[left]: see `engine.shuffles`.
-        "left": [_text(shuffles.left(n, seed, 0, epoch).astype(np.uint16)) for epoch in range(epochs)],
-        "right": {trial: _text(shuffles.right(n, seed, trial).astype(np.uint16)) for trial in trials},
-        "cases": cases,
+        "cases": {key: _carried(key, params, data) for key in keys},
     }
 
 
 def _can_be_carried(case: CollapseCase, key: str, params: Params) -> bool:
     return (
         key in _presets(params)
+        and case.initializer.name == "glorot_uniform"
+        and not case.biases
         and params.collapse.epochs_of(key) <= MAX_EPOCHS
         and params.target_of(key).points <= MAX_POINTS
     )
 
 
 def _carried(key: str, params: Params, data: Path) -> dict[str, Any]:
-    """Initial weights of some trials, and the SHA-256 of what training makes of them."""
+    """A case, the losses of its trials, and the final weights of the first ones."""
     case, weights = params.collapse.cases[key], load.weights(params, key, data)
-    rows = load.trials(params, key, data).head(len(weights))
-    numbers = rows["trial"].to_numpy()
-    living = numbers[~rows["born_dead"].to_numpy(bool) & (numbers >= CARRIED)][:CARRIED]
-    chosen = sorted({*numbers[numbers < CARRIED].tolist(), *living[living < shuffles.BLOCK].tolist()})
-    trials = {}
-    for trial in chosen:
-        initial, final = (np.asarray(weights[name].iloc[trial], np.float32) for name in ("initial", "final"))
-        loss = np.asarray(rows["loss"].iloc[trial], np.float32)
-        hashes = [hashlib.sha256(array.tobytes()).hexdigest() for array in (final, loss)]
-        trials[trial] = {"initial": _text(initial), "final": _text(final), "loss": _text(loss), "sha256": hashes}
+    rows = load.trials(params, key, data).head(MAX_TRIALS)
+    final = np.stack(list(weights["final"])).astype(np.float32)
     return {
         "name": labels.narrow_network(params, key),
         "sizes": [1, *case.widths, 1],
@@ -140,8 +133,23 @@ def _carried(key: str, params: Params, data: Path) -> dict[str, Any]:
         "rate": case.optimizer.learning_rate,
         "batch": case.batch_size or params.collapse.batch_size,
         "epochs": params.collapse.epochs_of(key),
-        "trials": trials,
+        "trials": len(rows),
+        "kept": len(final),
+        "nWeights": final.shape[1],
+        "loss": _text(np.stack(list(rows["loss"])).astype(np.float32)),
+        "final": _text(final),
     }
+
+
+def _death(params: Params, proof: Mapping[str, Any], data: Path) -> dict[str, Any] | None:
+    """The first trial that the page can train and that died in training."""
+    for key in proof["cases"]:
+        rows = load.trials(params, key, data).head(MAX_TRIALS)
+        died = rows.loc[rows["dead"] & ~rows["born_dead"], "trial"]
+        if params.collapse.cases[key].activation == "relu" and len(died):
+            name, target = labels.narrow_network(params, key), params.target_of(key).function
+            return {"case": key, "trial": int(died.iloc[0]), "name": name, "target": target}
+    return None
 
 
 def _text(array: npt.NDArray[Any]) -> str:

@@ -1,80 +1,25 @@
-// The trial engine's arithmetic in plain JavaScript: the forward pass, the backward pass, the optimizer and an epoch, with
-// every operation and every sum in the order of src/deadrelu/engine/forward_backward.py and activations.py. JavaScript
-// computes in float64; `f` rounds to float32 after each operation, which gives float32's own results for + - × ÷ and √.
+// Networks in training, up to four side by side, by the programs of src/deadrelu/engine as WebAssembly. JavaScript lays out
+// the memory, hands on addresses and reads results; every number of a network is computed by the program.
 "use strict";
 var deadreluEngine = (() => {
-  const f = Math.fround;
+  const f = Math.fround, LANES = 4, SIDE_BY_SIDE = 4, MOST_INPUTS = 64;
+  const modules = new Map(), memories = [], zeros = new WeakMap();
+  let programs = {};
 
-  const polynomial = (x, c) => {
-    let value = f(f(x * c[c.length - 1]) + c[c.length - 2]);
-    for (let k = c.length - 3; k >= 0; k--) value = f(f(value * x) + c[k]);
-    return value;
-  };
-  const LOG2E = f(1 / Math.log(2)), LN2_HIGH = 0.693145751953125, LN2_LOW = f(Math.LN2 - 0.693145751953125);
-  const ROUND = 12582912;
-  const EXPM1 = [0.5, 0.16666667, 0.04166648, 0.008333208, 0.0013933565, 0.00019944266].map(f);
-  const TANH = [-0.33333316, 0.13332528, -0.053844694, 0.021035504, -0.0062174858].map(f);
-  const ERF = [0.12837917, -0.3761263, 0.11283625, -0.026855662, 0.005192202, -0.00080474175, 7.987429e-5].map(f);
-  const LOG_ERFC = [-0.000228537, -1.1275408, -0.63740766, -0.10373509, 0.022132801, -0.003019749, 0.00019355833].map(f);
-
-  // exp(r) - 1 and 2**n, where x = n ln 2 + r for an integer n of so many binary digits.
-  function split(x, bits) {
-    let n = f(f(f(x * LOG2E) + ROUND) - ROUND);
-    const r = f(f(x - f(n * LN2_HIGH)) - f(n * LN2_LOW));
-    let scale = 1;
-    for (let digit = 2 ** (bits - 1); digit >= 1; digit /= 2)
-      if (0.5 - digit > n) [scale, n] = [f(scale * 0.5 ** digit), f(n + digit)];
-    return [f(f(polynomial(r, EXPM1) * f(r * r)) + r), scale];
+  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  // The programs by name, in base64; false where this browser cannot run them.
+  function load(found) {
+    programs = found;
+    const first = Object.values(programs)[0];
+    return typeof WebAssembly === "object" && first !== undefined && WebAssembly.validate(bytes(first));
   }
-  function exp(x) {
-    const [lessOne, scale] = split(x < -105 ? -105 : x, 8);
-    return f(f(lessOne * scale) + scale);
+  // A program of these very sizes, if there is one, else that of any size, whose units can be read from memory.
+  function compiled({ sizes, activation, biases }, general) {
+    const any = activation + (biases ? "-biases" : ""), own = `${any} ${sizes.join("-")}`;
+    const name = own in programs && !general ? own : any;
+    if (!modules.has(name)) modules.set(name, WebAssembly.compile(bytes(programs[name])));
+    return modules.get(name);
   }
-  function expm1(x) {
-    const [lessOne, scale] = split(x < -18 ? -18 : x, 5);
-    return f(f(lessOne * scale) + f(scale - 1));
-  }
-  const NEAR_TANH = f(0.55), NEAR_ERF = f(0.945), ROOT_HALF = f(Math.sqrt(0.5)), DENSITY = f(Math.sqrt(0.5 / Math.PI));
-  function tanh(x) {
-    const square = f(x * x), size = x < 0 ? -x : x;
-    if (!(size > NEAR_TANH)) return f(f(x * f(square * polynomial(square, TANH))) + x);
-    const t = exp(f(size * -2)), beyond = f(1 - f(f(t + t) / f(t + 1)));
-    return x < 0 ? -beyond : beyond;
-  }
-  function sigmoid(x) {
-    const t = exp(x > 0 ? -x : x), small = t < 0.25;
-    const ratio = f((x > 0 ? 1 : small ? f(t * t) : t) / f(t + 1));
-    return x > 0 ? ratio : small ? f(t - ratio) : ratio;
-  }
-  function erf(x) {
-    let size = x < 0 ? -x : x;
-    if (!(size > NEAR_ERF)) return f(f(x * polynomial(f(x * x), ERF)) + x);
-    size = size > 4 ? 4 : size;
-    const beyond = f(1 - exp(polynomial(size, LOG_ERFC)));
-    return x < 0 ? -beyond : beyond;
-  }
-
-  // The output of a unit whose preactivation is z; and from the gradient by that output to the gradient by z.
-  const activations = {
-    relu: { of: (z) => (z < 0 ? 0 : z), through: (z, output, gradient) => (z > 0 ? gradient : 0) },
-    leaky_relu: {
-      of: (z, slope) => (z > 0 ? z : f(z * slope)),
-      through: (z, output, gradient, slope) => (z > 0 ? gradient : f(gradient * slope)),
-    },
-    elu: {
-      of: (z) => (z < 0 ? expm1(z) : z),
-      through: (z, output, gradient) => (z < 0 ? f(gradient * f(output + 1)) : gradient),
-    },
-    gelu: {
-      of: (z) => f(f(z * 0.5) * f(erf(f(z * ROOT_HALF)) + 1)),
-      through: (z, output, gradient) => {
-        const density = f(exp(f(f(z * z) * -0.5)) * DENSITY);
-        return f(gradient * f(f(f(erf(f(z * ROOT_HALF)) + 1) * 0.5) + f(z * density)));
-      },
-    },
-    tanh: { of: tanh, through: (z, output, gradient) => f(gradient * f(1 - f(output * output))) },
-    sigmoid: { of: sigmoid, through: (z, output, gradient) => f(gradient * f(output * f(1 - output))) },
-  };
 
   // Where the numbers of each layer begin: weights in the order of Keras's get_weights, units from input to output.
   function layersOf({ sizes, biases }) {
@@ -91,151 +36,167 @@ var deadreluEngine = (() => {
   const countWeights = ({ sizes, biases }) =>
     sizes.slice(1).reduce((sum, fanOut, k) => sum + fanOut * (sizes[k] + (biases ? 1 : 0)), 0);
 
-  // One network in training. `network`: sizes, activation, slope, biases; `training`: batchSize, rate, optimizer ("adam"
-  // or "sgd"), loss ("mean_squared_error" or "mean_absolute_error"); x and y: Float32Arrays, one row per point.
-  class Trainer {
-    constructor(network, training, weights, x, y) {
-      this.network = network;
-      this.training = training;
+  // `network`: sizes, activation, slope, biases; `training`: batchSize, rate, optimizer ("sgd", else Adam). `initial`: weights
+  // of each network; x and y: a row for each point; `orders`: of each network, the points in its own order, which all go
+  // through in the order that each epoch is given; without them, they are not trained.
+  class Trainers {
+    static async of(network, training, initial, x, y, orders = null, general = false) {
+      const module = await compiled(network, general), memory = memories.pop() || new WebAssembly.Memory({ initial: 1 });
+      const { exports } = await WebAssembly.instantiate(module, { env: { __linear_memory: memory } });
+      return new Trainers(exports, memory, network, training, initial, x, y, orders);
+    }
+
+    constructor(programs, memory, network, training, initial, x, y, orders) {
+      Object.assign(this, { programs, memory, network, training, x });
+      [this.inputsPerPoint, this.outputsPerPoint] = [network.sizes[0], network.sizes[network.sizes.length - 1]];
+      this.n = x.length / this.inputsPerPoint;
       this.layers = layersOf(network);
-      this.weights = Float32Array.from(weights);
-      const units = network.sizes.reduce((a, b) => a + b);
-      [this.pre, this.out, this.deltas] = [0, 1, 2].map(() => new Float32Array(units));
-      [this.gradient, this.mean, this.square] = [0, 1, 2].map(() => new Float32Array(this.weights.length));
-      this.activation = activations[network.activation];
-      this.slope = f(network.slope || 0);
-      [this.x, this.y] = [x, y];
-      this.n = x.length / network.sizes[0];
+      this.networks = initial.length;
+      this.nWeights = countWeights(network);
       this.size = Math.min(training.batchSize, this.n);
+      this.steps = Math.ceil(this.n / this.size);
       this.powers = [1, 1];
+      const units = network.sizes.reduce((a, b) => a + b), scratch = units * SIDE_BY_SIDE * LANES;
+      const weights = this.nWeights * LANES, most = Math.max(this.n, MOST_INPUTS);
+      this.layOut([
+        ...["weights", "gradient", "mean", "square"].map((name) => [name, Float32Array, weights]),
+        ["loss", Float32Array, LANES],
+        ...["preactivations", "signals", "deltas"].map((name) => [name, Float32Array, scratch]),
+        ["table", Float32Array, this.n * (this.inputsPerPoint + this.outputsPerPoint) * LANES],
+        ["rows", Int32Array, this.n],
+        ["starts", BigInt64Array, this.steps + 1],
+        ["sizes", Float32Array, this.steps],
+        ["rates", Float32Array, this.steps],
+        ["layerTable", BigInt64Array, 6 * this.layers.length],
+        ["stop", Int32Array, 1],
+        ["slope", Float32Array, 1],
+        ["inputs", Float32Array, most * this.inputsPerPoint],
+        ["outputs", Float32Array, most * this.outputsPerPoint * LANES],
+      ]);
+      for (let k = 0; k < this.nWeights; k++)
+        for (let lane = 0; lane < LANES; lane++) this.weights[k * LANES + lane] = initial[this.own(lane)][k];
+      for (let lane = 0; orders && lane < LANES; lane++) {
+        const order = orders[this.own(lane)], { table, inputsPerPoint: wide, outputsPerPoint: out } = this;
+        for (let p = 0, to = lane; p < this.n; p++) {
+          for (let i = 0; i < wide; i++, to += LANES) table[to] = x[order[p] * wide + i];
+          for (let j = 0; j < out; j++, to += LANES) table[to] = y[order[p] * out + j];
+        }
+      }
+      for (let step = 0; step < this.steps; step++) {
+        this.starts[step] = BigInt(step * this.size);
+        this.sizes[step] = Math.min(this.size, this.n - step * this.size);
+      }
+      this.starts[this.steps] = BigInt(this.n);
+      this.layers.forEach(({ fanIn, fanOut, kernel, bias, inputs, outputs }, k) =>
+        this.layerTable.set([fanIn, fanOut, kernel, bias, inputs, outputs].map(BigInt), 6 * k),
+      );
+      this.slope[0] = network.slope || 0;
+    }
+    own(lane) {
+      return lane < this.networks ? lane : 0; // beyond the networks, the first one once more
     }
 
-    startEpoch() {
-      this.loss = 0;
-      this.rates = this.ratesOfEpoch();
+    // Arrays one after the other in the memory; each starts at a multiple of 64 bytes.
+    layOut(arrays) {
+      let end = 1024;
+      const at = arrays.map(([, kind, length]) => {
+        const begin = end;
+        end = Math.ceil((begin + length * kind.BYTES_PER_ELEMENT) / 64) * 64;
+        return begin;
+      });
+      const missing = end - this.memory.buffer.byteLength;
+      if (missing > 0) this.memory.grow(Math.ceil(missing / 65536));
+      new Uint8Array(this.memory.buffer, 0, end).fill(0);
+      arrays.forEach(([name, kind, length], k) => (this[name] = new kind(this.memory.buffer, at[k], length)));
+    }
+    // After it, the networks are no longer there: others take their memory.
+    release() {
+      memories.push(this.memory);
+    }
+    run(program, names, first, end) {
+      const all = [...names, "layerTable", "stop", "slope"].map((name) => this[name].byteOffset);
+      this.programs[program](...all, BigInt(first), BigInt(end), BigInt(this.nWeights), BigInt(this.layers.length));
     }
 
+    startEpoch(rows) {
+      this.loss.fill(0);
+      this.rows.set(rows);
+      this.rates.set(this.ratesOfEpoch());
+    }
     // Adam's rate is bias-corrected; powers of the betas are running products in float64, rounded.
     ratesOfEpoch() {
-      const steps = Math.ceil(this.n / this.size), rate = f(this.training.rate);
-      if (this.training.optimizer === "sgd") return new Float32Array(steps).fill(rate);
-      const betas = [f(0.9), f(0.999)], running = [1, 1], rates = new Float32Array(steps);
-      for (let step = 0; step < steps; step++) {
+      if (this.training.optimizer === "sgd") return new Float32Array(this.steps).fill(this.training.rate);
+      const rate = f(this.training.rate), betas = [f(0.9), f(0.999)], running = [1, 1], rates = new Float32Array(this.steps);
+      for (let step = 0; step < this.steps; step++) {
         const power = betas.map((beta, k) => f((running[k] *= beta) * this.powers[k]));
         rates[step] = f(f(rate * f(Math.sqrt(f(1 - power[1])))) / f(1 - power[0]));
       }
       this.powers = this.powers.map((power, k) => running[k] * power);
       return rates;
     }
-
-    forward(p) {
-      const { pre, out, weights, layers, activation, slope } = this, { sizes, biases } = this.network;
-      for (let i = 0; i < sizes[0]; i++) out[i] = this.x[p * sizes[0] + i];
-      for (let l = 0; l < layers.length; l++) {
-        const { fanIn, fanOut, kernel, bias, inputs, outputs } = layers[l];
-        for (let j = 0; j < fanOut; j++) {
-          let z = f(weights[kernel + j] * out[inputs]);
-          for (let i = 1; i < fanIn; i++) z = f(z + f(weights[kernel + i * fanOut + j] * out[inputs + i]));
-          if (biases) z = f(z + weights[bias + j]);
-          pre[outputs + j] = z;
-          if (l + 1 < layers.length) out[outputs + j] = activation.of(z, slope);
-        }
-      }
+    batches(first, end) {
+      const names = ["weights", "gradient", "mean", "square", "loss", "preactivations", "signals", "deltas"];
+      this.run("train", [...names, "table", "rows", "starts", "sizes", "rates"], first, end);
+    }
+    // The losses of an epoch, as Keras reports them: means over the points while the weights move.
+    losses() {
+      return Array.from({ length: this.networks }, (_, lane) => f(this.loss[lane] / f(this.n)));
+    }
+    epoch(rows) {
+      this.startEpoch(rows);
+      this.batches(0, this.steps);
+      return this.losses();
     }
 
-    learn(p) {
-      this.forward(p);
-      const { pre, out, deltas, weights, gradient, layers, activation, slope } = this, { biases } = this.network;
-      const last = layers[layers.length - 1], squared = this.training.loss !== "mean_absolute_error", n = last.fanOut;
-      let loss = 0;
-      for (let j = 0; j < n; j++) {
-        const error = f(pre[last.outputs + j] - this.y[p * n + j]);
-        deltas[last.outputs + j] = f((squared ? f(error * 2) : error > 0 ? 1 : error < 0 ? -1 : error) / n);
-        const term = squared ? f(error * error) : error < 0 ? -error : error;
-        loss = j ? f(loss + term) : term;
-      }
-      this.loss = f(this.loss + f(loss / n));
-      for (let l = layers.length - 1; l >= 0; l--) {
-        const { fanIn, fanOut, kernel, bias, inputs, outputs } = layers[l];
-        for (let j = 0; j < fanOut; j++) {
-          const delta = deltas[outputs + j];
-          for (let i = 0; i < fanIn; i++) {
-            const k = kernel + i * fanOut + j;
-            gradient[k] = f(gradient[k] + f(out[inputs + i] * delta));
-          }
-          if (biases) gradient[bias + j] = f(gradient[bias + j] + delta);
-        }
-        if (l === 0) break;
-        for (let i = 0; i < fanIn; i++) {
-          let sum = f(weights[kernel + i * fanOut] * deltas[outputs]);
-          for (let j = 1; j < fanOut; j++) sum = f(sum + f(weights[kernel + i * fanOut + j] * deltas[outputs + j]));
-          deltas[inputs + i] = activation.through(pre[inputs + i], out[inputs + i], sum, slope);
-        }
-      }
+    weightsOf(lane) {
+      return Float32Array.from({ length: this.nWeights }, (_, k) => this.weights[k * LANES + lane]);
     }
-
-    // Batch number `step` of an epoch, whose points come in `order`.
-    batch(order, step) {
-      const first = step * this.size, end = Math.min(first + this.size, this.n);
-      this.gradient.fill(0);
-      for (let at = first; at < end; at++) this.learn(order[at]);
-      for (let k = 0; k < this.weights.length; k++) this.move(k, f(this.gradient[k] / (end - first)), this.rates[step]);
+    // Let all networks have these weights.
+    setWeights(weights) {
+      for (let k = 0; k < this.nWeights; k++) this.weights.fill(weights[k], k * LANES, (k + 1) * LANES);
     }
-
-    move(k, gradient, rate) {
-      const { mean, square, weights } = this;
-      let step;
-      if (this.training.optimizer === "sgd") step = f(gradient * rate);
-      else {
-        mean[k] = f(mean[k] + f(f(gradient - mean[k]) * f(1 - 0.9)));
-        square[k] = f(square[k] + f(f(f(gradient * gradient) - square[k]) * f(1 - 0.999)));
-        step = f(f(mean[k] * rate) / f(f(Math.sqrt(square[k])) + f(1e-7)));
-      }
-      weights[k] = f(weights[k] - step);
+    // Outputs of each network at some inputs, at most as many as there are points, or MOST_INPUTS.
+    predict(x = this.x) {
+      const n = x.length / this.inputsPerPoint;
+      this.inputs.set(x);
+      this.run("predict", ["weights", "outputs", "preactivations", "signals", "deltas", "inputs"], 0, n);
+      return Array.from({ length: this.networks }, (_, lane) => {
+        const predictions = new Float32Array(n * this.outputsPerPoint);
+        for (let p = 0; p < predictions.length; p++) predictions[p] = this.outputs[p * LANES + lane];
+        return predictions;
+      });
     }
-
-    // A whole epoch; returns its loss, as Keras reports it: a mean over the points while the weights move.
-    epoch(order) {
-      this.startEpoch();
-      for (let step = 0; step * this.size < this.n; step++) this.batch(order, step);
-      return f(this.loss / f(this.n));
+    // Of the first network, which has one input, what each unit puts out, or is given, at each point; the program must be
+    // that of any size.
+    units(x, what = "signals") {
+      const count = this.network.sizes.reduce((a, b) => a + b);
+      this.inputs.set(x);
+      return Array.from(x, (_, p) => {
+        this.run("predict", ["weights", "outputs", "preactivations", "signals", "deltas", "inputs"], p, p + 1);
+        return Float32Array.from({ length: count }, (_, u) => this[what][u * LANES]);
+      });
     }
-
-    // Outputs at each row of inputs.
-    predict(x) {
-      const own = this.x, n = x.length / this.network.sizes[0], last = this.layers[this.layers.length - 1];
-      const found = new Float32Array(n * last.fanOut);
-      this.x = x;
-      for (let p = 0; p < n; p++) {
-        this.forward(p);
-        for (let j = 0; j < last.fanOut; j++) found[p * last.fanOut + j] = this.pre[last.outputs + j];
-      }
-      this.x = own;
-      return found;
-    }
-
-    // Of each unit of the hidden layers, whether it is 0 on all points.
+    // Of each unit of the first network, whether it is 0 on all points.
     silentUnits() {
-      const silent = new Uint8Array(this.out.length).fill(1);
-      for (let p = 0; p < this.n; p++) {
-        this.forward(p);
-        for (let u = 0; u < silent.length; u++) if (this.out[u] !== 0) silent[u] = 0;
-      }
+      const silent = new Uint8Array(this.network.sizes.reduce((a, b) => a + b)).fill(1);
+      for (const signals of this.units(this.x)) signals.forEach((signal, u) => signal !== 0 && (silent[u] = 0));
       return silent;
     }
-
-    // A ReLU network without biases whose last hidden layer is 0 on all points: no step can change it.
-    isStuck() {
-      const { activation, biases, sizes } = this.network;
-      if (activation !== "relu" || biases || sizes.length < 3) return false;
-      const last = this.layers[this.layers.length - 1], silent = this.silentUnits();
-      return silent.slice(last.inputs, last.inputs + last.fanIn).every(Boolean);
+    // Which are ReLU networks without biases whose last hidden layer is 0 on all points: no step can change them.
+    areStuck() {
+      const { activation, biases } = this.network;
+      if (activation !== "relu" || biases) return new Array(this.networks).fill(false);
+      this.inputs.set(this.x);
+      this.outputs.fill(0, 0, LANES);
+      this.run("awake", ["weights", "outputs", "preactivations", "signals", "deltas", "inputs"], 0, this.n);
+      return Array.from({ length: this.networks }, (_, lane) => this.outputs[lane] === 0);
     }
   }
 
-  // Mean loss of predicting 0: terms in float32, summed in float64, the first half and the second half, again and again.
-  function lossOfZero(y, squared = true) {
-    let terms = Float64Array.from(y, (value) => (squared ? f(f(0 - value) * f(0 - value)) : Math.abs(f(0 - value))));
+  // Mean squared error of predicting 0: terms in float32, summed in float64, the first half and the second, again and again.
+  function lossOfZero(y) {
+    if (zeros.has(y)) return zeros.get(y);
+    let terms = Float64Array.from(y, (value) => f(f(0 - value) * f(0 - value)));
     const n = terms.length;
     while (terms.length > 1) {
       const half = Math.floor(terms.length / 2), sums = new Float64Array(Math.ceil(terms.length / 2));
@@ -243,16 +204,33 @@ var deadreluEngine = (() => {
       if (terms.length % 2) sums[half] = terms[2 * half];
       terms = sums;
     }
-    return f(terms[0] / n);
+    zeros.set(y, f(terms[0] / n));
+    return zeros.get(y);
   }
 
-  // A whole trial: initial weights and an order of the points for each epoch in, final weights and losses out.
-  function trial(network, training, initial, x, y, orders) {
-    const trainer = new Trainer(network, training, initial, x, y), loss = new Float32Array(orders.length);
-    if (trainer.isStuck()) loss.fill(lossOfZero(y, training.loss !== "mean_absolute_error"));
-    else orders.forEach((order, epoch) => (loss[epoch] = trainer.epoch(order)));
-    return { initial: Float32Array.from(initial), final: trainer.weights, loss };
+  // Whole trials: `order(k)` has the points in the order of network k, `rows(epoch)` the order in which all go through them.
+  // Of each network: initial and final weights, losses, what it predicts before and after, and the curve: its predictions at
+  // the inputs `xs` in the end. Those that no step can change are not trained.
+  async function trials(network, training, initial, x, y, order, rows, epochs, xs = new Float32Array(0)) {
+    const living = [], zero = lossOfZero(y), groups = (all) => Array.from({ length: Math.ceil(all.length / LANES) }, (_, g) => all.slice(g * LANES, (g + 1) * LANES));
+    const found = initial.map((weights) => ({ initial: weights, final: weights, loss: new Float32Array(epochs).fill(zero) }));
+    for (const own of groups([...initial.keys()])) {
+      const trainers = await Trainers.of(network, training, own.map((k) => initial[k]), x, y);
+      const stuck = trainers.areStuck(), before = trainers.predict(), curves = trainers.predict(xs);
+      own.forEach((k, lane) => Object.assign(found[k], { before: before[lane], after: before[lane], curve: curves[lane] }));
+      living.push(...own.filter((_, lane) => !stuck[lane]));
+      trainers.release();
+    }
+    for (const own of groups(living)) {
+      const trainers = await Trainers.of(network, training, own.map((k) => initial[k]), x, y, own.map(order));
+      for (let epoch = 0; epoch < epochs; epoch++)
+        trainers.epoch(rows(epoch)).forEach((loss, lane) => (found[own[lane]].loss[epoch] = loss));
+      const after = trainers.predict(), curves = trainers.predict(xs);
+      own.forEach((k, lane) => Object.assign(found[k], { final: trainers.weightsOf(lane), after: after[lane], curve: curves[lane] }));
+      trainers.release();
+    }
+    return found;
   }
 
-  return { Trainer, trial, countWeights, layersOf, activations: Object.keys(activations) };
+  return { LANES, load, Trainers, trials, countWeights, layersOf };
 })();

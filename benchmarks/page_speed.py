@@ -1,0 +1,79 @@
+"""What a trial costs in the page, in Chromium, beside the engine: `window.deadrelu.count` of 1,000 networks."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+from rich.console import Console
+from rich.table import Table
+
+from deadrelu import engine
+from deadrelu.errors import InputError
+from deadrelu.settings.params import Params
+from deadrelu.stages import experiments
+
+REPORT = Path("reports/report.html")
+NETWORKS = 1000
+
+LONG_TASKS = """() => {
+  window.longest = 0;
+  const seen = ({ duration }) => (window.longest = Math.max(window.longest, duration));
+  new PerformanceObserver((list) => list.getEntries().forEach(seen)).observe({ type: "longtask" });
+}"""
+
+
+def main(params: Params, *, as_json: bool) -> None:
+    """Print milliseconds a network, and their ratio; the longest task on the page's main thread, of which 50 ms count.
+
+    Raises:
+        InputError: there is no report, or no chromium.
+    """
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if not chromium or not REPORT.exists():
+        raise InputError(f"{REPORT}, chromium: received none; expected: both, by `make report` and apt-get")
+    rows = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        tab = browser.new_page()
+        tab.goto(REPORT.resolve().as_uri())
+        for key in params.main_cases:
+            row = {"case": key, "native_ms": _native(params, key), "page_ms": _in_page(tab, key)}
+            rows.append(row | {"ratio": row["page_ms"] / row["native_ms"]})
+        tab.evaluate(LONG_TASKS)
+        start = time.perf_counter()
+        tab.click("#train-all")
+        tab.locator("#p-all", has_text="have the bits of the tables").wait_for()
+        whole = {"seconds": time.perf_counter() - start, "longest_task_ms": tab.evaluate("window.longest")}
+        browser.close()
+    if as_json:
+        print(json.dumps({"cases": rows, "whole": whole}, indent=2))
+        return
+    table = Table("case", "engine, ms/network", "page, ms/network", "ratio")
+    for row in rows:
+        table.add_row(str(row["case"]), f"{row['native_ms']:.3f}", f"{row['page_ms']:.2f}", f"{row['ratio']:.1f}")
+    Console().print(
+        table,
+        f"The whole experiment in the page: {whole['seconds']:.1f} s; "
+        f"longest task on its main thread: {whole['longest_task_ms']:.0f} ms.",
+    )
+
+
+def _native(params: Params, key: str) -> float:
+    experiment = experiments.of_case(params, key)
+    x, y = experiment.target.sample(experiment.seed)
+    for _ in range(2):  # the first one compiles
+        start = time.perf_counter()
+        runs = engine.run(experiment.network, experiment.training, x, y, trials=range(NETWORKS), seed=experiment.seed)
+        count = sum(len(part.trial) for part in runs)
+        seconds = time.perf_counter() - start
+    return 1000 * seconds / count
+
+
+def _in_page(tab: object, key: str) -> float:
+    for _ in range(2):
+        start = time.perf_counter()
+        tab.evaluate("(given) => window.deadrelu.count(given)", {"preset": key, "networks": NETWORKS})  # type: ignore[attr-defined]
+        seconds = time.perf_counter() - start
+    return 1000 * seconds / NETWORKS

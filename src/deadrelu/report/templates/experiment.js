@@ -1,0 +1,79 @@
+// The notebook's whole experiment in the page: all trials of its cases from the pipeline's own initial weights and shuffles,
+// each loss and each final weight beside the number in the tables, bit by bit.
+"use strict";
+var deadreluExperiment = (() => {
+  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
+  const floats = (text) => new Float32Array(bytes(text));
+  const bits = (array) => new Uint32Array(array.buffer, array.byteOffset, array.length);
+  const CONSTANT = ["born_dead", "died", "stayed_within", "became_within"];
+
+  // `proof`: the page's data of the tables, see report/playground.py.
+  function of(proof, programs, tolerance) {
+    const points = { x: floats(proof.x), y: floats(proof.y), tolerance };
+    const cases = Object.entries(proof.cases).map(([key, about]) => ({ key, ...about, loss: floats(about.loss), final: floats(about.final) }));
+    const known = () => cases.map(({ key, trials }) => `${key}: 0 to ${trials - 1}`).join("; ");
+    const given = ({ sizes, activation, slope, biases, batch, rate, epochs }) => ({ sizes, activation, slope, biases, batch, rate, epochs });
+
+    // A trial of the tables, trained here: a promise of { initial, final, loss }.
+    async function train({ case: key, trial }) {
+      const about = cases.find((one) => one.key === key);
+      if (!about || !(Number.isInteger(trial) && trial >= 0 && trial < about.trials))
+        throw new RangeError(`received case ${key}, trial ${trial}; expected: ${known()}`);
+      let found;
+      await deadreluWorkers.all(programs, "ofTables", [[given(about), points, proof.seed, [trial]]], ([one]) => (found = one));
+      return { initial: found.initial, final: found.final, loss: found.loss };
+    }
+
+    // How many numbers of a trial are those of the table, of how many, and in words which is the first that is not.
+    function compared({ epochs, kept, loss, final, nWeights }, { trial, loss: ours, final: weights }) {
+      const pairs = [["loss", ours, loss.subarray(trial * epochs, (trial + 1) * epochs)]];
+      if (trial < kept) pairs.push(["weight", weights, final.subarray(trial * nWeights, (trial + 1) * nWeights)]);
+      let [equal, total, wrong] = [0, 0, ""];
+      for (const [name, here, there] of pairs)
+        bits(there).forEach((bit, k) => {
+          total += 1;
+          if (bits(here)[k] === bit) equal += 1;
+          else wrong ||= `${name} ${k} is ${here[k]} here and ${there[k]} in the table`;
+        });
+      return { equal, total, wrong };
+    }
+
+    // All trials; `shown` is called as they end with the results of each case so far.
+    async function run(shown = () => {}, stopped = () => false) {
+      const tasks = [], owners = [];
+      for (const about of cases)
+        for (let first = 0; first < about.trials; first += deadreluTrial.TOGETHER) {
+          const numbers = Array.from({ length: Math.min(deadreluTrial.TOGETHER, about.trials - first) }, (_, k) => first + k);
+          tasks.push([given(about), points, proof.seed, numbers]);
+          owners.push(about.key);
+        }
+      const results = cases.map((about) => ({ ...about, done: 0, constant: 0, equal: 0, total: 0, wrong: [] }));
+      await deadreluWorkers.all(
+        programs,
+        "ofTables",
+        tasks,
+        (found, id) => {
+          const result = results.find(({ key }) => key === owners[id]);
+          for (const trial of found) {
+            const { equal, total, wrong } = compared(result, trial);
+            result.done += 1;
+            result.constant += CONSTANT.includes(trial.outcome);
+            result.equal += equal;
+            result.total += total;
+            if (wrong) result.wrong.push(`${result.name}, trial ${trial.trial}: ${wrong}.`);
+          }
+          shown(results);
+        },
+        stopped,
+      );
+      return results;
+    }
+    async function prove() {
+      const results = await run(), sum = (name) => results.reduce((all, result) => all + result[name], 0);
+      return { equal: sum("equal"), total: sum("total"), wrong: results.flatMap(({ wrong }) => wrong) };
+    }
+    return { cases, points, train, run, prove, given };
+  }
+
+  return { of };
+})();

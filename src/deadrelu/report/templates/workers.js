@@ -1,0 +1,54 @@
+// Workers of the playground: as many as there are cores, or none, and then the page itself in turns.
+"use strict";
+var deadreluWorkers = (() => {
+  const SOURCES = ["engine", "streams", "trial"];
+  let address;
+
+  function made(programs) {
+    try {
+      const sources = SOURCES.map((name) => document.getElementById(`script-${name}`).textContent);
+      address ??= `data:text/javascript,${encodeURIComponent(`${sources.join("\n")}\ndeadreluWorker();`)}`;
+      const worker = new Worker(address);
+      worker.postMessage({ programs });
+      return worker;
+    } catch {
+      return null; // this browser has none, or does not allow them here
+    }
+  }
+  const threads = () => Math.max(1, Math.min(navigator.hardwareConcurrency || 2, 8));
+
+  // Do tasks, each a list of arguments of the function `name` of deadreluTrial; `done` is called with what each has found.
+  // Tasks k, k + threads, … go to one worker. The promise holds when all are done, or `stopped()` does.
+  function all(programs, name, tasks, done, stopped = () => false) {
+    const waiting = new Set(tasks.keys()), count = Math.min(threads(), tasks.length);
+    const finish = (id, found) => waiting.delete(id) && done(found, id);
+    const here = async (own) => {
+      for (const id of own)
+        if (waiting.has(id) && !stopped()) {
+          finish(id, await deadreluTrial[name](...tasks[id]));
+          await new Promise((next) => setTimeout(next));
+        }
+    };
+    const work = (own) =>
+      new Promise((ready, failed) => {
+        const worker = made(programs);
+        if (!worker) return here(own).then(ready, failed);
+        const end = () => (clearInterval(watch), worker.terminate());
+        const watch = setInterval(() => stopped() && (end(), ready()), 100);
+        let left = own.length;
+        worker.onmessage = ({ data: { id, found } }) => {
+          if (!stopped()) finish(id, found);
+          if (--left === 0) (end(), ready());
+        };
+        worker.onerror = (event) => {
+          event.preventDefault();
+          end();
+          here(own).then(ready, failed); // what it left is done here
+        };
+        for (const id of own) worker.postMessage({ name, given: tasks[id], id });
+      });
+    return Promise.all(Array.from({ length: count }, (_, k) => work([...tasks.keys()].filter((id) => id % count === k))));
+  }
+
+  return { all };
+})();

@@ -1,0 +1,111 @@
+"""The page's programs have the bits of the engine in a browser, and are what is committed."""
+
+import base64
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from engine.golden import FILE, TRIALS, trainings
+from helpers.projects import ROOT
+from playwright.sync_api import Browser
+
+from deadrelu import engine
+from deadrelu.engine import programs, shuffles, targets
+from deadrelu.report import wasm
+from deadrelu.streams import WEIGHTS, stream
+
+pytestmark = pytest.mark.without_digits
+
+TEMPLATES = ROOT / "src/deadrelu/report/templates"
+GOLDEN = json.loads(FILE.read_text())
+
+READ = """
+const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
+const bits = (array) => [...new Uint32Array(array.buffer, array.byteOffset, array.length)];
+"""
+
+TRAIN = f"""async ([programs, network, training, initial, x, y, orders, rows]) => {{
+    {READ}
+    const floats = (text) => new Float32Array(bytes(text)), whole = (text) => new Int32Array(bytes(text));
+    if (!deadreluEngine.load(programs)) throw new Error("not valid");
+    const points = [floats(x), floats(y)], order = (k) => whole(orders[k]), row = (k) => whole(rows[k]);
+    const found = await deadreluEngine.trials(network, training, initial.map(floats), ...points, order, row, rows.length);
+    return found.map(({{ final, loss, after }}) => [bits(final), bits(loss), bits(after)]);
+}}"""
+
+
+def text(array: np.ndarray) -> str:
+    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
+
+
+def sha256(rows: list[list[int]], shape: tuple[int, ...]) -> str:
+    """Of float32 numbers given by their bits; processors and browsers differ in the sign of NaN."""
+    values = np.array(rows, np.uint32).view(np.float32).reshape(shape)
+    values[np.isnan(values)] = np.nan
+    return hashlib.sha256(values.tobytes()).hexdigest()
+
+
+@pytest.mark.parametrize("name", list(trainings()))
+def test_golden_trainings_have_their_bits_in_a_browser(name: str, browser: Browser) -> None:
+    network, training, target = trainings()[name]
+    x, y = targets.sample(*target, seed=10)
+    program = base64.b64encode(programs.webassembly(network.architecture, training)).decode()
+    about = {
+        "sizes": network.architecture.sizes,
+        "activation": network.activation,
+        "slope": network.negative_slope,
+        "biases": network.biases,
+    }
+    how = {"batchSize": training.batch_size, "rate": training.optimizer.learning_rate}
+    how["optimizer"] = "adam" if isinstance(training.optimizer, engine.Adam) else "sgd"
+    initial = engine.draw_weights(network, 10, np.array(TRIALS))
+    page = browser.new_page()
+    page.add_script_tag(content=(TEMPLATES / "engine.js").read_text())
+    found: list[Any] = []
+    for block in (range(500, 512), range(512, 530)):
+        rows = [text(shuffles.left(len(x), 10, block[0] // shuffles.BLOCK, k)) for k in range(training.epochs)]
+        for first in range(block[0], block[-1] + 1, 7):
+            numbers = range(first, min(first + 7, block[-1] + 1))
+            starts = [text(initial[k - TRIALS[0]]) for k in numbers]
+            orders = [text(shuffles.right(len(x), 10, k % shuffles.BLOCK)) for k in numbers]
+            given = [{wasm.name(network.activation, network.biases): program}, about, how, starts, text(x), text(y)]
+            found += page.evaluate(TRAIN, [*given, orders, rows])
+    page.close()
+    final, loss, after = ([trial[part] for trial in found] for part in range(3))
+    assert sha256(final, initial.shape) == GOLDEN[name]["final"]
+    assert sha256(loss, (len(TRIALS), training.epochs)) == GOLDEN[name]["loss"]
+    assert sha256(after, (len(TRIALS), len(x), network.outputs)) == GOLDEN[name]["predictions"]
+
+
+def test_committed_programs_are_those_of_the_engine() -> None:
+    """All of them: `make wasm` makes them anew."""
+    assert json.loads(wasm.FILE.read_text()) == wasm.build()
+
+
+def test_the_page_draws_what_the_pipeline_draws(browser: Browser) -> None:
+    page = browser.new_page()
+    page.add_script_tag(content=(TEMPLATES / "streams.js").read_text())
+    network = engine.Network(widths=(1, 2, 3), activation="relu", initialize="glorot_uniform")
+    for seed in (0, 10, 2**31, 2**40 + 7):
+        random = "deadreluStreams.stream(BigInt(seed), 2, 700).random"
+        numbers = page.evaluate(f"([seed]) => [1, 2, 3].map({random})", [str(seed)])
+        assert numbers == stream(seed, WEIGHTS, 700).random(3).tolist()
+        for trial, n in ((3, 3000), (700, 50)):
+            drawn = page.evaluate(
+                f"""([seed, trial, n]) => {{
+                    {READ}
+                    const {{ left, right, glorot }} = deadreluStreams;
+                    return [[...left(n, BigInt(seed), trial, 2)], [...right(n, BigInt(seed), trial)],
+                            bits(glorot(BigInt(seed), trial, [1, 1, 2, 3, 1]))];
+                }}""",
+                [str(seed), trial, n],
+            )
+            weights = engine.draw_weights(network, seed, np.array([trial]))[0]
+            left, right = (
+                shuffles.left(n, seed, trial // shuffles.BLOCK, 2),
+                shuffles.right(n, seed, trial % shuffles.BLOCK),
+            )
+            assert drawn == [left.tolist(), right.tolist(), weights.view(np.uint32).tolist()]
+    page.close()
