@@ -48,7 +48,7 @@ img { max-width: 100% }
 
 
 def page() -> str:
-    """The page, with DVC's place for the plots; without one for its scripts."""
+    """Return the page with DVC's place for the plots and without one for its scripts."""
     versions = {
         "vega": vl_convert.get_vega_version(),
         "vega_lite": vl_convert.get_vegalite_versions()[-1],

@@ -8,7 +8,11 @@ import typer
 from deadrelu.errors import InputError
 from deadrelu.settings import params
 
-app = typer.Typer(help="Measure the trial engine and `inspect`. Nothing is written but figures.", add_completion=False)
+app = typer.Typer(
+    help="Measure the trial engine and `inspect`. Nothing is written but figures.",
+    add_completion=False,
+    rich_markup_mode="markdown",
+)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Figure = Annotated[Path | None, typer.Option(help="A .png file for the figure.")]
 

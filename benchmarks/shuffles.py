@@ -1,4 +1,4 @@
-"""shuffles: do rates depend on the factor that the trials of one block share (`engine.shuffles`)?"""
+"""Compare rates of trials whose orders share a factor (`engine.shuffles`) with those of independent orders."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor

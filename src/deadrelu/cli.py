@@ -1,4 +1,4 @@
-"""The command line: `deadrelu --help`. A stage is imported only when asked for: TensorFlow takes seconds."""
+"""The command line, see `deadrelu --help`. Each stage is imported only when it runs: TensorFlow takes seconds."""
 
 import os
 import sys
@@ -20,6 +20,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 `check` found a change or `inspect --fail-on` a problem, 2 wrong input (one line on "
     "stderr says which), 130 interrupted, 70 a fault of deadrelu itself.",
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",  # paragraphs wrap independently of the lines of the source
 )
 
 
@@ -30,7 +31,7 @@ def _version(asked: bool) -> None:
 
 
 def _project() -> "Params":
-    """Enter the project: this folder, or as DVC does the nearest one above that has params.yaml and dvc.yaml."""
+    """Enter this folder or, as DVC does, the nearest above with params.yaml and dvc.yaml, and load its parameters."""
     from deadrelu.settings import params
 
     here = Path.cwd()
@@ -184,7 +185,7 @@ def inspect(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Measure the signals of your own model: is it initialized well, which units are dead?
+    """Measure the signals of your own model: whether it is initialized well, and which units are dead.
 
     One pass over the inputs, forward and backward, through every layer. Prints what is wrong, a line each, and a table
     (rms, zeros, dead units, gradient, verdict); writes layers.parquet, layers.png and signals.html to the folder of
@@ -247,12 +248,12 @@ def check(
     raise typer.Exit(command.main(_project(), update=update, seeds=seeds, form=form))
 
 
-# What typer raises on a wrong command line; it exports this child of it only.
+# typer raises this class on a wrong command line, but exports only a subclass of it.
 UsageError: type[Any] = typer.BadParameter.__bases__[0]
 
 
 def run() -> None:
-    """Entry point: exit 0 done, 1 a change, 2 wrong input in one line. Anything else is raised."""
+    """Run the command line and exit: 0 done, 1 a change, 2 wrong input, in one line. Raise any other error."""
     try:
         sys.exit(app(args=sys.argv[1:] or ["--help"], standalone_mode=False))
     except InputError as error:

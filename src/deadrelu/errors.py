@@ -1,10 +1,10 @@
-"""The one error a user can cause; the command line prints it as one line and exits with 2."""
+"""The one error that a user can cause; the command line prints it as one line and exits with 2."""
 
 
 class InputError(Exception):
-    """Wrong input: the message names the file, key or address, what was received and what is allowed.
+    """An error in the input; its message names the file, key or address, the received value and the allowed ones.
 
-    It is one line without terminal codes: names of keys, files and layers are anyone's.
+    The message is one line without terminal codes, because names of keys, files and layers may come from anyone.
     """
 
     def __init__(self, message: str) -> None:
@@ -12,5 +12,5 @@ class InputError(Exception):
 
 
 def printable(text: str) -> str:
-    """The text with a ? for each line break and each control code."""
+    """Return the text with a ? for each line break and each control code."""
     return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,23 +1,23 @@
-"""The extras of the package: the line that a user reads where something is imported that is not installed."""
+"""The extras of the package, and the line that a user reads if an imported module is not installed."""
 
 import sys
 
 OF_MODULE = {"llvmlite": "engine", "pydantic": "engine", "ruamel": "engine", "keras": "keras", "tensorflow": "keras"}
-"""Which extra installs a module that Python code can meet; all others belong to the pipeline."""
+"""The extra that installs each module that Python code can lack; all other modules belong to the pipeline."""
 
 TENSORFLOW_BELOW = (3, 14)
 """The first Python for which TensorFlow has no release."""
 
 
 def explained(error: ModuleNotFoundError, extra: str | None = None) -> ModuleNotFoundError | None:
-    """Return the error with a line that says how to install what is missing.
+    """Return the error with a line that says how to install the missing module.
 
     Args:
-        error: of an import.
-        extra: what installs it; None: found by the module.
+        error: the error of an import.
+        extra: the extra that installs the module; None: chosen by the module.
 
     Returns:
-        None if a module of our own is missing, which no installation would bring.
+        None if a module of this package is missing, which no installation would provide.
     """
     module = (error.name or "").partition(".")[0]
     if module in ("", "deadrelu"):

@@ -10,14 +10,14 @@ from rich.text import Text
 
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
-        """'410/s'."""
+        """Return the rate of a task, such as '410/s'."""
         speed = task.finished_speed or task.speed
         return Text(f"{speed:,.0f}/s" if speed else "", style="progress.data.speed")
 
 
 @contextmanager
 def rate_and_time_left() -> Iterator[Progress]:
-    """Show a bar; without a terminal it prints its last state only, and nothing where work fails."""
+    """Show a bar while open; without a terminal, print only its last state, and nothing if the work fails."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         try:

@@ -1,6 +1,6 @@
 """Watch units die while a model trains.
 
-Keras: `from deadrelu.watch import DeadUnits`, a callback. PyTorch, and loops of any kind: `DeadUnitLog`.
+For Keras, `from deadrelu.watch import DeadUnits` is a callback. `DeadUnitLog` is for PyTorch and loops of any kind.
 """
 
 from importlib import import_module

@@ -34,7 +34,8 @@ def test_fingerprint_is_of_params_versions_and_code(monkeypatch: pytest.MonkeyPa
 def test_code_is_every_module_that_can_change_a_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "deadrelu"
     package.mkdir()
-    (package / "streams.py").write_text("1")
+    for name in ("streams.py", "functions.py"):
+        (package / name).write_text("1")
     monkeypatch.setattr(shards, "__file__", str(package / "jobs" / "shards.py"))
     digests = set()
     modules = (

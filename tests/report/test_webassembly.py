@@ -31,7 +31,8 @@ TRAIN = f"""async ([programs, network, training, initial, x, y, orders, rows]) =
     const floats = (text) => new Float32Array(bytes(text)), whole = (text) => new Int32Array(bytes(text));
     if (!deadreluEngine.load(programs)) throw new Error("not valid");
     const points = [floats(x), floats(y)], order = (k) => whole(orders[k]), row = (k) => whole(rows[k]);
-    const found = await deadreluEngine.trials(network, training, initial.map(floats), ...points, order, row, rows.length);
+    const given = [initial.map(floats), ...points, order, row, rows.length];
+    const found = await deadreluEngine.trials(network, training, ...given);
     return found.map(({{ final, loss, after }}) => [bits(final), bits(loss), bits(after)]);
 }}"""
 

@@ -1,1 +1,1 @@
-"""From the tables to the numbers that the report, the metrics and the check share: rates, outcomes, theory, tests."""
+"""Compute the numbers that the report, the metrics and the check share: rates, outcomes, theory and tests."""

@@ -1,6 +1,6 @@
-"""Counts in words."""
+"""Format counts with their nouns."""
 
 
 def count_of(number: int, thing: str) -> str:
-    """'1 hidden layer', '5 hidden layers'."""
+    """Return a count with its noun: '1 hidden layer', '5 hidden layers'."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"

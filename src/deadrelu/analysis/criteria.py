@@ -1,4 +1,4 @@
-"""When a network counts as constant, and what the best constant costs. One tolerance rules the report."""
+"""Criteria of a constant network, and the least loss of a constant; the whole report uses one tolerance."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,9 +9,9 @@ Bools = npt.NDArray[np.bool_]
 
 
 def within(ranges: npt.ArrayLike, tolerance: float) -> Bools:
-    """Return which networks' predictions differ by at most `tolerance`.
+    """Return which networks' predictions differ by at most `tolerance`, in the shape of `ranges`.
 
-    A range that is not finite is no constant; one that is missing (NaN) was not measured, and counts as none.
+    A range that is not finite does not meet the criterion, and neither does one that was not measured (NaN).
     """
     values = np.asarray(ranges, float)
     found: Bools = np.isfinite(values) & (values <= tolerance)
@@ -19,7 +19,7 @@ def within(ranges: npt.ArrayLike, tolerance: float) -> Bools:
 
 
 def best_constant(target: Target, loss: str, seed: int) -> float:
-    """Return the least loss of a network that predicts the same for every point of the training set."""
+    """Return the least loss of a network that predicts the same value for every point of the training set."""
     _, y = target.sample(seed)
     values = y.astype(float)
     if loss == "mean_squared_error":

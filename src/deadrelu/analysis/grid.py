@@ -1,4 +1,4 @@
-"""From the tables of `safe_region` to those of the report: how often networks are dead, over depth and width."""
+"""Compute how often networks are dead over depth and width, from the tables of `safe_region`."""
 
 import pandas as pd
 
@@ -12,16 +12,16 @@ CELL = ["initializer", "depth", "width"]
 
 
 def born_dead_grid(counts: pd.DataFrame, initializer: Settings) -> pd.DataFrame:
-    """Untrained networks over depth and width beside theory.
+    """Count dead untrained networks for each depth and width, and add the probabilities of theory.
 
     Args:
         counts: columns depth, width, networks, born_dead_low, born_dead_high, born_dead.
-        initializer: that drew them; without symmetry there is no theory.
+        initializer: of the weights; theory covers only symmetric initializers.
 
     Returns:
-        Columns depth, width, networks; positive_count, positive, positive_low, positive_high: dead for every x > 0,
-        with its 95 % Wilson interval; count, rate, low, high: for every x; and theory: positive_theory (exact),
-        theory_low, theory_high (bounds; equal where exact); positive_p, p (of exact tests of them). NaN: none.
+        Columns depth, width, networks; positive_count, positive, positive_low, positive_high: networks dead for every
+        x > 0, and their share with its 95 % Wilson interval; count, rate, low, high: the same for every x; by theory
+        positive_theory, theory_low, theory_high (bounds); positive_p, p: of exact tests. NaN stands for no theory.
     """
     rows = []
     for row in counts.sort_values(["width", "depth"]).to_dict("records"):
@@ -45,11 +45,11 @@ def born_dead_grid(counts: pd.DataFrame, initializer: Settings) -> pd.DataFrame:
 
 
 def trained_grid(trials: pd.DataFrame, tolerance: float) -> pd.DataFrame:
-    """Trained networks over depth and width.
+    """Count constant trained networks for each depth and width.
 
     Args:
         trials: columns depth, width, trial, born_dead, dead, range_initial, range.
-        tolerance: what "constant" means.
+        tolerance: the largest range of predictions that counts as constant.
 
     Returns:
         Columns depth, width, born_dead and dead (shares with a range of exactly 0 before and after training), before
@@ -65,10 +65,10 @@ def trained_grid(trials: pd.DataFrame, tolerance: float) -> pd.DataFrame:
 
 
 def cells(born_dead: pd.DataFrame, others: pd.DataFrame, trained: pd.DataFrame, params: Params) -> pd.DataFrame:
-    """How many networks are constant, for each initializer, depth and width.
+    """Count constant networks for each initializer, depth and width.
 
     Args:
-        born_dead: `born_dead_grid`, of the main initializer.
+        born_dead: the table from `born_dead_grid`, of the main initializer.
         others: counts of the other initializers: columns initializer, depth, width, networks, born_dead.
         trained: columns initializer, depth, width, trial, range.
         params: the settings that made them.
@@ -76,7 +76,7 @@ def cells(born_dead: pd.DataFrame, others: pd.DataFrame, trained: pd.DataFrame, 
     Returns:
         Columns initializer, depth, width; networks, count, rate, low, high (95 % Wilson): constant before training;
         theory_low, theory_high (bounds; NaN where there is no theory); trained, trained_count, trained_rate,
-        trained_low, trained_high: trials, and those that are constant within the tolerance after it (NaN: not trained).
+        trained_low, trained_high: trials, and those constant within the tolerance after training (NaN: not trained).
     """
     names = ["depth", "width", "networks", "count", "rate", "low", "high", "theory_low", "theory_high"]
     parts = [born_dead[names].assign(initializer=MAIN)]

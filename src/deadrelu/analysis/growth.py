@@ -1,4 +1,4 @@
-"""What becomes of a signal from layer to layer: the factor, and the word for it."""
+"""The factor by which a signal changes per layer, and its class: vanishes, holds, explodes or varies."""
 
 from typing import Literal
 
@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 VANISHES, EXPLODES = 0.8, 1.25
-"""A signal vanishes when a layer leaves less than this share of it, and explodes when it leaves more than that: over
-ten layers, less than a ninth or more than nine times."""
+"""Factors per layer below which a signal vanishes, and above which it explodes: over ten layers, less than a ninth of
+the signal is left, or more than nine times."""
 
 Growth = Literal["vanishes", "holds", "explodes", "varies", "not measured"]
 
@@ -26,7 +26,7 @@ STUDENT_975 = (
     2.262157162798205,
     2.228138851986274,
 )
-"""Those of Student's distribution with 1, 2, … degrees of freedom. `inspect` works where SciPy is not installed."""
+"""97.5 % quantiles of Student's distribution with 1 to 10 degrees of freedom; `inspect` must work without SciPy."""
 
 
 def student_975(freedom: int) -> float:
@@ -48,16 +48,16 @@ def student_975(freedom: int) -> float:
 
 
 def growth(factor: float, low: float = np.nan, high: float = np.nan) -> Growth:
-    """Name what becomes of a signal that each layer multiplies by `factor`; NaN stands for no second layer.
+    """Classify a signal that each layer multiplies by `factor`; NaN means that there is no second layer.
 
     Args:
         factor: per layer.
-        low: end of its 95 % interval; NaN: there is none, and the factor alone decides.
-        high: the other end.
+        low: lower end of its 95 % interval; NaN: there is none, and the factor alone decides.
+        high: upper end.
 
     Returns:
         'vanishes' or 'explodes' beyond the limits, if the interval excludes 1; 'holds' between them, unless the
-        interval reaches beyond both; else 'varies': from layer to layer, too much to say.
+        interval reaches beyond both; else 'varies': the factor differs too much between layers to decide.
     """
     if np.isnan(factor):
         return "not measured"
@@ -70,15 +70,15 @@ def growth(factor: float, low: float = np.nan, high: float = np.nan) -> Growth:
 def growth_factor(
     strength: npt.NDArray[np.float64], counted: npt.NDArray[np.bool_] | None = None
 ) -> tuple[float, float, float]:
-    """What one layer does to a signal: the geometric mean of the ratios between neighbours.
+    """Return the factor by which one layer changes a signal: the geometric mean of the ratios of adjacent layers.
 
     Args:
         strength: of the signal in each layer, in the order in which it passes them, shape (layers,).
-        counted: which ratios the mean is over, shape (layers - 1,); None: all.
+        counted: which ratios the mean includes, shape (layers - 1,); None: all.
 
     Returns:
-        The factor per layer and its 95 % t interval over layers. NaN for fewer than two layers (the interval: three),
-        and if a strength is NaN; infinite if one is infinite; 0 if one is 0, where the signal has died out.
+        The factor per layer and its 95 % t interval over layers. They are NaN for fewer than two layers (the interval:
+        three), and if a strength is NaN; the factor is infinite if a strength is, and 0 if a strength is 0.
     """
     if len(strength) < 2 or np.any(np.isnan(strength)):
         return np.nan, np.nan, np.nan
@@ -96,13 +96,13 @@ def growth_factor(
 
 
 def factor_over_networks(strengths: npt.NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return what one layer does to a signal, over networks: the mean of their `growth_factor`, as a geometric mean.
+    """Return the factor by which one layer changes a signal: the geometric mean of `growth_factor` over networks.
 
     Args:
         strengths: of the signal in each layer, in the order in which it passes them, shape (networks, layers).
 
     Returns:
-        The factor per layer and its 95 % t interval over networks; 0, infinite or NaN where it is so in any network.
+        The factor per layer and its 95 % t interval over networks; 0, infinite or NaN if the factor of any network is.
     """
     factors = np.array([growth_factor(strength)[0] for strength in strengths])
     if not (np.isfinite(factors) & (factors > 0)).all():

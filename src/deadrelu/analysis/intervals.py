@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import bdtr, bdtrc, ndtri  # not scipy.stats, which takes half a second to import
+from scipy.special import bdtr, bdtrc, ndtri  # the import of scipy.stats takes half a second
 
 Bools = npt.NDArray[np.bool_]
 Counts = npt.NDArray[np.int64]
@@ -19,11 +19,11 @@ class Rate(NamedTuple):
 
 
 def wilson(count: int, trials: int, *, confidence: float = 0.95) -> Rate:
-    """Share of trials with Wilson's score interval.
+    """Return the share of trials with Wilson's score interval.
 
     Wilson (1927), doi:10.1080/01621459.1927.10502953: unlike the textbook interval it stays inside [0, 1] and keeps its
-    coverage at rates near 0 and 1, where collapse rates live. Not SciPy's `binomtest(…).proportion_ci()`: a report
-    has 1,500 intervals, which take it 0.7 s, after 0.5 s to import it; these lines take 2 ms.
+    coverage at rates near 0 and 1, where collapse rates lie. For the 1,500 intervals of a report, SciPy's `binomtest`
+    takes 0.7 s, and 0.5 s to import; this function takes 2 ms.
 
     Raises:
         ValueError: unless 0 <= count <= trials and trials >= 1.
@@ -33,12 +33,12 @@ def wilson(count: int, trials: int, *, confidence: float = 0.95) -> Rate:
     rate, z = count / trials, float(ndtri((1 + confidence) / 2))
     centre = (rate + z**2 / (2 * trials)) / (1 + z**2 / trials)
     half = z / (1 + z**2 / trials) * (rate * (1 - rate) / trials + z**2 / (4 * trials**2)) ** 0.5
-    # Exactly 0 and 1 at the ends, where the formula rounds to something beside them.
+    # The ends are set to 0 and 1, where the formula is off by rounding.
     return Rate(rate, 0.0 if count == 0 else centre - half, 1.0 if count == trials else centre + half)
 
 
 def p_of_bounds(count: int, trials: int, low: float, high: float) -> float:
-    """Exact binomial test that a probability lies between `low` and `high`: twice the smaller tail, at most 1."""
+    """Return p of the exact binomial test that a probability lies in [low, high]: twice the smaller tail, at most 1."""
     at_most = bdtr(count, trials, low)
     at_least = bdtrc(count - 1, trials, high) if count else 1.0
     return float(min(1.0, 2 * at_most, 2 * at_least))
@@ -87,11 +87,11 @@ def independent_difference(before: Bools, after: Bools) -> Difference:
 
 
 def fisher_exact(count: Counts, trials: Counts, other_count: Counts, other_trials: Counts) -> npt.NDArray[np.float64]:
-    """Test that two probabilities are equal, by Fisher's exact test; two-sided, twice the smaller tail, elementwise.
+    """Return p of Fisher's exact test that two probabilities are equal: twice the smaller tail, elementwise.
 
-    Fisher (1935), doi:10.2307/2342435. It is conditional on the total, and so keeps its level at any probability.
+    The test (Fisher 1935, doi:10.2307/2342435) is conditional on the total, so it keeps its level at any probability.
     """
-    from scipy.stats import hypergeom  # half a second, which `check --help` need not wait for
+    from scipy.stats import hypergeom  # an import of half a second, not needed by `check --help`
 
     in_all, total = count + other_count, trials + other_trials
     at_most = hypergeom.cdf(other_count, total, in_all, other_trials)
@@ -103,7 +103,7 @@ def fisher_exact(count: Counts, trials: Counts, other_count: Counts, other_trial
 def holm(p: npt.NDArray[np.float64], alpha: float) -> Bools:
     """Return which hypotheses to reject, so that any is rejected falsely with probability `alpha` at most.
 
-    Holm (1979), doi:10.2307/4615733: no assumption on how the tests depend on each other.
+    Holm's method (1979, doi:10.2307/4615733) makes no assumption on how the tests depend on each other.
     """
     order = np.argsort(p)
     passes = p[order] <= alpha / np.arange(len(p), 0, -1)

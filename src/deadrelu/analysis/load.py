@@ -1,4 +1,4 @@
-"""What the pipeline made: `data/` checked against the settings, and the small tables that follow from it."""
+"""Read `data/`, checked against the settings, and compute the report's small tables from it."""
 
 import json
 import sys
@@ -22,25 +22,25 @@ class Results(NamedTuple):
     """Everything that the report and the check read."""
 
     source: Source
-    """Of the digits."""
+    """Source of the digits."""
     test_images: int
     small: dict[str, pd.DataFrame]
-    """The report's tables by name."""
+    """The report's small tables by name."""
     trials: dict[str, pd.DataFrame]
-    """Of each case of `collapse`, a row per trial."""
+    """Table of each case of `collapse`, one row per trial."""
     histories: dict[str, pd.DataFrame]
-    """Of each case that is followed or refitted, a row per trial and checkpoint."""
+    """Table of each case that is followed or refitted, one row per trial and checkpoint."""
     variations: dict[str, pd.DataFrame]
-    """Of each table of `sensitivity`, a row per variation and trial."""
+    """Trials of each table of `sensitivity`, one row per variation and trial."""
     trained_grid: pd.DataFrame
-    """Of `safe_region`, a row per cell and trial."""
+    """Trained networks of `safe_region`, one row per cell and trial."""
 
 
 def read(params: Params) -> Results:
     """Read the tables of every stage, each in the order of its cases in params.
 
     Raises:
-        InputError: one is missing, cut, or made by other params.
+        InputError: A table is missing, truncated, or made with other params.
     """
     source, small = _mnist_source(), {}
     for key, group in params.data.targets.items():
@@ -76,7 +76,7 @@ def read(params: Params) -> Results:
 
 
 def to_csv(frame: pd.DataFrame) -> str:
-    """Return a small table as it stands in `reports/tables`: 6 significant digits, as in the metrics."""
+    """Return a small table as the CSV text in `reports/tables`, with 6 significant digits, as in the metrics."""
     text: str = frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     return text
 
@@ -109,7 +109,7 @@ def _signals(params: Params) -> pd.DataFrame:
 
 
 def _in_order(table: pd.DataFrame, cases: list[str]) -> pd.DataFrame:
-    """Return rows in the order of the cases in params, which may be another than when the table was made."""
+    """Return rows in the order of the cases in params, which may have changed since the table was made."""
     return table.sort_values("case", key=lambda column: column.map(cases.index), kind="stable")
 
 

@@ -1,9 +1,9 @@
-"""What layers do to the size of a signal, on average over networks: exact for ReLU, for wide layers otherwise.
+"""Mean size of a signal in each layer, on average over networks: exact for ReLU, for wide layers otherwise.
 
-Weights independent with mean 0, biases zero. Where the signal that reaches a layer has a mean square of q / (fan_in
-Var w), preactivations have variance q, and if they are normal (wide layers: Poole et al., arXiv:1606.05340) the outputs
-have a mean square of E[φ(√q ξ)²], ξ standard normal. For ReLU it is q / 2 at any width, since preactivations are
-symmetric about 0 (He et al., arXiv:1502.01852).
+Weights are independent with mean 0; biases are zero. Where the signal that reaches a layer has a mean square of
+q / (fan_in Var w), preactivations have variance q, and if they are normal (wide layers: Poole et al., arXiv:1606.05340)
+the outputs have a mean square of E[φ(√q ξ)²], where ξ is standard normal. For ReLU it is q / 2 at any width, since
+preactivations are symmetric about 0 (He et al., arXiv:1502.01852).
 """
 
 from collections.abc import Callable
@@ -19,40 +19,40 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "tanh": np.tanh,
     "sigmoid": expit,
 }
-"""Those of the MLP; by Keras's names."""
+"""Activation functions of the MLP by their names in Keras."""
 
 SLOPES: dict[str, Callable[[Array], Array]] = {
     "relu": lambda z: (z > 0).astype(float),
     "tanh": lambda z: 1 - np.tanh(z) ** 2,
     "sigmoid": lambda z: expit(z) * (1 - expit(z)),
 }
-"""Their derivatives."""
+"""Derivatives of `ACTIVATIONS`."""
 
 ZEROS = {"relu": 0.5, "tanh": 0.0, "sigmoid": 0.0}
-"""Share of outputs that are exactly 0: a preactivation is as often negative as not."""
+"""Expected share of outputs that are exactly 0; a preactivation is negative with probability 1/2."""
 
-_NORMAL = np.linspace(-8, 8, 2000)  # even: no node at 0, where the slope of ReLU jumps
+_NORMAL = np.linspace(-8, 8, 2000)  # an even number: no node is at 0, where the slope of ReLU jumps
 _WEIGHTS = np.exp(-(_NORMAL**2) / 2)
 _WEIGHTS /= _WEIGHTS.sum()
 
 
 def mean_square(activation: str, variance: npt.ArrayLike) -> Array:
-    """E[φ(√q ξ)²] for each variance q of preactivations; the shape of `variance`."""
+    """Return E[φ(√q ξ)²] for each variance q of preactivations, in the shape of `variance`."""
     spread = np.sqrt(np.asarray(variance, float))[..., None]
     of: Array = np.sum(ACTIVATIONS[activation](spread * _NORMAL) ** 2 * _WEIGHTS, axis=-1)
     return of
 
 
-# A trapezoid rule, exact to 1e-5 for slopes up to 6; Gauss and Hermite's with as many nodes errs by 1e-2 there.
+# This trapezoid rule is exact to 1e-5 for slopes up to 6, where Gauss-Hermite with as many nodes errs by 1e-2.
 _NODES = np.linspace(-5.25, 5.25, 71)
 _NODE_WEIGHTS = np.exp(-(_NODES**2) / 2)
 _NODE_WEIGHTS /= _NODE_WEIGHTS.sum()
 
 
 def mean_products(activation: str, covariance: Array) -> Array:
-    """E[φ(u) φ(v)] for each pair of inputs, whose preactivations u and v are normal with this covariance.
+    """Return E[φ(u) φ(v)], shape (n, n), for inputs whose preactivations u and v are normal with this covariance.
 
-    For ReLU the closed form of Cho and Saul (2009, the arc-cosine kernel of order 1), else a quadrature with 71² nodes.
+    For ReLU, it has a closed form (Cho and Saul 2009, arc-cosine kernel of order 1), else a quadrature of 71² nodes.
 
     Args:
         activation: φ.
@@ -76,14 +76,14 @@ def mean_products(activation: str, covariance: Array) -> Array:
 
 
 def factors(activation: str, inputs: Array, fans: list[int], variances: list[float]) -> tuple[float, float]:
-    """Return what a hidden layer does to the signal and, backwards, to its gradient, as geometric means over layers.
+    """Return the factor per hidden layer of the signal and, backwards, of its gradient: geometric means over layers.
 
     The signal is the standard deviation of activations over inputs; the network is `networks.mlp`.
 
     Args:
         activation: of the hidden layers.
-        inputs: some of them, shape (n, pixels).
-        fans: fan-in of the linear layer, and of each hidden one; their outputs are as many as the next one's inputs.
+        inputs: images, shape (n, pixels).
+        fans: fan-in of the linear layer, and of each hidden one; each has as many outputs as the next has inputs.
         variances: of their weights.
     """
     products, strengths, slopes = variances[0] * (inputs @ inputs.T), [], []
@@ -99,7 +99,7 @@ def factors(activation: str, inputs: Array, fans: list[int], variances: list[flo
 
 
 def rms_by_layer(activation: str, squared_norms: Array, fans: list[int], variances: list[float]) -> list[float]:
-    """The rms of each hidden layer's outputs, over inputs and units, of `networks.mlp`, whose first layer is linear.
+    """Return the rms of each hidden layer's outputs over inputs and units; `networks.mlp` has a linear first layer.
 
     Args:
         activation: of the hidden layers.

@@ -59,9 +59,9 @@ def collect(source: str, images: int, numbers: Mapping[str, pd.DataFrame]) -> di
 
 
 def to_json(tree: dict[str, object]) -> str:
-    """Write floats with 6 significant digits: beyond them, machines differ.
+    """Return JSON with floats of 6 significant digits, beyond which machines differ.
 
-    A number that is not finite is left out: JSON has no word for it, and every `dvc metrics diff` would show it.
+    A number that is not finite is left out: JSON cannot represent it, and every `dvc metrics diff` would show it.
     """
     return json.dumps(_rounded(tree), indent=2, allow_nan=False) + "\n"
 

@@ -1,4 +1,4 @@
-"""What becomes of each network of `collapse`, by one criterion before and after training."""
+"""Outcome of each network of `collapse`, by one criterion before and after training."""
 
 import numpy as np
 import numpy.typing as npt
@@ -17,16 +17,16 @@ OUTCOMES = {
     "one_sided": "constant on one side of 0",
     "alive": "alive",
 }
-"""Name of each outcome in words, in the order of rows and legends. Dead: the range is exactly 0."""
+"""Name of each outcome in words, in the order of rows and legends. Dead means that the range is exactly 0."""
 
 PER_OUTCOME = 3
-"""Functions drawn of an outcome."""
+"""Number of functions drawn for each outcome."""
 
 Frames = dict[str, pd.DataFrame]
 
 
 def outcomes(trials: pd.DataFrame, tolerance: float) -> npt.NDArray[np.str_]:
-    """Return the outcome of each trial, shape (n,).
+    """Return the outcome of each trial as a key of `OUTCOMES`, shape (n,).
 
     Args:
         trials: columns range_initial, range, range_low, range_high (null: no input lies on that half-line).
@@ -34,7 +34,7 @@ def outcomes(trials: pd.DataFrame, tolerance: float) -> npt.NDArray[np.str_]:
     """
     before, after = (trials[name].to_numpy(float) for name in ("range_initial", "range"))
     stayed, constant = criteria.within(before, tolerance), criteria.within(after, tolerance)
-    both = not trials[["range_low", "range_high"]].isna().all().any()  # a diverged trial has null, too
+    both = not trials[["range_low", "range_high"]].isna().all().any()  # the ranges of a diverged trial are null, too
     sides = [criteria.within(trials[name], tolerance) for name in ("range_low", "range_high")]
     return np.select(
         [(before == 0) & (after == 0), after == 0, stayed & constant, constant, (sides[0] | sides[1]) & both],
@@ -91,7 +91,7 @@ def over_training(histories: Frames, tolerance: float) -> pd.DataFrame:
 
 
 def deaths(histories: Frames) -> pd.DataFrame:
-    """Count networks by the checkpoint from which on they are exactly constant, and by their first dead layer then.
+    """Count networks by the checkpoint from which they stay exactly constant, and by their first dead layer at it.
 
     Args:
         histories: of each case that is followed, columns trial, epoch, range, dead_layer.
@@ -128,7 +128,7 @@ def tables(trials: Frames, functions: Frames, params: Params) -> Frames:
     Returns:
         outcomes: columns case, outcome, count, trials. losses: columns case, outcome, epoch (0: before training), low,
         median, high (10, 50 and 90 % of the trials of this outcome), best_constant (the least loss of a constant).
-        functions: columns case, outcome, trial, x, trained: those of the first `PER_OUTCOME` trials of each.
+        functions: columns case, outcome, trial, x, trained, of the first `PER_OUTCOME` trials of each outcome.
     """
     counted, losses, drawn = [], [], []
     for key in params.collapse.independent:
@@ -157,7 +157,7 @@ def _losses(frame: pd.DataFrame, of_trial: npt.NDArray[np.str_], best_constant: 
     rows = []
     for outcome in OUTCOMES:
         if (of_trial == outcome).any():
-            # Not interpolated: between a number and infinity there is none.
+            # Quantiles are not interpolated, since infinite losses have no values in between.
             bands = np.quantile(losses[of_trial == outcome], (0.1, 0.5, 0.9), axis=0, method="inverted_cdf")
             columns = dict(zip(("low", "median", "high"), bands, strict=True))
             rows.append(pd.DataFrame({"outcome": outcome, "epoch": np.arange(losses.shape[1]), **columns}))

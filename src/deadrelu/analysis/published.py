@@ -1,4 +1,4 @@
-"""Published numbers, each with the settings it belongs to: it is shown beside no other run."""
+"""Published numbers, each with the settings that it belongs to; it is shown only next to runs with these settings."""
 
 from math import sqrt
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from deadrelu.settings.params import CollapseCase, FanScaled, Params, Rai, TargetParams, Trainable, Variation
 
 TRIALS = 1000
-"""Of the notebook, and of each row of Lu et al."""
+"""Number of trials of the notebook, and of each row of Lu et al."""
 
 NOTEBOOK_WIDTHS = [1, *[2] * 9]
 NOTEBOOK = (
@@ -16,7 +16,7 @@ NOTEBOOK = (
 """Collapse rates that the 2019 notebook printed."""
 
 LU_AT_LEAST = 0.9
-"""Lu et al. (arXiv:1903.06733): "more than 90 %" for 10 ReLU layers of width 2, on |x|."""
+"""Collapse rate that Lu et al. (arXiv:1903.06733) exceed, "more than 90 %", for 10 ReLU layers of width 2 on |x|."""
 
 LU = {
     ("x_sin_5x", "he"): 0.919,
@@ -26,11 +26,11 @@ LU = {
     ("abs_sum_abs_difference", "he"): 0.768,
     ("abs_sum_abs_difference", "rai"): 0.096,
 }
-"""Collapse rates in Lu et al. by function and initializer, with biases, on [-sqrt 3, sqrt 3]; width 2, with two inputs
-width 4. The paper leaves the training open, how RAI starts the first layer, and the depth for two inputs."""
+"""Collapse rates in Lu et al. by function and initializer, with biases, on [-sqrt 3, sqrt 3]; the width is 2, or 4 for
+two inputs. The paper does not state the training, RAI's start of the first layer, and the depth for two inputs."""
 
 LU_WIDTHS = [2] * 9
-"""Their "10-layer" network, read as nine hidden layers and the output."""
+"""Widths of the "10-layer" network of Lu et al., interpreted as nine hidden layers and the output."""
 
 
 def notebook_rates(params: Params) -> dict[str, float]:
@@ -42,13 +42,13 @@ def notebook_rates(params: Params) -> dict[str, float]:
 def notebook_rate(params: Params, key: str) -> float | None:
     """Return the notebook's rate for a case of `collapse`, if network, data and training are the notebook's.
 
-    Not for its loop: the notebook says that its trials are independent. For that, see `loop_rates`.
+    A case of refits has none, since the notebook says that its trials are independent; see `loop_rates`.
     """
     return None if key in params.collapse.refit else _of_notebook(params, key)
 
 
 def loop_rates(params: Params) -> dict[str, float]:
-    """Return the same for each case of refits that is the notebook's loop, however often it fits."""
+    """Return the notebook's rate for each case of refits that is the notebook's loop, for any number of fits."""
     rates = {key: _of_notebook(params, key) for key in params.collapse.refit}
     return {key: rate for key, rate in rates.items() if rate is not None}
 
@@ -68,7 +68,7 @@ def lu_rate(params: Params, case: CollapseCase | Variation) -> float | None:
 
 
 def is_lu_abs(params: Params, case: CollapseCase | Variation) -> bool:
-    """Return whether a case is Lu et al.'s first, |x| from He's initialization: more than `LU_AT_LEAST`."""
+    """Return whether a case is Lu et al.'s first, |x| with He's initialization, whose rate is above `LU_AT_LEAST`."""
     he = case.initializer == FanScaled(name="he_normal")
     return he and params.target(case).function == "abs_x" and is_like_lu(params, case)
 
@@ -76,7 +76,7 @@ def is_lu_abs(params: Params, case: CollapseCase | Variation) -> bool:
 def is_like_lu(params: Params, case: CollapseCase | Variation) -> bool:
     """Return whether a case has Lu et al.'s network with biases, initializers, loss and interval.
 
-    For one input, the network has nine hidden layers of 2; for two, layers of 4, whose number the paper does not say.
+    For one input, the network has nine hidden layers of 2; for two, layers of 4, whose number the paper does not state.
     """
     target, he = params.target(case), FanScaled(name="he_normal")
     plane = not target.of_one_input
@@ -86,13 +86,13 @@ def is_like_lu(params: Params, case: CollapseCase | Variation) -> bool:
     ends = first in (case.initializer, he) and last == case.initializer
     theirs = CollapseCase(activation="relu", target="", widths=case.widths, biases=True, initializer=case.initializer)
     independent = case.protocol == "independent"
-    untold = case.model_copy(update={"optimizer": theirs.optimizer})  # how they trained is not known
+    untold = case.model_copy(update={"optimizer": theirs.optimizer})  # their training is not known
     same = _network_and_loss(untold) == theirs and _is_on(target, target.function, sqrt(3))
     return widths and ends and known and independent and same
 
 
 def _network_and_loss(case: Trainable) -> CollapseCase:
-    """Return a case without how long and on what it is trained."""
+    """Return a case without its trials, protocol, target, and length of training."""
     elsewhere: dict[str, Any] = {"trials": None, "epochs": None, "batch_size": None, "target": "", "follow": []}
     elsewhere |= {"protocol": "independent", "fits": None, "first_initializer": None, "last_initializer": None}
     return CollapseCase.model_validate(case.model_dump() | elsewhere)

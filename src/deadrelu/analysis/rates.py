@@ -1,4 +1,4 @@
-"""From the tables of `collapse` to the report's small tables: how often, with intervals."""
+"""Compute the report's small tables of rates, with intervals, from the tables of `collapse`."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,14 +12,14 @@ from deadrelu.stages import experiments
 
 TOLERANCES = np.logspace(-8, 0, 81)
 PLACES = {"interval": "range", "negative": "range_low", "positive": "range_high", "probes": "probe_range"}
-"""Where predictions are compared: on the interval, its half-lines, the notebook's five probes; and the column."""
+"""Places where predictions are compared (interval, half-lines, the notebook's five probes), and their columns."""
 
 Trials = dict[str, pd.DataFrame]
 """The table of each case, one row per trial."""
 
 
 def collapse_rates(trials: Trials, params: Params) -> pd.DataFrame:
-    """How often each event happened, for each case.
+    """Count how often each event happened, for each case.
 
     Args:
         trials: one row per trial, the table of each case.
@@ -27,9 +27,9 @@ def collapse_rates(trials: Trials, params: Params) -> pd.DataFrame:
 
     Returns:
         Columns case, event, trials, count, rate, low, high (95 % Wilson), notebook, lu (published numbers), theory_low,
-        theory_high (equal where theory is exact), theory_p (of an exact test of the two). NaN: none. Events:
+        theory_high (equal where theory is exact), theory_p (of an exact test of them); NaN stands for none. Events:
         collapsed_before and collapsed (within the tolerance on the training inputs, before and after training),
-        probes_equal (after it, of one input only), born_dead and dead (range exactly 0, before and after).
+        probes_equal (after training, for one input only), born_dead and dead (range exactly 0, before and after).
     """
     rows = []
     for key, frame in trials.items():
@@ -61,7 +61,7 @@ COUNTED = ("trials", "count", "rate", "low", "high")
 
 
 def rate_of(happened: npt.NDArray[np.bool_]) -> dict[str, float]:
-    """How many trials it happened in, shape (trials,): trials, count, rate, and low and high, 95 % Wilson."""
+    """Return trials, count, rate, low and high (95 % Wilson) of an event; `happened` has shape (trials,)."""
     count = int(happened.sum())
     return {"trials": len(happened), "count": count, **wilson(count, len(happened))._asdict()}
 
@@ -82,7 +82,7 @@ def born_dead_bounds(params: Params, key: str) -> theory.Bounds | None:
 
 
 def rate_by_tolerance(trials: Trials) -> pd.DataFrame:
-    """Collapse rate of each case by every place of `PLACES` and under every tolerance of `TOLERANCES`.
+    """Return the collapse rate of each case for every place of `PLACES` and every tolerance of `TOLERANCES`.
 
     Returns:
         Columns case, criterion, tolerance, trials, count, rate, low, high (95 % Wilson).
@@ -102,7 +102,7 @@ RANGES = ("range", "range_low", "range_high")
 
 
 def half_lines(trials: Trials, tolerance: float) -> pd.DataFrame:
-    """How far the notebook's probes, all positive, stand for the whole interval.
+    """Count trials in which the notebook's probes, all positive, do not represent the whole interval.
 
     Returns:
         Columns case, trials; probes_only: trials with exactly equal probes that are not constant on the interval;
@@ -127,7 +127,7 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def collapse_values(trials: Trials, params: Params) -> pd.DataFrame:
-    """What collapsed networks predict: those with biases can be another constant than 0.
+    """Return quantiles of the constants that collapsed networks predict; with biases, these can differ from 0.
 
     Args:
         trials: the cases with biases are used, if their targets have one output.
@@ -151,20 +151,20 @@ def collapse_values(trials: Trials, params: Params) -> pd.DataFrame:
 
 
 def learns_constants(params: Params, key: str) -> bool:
-    """Whether a dead network of a case can still learn one number, which may be the mean or the median."""
+    """Return whether a dead network of a case can still learn one number, which may be the mean or the median."""
     return params.collapse.cases[key].biases and params.target_of(key).of_one_input
 
 
 def loop_numbers(fits: Trials, tolerance: float) -> pd.DataFrame:
-    """What the notebook's loop would print: of its fits, the share after which the network is constant.
+    """Count the numbers that the notebook's loop would print: shares of its fits after which the network is constant.
 
     Args:
-        fits: of each case of refits, columns trial, epoch, range, probe_range: a row for each fit.
+        fits: table of each case of refits, columns trial, epoch, range, probe_range, one row per fit.
         tolerance: of the second criterion.
 
     Returns:
-        Columns case, criterion, number, loops, total: so many of all loops print this number. Criteria: probes_equal
-        (the notebook's criterion), constant (within the tolerance on the training inputs).
+        Columns case, criterion, number, loops (that print this number), total (of all loops). Criteria: probes_equal
+        (the notebook's criterion), collapsed (within the tolerance on the training inputs).
     """
     parts = []
     for key, frame in fits.items():

@@ -1,4 +1,4 @@
-"""What published rates depend on: variations against their case, and the readings of the paper against its rows."""
+"""Dependence of published rates on settings: variations of a case, and interpretations of the paper."""
 
 from itertools import takewhile
 
@@ -22,7 +22,7 @@ ALPHA = 0.05
 
 TOLERANCES = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 NO_BETTER = 0.99
-"""A loss is no better than the best constant's from this share of it on."""
+"""Multiple of the best constant's loss from which on a loss counts as no better than it."""
 
 Frames = dict[str, pd.DataFrame]
 
@@ -32,12 +32,12 @@ def variations(trials: Frames, of_tables: Frames, params: Params) -> pd.DataFram
 
     Args:
         trials: of each case of `collapse`, one row per trial.
-        of_tables: of each table of `sensitivity`, the same with a column variation.
+        of_tables: of each table of `sensitivity`, the same columns and variation.
         params: the settings that made them.
 
     Returns:
         Columns table, variation ("" is the case itself), trials; born_dead, dead (shares with a range of exactly 0
-        before and after training); count, rate, low, high (within the tolerance after it); shared_layers of layers
+        before and after training); count, rate, low, high (within the tolerance after it); shared_layers, layers
         (see `shared_layers`), pairs_differ; difference, difference_low, difference_high, p, differs (p passes Holm's
         correction over the table); published (NaN: none), published_p, z (distance in standard errors).
     """
@@ -90,10 +90,10 @@ def _row(table: str, name: str, frame: pd.DataFrame, params: Params, case: Colla
 
 
 def shared_layers(case: Network, variation: Network) -> int:
-    """Return how many layers, from the first on, trial k of both networks starts with the same kernels in.
+    """Return the number of layers, from the first on, with the same initial kernels in trial k of both networks.
 
     Layers are drawn one after the other from one stream, so they are equal up to the first with another shape or
-    initializer. Only where there is none are the two samples independent.
+    initializer. The two samples are independent only if they share no layer.
     """
 
     def layers(network: Network) -> list[object]:
@@ -137,13 +137,13 @@ def _beside_published(found: pd.DataFrame) -> pd.DataFrame:
 
 
 ROWS = (("x_sin_5x", "he"), ("x_sin_5x", "rai"), ("step_sin_5x", "he"), ("step_sin_5x", "rai"))
-"""The published rows of networks with one input that have a number."""
+"""Published rows of networks with one input for which the paper states a number."""
 
 
 def readings(trials: Frames, of_tables: Frames, params: Params) -> pd.DataFrame:
-    """Compare the four published rows with what each reading of the paper gives for all of them.
+    """Compare the four published rows with the rates under each interpretation of the paper.
 
-    A reading is how RAI starts the first layer, and a variation that is measured for all four rows, or none.
+    An interpretation is an initializer of the first layer under RAI, and a variation measured for all rows, or none.
 
     Returns:
         Columns first ("rai" or "he": initializer of the first layer under RAI), variation, x_sin_5x_he, x_sin_5x_rai,
@@ -184,7 +184,7 @@ def by_criterion(trials: Frames, params: Params) -> pd.DataFrame:
     """Count the trials of the case of the first table under other criteria.
 
     Returns:
-        Columns case, criterion ("range" or "loss": no better than `NO_BETTER` of the best constant's), limit, count,
+        Columns case, criterion ("range" or "loss": at least `NO_BETTER` of the best constant's), limit, count,
         trials, rate, low, high, published, published_p, z.
     """
     rows = []

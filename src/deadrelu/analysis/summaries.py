@@ -1,4 +1,4 @@
-"""From the tables of `activations` and `training` to the report's small tables: one row per number that it shows."""
+"""Compute the report's small tables from the tables of `activations` and `training`."""
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +14,12 @@ Array = npt.NDArray[np.float64]
 
 
 def beside_theory(summary: pd.DataFrame, settings: ActivationsParams, squared_norms: Array) -> pd.DataFrame:
-    """What theory says of each layer, as two more columns: rms_theory and zero_theory (NaN where it says nothing).
+    """Return the summary with two more columns by theory: rms_theory and zero_theory (NaN where it does not apply).
 
     Args:
         summary: columns case, layer.
         settings: of the networks.
-        squared_norms: of the images, shape (n_images,): their quantiles stand for them.
+        squared_norms: of the images, shape (n_images,), which `QUANTILES` quantiles represent.
     """
     norms = np.quantile(squared_norms, (np.arange(QUANTILES) + 0.5) / QUANTILES)
     width, layers = settings.network.width, settings.network.hidden_layers
@@ -38,13 +38,13 @@ def beside_theory(summary: pd.DataFrame, settings: ActivationsParams, squared_no
 
 
 QUANTILES = 64
-"""Of the images' norms, for theory."""
+"""Number of quantiles of the images' norms that theory uses."""
 
 
 def signal_ratios(
     summary: pd.DataFrame, networks: pd.DataFrame, settings: ActivationsParams, images: Array
 ) -> pd.DataFrame:
-    """Return what one layer does to the signal (forward) and to its gradient (backward), for each case.
+    """Return the factor per layer of the signal (forward) and of its gradient (backward), for each case.
 
     Args:
         summary: of one network a case: columns case, layer, saturated_fraction, zero_fraction.
@@ -54,9 +54,9 @@ def signal_ratios(
 
     Returns:
         Columns case; forward, forward_low, forward_high: factor of `input_std` per layer, a geometric mean over layers
-        and networks with its 95 % t interval over networks; forward_theory (mean field; NaN: none); backward…: the
-        same for the rms of the gradient, from a layer to the one before; their verdicts; saturated and zero: least and
-        largest share over the layers of the one network.
+        and networks with its 95 % t interval over networks; forward_theory (mean field; NaN: none); backward and
+        its columns: the same for the rms of the gradient, from a layer to the previous one; their verdicts; saturated
+        and zero: least and largest share over the layers of the one network.
     """
     rows = []
     some = images[:: max(1, len(images) // THEORY_IMAGES)][:THEORY_IMAGES]
@@ -76,11 +76,11 @@ def signal_ratios(
 
 
 THEORY_IMAGES = 16
-"""Images whose covariances theory follows through the layers."""
+"""Number of images whose covariances theory propagates through the layers."""
 
 
 def _theory(settings: ActivationsParams, key: str, images: Array) -> tuple[float, float]:
-    """Return mean field's factors of a case; NaN where it says nothing."""
+    """Return the forward and the backward factor of a case by mean-field theory; NaN where it does not apply."""
     case, width, layers = settings.cases[key], settings.network.width, settings.network.hidden_layers
     independent = settings.layer_seeds == "independent" and initializers.is_symmetric(case.initializer)
     if not independent or layers < 2:
@@ -91,11 +91,11 @@ def _theory(settings: ActivationsParams, key: str, images: Array) -> tuple[float
 
 
 SMOOTH = 8
-"""Batches in a running mean of the loss."""
+"""Number of batches in a running mean of the loss."""
 
 
 def loss_curves(batches: pd.DataFrame) -> pd.DataFrame:
-    """How the loss of a batch goes, for each case.
+    """Summarize the loss of a batch over the steps of training, for each case.
 
     Args:
         batches: columns case, trial, epoch, batch, loss.
@@ -107,7 +107,7 @@ def loss_curves(batches: pd.DataFrame) -> pd.DataFrame:
     steps = batches.sort_values(["trial", "epoch", "batch"], kind="stable").copy()
     by_trial = steps.groupby(["case", "trial"], sort=False)["loss"]
     steps["step"] = by_trial.cumcount() + 1
-    # In float64: pandas keeps the sum as it goes along, and one huge early loss would leave its rounding error.
+    # In float64: pandas updates a running sum, in which one huge early loss would leave its rounding error.
     steps["loss"] = by_trial.transform(_running_mean)
     return _over_trials(steps, ["case", "step"], ["loss"])
 
@@ -121,10 +121,10 @@ def _running_mean(loss: pd.Series) -> pd.Series:
 
 
 def epochs_over_trials(epochs: pd.DataFrame) -> pd.DataFrame:
-    """Median, least and largest over trials of each column, for each case and epoch; epoch 0 is before training.
+    """Return median, least and largest over trials of each column, by case and epoch; epoch 0 is before training.
 
     Returns:
-        Columns case, epoch, trials; loss, loss_low, loss_high; validation_loss…; validation_accuracy….
+        Columns case, epoch, trials; loss, loss_low, loss_high; the same of validation_loss and validation_accuracy.
     """
     values = ["loss", "validation_loss", "validation_accuracy"]
     diverged = epochs[["loss", "validation_loss"]].isna() & (epochs[["epoch"]] > 0).to_numpy()
@@ -136,7 +136,7 @@ def epochs_over_trials(epochs: pd.DataFrame) -> pd.DataFrame:
 
 
 def last_epochs(epochs: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the last epoch of each case, which need not be the same. `epochs_over_trials`."""
+    """Return the rows of `epochs_over_trials` for the last epoch of each case; cases may differ in it."""
     return epochs[epochs["epoch"] == epochs.groupby("case")["epoch"].transform("max")]
 
 

@@ -1,7 +1,7 @@
-"""Closed forms and bounds: how often a ReLU network without biases is dead before training.
+"""Closed forms and bounds of the probability that a ReLU network without biases is dead before training.
 
-Weights independent, symmetric, continuous; biases zero. Then a layer that a nonzero signal reaches is all zero with
-probability 2^-width, whatever came before (Lu, Shin, Su, Karniadakis, *Dying ReLU and Initialization*,
+Weights are independent, symmetric and continuous; biases are zero. Then a layer that a nonzero signal reaches is all
+zero with probability 2^-width, whatever the earlier layers (Lu, Shin, Su, Karniadakis, *Dying ReLU and Initialization*,
 arXiv:1903.06733). All inputs of one sign give the same pattern of active units, because f(c x) = c f(x) for c > 0: a
 half-line of a one-dimensional input is one input. Bounds for many inputs: Rister and Rubin, arXiv:2007.06192.
 """
@@ -21,9 +21,9 @@ class Bounds(NamedTuple):
 
 
 def born_dead_on_half_line(widths: Sequence[float]) -> float:
-    """Probability that the network is 0 for every x > 0 (equally: x < 0; equally: at one nonzero input of any size).
+    """Return the probability that the network is 0 for every x > 0 (or x < 0, or one nonzero input of any dimension).
 
-    1 - prod(1 - 2^-width), by logarithms: as it stands, it would round to 0 for widths above 53.
+    It is 1 - prod(1 - 2^-width), computed by logarithms; without them, it would round to 0 for widths above 53.
 
     Args:
         widths: units of each hidden layer, input to output.
@@ -32,17 +32,17 @@ def born_dead_on_half_line(widths: Sequence[float]) -> float:
 
 
 def born_dead_on_interval(widths: Sequence[float]) -> Bounds:
-    """Probability that the network is 0 for every x of both signs, for a one-dimensional input.
+    """Return bounds of the probability that the network is 0 for every x of both signs, for a one-dimensional input.
 
-    The signals h+ and h- of the two half-lines pass the layers together. A layer of N units stops each of them with
+    The signals h+ and h- of the two half-lines pass the layers side by side. A layer of N units stops each of them with
     probability 2^-N, and both with q^N, where q is the probability that one unit is off for both:
 
     - first layer: a unit is on for one sign and off for the other, so it never stops both;
     - second layer: h+ and h- come out of different units, so the two events are independent, and q = 1/4;
-    - behind: both sums grow with each weight, since h+ and h- are not negative, so the two events are associated
+    - later layers: both sums grow with each weight, since h+ and h- are not negative, so the two events are associated
       (Esary, Proschan, Walkup 1967) and 1/4 ≤ q; and q ≤ 1/2, the probability that a unit is off for one of them.
 
-    What follows grows with each q, because P(A and B) ≥ P(A) + P(B) - 1: the extremes of q give the bounds. They are
+    The probability grows with each q, because P(A and B) ≥ P(A) + P(B) - 1: the extremes of q give the bounds. They are
     equal for at most two hidden layers and for a first layer of one unit, which lets exactly one half-line pass.
 
     Args:
@@ -52,10 +52,10 @@ def born_dead_on_interval(widths: Sequence[float]) -> Bounds:
 
 
 def born_dead_on_any_inputs(widths: Sequence[float]) -> Bounds:
-    """Probability that the network is 0 on a set of inputs, of any dimension and any number.
+    """Return bounds of the probability that the network is 0 on a set of inputs, of any dimension and any number.
 
-    At most that of one of them. At least: a unit behind the first layer is off for all inputs where its weights are
-    all negative, because what reaches it is not; so a layer of N units behind M stops everything with probability
+    The upper bound is that of one input. The lower: a unit after the first layer is off for all inputs if its weights
+    are all negative, because its inputs are not; so a layer of N units after M stops all signals with probability
     2^-(M N) or more, independently of the other layers (compare Rister and Rubin, arXiv:2007.06192).
 
     Args:
@@ -66,19 +66,19 @@ def born_dead_on_any_inputs(widths: Sequence[float]) -> Bounds:
 
 
 def _one_of(probabilities: np.ndarray) -> float:
-    """The probability that one or more of some independent events happen.
+    """Return the probability that one or more of some independent events happen.
 
-    To 12 digits: the last bits of a logarithm depend on the processor, and 0.4375 must be that everywhere.
+    It has 12 digits: the last bits of a logarithm depend on the processor, and 0.4375 must be the same everywhere.
     """
     return float(f"{abs(np.expm1(np.sum(np.log1p(-probabilities)))):.12g}")
 
 
 def _dead_on_both(widths: Sequence[float], q: float) -> float:
-    """The probability if a unit of the third layer, and of each behind it, is off for both signals with `q`.
+    """Return the probability that both signals are stopped, if a unit from the third layer on is off for both with `q`.
 
-    From the last layer to the first: `both` is the probability that two signals that reach a layer alive are stopped
-    from there on, and `behind` that of one signal. Every term is positive, so that small probabilities keep their
-    digits.
+    The loop goes from the last layer to the first: `both` is the probability that two nonzero signals that reach a
+    layer are stopped in it or later, and `behind` that one is stopped later. Every term is positive, so that small
+    probabilities keep their digits.
     """
     both = log_survives = 0.0
     for at in reversed(range(len(widths))):
@@ -91,17 +91,17 @@ def _dead_on_both(widths: Sequence[float], q: float) -> float:
 
 
 def width_at(probability: float, depth: int) -> Bounds:
-    """The width at which `depth` equal layers are dead on the interval with this probability: a contour line.
+    """Return the width at which `depth` equal layers are dead on the interval with this probability: a contour line.
 
     Args:
         probability: between 0 and 1, both excluded.
         depth: hidden layers, two or more; one is never dead on both half-lines.
 
     Returns:
-        Real widths, from the lower and the upper bound of the probability: wider than `high` is surely safer. Below
-        1, they mean nothing.
+        Real widths, from the lower and the upper bound of the probability: a network wider than
+        `high` is certainly safer. Widths below 1 have no meaning.
     """
-    from scipy.optimize import brentq  # a third of a second, for one figure
+    from scipy.optimize import brentq  # an import of a third of a second, for one figure
 
     widths = (
         brentq(lambda width, q=q: _dead_on_both([width] * depth, q) - probability, 1e-3, 1000) for q in (0.25, 0.5)

@@ -1,1 +1,1 @@
-"""Present results against the accepted ones: a verdict."""
+"""Compare the present results with the accepted ones and give a verdict."""

@@ -1,4 +1,4 @@
-"""check: do the results still hold? Compares them with `reports/reference.json`, or accepts them as it."""
+"""Command `check`: compare the results with `reports/reference.json`, or accept them as the new reference."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ Form = Literal["text", "json", "md"]
 
 
 class Present(NamedTuple):
-    """The results at hand, in the form that a comparison takes."""
+    """Present results in the form that a comparison takes."""
 
     origin: Origin
     observed: dict[str, Observed]
@@ -34,7 +34,7 @@ class Present(NamedTuple):
 
     @classmethod
     def of(cls, params: Params, found: load.Results) -> Self:
-        """Take the numbers from what was read, and the digests from the files."""
+        """Return the present results: numbers of the tables, and digests of the files."""
         report = Observed(quantities.setting(params.model_dump()), needs_mnist=True)
         observed = quantities.observe(params, found) | {compare.REPORT: report}
         packages = dict.fromkeys((*versions.KERAS_PACKAGES, *versions.ENGINE_PACKAGES, "scipy"))
@@ -43,12 +43,12 @@ class Present(NamedTuple):
         return cls(origin, observed, {stage: _digests(stage) for stage in observed}, _stale(observed))
 
     def beside(self, accepted: Reference) -> compare.Comparison:
-        """Compare."""
+        """Compare the present results with the accepted ones."""
         return compare.compare(accepted, self.origin, self.observed, self.tables, stale=self.stale)
 
 
 def _stale(stages: Iterable[str]) -> list[str]:
-    """Return the stages that other versions of packages made than those installed: DVC does not see packages."""
+    """Return the stages made with other versions of packages than those installed, which DVC does not track."""
     stale = []
     for stage in stages:
         paths = load.files_of(stage)
@@ -68,23 +68,23 @@ def _digests(stage: str) -> dict[str, str]:
 
 
 def main(params: Params, *, update: bool, seeds: int | None, form: Form) -> int:
-    """Print the verdict; returns the exit code, 1 for a change.
+    """Print the verdict and return the exit code, 1 for a change.
 
     Args:
         params: the settings.
-        update: write the reference.
-        seeds: with `update`: measure the spreads anew, over so many seeds.
-        form: of what is printed.
+        update: whether to write the reference.
+        seeds: number of seeds over which `update` measures all spreads anew; None: only those that do not hold.
+        form: of the output.
 
     Raises:
-        InputError: it cannot compare, or part of the results is missing, cut or edited.
+        InputError: Results are not comparable, or part of them is missing, truncated or edited.
     """
     files.check_place(REFERENCE, folder=False)
     found = load.read(params)
     _check_reports(found)
     present = Present.of(params, found)
     if update:
-        with files.scratch_folder(REFERENCE.parent):  # early: a place that cannot be written costs no minutes
+        with files.scratch_folder(REFERENCE.parent):  # first, to fail early if it cannot be written
             _update(params, present, seeds, form)
         return 0
     comparison = present.beside(reference.read(REFERENCE))
@@ -95,7 +95,7 @@ def main(params: Params, *, update: bool, seeds: int | None, form: Form) -> int:
 
 
 def _not_comparable(comparison: compare.Comparison) -> str:
-    """Name the first obstacle, the stages that it is in the way of, and what removes it."""
+    """Return a message with the first obstacle, the stages that it affects, and its remedy."""
     stages = {stage.stage: stage.why for stage in comparison.stages if stage.why}
     why = next(iter(stages.values()))
     same = [stage for stage, other in stages.items() if other == why]
@@ -106,7 +106,7 @@ def _not_comparable(comparison: compare.Comparison) -> str:
 
 
 def _print(comparison: compare.Comparison, form: Form) -> None:
-    """Print; where nobody reads on (`| head`), the verdict stands, and with it the exit code."""
+    """Print a comparison; a closed pipe (`| head`) changes neither the verdict nor the exit code."""
     try:
         print(_written(comparison, form), flush=True)
     except BrokenPipeError:
@@ -126,7 +126,7 @@ def _written(comparison: compare.Comparison, form: Form) -> str:
 
 
 def _check_reports(found: load.Results) -> None:
-    """Refuse numbers in `reports/` that are not those of `data/`."""
+    """Raise an `InputError` if numbers in `reports/` differ from those computed from `data/`."""
     for name, frame in found.small.items():
         path = REPORTS / "tables" / f"{name}.csv"
         if _text(path) != load.to_csv(frame):
@@ -160,7 +160,7 @@ def _text(path: Path) -> str:
 
 
 def _update(params: Params, present: Present, seeds: int | None, form: Form) -> None:
-    """Accept the present results; what was accepted before decides which spreads still hold."""
+    """Accept the present results; the spreads of stages that are identical or consistent are kept."""
     try:
         before = reference.read(REFERENCE)
     except InputError as error:

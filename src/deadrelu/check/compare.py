@@ -1,4 +1,4 @@
-"""Present results against the accepted reference: identical, consistent, changed, or not comparable."""
+"""Comparison of present results with the accepted reference: identical, consistent, changed, or not comparable."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,31 +12,31 @@ from deadrelu.check.quantities import Observed
 from deadrelu.check.reference import Origin, Reference
 
 ALPHA = 0.01
-"""Chance of a false alarm, of the whole check."""
+"""Probability of a false alarm of the whole check."""
 
 REPORT = "report"
 
 BUNDLED = "bundled digits, official ones in the reference"
-"""Why results of a run without the official MNIST are not comparable."""
+"""Reason why the results of a run without the official MNIST are not comparable."""
 
 Tables = Mapping[str, Mapping[str, str]]
 """SHA-256 of each file of each stage."""
 
 
 class Verdict(StrEnum):
-    """Of a stage, or of all of them."""
+    """Verdict on a stage, or on all stages."""
 
     IDENTICAL = "identical"
     CONSISTENT = "consistent"
     CHANGED = "changed"
     NOT_COMPARABLE = "not comparable"
     ADDED = "added"
-    """Of a stage alone: a case or table that the reference does not have, or the report with it."""
+    """Verdict on a single stage: a case or table that the reference does not have, or a report that includes one."""
 
 
 @dataclass(frozen=True)
 class StageVerdict:
-    """A line of the verdict: how many of its tables have the same bytes, and why it is not comparable or changed."""
+    """Verdict on one stage: how many of its tables have the same bytes, and why it is not comparable or changed."""
 
     stage: str
     verdict: Verdict
@@ -44,25 +44,25 @@ class StageVerdict:
     tables: int
     findings: list[Finding]
     untested: int
-    """Numbers without a test: points that another seed draws, and what is not finite under some seed."""
+    """Number of quantities without a test: points that another seed draws, and values not finite under some seed."""
     why: str = ""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All of it."""
+    """Verdicts on all stages, and the conditions of their comparison."""
 
     stages: list[StageVerdict]
     hypotheses: int
     alpha: float
     elsewhere: list[str]
-    """What else differs from where the reference was made: seed, machine, versions."""
+    """Differences in seed, machine and versions from the origin of the reference."""
     stale: list[str]
     """Stages that were not rerun with the installed versions of packages, and which versions made them."""
 
     @property
     def verdict(self) -> Verdict:
-        """A change outweighs what could not be compared, and that what is the same; what was added does not count."""
+        """Overall verdict: the first of changed, not comparable and consistent that any stage has, else identical."""
         found = {stage.verdict for stage in self.stages}
         order = (Verdict.CHANGED, Verdict.NOT_COMPARABLE, Verdict.CONSISTENT)
         return next((verdict for verdict in order if verdict in found), Verdict.IDENTICAL)
@@ -80,12 +80,12 @@ def compare(
     """Compare stage by stage: bytes of tables, then numbers.
 
     Args:
-        reference: what was accepted.
+        reference: the accepted results.
         origin: of the present results.
-        now: what each stage finds.
-        tables: digests of its files.
-        stale: stages that other versions of packages made than those installed.
-        alpha: chance of a false alarm of the whole comparison.
+        now: the present results of each stage.
+        tables: SHA-256 of the files of each stage.
+        stale: stages made with other versions of packages than those installed.
+        alpha: probability of a false alarm of the whole comparison.
     """
     obstacles = {stage: _obstacle(reference, origin, now, stage) for stage in (*now, *reference.stages)}
     same_seed = reference.origin.seed == origin.seed
@@ -99,7 +99,7 @@ def compare(
         after = tables.get(stage, {})
         differ = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
         of_stage = [finding for finding in findings if finding.stage == stage]
-        if not differ:  # the same bytes, however unusual they are among other seeds; only the analysis can have changed
+        if not differ:  # with the same bytes, numbers differ only if the analysis changed, however unusual they are
             of_stage = [replace(f, changed=f.changed and f.now != f.reference) for f in of_stage]
         verdict = Verdict.CONSISTENT if differ else Verdict.IDENTICAL
         if not_comparable := bool(why):
@@ -107,7 +107,7 @@ def compare(
         elif any(finding.changed for finding in of_stage):
             verdict = Verdict.CHANGED
         elif stage == REPORT and differ and not elsewhere and all(s.verdict == Verdict.IDENTICAL for s in stages):
-            # Nothing random stands between: the same tables and settings came out as other numbers.
+            # The report is not random: the same tables and settings must give the same numbers.
             verdict, why = Verdict.CHANGED, f"what it is made from is the same, but not {', '.join(differ)}"
         all_tables = len(before.keys() | after.keys())
         numbers = set() if not_comparable else {*now[stage].values, *now[stage].drawn}
@@ -118,7 +118,7 @@ def compare(
 
 
 def params_that_differ(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Dotted keys whose values differ, and both; None where there is none."""
+    """Return the dotted keys whose values differ, with both values; None stands for a missing one."""
     after = json.loads(json.dumps(after))
     return {
         key: (before.get(key), after.get(key))
@@ -128,7 +128,7 @@ def params_that_differ(before: Mapping[str, Any], after: Mapping[str, Any]) -> d
 
 
 def _obstacle(reference: Reference, origin: Origin, now: Mapping[str, Observed], stage: str) -> str:
-    """Why a stage cannot be compared; empty if it can."""
+    """Return why a stage cannot be compared; empty if it can."""
     if stage not in reference.stages:
         return "not in the reference"
     if stage not in now:
@@ -142,7 +142,7 @@ def _obstacle(reference: Reference, origin: Origin, now: Mapping[str, Observed],
 
 
 def _is_added(reference: Reference, now: Mapping[str, Observed], stage: str) -> bool:
-    """Whether all that is in the way of a comparison was added to params.yaml: a case, a table, a target of theirs."""
+    """Return whether only additions to params.yaml (a case, a table, their target) prevent a comparison."""
     added = [name.split("@") for name in now if name not in reference.stages and "@" in name]
     if stage != REPORT or stage not in reference.stages:
         return stage not in reference.stages and "@" in stage
@@ -153,7 +153,7 @@ def _is_added(reference: Reference, now: Mapping[str, Observed], stage: str) -> 
 
 
 def _elsewhere(before: Origin, now: Origin) -> list[str]:
-    """What is another seed, machine or version: the same bits are not due then."""
+    """Return the differences in seed, machine and versions, with which the same bits are not expected."""
     pairs = {"seed": (before.seed, now.seed), "machine": (before.machine, now.machine)}
     pairs |= {name: (before.versions.get(name), version) for name, version in now.versions.items()}
     return [f"{name} {new} (reference: {old})" for name, (old, new) in pairs.items() if old != new]

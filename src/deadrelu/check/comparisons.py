@@ -1,4 +1,4 @@
-"""Quantity by quantity: what a stage finds now beside what was accepted, each by the test that it admits."""
+"""Comparison of each quantity of a stage with its accepted value, by the test that it admits."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,14 +14,14 @@ from deadrelu.check.quantities import Count, Observed
 from deadrelu.check.reference import Spread, StageRecord
 
 ROUNDING = 1e-6
-"""How far equal numbers may differ on another machine: relative, and absolute where the seed fixes them."""
+"""Largest difference of equal numbers between machines: relative, and absolute where the seed fixes them."""
 
 FLOOR = 1e-5
 """Least standard deviation over seeds, of a share or of a logarithm: where all seeds agree, rounding remains."""
 
 
 class Method(StrEnum):
-    """How a quantity is compared."""
+    """Method by which a quantity is compared."""
 
     PAIRED = "the same trials, McNemar's exact test"
     TWO_SAMPLES = "other trials, Fisher's exact test"
@@ -32,16 +32,16 @@ class Method(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One comparison.
+    """Result of the comparison of one quantity.
 
     Attributes:
-        stage, quantity: of what.
-        method: how.
+        stage, quantity: their names.
+        method: of the comparison.
         reference, now: a share of trials, or a number; NaN where there is none.
-        trials: behind a share, now.
+        trials: number of present trials of a share; None for another number.
         p: of the test; 0 or 1 where nothing is random.
-        smallest: change that the test finds; NaN where even the largest would not be, or nothing is random.
-        changed: whether it is rejected, with all others taken into account.
+        smallest: smallest change that the test finds; NaN if it finds none, or if nothing is random.
+        changed: whether equality is rejected, with correction for all other tests.
     """
 
     stage: str
@@ -56,19 +56,19 @@ class Finding:
 
 
 Stage = tuple[str, StageRecord, Observed]
-"""Its name, what was accepted, and what it finds now."""
+"""Name of a stage, its accepted record, and its present results."""
 
 
 def compare(stages: Iterable[Stage], *, same_seed: bool, alpha: float) -> tuple[list[Finding], list[Finding]]:
-    """Test all quantities of some stages together.
+    """Test all quantities of some stages, with one correction for all of them.
 
     Args:
-        stages: what can be compared.
+        stages: those that can be compared.
         same_seed: whether trial k of both runs is the same trial.
-        alpha: chance of a false alarm in any of the tests.
+        alpha: probability of a false alarm in any of the tests.
 
     Returns:
-        Those that are random, of which Holm's method rejects some, and those that are not.
+        Findings on random quantities, as judged by Holm's method, and findings on all others.
     """
     stages = list(stages)
     counts = [pair for stage in stages for pair in _counts(*stage)]
@@ -121,13 +121,13 @@ def _test_values(pairs: list[tuple[str, str, float, float, Spread, int]], level:
         value = (math.log(new) if new > 0 else -math.inf) if spread.log else new
         p = hypothesis_tests.over_seeds(np.array([value]), np.array([spread.mean]), sd, np.array([seeds]))
         shift = float(hypothesis_tests.smallest_over_seeds(sd, np.array([seeds]), level)[0])
-        # On a logarithmic scale, a factor down: the smaller of the two ways.
+        # On a logarithmic scale, a decrease is the smaller of the two changes.
         smallest = math.exp(spread.mean) * -math.expm1(-shift) if spread.log else shift
         yield Finding(stage, name, Method.OVER_SEEDS, old, new, float(p[0]), smallest=smallest)
 
 
 def _fixed(stage: str, before: StageRecord, now: Observed, same_seed: bool) -> Iterator[Finding]:
-    """What is not random: whether a number is there, and whether it is the same where it must be."""
+    """Yield findings on what is not random: numbers missing in one run, and fixed numbers, which must be equal."""
     groups: list[tuple[Mapping[str, Any], Mapping[str, Any]]]
     groups = [(before.counts, now.counts), (before.values | before.drawn, now.values | now.drawn)]
     groups.append((before.exact, now.exact))

@@ -1,4 +1,4 @@
-"""Tests of "nothing changed", with the smallest change that each can find: numbers in, numbers out."""
+"""Tests of the hypothesis that nothing changed, and the smallest change that each of them can find."""
 
 import math
 
@@ -13,39 +13,39 @@ Counts = npt.NDArray[np.int64]
 Outcomes = npt.NDArray[np.bool_]
 
 POWER = 0.8
-"""The chance to find a change of the smallest size."""
+"""Probability of finding a change of the smallest size."""
 
 
 def mcnemar_exact(before: Outcomes, after: Outcomes) -> float:
-    """Exact McNemar test that an event is as likely as before, where trial k of both runs is the same trial.
+    """Return p of McNemar's exact test that an event is as likely as before; trial k of both runs is the same trial.
 
     Only the trials that differ count: if nothing changed, each of them went up or down with probability 1/2, whatever
-    else the runs have in common. McNemar (1947), doi:10.1007/BF02295996; two-sided, twice the smaller tail.
+    else the runs have in common (McNemar 1947, doi:10.1007/BF02295996). p is two-sided, twice the smaller tail.
 
     Args:
-        before, after: whether it happened in each trial, shape (n,).
+        before, after: whether it happened in each trial, shape (n,), bool.
     """
     up, down = int(np.sum(after & ~before)), int(np.sum(before & ~after))
     return p_of_bounds(up, up + down, 0.5, 0.5) if up + down else 1.0
 
 
 def smallest_mcnemar_exact(trials: int, level: float) -> float:
-    """Smallest net share of trials that `mcnemar_exact` finds at this level: so many that all go the same way.
+    """Return the smallest net share of trials that `mcnemar_exact` finds at this level, if all changes go one way.
 
-    NaN if even all of them are too few.
+    It is NaN if even a change of all trials is too small.
     """
     needed = math.ceil(math.log2(2 / level))
     return needed / trials if needed <= trials else math.nan
 
 
 def smallest_fisher_exact(count: Counts, trials: Counts, other_trials: Counts, level: float) -> Float:
-    """Smallest change of a share, up or down, that `fisher_exact` finds with probability `POWER`, elementwise.
+    """Return the smallest change of a share, up or down, that `fisher_exact` finds with probability `POWER`.
 
-    NaN where there is none.
+    The function is elementwise; NaN stands for no such change.
 
     Args:
-        count, trials: what happened before.
-        other_trials: how many there are now.
+        count, trials: of the accepted run, shape (n,).
+        other_trials: number of present trials, shape (n,).
         level: of the test.
     """
 
@@ -54,7 +54,7 @@ def smallest_fisher_exact(count: Counts, trials: Counts, other_trials: Counts, l
 
     share = count / trials
     equal = np.rint(share * other_trials).astype(np.int64)
-    # The first count above and below that would be found, by bisection: beyond `equal`, p falls.
+    # Bisection gives the first count above and below that would be found, as p falls beyond `equal`.
     low, high = equal.copy(), other_trials + 1
     while np.any(high - low > 1):
         middle = (low + high) // 2
@@ -67,7 +67,7 @@ def smallest_fisher_exact(count: Counts, trials: Counts, other_trials: Counts, l
         is_found = found(middle) & (middle >= 0)
         low, high = np.where(is_found, middle, low), np.where(is_found, high, middle)
     below = low
-    # The share at which such a count comes with probability POWER: quantiles of a beta distribution.
+    # The share with which such a count has probability POWER is a quantile of a beta distribution.
     with np.errstate(invalid="ignore"):
         up = special.betaincinv(np.maximum(above, 1), other_trials - above + 1, POWER) - share
         down = share - special.betaincinv(below + 1, np.maximum(other_trials - below, 1), 1 - POWER)
@@ -76,7 +76,7 @@ def smallest_fisher_exact(count: Counts, trials: Counts, other_trials: Counts, l
 
 
 def over_seeds(value: Float, mean: Float, sd: Float, seeds: Counts) -> Float:
-    """Test that a number belongs to those of other seeds: Student's t, two-sided, elementwise.
+    """Return p of Student's two-sided t test that a number belongs to those of other seeds, elementwise.
 
     A further draw of a normal distribution lies within t sd sqrt(1 + 1/seeds) of their mean.
 
@@ -90,6 +90,6 @@ def over_seeds(value: Float, mean: Float, sd: Float, seeds: Counts) -> Float:
 
 
 def smallest_over_seeds(sd: Float, seeds: Counts, level: float) -> Float:
-    """Smallest shift that `over_seeds` finds with probability `POWER`, about; elementwise."""
+    """Return, elementwise, the approximate smallest shift that `over_seeds` finds with probability `POWER`."""
     quantile: Float = np.asarray(stats.t.isf(level / 2, seeds - 1)) + float(special.ndtri(POWER))
     return quantile * sd * np.sqrt(1 + 1 / seeds)

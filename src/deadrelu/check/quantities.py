@@ -1,4 +1,4 @@
-"""What a rerun is judged by: counts and numbers of each stage, taken from the pipeline's tables."""
+"""Counts and numbers of each stage by which a rerun is judged, taken from the pipeline's tables."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,14 +18,14 @@ Outcomes = npt.NDArray[np.bool_]
 Points = npt.NDArray[np.float32]
 
 SIGNALS = ("std", "rms", "zero_fraction", "input_std", "gradient_rms")
-"""Of a layer: those in the metrics, and the two that the report's verdicts rest on."""
+"""Statistics of a layer: those in the metrics, and the two that determine the report's verdicts."""
 
 LOSSES = ("loss", "validation_loss", "validation_accuracy")
 
 
 @dataclass(frozen=True)
 class Count:
-    """So many of so many trials; and which, where trial k of another run with the same seed is the same trial."""
+    """Count of trials, with the outcome of each if trial k of another run with the same seed is the same trial."""
 
     count: int
     trials: int
@@ -34,14 +34,14 @@ class Count:
 
 @dataclass(frozen=True)
 class Observed:
-    """What one stage of the pipeline found.
+    """Results of one stage of the pipeline.
 
     Attributes:
-        params: what it depends on, dotted keys; without the seed, and without numbers of trials.
+        params: settings that it depends on, by dotted keys, without the seed and without numbers of trials.
         needs_mnist: whether it depends on the digits.
-        counts: trials in which something happened.
+        counts: trials in which an event happened.
         values: random numbers whose spread over seeds must be measured.
-        drawn: numbers that the seed fixes: another machine has the same but for rounding. Those that are `values`, too,
+        drawn: numbers that the seed fixes, equal on another machine except for rounding. Those that are `values`, too,
             are judged as such under another seed.
         exact: numbers that no seed changes.
     """
@@ -61,7 +61,7 @@ def observe(params: Params, results: Results) -> dict[str, Observed]:
 
     Args:
         params: the settings.
-        results: what they made.
+        results: the tables made with them.
     """
     targets = {key: setting(data_target.settings(params, key)) for key in params.data.targets}
     moments = of_targets(params)
@@ -87,7 +87,7 @@ def of_targets(params: Params) -> dict[str, float]:
 
 
 def of_signals(summary: pd.DataFrame) -> dict[str, float]:
-    """Statistics of each layer, such as `relu-he_normal.layer_3.std`."""
+    """Return the statistics of each layer, such as `relu-he_normal.layer_3.std`."""
     return _finite(
         {
             f"{row['case']}.layer_{row['layer']}.{name}": row[name]
@@ -98,7 +98,7 @@ def of_signals(summary: pd.DataFrame) -> dict[str, float]:
 
 
 def of_training(epochs: pd.DataFrame) -> dict[str, float]:
-    """What the last epoch left of each case, such as `mlp-zeros.validation_accuracy`: medians over its trials."""
+    """Return the medians over trials of each case in its last epoch, such as `mlp-zeros.validation_accuracy`."""
     last = summaries.last_epochs(epochs)
     return _finite({f"{row['case']}.{name}": row[name] for row in last.to_dict("records") for name in LOSSES})
 
@@ -127,7 +127,7 @@ def _collapse(params: Params, key: str, results: Results) -> Observed:
 
 
 def _events(frame: pd.DataFrame, tolerance: float) -> dict[str, Outcomes]:
-    """Return what happened to each trial, by one criterion before and after training at a time."""
+    """Return, for each event, whether it happened in each trial, shape (n,), bool."""
     events = {name: criteria.within(frame[column], tolerance) for name, column in RANGES.items()}
     return events | {name: frame[name].to_numpy(bool) for name in ("born_dead", "dead")}
 
@@ -166,7 +166,7 @@ def _sensitivity(params: Params, key: str, results: Results) -> Observed:
 def _other_initializers(cells: pd.DataFrame) -> dict[str, Count]:
     """Return counts of the deepest untrained networks of each width, from the other initializers.
 
-    What dies in fewer layers is among what is dead in the deepest: more counts of the same networks would say little.
+    Networks that are dead at a smaller depth are dead at the largest one, so other counts of them would add little.
     """
     others = cells[cells["initializer"] != MAIN]
     return {
@@ -182,7 +182,7 @@ def _count(outcomes: Outcomes) -> Count:
 
 
 def of_points(x: Points, y: Points) -> dict[str, float]:
-    """Mean and standard deviation of the training points."""
+    """Return mean and standard deviation of the training points."""
     return {
         "x_mean": x.mean(dtype=float).item(),
         "x_std": x.std(dtype=float).item(),
@@ -192,14 +192,14 @@ def of_points(x: Points, y: Points) -> dict[str, float]:
 
 
 SIZES = ("trials", "networks")
-"""Runs of other sizes can be compared; not those of `training`, whose numbers are medians over trials."""
+"""Sizes that may differ between runs, except in `training`, whose numbers are medians over trials."""
 
 OF_THE_CODE = ("beta_1", "beta_2", "epsilon", "saved_trials")
-"""Constants that no param sets: another value is a change of the code, which the check is there to judge."""
+"""Constants that no param sets; another value is a change of the code, which the check must judge."""
 
 
 def setting(made_by: Mapping[str, object]) -> dict[str, Any]:
-    """What must be equal for two runs to be comparable: all params but the seed and numbers of trials."""
+    """Return the params that must be equal in comparable runs: all but the seed and numbers of trials."""
 
     def may_differ(key: str) -> bool:
         name = key.split(".")[-1]
@@ -209,7 +209,7 @@ def setting(made_by: Mapping[str, object]) -> dict[str, Any]:
 
 
 def flat(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """{'a': {'b': 1}} as {'a.b': 1}."""
+    """Return a nested mapping with dotted keys: {'a': {'b': 1}} becomes {'a.b': 1}."""
 
     def leaves(branch: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
         for key, value in branch.items():

@@ -1,4 +1,4 @@
-"""`reports/reference.json`: accepted results, in a form that tells when it was cut or edited."""
+"""`reports/reference.json`: accepted results, with a checksum that reveals truncation and edits."""
 
 import base64
 import hashlib
@@ -22,13 +22,13 @@ Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class Record(BaseModel):
-    """A part of the file: no key but these, no value of another type."""
+    """Part of the file, which accepts no other keys and no values of other types."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Counted(Record):
-    """An `quantities.Count`; outcomes are bits, trial 0 first, in base64."""
+    """A `quantities.Count` in the file; outcomes are packed bits, trial 0 first, in base64."""
 
     count: int = Field(ge=0)
     trials: int = Field(ge=1)
@@ -41,12 +41,12 @@ class Counted(Record):
 
     @classmethod
     def of(cls, count: Count) -> Self:
-        """Write one down."""
+        """Return the record of a count."""
         bits = None if count.outcomes is None else base64.b64encode(np.packbits(count.outcomes).tobytes()).decode()
         return cls(count=count.count, trials=count.trials, outcomes=bits)
 
     def as_count(self) -> Count:
-        """Read it back."""
+        """Return the count, with decoded outcomes."""
         if self.outcomes is None:
             return Count(self.count, self.trials)
         packed = np.frombuffer(base64.b64decode(self.outcomes, validate=True), np.uint8)
@@ -59,7 +59,7 @@ class Counted(Record):
 
 
 class Spread(Record):
-    """Of a number over other seeds: its mean and standard deviation, or those of its logarithm."""
+    """Mean and standard deviation of a number over other seeds, or those of its logarithm."""
 
     mean: Finite
     sd: Finite = Field(ge=0)
@@ -67,7 +67,7 @@ class Spread(Record):
 
 
 class StageRecord(Record):
-    """What a stage found when it was accepted."""
+    """Accepted results of a stage."""
 
     params: dict[str, Any]
     needs_mnist: bool
@@ -81,13 +81,13 @@ class StageRecord(Record):
 
     @property
     def observed(self) -> Observed:
-        """In the form of a present result."""
+        """The accepted results in the form of present ones."""
         counts = {name: counted.as_count() for name, counted in self.counts.items()}
         return Observed(self.params, self.needs_mnist, counts, self.values, self.drawn, self.exact)
 
 
 class Origin(Record):
-    """Where results come from: with the same one, the same bits are due."""
+    """Seed, digits, machine and versions of results; equal ones must give equal bits."""
 
     seed: int
     mnist: Literal["official", "bundled"]
@@ -96,19 +96,19 @@ class Origin(Record):
 
 
 class Reference(Record):
-    """The whole file."""
+    """Content of the whole file."""
 
     origin: Origin
     stages: dict[str, StageRecord]
 
 
 def record(observed: Observed, tables: dict[str, str], seeds: int, spread: dict[str, Spread]) -> StageRecord:
-    """Write a stage down.
+    """Return the record of a stage.
 
     Args:
-        observed: what it found.
+        observed: its results.
         tables: SHA-256 of each of its files.
-        seeds: how many others `spread` was measured over.
+        seeds: number of other seeds over which `spread` was measured.
         spread: of those of its values that have one.
     """
     return StageRecord(
@@ -125,12 +125,12 @@ def record(observed: Observed, tables: dict[str, str], seeds: int, spread: dict[
 
 
 def machine() -> str:
-    """The system and the architecture, such as Linux x86_64. No more: all x86-64 processors give the same bytes."""
+    """Return system and architecture, such as Linux x86_64; all x86-64 processors give the same bytes."""
     return f"{platform.system()} {platform.machine()}"
 
 
 def write(reference: Reference, path: Path) -> None:
-    """Put the file in its place, whole."""
+    """Write the file, and replace an existing one only when the new one is complete."""
     content = reference.model_dump()
     tree = {"schema": SCHEMA, "sha256": _digest(content), **content}
     with files.scratch_folder(path.parent) as scratch:
@@ -140,10 +140,10 @@ def write(reference: Reference, path: Path) -> None:
 
 
 def read(path: Path) -> Reference:
-    """Read the file.
+    """Read and check the file.
 
     Raises:
-        InputError: missing, cut, edited by hand, or of another schema.
+        InputError: The file is missing, truncated, edited by hand, or of another schema.
     """
     try:
         tree = json.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""How far points, signals and losses vary over seeds: what `deadrelu check` judges a rerun by."""
+"""Variation of points, signals and losses over seeds, by which `deadrelu check` judges a rerun."""
 
 from collections.abc import Callable
 
@@ -14,11 +14,11 @@ from deadrelu.settings.params import Params
 from deadrelu.stages import activations, training
 
 SEEDS = 20
-"""How many others, if nobody says otherwise."""
+"""Default number of other seeds."""
 
 
 def measure(params: Params, stage: str, seeds: int) -> dict[str, Spread]:
-    """Run a stage under other seeds, with what it measures, and nothing written."""
+    """Run a stage with other seeds, without writing files, and return the spread of each of its numbers."""
     rows: list[dict[str, float]] = []
     trainers: training.Trainers = {}
     with progress.rate_and_time_left() as bar:
@@ -30,7 +30,7 @@ def measure(params: Params, stage: str, seeds: int) -> dict[str, Spread]:
 
 
 def spread_of(name: str, values: npt.NDArray[np.float64]) -> Spread:
-    """Mean and standard deviation over seeds: of the logarithm, unless it is a share or can be 0."""
+    """Return mean and standard deviation over seeds: of the logarithm, unless it is a share or can be 0."""
     log = not name.endswith(("fraction", "accuracy")) and bool((values > 0).all())
     scaled = np.log(values) if log else values
     return Spread(mean=float(scaled.mean()), sd=float(scaled.std(ddof=1)), log=log)

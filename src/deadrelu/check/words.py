@@ -1,4 +1,4 @@
-"""A comparison in words: a table for the terminal, Markdown for a pull request, JSON for tools."""
+"""Formats of a comparison: a table for the terminal, Markdown for a pull request, JSON for tools."""
 
 import json
 import math
@@ -15,13 +15,13 @@ from deadrelu.report.labels import count_of
 COLUMNS = ("stage", "verdict", "same tables", "numbers compared", "what moved most", "smallest change found")
 CHANGED_COLUMNS = ("stage", "changed", "reference", "now", "how compared", "p")
 MAX_CHANGES_SHOWN = 20
-"""Changes listed; `--json` has all."""
+"""Largest number of changes listed; `--json` lists all."""
 
 STYLES = {Verdict.CHANGED: "bold red", Verdict.NOT_COMPARABLE: "yellow"}
 
 
 def as_text(comparison: Comparison) -> Group:
-    """For the terminal."""
+    """Return a comparison as tables and sentences for the terminal."""
     parts: list[Any] = [
         _table(COLUMNS, [_row(stage) for stage in comparison.stages], [stage.verdict for stage in comparison.stages])
     ]
@@ -31,7 +31,7 @@ def as_text(comparison: Comparison) -> Group:
 
 
 def as_markdown(comparison: Comparison) -> str:
-    """For a pull request."""
+    """Return a comparison as Markdown for a pull request."""
     lines = [f"**{headline(comparison)}**", "", *_markdown(COLUMNS, [_row(stage) for stage in comparison.stages])]
     if rows := _changes(comparison):
         lines += ["", *_markdown(CHANGED_COLUMNS, rows)]
@@ -39,7 +39,7 @@ def as_markdown(comparison: Comparison) -> str:
 
 
 def as_json(comparison: Comparison) -> str:
-    """For tools: all findings; what is not a number is null."""
+    """Return a comparison as JSON with all findings; numbers that are not finite are null."""
     tree = {
         "verdict": comparison.verdict,
         "alpha": comparison.alpha,
@@ -64,7 +64,7 @@ def as_json(comparison: Comparison) -> str:
 
 
 def headline(comparison: Comparison) -> str:
-    """The verdict, and the stages it is due to."""
+    """Return the verdict and the stages that determine it."""
     if comparison.verdict == Verdict.IDENTICAL:
         compared = [stage for stage in comparison.stages if stage.verdict != Verdict.ADDED]
         text = (
@@ -79,7 +79,7 @@ def headline(comparison: Comparison) -> str:
 
 
 def sentences(comparison: Comparison) -> list[str]:
-    """What was tested, how, and what was not."""
+    """Return sentences on what was tested, how, and what was not tested."""
     told = []
     if comparison.hypotheses:
         told.append(
@@ -106,12 +106,12 @@ def sentences(comparison: Comparison) -> list[str]:
 
 
 def change(finding: Finding) -> str:
-    """'collapsed 0.960 → 0.929'."""
+    """Return a change as 'collapsed 0.960 → 0.929'."""
     return f"{finding.quantity} {number(finding, finding.reference)} → {number(finding, finding.now)}"
 
 
 def number(finding: Finding, value: float) -> str:
-    """A share with as many digits as it has trials, another number with four."""
+    """Return a share with as many digits as its number of trials has, and another number with four."""
     if math.isnan(value):
         return "none"
     return f"{value:.4g}" if finding.trials is None else f"{value:.{max(3, len(str(finding.trials)) - 1)}f}"
@@ -135,7 +135,7 @@ def _p(finding: Finding) -> str:
 
 
 def _smallest(stage: StageVerdict) -> str:
-    """Of all numbers of a stage; of those that are no shares, relative."""
+    """Return the range of the smallest changes found of shares of a stage, else the median relative one."""
     known = [finding for finding in stage.findings if not math.isnan(finding.smallest)]
     shares = [finding.smallest for finding in known if finding.trials]
     relative = [finding.smallest / finding.reference for finding in known if not finding.trials and finding.reference]

@@ -1,4 +1,4 @@
-"""Many small networks trained at once, with the same bits on every processor. Arrays in, arrays out."""
+"""Train many small networks at once, with the same bits on every processor; inputs and results are arrays."""
 
 from deadrelu.engine.batch import Stop
 from deadrelu.engine.compiler import processor

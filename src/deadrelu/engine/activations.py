@@ -1,10 +1,9 @@
-"""The six activations and their slopes, from + - × ÷, > and a choice: the same bits wherever those are exact.
+"""The six activation functions and their slopes, computed with + - × ÷, > and selection alone.
 
-A processor's or a library's exp and erf differ from one to the next in the last bit. Those here are polynomials in an
-order that is written down. Each is at most 2 units in the last place from the exact value (`tests` look at every
-exponent), but for GELU where z is far below 0: there 1 + erf cancels, as in Keras, and the error is 2 units of z.
-
-`z` is whatever `Operations` computes with: float32 arrays, or values of a program that is being written.
+The results have the same bits wherever these operations are correctly rounded. The exp and erf of processors and
+libraries differ in the last bit; here they are polynomials with a fixed order of evaluation. Errors are at most 2 units
+in the last place (the tests check every exponent), except for GELU where z is far below 0: there 1 + erf cancels, as in
+Keras, and the error is 2 units of z. `z` is what `Operations` computes with: float32 arrays, or values of a program.
 """
 
 from math import log, pi, sqrt
@@ -14,31 +13,31 @@ from deadrelu.engine.network import Architecture
 from deadrelu.engine.operations import Operations
 
 LN2_HIGH = 0.693145751953125
-"""ln 2 in 16 bits: its product with an exponent is exact in float32."""
+"""The leading 16 bits of ln 2: the product with an integer exponent is exact in float32."""
 
 LN2_LOW = log(2) - LN2_HIGH
 
 ROUND = 12582912.0
-"""1.5 × 2**23: adding and subtracting it rounds a float32 below 2**22 to the nearest integer."""
+"""1.5 × 2**23: adding and then subtracting it rounds a float32 below 2**22 to the nearest integer."""
 
 EXPM1 = (0.5, 0.16666667, 0.04166648, 0.008333208, 0.0013933565, 0.00019944266)
-"""(exp(r) - 1 - r) / r² for |r| <= ln 2 / 2, by powers of r; exp(r) - 1 is then within 5e-10 of itself."""
+"""Coefficients of (exp(r) - 1 - r) / r² in powers of r for |r| <= ln 2 / 2; exp(r) - 1 has relative error 5e-10."""
 
 TANH = (-0.33333316, 0.13332528, -0.053844694, 0.021035504, -0.0062174858)
-"""(tanh(x) / x - 1) / x² for |x| <= 0.56, by powers of x²; tanh is then within 2e-9 of itself."""
+"""Coefficients of (tanh(x) / x - 1) / x² in powers of x² for |x| <= 0.56; tanh then has relative error 2e-9."""
 
 ERF = (0.12837917, -0.3761263, 0.11283625, -0.026855662, 0.005192202, -0.00080474175, 7.987429e-05)
-"""erf(x) / x - 1 for |x| <= 0.95, by powers of x², within 1e-9."""
+"""Coefficients of erf(x) / x - 1 in powers of x² for |x| <= 0.95, with absolute error 1e-9."""
 
 LOG_ERFC = (-0.00022853700, -1.1275408, -0.63740766, -0.10373509, 0.022132801, -0.003019749, 0.00019355833)
-"""log(1 - erf(x)) for 0.94 <= x <= 4, by powers of x; 1 - exp of it is within 2e-9 of erf."""
+"""Coefficients of p(x) = log(1 - erf(x)) in powers of x for 0.94 <= x <= 4; 1 - exp(p(x)) is within 2e-9 of erf(x)."""
 
 
 def activate(ops: Operations, architecture: Architecture, z: Any) -> Any:
-    """The output of a unit whose preactivation is z."""
+    """Return the output of a unit whose preactivation is z."""
     match architecture.activation:
         case "relu":
-            return ops.select(z < 0.0, 0.0, z)  # this way round, NaN stays NaN
+            return ops.select(z < 0.0, 0.0, z)  # with the comparison in this direction, NaN stays NaN
         case "leaky_relu":
             return ops.select(z > 0.0, z, z * architecture.negative_slope)
         case "elu":
@@ -52,11 +51,11 @@ def activate(ops: Operations, architecture: Architecture, z: Any) -> Any:
 
 
 def through(ops: Operations, architecture: Architecture, z: Any, output: Any, gradient: Any) -> Any:
-    """From the gradient by the output of a unit to the gradient by its preactivation z."""
+    """Return the gradient of the loss by the preactivation z of a unit, given the gradient by its output."""
     match architecture.activation:
         case "relu":
             return ops.select(z > 0.0, gradient, 0.0)
-        case "leaky_relu":  # its slope at 0 is Keras's: negative_slope
+        case "leaky_relu":  # at 0 the slope is negative_slope, as in Keras
             return ops.select(z > 0.0, gradient, gradient * architecture.negative_slope)
         case "elu":
             return ops.select(z < 0.0, gradient * (output + 1.0), gradient)
@@ -70,19 +69,19 @@ def through(ops: Operations, architecture: Architecture, z: Any, output: Any, gr
 
 
 def exp(ops: Operations, x: Any) -> Any:
-    """exp(x) for x <= 0."""
-    less_one, scale = _exp(ops, ops.select(x < -105.0, -105.0, x), bits=8)  # it is 0 below
+    """Return exp(x) for x <= 0."""
+    less_one, scale = _exp(ops, ops.select(x < -105.0, -105.0, x), bits=8)  # exp(x) is 0 in float32 below this bound
     return less_one * scale + scale
 
 
 def expm1(ops: Operations, x: Any) -> Any:
-    """exp(x) - 1 for x <= 0, accurate where x is near 0."""
-    less_one, scale = _exp(ops, ops.select(x < -18.0, -18.0, x), bits=5)  # it is -1 below
+    """Return exp(x) - 1 for x <= 0, accurate where x is near 0."""
+    less_one, scale = _exp(ops, ops.select(x < -18.0, -18.0, x), bits=5)  # exp(x) - 1 is -1 in float32 below this bound
     return less_one * scale + (scale - 1.0)
 
 
 def _exp(ops: Operations, x: Any, bits: int) -> tuple[Any, Any]:
-    """exp(r) - 1 and 2**n, where x = n ln 2 + r for an integer n of so many binary digits, and |r| <= ln 2 / 2."""
+    """Return exp(r) - 1 and 2**n, for x = n ln 2 + r with |r| <= ln 2 / 2 and an integer n of `bits` binary digits."""
     n = (x * (1 / log(2)) + ROUND) - ROUND
     r = (x - n * LN2_HIGH) - n * LN2_LOW
     scale = 1.0
@@ -93,7 +92,7 @@ def _exp(ops: Operations, x: Any, bits: int) -> tuple[Any, Any]:
 
 
 def tanh(ops: Operations, x: Any) -> Any:
-    """By a polynomial near 0, and beyond it as 1 - 2t / (1 + t) with t = exp(-2|x|)."""
+    """Return tanh(x): a polynomial near 0, and elsewhere 1 - 2t / (1 + t) for |x|, with t = exp(-2|x|)."""
     square = x * x
     near = x * (square * _polynomial(square, TANH)) + x
     size = ops.select(x < 0.0, -x, x)
@@ -103,7 +102,7 @@ def tanh(ops: Operations, x: Any) -> Any:
 
 
 def sigmoid(ops: Operations, x: Any) -> Any:
-    """1 / (1 + exp(-x)), by t = exp(-|x|), which never overflows: for x < 0, t / (1 + t) or t - t² / (1 + t)."""
+    """Return 1 / (1 + exp(-x)) from t = exp(-|x|), which never overflows: t / (1 + t) or t - t² / (1 + t) for x < 0."""
     t = ops.call(exp, ops.select(x > 0.0, -x, x))
     small = t < 0.25
     ratio = ops.select(x > 0.0, 1.0, ops.select(small, t * t, t)) / (t + 1.0)
@@ -111,7 +110,7 @@ def sigmoid(ops: Operations, x: Any) -> Any:
 
 
 def erf(ops: Operations, x: Any) -> Any:
-    """The error function, by a polynomial near 0 and by exp of one beyond."""
+    """Return the error function of x: a polynomial near 0, and elsewhere 1 minus the exponential of a polynomial."""
     size = ops.select(x < 0.0, -x, x)
     near = x * _polynomial(x * x, ERF) + x
     size = ops.select(size > 4.0, 4.0, size)
@@ -120,7 +119,7 @@ def erf(ops: Operations, x: Any) -> Any:
 
 
 def _polynomial(x: Any, coefficients: tuple[float, ...]) -> Any:
-    """By Horner's rule; the coefficient of the lowest power comes first."""
+    """Evaluate a polynomial at x by Horner's rule; the coefficient of the lowest power comes first."""
     value = x * coefficients[-1] + coefficients[-2]
     for coefficient in reversed(coefficients[:-2]):
         value = value * x + coefficient

@@ -1,4 +1,4 @@
-"""Some trials of one block in training, side by side in one program; and arrays as programs take them."""
+"""Train some trials of one block side by side in one program, and prepare arrays in the layout of programs."""
 
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
@@ -12,32 +12,32 @@ from deadrelu.engine.network import Adam, Architecture, Float, Numbers, Training
 from deadrelu.engine.shuffles import BLOCK, MAX_KEPT_POINTS, left, right
 
 ALIGNMENT = 64
-"""Bytes: of the widest vectors, and of a line of the cache."""
+"""Alignment of arrays in bytes: the size of the widest vectors and of a cache line."""
 
 MAX_KEPT_TABLES = 64
-"""Tables of points that are kept to be used again: those of a block, if all its trials are trained."""
+"""Maximum number of cached tables of points: all tables of a block whose trials are all trained."""
 
 
 class Stop(Event):
-    """An event that programs see, too: once it is set, they end at their next point."""
+    """An event that compiled programs also read: once it is set, they end at their next point."""
 
     def __init__(self) -> None:
         super().__init__()
         self.flag = np.zeros(1, np.int32)
 
     def set(self) -> None:
-        """Let them end."""
+        """Set the event and make running programs end."""
         self.flag[0] = 1
         super().set()
 
 
 class Points:
-    """What all trials of a run learn from, and the orders in which they see it.
+    """The training points that all trials of a run share, and the orders in which trials visit them.
 
     Args:
         x: inputs, shape (n_points, inputs), float32.
         y: targets, shape (n_points, outputs), float32.
-        seed: of the shuffles.
+        seed: seed of the shuffles.
     """
 
     def __init__(self, x: Float, y: Float, seed: int) -> None:
@@ -45,10 +45,10 @@ class Points:
         self._kept: dict[tuple[int, ...], Float] = {}
 
     def table(self, positions: tuple[int, ...], lanes: int) -> Float:
-        """Points as trials at these positions in their blocks go through them, in the order of their own factors.
+        """Return the points for trials at given positions in their blocks, each in the order of its factor `right`.
 
         Returns:
-            Shape (n_points, inputs + outputs, lanes), float32; beyond the positions, the first one is repeated.
+            Shape (n_points, inputs + outputs, lanes), float32; further lanes repeat the first position.
         """
         if (kept := self._kept.get(positions)) is not None and kept.shape[2] == lanes:
             return kept
@@ -64,14 +64,14 @@ class Points:
 
 
 class TrialBatch:
-    """Up to as many networks as a program has lanes, and how far their training is.
+    """Networks in training, at most as many as a program has lanes, with the state of their optimizer.
 
     Args:
-        architecture: of the networks.
-        training: how they are trained.
-        points: what they learn.
-        weights: shape (n, n_weights), float32.
-        numbers: of the trials, shape (n,), all of one block: they decide the shuffles.
+        architecture: architecture of the networks.
+        training: batch size, optimizer and loss.
+        points: training points.
+        weights: initial weights, shape (n, n_weights), float32.
+        numbers: numbers of the trials, shape (n,), int64, all of one block: they determine the shuffles.
     """
 
     def __init__(
@@ -86,15 +86,15 @@ class TrialBatch:
 
     @property
     def weights(self) -> Float:
-        """As they are now, shape (n, n_weights), float32."""
+        """Current weights, shape (n, n_weights), float32."""
         return plain(self.state[0][:, : len(self.positions)].T)
 
     def train(self, epochs: int, stop: Stop) -> Float:
         """Train for some more epochs; the optimizer keeps its moments.
 
         Args:
-            epochs: how many.
-            stop: set by another thread, it ends this one.
+            epochs: number of epochs.
+            stop: event of another thread that ends the training with a `CancelledError`.
 
         Returns:
             The loss of each epoch, shape (n, epochs), float32.
@@ -118,15 +118,15 @@ class TrialBatch:
 
 
 def batches(n_points: int, size: int) -> tuple[np.ndarray, Float]:
-    """Where batches start, one more entry for the end, int64; and their sizes, float32."""
+    """Return the first position of each batch and the end, shape (batches + 1,), int64, and batch sizes, float32."""
     starts = np.append(np.arange(0, n_points, size), n_points)
     return starts, np.diff(starts).astype(np.float32)
 
 
 def learning_rates(training: Training, n_points: int) -> Iterator[Float]:
-    """Of each step of an epoch, epoch after epoch: Adam's is bias-corrected, in the arithmetic of Keras.
+    """Yield the learning rates of the steps of each epoch, shape (steps,), float32; Adam's are corrected as in Keras.
 
-    Powers of the betas are running products in float64, rounded: a library's power differs between processors.
+    Powers of the betas are running products in float64, rounded: `pow` of a library differs between processors.
     """
     optimizer, steps = training.optimizer, -(-n_points // training.batch_size)
     rate = np.float32(optimizer.learning_rate)
@@ -145,18 +145,18 @@ def learning_rates(training: Training, n_points: int) -> Iterator[Float]:
 def at_points(
     program: programs.Program, architecture: Architecture, weights: Float, x: Float, stop: Stop, out: Float
 ) -> Float:
-    """Run a program of predictions, or of who is awake.
+    """Run a program that computes predictions, or one that counts active units.
 
     Args:
-        program: from `programs`.
-        architecture: of the networks.
-        weights: of at most as many networks as the program has lanes, shape (n, n_weights), float32.
+        program: compiled program from `programs.predictions` or `programs.awake`.
+        architecture: architecture of the networks.
+        weights: weights of at most as many networks as the program has lanes, shape (n, n_weights), float32.
         x: inputs, shape (n_points, inputs), float32, in C order.
-        stop: set by another thread, it ends this one.
-        out: takes the result.
+        stop: event of another thread that ends the program with a `CancelledError`.
+        out: array that receives the result, float32, with the lanes in its last axis.
 
     Returns:
-        The first n of the last axis of `out`.
+        A view of `out` with the first n entries of its last axis.
     """
     layers, units = programs.layer_table(architecture), scratch(architecture, program.lanes)
     arrays: tuple[np.ndarray, ...] = (filled(weights.T, program.lanes), out, *units, x, layers, stop.flag)
@@ -167,12 +167,12 @@ def at_points(
 
 
 def scratch(architecture: Architecture, lanes: int) -> list[Float]:
-    """Memory for the units of large networks."""
+    """Return memory for preactivations, signals, deltas of large networks, shape (units * POINTS, lanes), float32."""
     return [aligned((sum(architecture.sizes) * programs.POINTS, lanes)) for _ in programs.UNITS]
 
 
 def aligned(shape: tuple[int, ...]) -> Float:
-    """Zeros, float32, at an address that suits vectors."""
+    """Return zeros of a shape, float32, at an address that is a multiple of `ALIGNMENT` bytes."""
     size = 4 * prod(shape)
     memory = np.zeros(size + ALIGNMENT, np.uint8)
     begin = -memory.ctypes.data % ALIGNMENT
@@ -180,14 +180,14 @@ def aligned(shape: tuple[int, ...]) -> Float:
 
 
 def filled(rows: Float, lanes: int) -> Float:
-    """A copy whose last axis, the trials, is filled up with its first entry."""
+    """Return a copy whose last axis, the trials, is padded to `lanes` entries with its first entry."""
     copy = aligned((*rows.shape[:-1], lanes))
     copy[..., : rows.shape[-1]], copy[..., rows.shape[-1] :] = rows, rows[..., :1]
     return copy
 
 
 def plain(values: Float) -> Float:
-    """A copy in C order, with one NaN for all: processors differ in its sign."""
+    """Return a copy in C order in which every NaN has the same bits: processors differ in the sign of NaN."""
     copy = np.array(values, order="C")
     copy[np.isnan(copy)] = np.nan
     return copy

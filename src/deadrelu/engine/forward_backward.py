@@ -1,9 +1,9 @@
-"""What a network computes, learns from and becomes: forward pass, backward pass, optimizer, an epoch of training.
+"""The arithmetic of a network: forward pass, backward pass, optimizer, and an epoch of training.
 
-All numbers of a kind lie in one flat array: `weights[k]` is weight k of each trial, `signals[u]` the output of unit u.
-Weights come in the order of Keras's `get_weights`: kernel by kernel in C order, each followed by its biases. Units are
-counted from the first input to the last output. Every sum has the order in which it stands here: so every result has
-the same bits, whoever computes it.
+Each quantity is one flat array: `weights[k]` is weight k of each trial, `signals[u]` is the output of unit u. Weights
+are in the order of Keras's `get_weights`: kernel by kernel in C order, each followed by its biases. Units are numbered
+from the first input to the last output. Every sum is evaluated in the order written here, so that results have the same
+bits for every implementation of `Operations`.
 """
 
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ from deadrelu.engine.network import Adam, Architecture, Training
 from deadrelu.engine.operations import Operations
 
 SMALLEST = 2.0**-149
-"""The smallest float32 above 0: what is below it is 0. NaN is not."""
+"""The smallest float32 above 0: a non-negative number below it is 0, and NaN is not below it."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """Sizes of a layer, and where its numbers begin: its kernel, its biases, the units that it reads and writes."""
+    """Sizes of a layer, and the indices at which its kernel, biases, input units and output units begin."""
 
     fan_in: Any
     fan_out: Any
@@ -30,12 +30,12 @@ class Layer:
     outputs: Any
 
     def weight(self, i: Any, j: Any) -> Any:
-        """Which weight leads from input i to unit j."""
+        """Return the index of the weight from input i to unit j."""
         return self.kernel + i * self.fan_out + j
 
 
 def layers_of(architecture: Architecture) -> Iterator[Layer]:
-    """The layers of a network, the linear output last."""
+    """Yield the layers of a network from input to output; the last one is the linear output layer."""
     weight = unit = 0
     for fan_in, fan_out in architecture.layers:
         bias = weight + fan_in * fan_out
@@ -45,7 +45,7 @@ def layers_of(architecture: Architecture) -> Iterator[Layer]:
 
 @dataclass(frozen=True)
 class Layers:
-    """Those of a network, in three parts; `between` does body(layer) for those from the second to the last but one."""
+    """The layers of a network; `between(body)` calls body(layer) for each layer except the first and the last."""
 
     first: Layer
     between: Any
@@ -54,7 +54,7 @@ class Layers:
 
 @dataclass(frozen=True)
 class Units:
-    """Of each unit: what comes into its activation, what comes out, and the gradient of the loss by the former."""
+    """Preactivations, outputs (signals), and gradients of the loss by preactivations (deltas) of the units."""
 
     preactivations: Any
     signals: Any
@@ -63,7 +63,7 @@ class Units:
 
 @dataclass(frozen=True)
 class State:
-    """What training changes, each of shape (n_weights, trials): weights, sums of gradients, Adam's two moments."""
+    """Arrays that training updates, each of shape (n_weights, trials): weights, gradient sums, Adam's two moments."""
 
     weights: Any
     gradient: Any
@@ -72,7 +72,7 @@ class State:
 
 
 def hidden(ops: Operations, architecture: Architecture, layers: Layers, weights: Any, units: Units) -> None:
-    """The forward pass through the hidden layers, from the signals of the input units on."""
+    """Compute the forward pass through the hidden layers from the signals of the input units."""
 
     def forward(layer: Layer) -> None:
         def unit(j: Any) -> None:
@@ -82,13 +82,13 @@ def hidden(ops: Operations, architecture: Architecture, layers: Layers, weights:
 
         ops.each(layer.fan_out, unit)
 
-    if layers.first is not layers.last:  # else there is no hidden layer
+    if layers.first is not layers.last:  # otherwise there is no hidden layer
         forward(layers.first)
         layers.between(forward)
 
 
 def outputs(ops: Operations, architecture: Architecture, layers: Layers, weights: Any, units: Units) -> None:
-    """The whole forward pass: the outputs are the preactivations of the last layer."""
+    """Compute the whole forward pass; the outputs are the preactivations of the last layer."""
 
     def unit(j: Any) -> None:
         z = _preactivation(ops, architecture, layers.last, weights, units, j)
@@ -106,7 +106,7 @@ def _preactivation(
 
 
 def add_gradient(ops: Operations, architecture: Architecture, layers: Layers, state: State, units: Units) -> None:
-    """The backward pass: from the deltas of the last layer to the gradient by each weight, added to the sums."""
+    """Compute the backward pass from the deltas of the last layer, and add the gradient by each weight to the sums."""
 
     def by_weights(layer: Layer) -> None:
         def of_unit(j: Any) -> None:
@@ -145,7 +145,7 @@ def add_gradient(ops: Operations, architecture: Architecture, layers: Layers, st
 def loss_and_deltas(
     ops: Operations, architecture: Architecture, training: Training, layer: Layer, units: Units, point: Any
 ) -> Any:
-    """The loss at a point, a mean over the outputs; its gradient by each output goes to the deltas."""
+    """Return the loss at a point, a mean over the outputs, and store its gradient by each output in the deltas."""
     n = float(architecture.sizes[-1])
 
     def error(j: Any) -> Any:
@@ -167,7 +167,7 @@ def _size(ops: Operations, x: Any) -> Any:
 
 
 def _sign(ops: Operations, x: Any) -> Any:
-    return ops.select(x > 0.0, 1.0, ops.select(x < 0.0, -1.0, x))  # x: 0 or NaN
+    return ops.select(x > 0.0, 1.0, ops.select(x < 0.0, -1.0, x))  # here x is 0 or NaN
 
 
 def epoch(
@@ -182,14 +182,14 @@ def epoch(
     """Train through some batches of points.
 
     Args:
-        ops: what computes.
-        architecture, layers: of the networks.
+        ops: implementation of the arithmetic operations.
+        architecture, layers: architecture and layers of the networks.
         training: names the loss and the optimizer.
-        state: is changed.
-        units: scratch.
-        plan: the batches `plan.first` to `plan.end` - 1. `plan.batch(b)` has positions `first` and `end`, their number
-            `size`, and the `rate` of the optimizer; `plan.point(p)` has inputs and targets; `plan.loss[0]` takes the
-            sum of the losses.
+        state: weights and optimizer state, updated in place.
+        units: scratch memory for the units.
+        plan: describes the batches `plan.first` to `plan.end` - 1. `plan.batch(b)` has the positions `first` and `end`,
+            their number `size`, and the learning rate `rate`; `plan.point(p)` has the inputs and targets; the sum of
+            the losses is added to `plan.loss[0]`.
     """
 
     def step(b: Any) -> None:
@@ -217,7 +217,7 @@ def epoch(
 
 
 def read(ops: Operations, layers: Layers, units: Units, point: Any) -> None:
-    """Let the signals of the input units be those of a point."""
+    """Set the signals of the input units to the inputs of a point."""
 
     def signal(i: Any) -> None:
         units.signals[layers.first.inputs + i] = point.input(i)
@@ -226,7 +226,7 @@ def read(ops: Operations, layers: Layers, units: Units, point: Any) -> None:
 
 
 def move(ops: Operations, training: Training, state: State, k: Any, gradient: Any, rate: Any) -> None:
-    """A step of the optimizer, in the arithmetic of Keras."""
+    """Update weight k by one step of the optimizer, in the arithmetic of Keras."""
     optimizer = training.optimizer
     if isinstance(optimizer, Adam):
         state.mean[k] = state.mean[k] + (gradient - state.mean[k]) * (1 - optimizer.beta_1)
@@ -238,7 +238,7 @@ def move(ops: Operations, training: Training, state: State, k: Any, gradient: An
 
 
 def predict(ops: Operations, architecture: Architecture, layers: Layers, weights: Any, units: Units, plan: Any) -> None:
-    """Outputs at the points `plan.first` to `plan.end` - 1: the point takes each by `point.put(j, output)`."""
+    """Compute the outputs at the points `plan.first` to `plan.end` - 1 and store each by `point.put(j, output)`."""
 
     def visit(p: Any) -> None:
         point = plan.point(p)
@@ -250,7 +250,7 @@ def predict(ops: Operations, architecture: Architecture, layers: Layers, weights
 
 
 def awake(ops: Operations, architecture: Architecture, layers: Layers, weights: Any, units: Units, plan: Any) -> None:
-    """Count in `plan.awake[0]` how often a unit of the last hidden layer is not 0; with ReLU, it is never below."""
+    """Count in `plan.awake[0]` the non-zero outputs of the last ReLU layer, over its units and all points."""
 
     def visit(p: Any) -> None:
         read(ops, layers, units, plan.point(p))

@@ -1,4 +1,4 @@
-"""Weight initializers of the engine, by the names and formulas of Keras."""
+"""Weight initializers of the engine, with the names and formulas of Keras."""
 
 from collections.abc import Callable
 from typing import get_args
@@ -22,14 +22,14 @@ from deadrelu.settings.params import (
 )
 
 RAI_STD = 0.6007
-"""Lu et al.'s (arXiv:1903.06733), over the root of the fan-in: the standard deviation of RAI's symmetric entries."""
+"""Standard deviation of RAI's symmetric entries, times the square root of the fan-in (Lu et al., arXiv:1903.06733)."""
 
 CUT_STD = 0.8796256610342398
-"""Standard deviation of a standard normal cut at two: Keras divides by it to keep the variance."""
+"""Standard deviation of a standard normal truncated at ±2; Keras divides by it to keep the variance."""
 
 
 Sampler = Callable[[np.random.Generator, int, int, int], npt.NDArray[np.float32]]
-"""`sample(rng, n, fan_in, fan_out)` draws n kernels, shape (n, fan_in, fan_out), float32."""
+"""A function `sample(rng, n, fan_in, fan_out)` that draws n kernels, shape (n, fan_in, fan_out), float32."""
 
 
 def by_name(name: str) -> Settings | Rai:
@@ -56,9 +56,9 @@ def sampler(settings: Settings | Rai | str) -> Sampler:
 
     `sample(rng, n, fan_in, fan_out)` returns shape (n, fan_in, fan_out), float32.
 
-    Glorot: variance 2 / (fan_in + fan_out); He: 2 / fan_in; LeCun: 1 / fan_in. The normal ones are cut at two
-    standard deviations of the normal that, once cut, has this variance. RAI draws biases, too: they are one more row
-    below each kernel, shape (n, fan_in + 1, fan_out).
+    The variance is 2 / (fan_in + fan_out) for Glorot, 2 / fan_in for He, and 1 / fan_in for LeCun. Their normal
+    distributions are truncated at two standard deviations, and scaled so that the truncated one has this variance. RAI
+    also draws biases, as one more row below each kernel: its shape is (n, fan_in + 1, fan_out).
     """
 
     settings = by_name(settings) if isinstance(settings, str) else settings
@@ -97,7 +97,7 @@ def _draw(settings: Settings, rng: np.random.Generator, shape: tuple[int, int, i
 
 
 def is_symmetric(initializer: Settings | Rai) -> bool:
-    """Whether weights are symmetric about 0, continuous, and independent; biases are then zero."""
+    """Return whether weights are continuous, independent and symmetric about 0; biases are then zero."""
     return (
         isinstance(initializer, FanScaled | VarianceScaling)
         or (isinstance(initializer, Normal) and initializer.mean == 0)
@@ -106,10 +106,10 @@ def is_symmetric(initializer: Settings | Rai) -> bool:
 
 
 def variance(settings: Settings | Rai, fan_in: int, fan_out: int) -> float:
-    """Variance of a weight.
+    """Return the variance of a weight.
 
     Raises:
-        ValueError: not of an initializer that `is_symmetric`.
+        ValueError: the initializer is not one for which `is_symmetric` holds.
     """
     if not is_symmetric(settings):
         raise ValueError(f"weights must be independent and symmetric about 0, got {settings.name}")
@@ -126,7 +126,7 @@ def _fan(scaling: VarianceScaling, fan_in: int, fan_out: int) -> float:
 
 
 def _as_variance_scaling(settings: FanScaled) -> VarianceScaling:
-    """Glorot, He and LeCun by what they have in common (the formulas of Keras)."""
+    """Return a Glorot, He or LeCun initializer as the equivalent variance scaling (the formulas of Keras)."""
     family, distribution = settings.name.split("_")
     scale, mode = {"glorot": (1.0, "fan_avg"), "he": (2.0, "fan_in"), "lecun": (1.0, "fan_in")}[family]
     kind = "uniform" if distribution == "uniform" else "truncated_normal"
@@ -136,7 +136,7 @@ def _as_variance_scaling(settings: FanScaled) -> VarianceScaling:
 
 
 def _cut_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
-    # What is cut off is drawn again, as Keras does it: SciPy's inverse of the distribution takes ten times as long.
+    # Values beyond ±2 are redrawn, as in Keras: inverting the distribution function with SciPy takes ten times as long.
     drawn = rng.standard_normal(shape)
     while len(cut := np.flatnonzero(np.abs(drawn) > 2)):
         drawn.ravel()[cut] = rng.standard_normal(len(cut))
@@ -144,14 +144,14 @@ def _cut_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray
 
 
 def _uniform(rng: np.random.Generator, low: float, high: float, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
-    # Not rng.uniform, nor rng.normal with a scale: on some processors they round a product and a sum at once.
+    # Neither rng.uniform nor a scaled rng.normal is used: some processors round their product and sum only once.
     return low + (high - low) * rng.random(shape)
 
 
 def _orthogonal(rng: np.random.Generator, shape: tuple[int, int, int]) -> npt.NDArray[np.float64]:
-    """Orthonormal rows or columns, whichever are fewer (Saxe et al., arXiv:1312.6120), by Gram and Schmidt.
+    """Draw kernels with orthonormal rows or columns, whichever are fewer (Saxe et al., arXiv:1312.6120), float64.
 
-    Not `numpy.linalg.qr`, whose last bits depend on the processor.
+    The method is Gram-Schmidt: the last bits of `numpy.linalg.qr` depend on the processor.
     """
     n, fan_in, fan_out = shape
     drawn = rng.standard_normal((n, max(fan_in, fan_out), min(fan_in, fan_out)))
@@ -164,7 +164,7 @@ def _orthogonal(rng: np.random.Generator, shape: tuple[int, int, int]) -> npt.ND
 
 
 def _sum(terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Over the first axis, one term after the other."""
+    """Return the sum over the first axis, accumulated term by term in order."""
     total: npt.NDArray[np.float64] = terms[0].copy()
     for term in terms[1:]:
         total += term
@@ -172,10 +172,10 @@ def _sum(terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _rai(rng: np.random.Generator, shape: tuple[int, int, int]) -> npt.NDArray[np.float64]:
-    """Each unit's weights and bias from N(0, 0.6007² / fan_in); then one of them, any, from Beta(2, 1), above 0."""
+    """Draw each unit's weights and bias from N(0, 0.6007² / fan_in), then replace a random one by one of Beta(2, 1)."""
     n, fan_in, fan_out = shape
     drawn = RAI_STD / float(np.sqrt(fan_in)) * rng.standard_normal((n, fan_in + 1, fan_out))
     replaced = rng.integers(fan_in + 1, size=(n, 1, fan_out))
-    beta = np.sqrt(rng.random((n, 1, fan_out)))  # P(beta <= b) = b²; NumPy's way there takes logarithms
+    beta = np.sqrt(rng.random((n, 1, fan_out)))  # P(beta <= b) = b²; NumPy's own method uses logarithms
     np.put_along_axis(drawn, replaced, beta, axis=1)
     return drawn

@@ -1,4 +1,4 @@
-"""What a trial is: a network and its training, described; and what it yields. No TensorFlow, no files."""
+"""Descriptions of a network and of its training, and the result of trials; independent of TensorFlow and files."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ Activation = Literal["relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid"]
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """Sizes from input to output, and what the layers compute; the output layer is linear."""
+    """Sizes of the layers from input to output, and their activation; the output layer is linear."""
 
     sizes: tuple[int, ...]
     activation: Activation
@@ -27,7 +27,7 @@ class Architecture:
 
     @property
     def layers(self) -> tuple[tuple[int, int], ...]:
-        """(fan_in, fan_out) of each kernel."""
+        """Pairs (fan_in, fan_out), one for each kernel."""
         return tuple(itertools.pairwise(self.sizes))
 
     @property
@@ -39,7 +39,7 @@ class Architecture:
         """Yield the kernels and biases of each layer; biases are 0 in a network without them.
 
         Args:
-            weights: of n networks, shape (n, n_weights), float32.
+            weights: weights of n networks, shape (n, n_weights), float32.
 
         Yields:
             Kernels, shape (n, fan_in, fan_out), and biases, shape (n, 1, fan_out).
@@ -55,7 +55,7 @@ class Architecture:
 
 @dataclass(frozen=True, kw_only=True)
 class Adam:
-    """Keras's Adam with its default settings (Kingma and Ba, arXiv:1412.6980)."""
+    """The optimizer Adam (Kingma and Ba, arXiv:1412.6980) as in Keras, with Keras's default settings."""
 
     learning_rate: float = 0.001
     beta_1: float = 0.9
@@ -65,14 +65,14 @@ class Adam:
 
 @dataclass(frozen=True, kw_only=True)
 class SGD:
-    """Keras's stochastic gradient descent without momentum."""
+    """Stochastic gradient descent without momentum, as in Keras."""
 
     learning_rate: float = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """How networks are trained: reshuffled mini-batches, the last one smaller where it must be."""
+    """Settings of a training on mini-batches that are reshuffled each epoch; the last batch may be smaller."""
 
     epochs: int
     batch_size: int
@@ -81,23 +81,23 @@ class Training:
 
 
 Initialize = Settings | Rai | str | Sampler
-"""An initializer of `params.yaml`, its name, or a function; see `initializers.sampler`."""
+"""An initializer of `params.yaml`, the name of one, or a function; see `initializers.sampler`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """Dense hidden layers of `widths` and a linear output layer, with biases or without.
+    """Dense hidden layers and a linear output layer, with or without biases.
 
     Attributes:
         widths: units of each hidden layer, from input to output.
-        activation: of the hidden layers.
+        activation: activation of the hidden layers.
         initialize: a name such as "he_normal", or a function `sample(rng, n, fan_in, fan_out)` that returns n kernels,
             shape (n, fan_in, fan_out), float32. Biases start at zero unless it returns one more row for them, shape
             (n, fan_in + 1, fan_out), as "rai" does.
-        negative_slope: of leaky_relu.
-        biases: whether layers have them.
-        inputs, outputs: of the network.
-        initialize_first, initialize_last: the same for the first and the last layer; None: as `initialize`.
+        negative_slope: slope of leaky_relu for negative preactivations.
+        biases: whether layers have biases.
+        inputs, outputs: number of inputs and outputs of the network.
+        initialize_first, initialize_last: initializers of the first and the last layer; None stands for `initialize`.
     """
 
     widths: tuple[int, ...]
@@ -112,7 +112,7 @@ class Network:
 
     @property
     def initializers(self) -> list[Sampler]:
-        """Sampler of each layer."""
+        """Sampler of each layer, from input to output."""
         layers: list[Initialize] = [self.initialize] * len(self.architecture.layers)
         layers[-1] = self.initialize_last or layers[-1]
         layers[0] = self.initialize_first or layers[0]
@@ -120,7 +120,7 @@ class Network:
 
     @property
     def architecture(self) -> Architecture:
-        """What is compiled: everything but the initial weights."""
+        """The part of the description that programs are compiled for: all of it but the initial weights."""
         sizes = (self.inputs, *self.widths, self.outputs)
         return Architecture(
             sizes=sizes, activation=self.activation, negative_slope=self.negative_slope, biases=self.biases
@@ -128,20 +128,20 @@ class Network:
 
     @property
     def can_be_dead(self) -> bool:
-        """Whether all units of the last hidden layer may be 0 on all inputs, see `trials._Part`."""
+        """Whether all units of the last hidden layer can be 0 on all inputs; see `trials._Part`."""
         return self.activation == "relu" and bool(self.widths)
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What some trials yield; trials in the first axis.
+    """Results of some trials; the first axis of each array is the trial.
 
     Attributes:
         trial: numbers of the trials, shape (n,), int64.
         initial, final: weights in the order of Keras's `get_weights`, each in C order, shape (n, n_weights), float32.
         loss: the loss of each epoch as Keras reports it (a mean over the points while the weights move), shape
-            (n, epochs), float32. Not finite where a training diverged. From `follow`, only the epochs since the
-            weights before.
+            (n, epochs), float32. It is not finite where a training diverged. From `follow`, it covers only the epochs
+            since the previous result.
     """
 
     trial: Numbers
@@ -150,12 +150,12 @@ class Trained:
     loss: Float
 
     def pieces(self, n: int) -> Iterator["Trained"]:
-        """The same, n trials at a time."""
+        """Yield the results in pieces of n trials; the last piece may be smaller."""
         for at in range(0, len(self.trial), n):
             some = slice(at, at + n)
             yield Trained(self.trial[some], self.initial[some], self.final[some], self.loss[some])
 
     @classmethod
     def joined(cls, parts: Sequence["Trained"]) -> "Trained":
-        """Trials of several parts as one."""
+        """Return the trials of several parts as one, in order."""
         return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))

@@ -1,7 +1,7 @@
-"""What the engine's arithmetic is written with; and the slow, plain version of it: NumPy arrays, one point at a time.
+"""The operations of the engine's arithmetic, and a slow reference implementation: NumPy arrays, one point at a time.
 
-`forward_backward.py` says what a network computes, with + - × ÷, > and the operations here. Given the `Reference`, it
-runs as it stands. Given a `tracer.Tracer`, the same lines write a program.
+`forward_backward.py` defines what a network computes with + - × ÷, > and the operations here. With the `Reference`,
+that code computes numbers directly. With a `tracer.Tracer`, the same code generates a program.
 """
 
 from collections.abc import Callable
@@ -13,35 +13,35 @@ Body = Callable[[Any], None]
 
 
 class Operations(Protocol):
-    """Values are float32, of one number for each trial; indices are whole numbers. Every order below is kept."""
+    """Operations on values, one float32 for each trial, and integer indices; each keeps the order that it specifies."""
 
     def select(self, condition: Any, yes: Any, no: Any) -> Any:
-        """`yes` where the condition holds, else `no`."""
+        """Return `yes` where the condition holds, and `no` elsewhere."""
 
     def sqrt(self, value: Any) -> Any:
-        """The square root, correctly rounded."""
+        """Return the correctly rounded square root."""
 
     def call(self, function: Callable[[Any, Any], Any], value: Any) -> Any:
-        """function(operations, value)."""
+        """Return function(operations, value)."""
 
     def each(self, n: Any, body: Body) -> None:
-        """body(0), body(1), …, body(n - 1). None of them needs what another one has stored."""
+        """Call body(k) for each k from 0 to n - 1, in any order: no call depends on what another one stores."""
 
     def total(self, n: Any, term: Callable[[Any], Any]) -> Any:
-        """((term(0) + term(1)) + term(2)) + …"""
+        """Return the sum of term(k) for k from 0 to n - 1, added from left to right."""
 
     def repeat(self, first: Any, end: Any, body: Body) -> None:
-        """body(first), …, body(end - 1), one after the other."""
+        """Call body(k) for each k from `first` to `end` - 1, one after the other."""
 
     def points(self, first: Any, end: Any, body: Body) -> None:
-        """body(point) for each point, where all that points have in common are sums by `accumulate`."""
+        """Call body(point) for each point from `first` to `end` - 1; points share only the sums of `accumulate`."""
 
     def accumulate(self, total: Any, value: Any) -> Any:
-        """total + value, for the value of each point in turn."""
+        """Return total + value; where values have several points, add them point by point in order."""
 
 
 class Reference:
-    """NumPy's float32 arrays of shape (trials,). What each operation does is said in `Operations`."""
+    """The operations on NumPy arrays of shape (trials,), float32; `Operations` specifies each of them."""
 
     def select(self, condition: Any, yes: Any, no: Any) -> Any:
         return np.where(condition, np.float32(yes), np.float32(no))

@@ -1,9 +1,9 @@
-"""The engine's programs: batches of training, predictions, who is awake; for as many trials as lanes.
+"""The engine's programs for training, prediction and counting active units, each for as many trials as lanes.
 
-They are compiled for this processor, or for WebAssembly, which the page runs.
+They are compiled for this processor, or to WebAssembly, which a web page runs.
 
-Small networks are written out. The program of a large one is loops over its layers and their units, whose sizes it
-reads from a table: it takes as long to compile for three layers as for a hundred.
+The programs of small networks are unrolled. Those of large networks loop over layers and units, whose sizes they read
+from a table, so that a hundred layers compile as fast as three.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,16 +22,16 @@ from deadrelu.engine.network import Architecture, Training
 from deadrelu.engine.tracer import FLOAT, I32, I64, POINTER, Index, Memory, Tracer, Value
 
 MAX_UNROLLED_WEIGHTS = 60
-"""Up to so many weights, networks are written out: a trial is quicker, and compiling takes a second at most."""
+"""Maximum number of weights of unrolled networks: trials are then faster, and compiling takes at most a second."""
 
 MAX_CACHED_WEIGHTS, MEMORY_BOUND_LANES = 60_000, 4
-"""Of larger networks, fewer are trained side by side: their weights would not fit into the processor's cache."""
+"""The number of weights beyond which this number of lanes is used: more would not fit into the processor's cache."""
 
 POINTS = 4
-"""Points side by side: a weight that is loaded once serves all."""
+"""Number of points computed side by side: a weight is loaded once for all of them."""
 
 WASM_LANES = 4
-"""Trials side by side in WebAssembly, whose vectors have 128 bits."""
+"""Number of trials side by side in WebAssembly, whose vectors have 128 bits."""
 
 UNITS = ("preactivations", "signals", "deltas")
 TRAIN = ("weights", "gradient", "mean", "square", "loss", *UNITS, "table", "rows", "starts", "sizes", "rates")
@@ -40,15 +40,15 @@ AWAKE = ("weights", "awake", *UNITS, "table")
 COMMON = ("layers", "stop")
 NUMBERS = ("first", "end", "n_weights", "n_layers")
 
-_COMPILING = Lock()  # LLVM keeps one context for all; and two threads that need the same program wait for one
+_COMPILING = Lock()  # LLVM has one global context, and threads that need the same program compile it once
 
 
 @dataclass(frozen=True)
 class Program:
-    """Machine code for `lanes` trials.
+    """Machine code that computes `lanes` trials side by side.
 
-    It takes addresses of arrays, then numbers, in the order of TRAIN, PREDICT or AWAKE, COMMON and NUMBERS. Arrays of
-    vectors have the lanes in their last axis.
+    Its arguments are addresses of arrays in the order of TRAIN, PREDICT or AWAKE and of COMMON, then the integers of
+    NUMBERS. Arrays of vectors have the lanes in their last axis.
     """
 
     run: compiler.Compiled
@@ -56,24 +56,24 @@ class Program:
 
 
 def training(architecture: Architecture, settings: Training) -> Program:
-    """Trains through some batches: `forward_backward.epoch`. The learning rate is an argument of the program."""
+    """Return the program of `forward_backward.epoch`, which trains on some batches; learning rates are its argument."""
     optimizer = replace(settings.optimizer, learning_rate=1.0)
     settings = replace(settings, epochs=1, batch_size=1, optimizer=optimizer)
     return _program(TRAIN, architecture, settings)
 
 
 def predictions(architecture: Architecture) -> Program:
-    """Outputs at some points: `forward_backward.predict`."""
+    """Return the program of `forward_backward.predict`, which computes the outputs at some points."""
     return _program(PREDICT, architecture)
 
 
 def awake(architecture: Architecture) -> Program:
-    """How often the last hidden layer is not 0: `forward_backward.awake`."""
+    """Return the program of `forward_backward.awake`, which counts the non-zero outputs of the last hidden layer."""
     return _program(AWAKE, architecture)
 
 
 def lanes(architecture: Architecture) -> int:
-    """How many trials a program takes at once on this processor."""
+    """Return the number of trials that a program computes side by side on this processor."""
     return MEMORY_BOUND_LANES if architecture.n_weights > MAX_CACHED_WEIGHTS else compiler.lanes()
 
 
@@ -94,12 +94,12 @@ def _compiled(
 def webassembly(architecture: Architecture, settings: Training, *, points: int = 1) -> bytes:
     """Return a WebAssembly module with the programs `train`, `predict` and `awake`.
 
-    They take what those of this processor take and, after `stop`, the address of the slope of Leaky ReLU.
+    Their arguments are those of native programs and, after `stop`, the address of the negative slope of Leaky ReLU.
 
     Args:
-        architecture: of the networks; its negative slope is not used.
-        settings: optimizer, whose rate is an argument, and loss.
-        points: side by side; more are quicker in a program that is written out, and take more bytes.
+        architecture: architecture of the networks; its negative slope is not used.
+        settings: optimizer and loss; the learning rate is an argument of the program.
+        points: number of points side by side; more make an unrolled program faster and larger.
     """
     module, functions = ir.Module(), dict[Any, ir.Function]()
     settings = replace(settings, epochs=1, batch_size=1, optimizer=replace(settings.optimizer, learning_rate=1.0))
@@ -121,7 +121,7 @@ def _write(
     points: int,
     functions: dict[Callable[..., Any], ir.Function],
 ) -> None:
-    """Add a program to a module; `functions` holds those that the programs of a module share."""
+    """Add a program to a module; `functions` holds the functions that the programs of a module share."""
     kinds = [*[POINTER] * len(pointers), *[I64] * len(NUMBERS)]
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
     argument = dict(zip((*pointers, *NUMBERS), function.args, strict=True))
@@ -143,24 +143,24 @@ def _write(
 
 
 def is_unrolled(architecture: Architecture) -> bool:
-    """Whether a network is written out."""
+    """Return whether the program of a network is unrolled."""
     return architecture.n_weights <= MAX_UNROLLED_WEIGHTS or len(architecture.layers) == 1
 
 
 def _general(architecture: Architecture) -> Architecture:
-    """What its program depends on: of a large network, neither depth nor widths."""
+    """Return the part of the architecture that its program depends on: neither depth nor widths of a large network."""
     sizes = architecture.sizes if is_unrolled(architecture) else (architecture.sizes[0], 0, architecture.sizes[-1])
     return replace(architecture, sizes=sizes)
 
 
 @lru_cache(maxsize=64)
 def layer_table(architecture: Architecture) -> npt.NDArray[np.int64]:
-    """What the program of a large network reads: a row for each layer, the fields of `Layer`."""
+    """Return the table that the program of a large network reads, shape (layers, 6), int64: the fields of `Layer`."""
     return np.array([astuple(layer) for layer in forward_backward.layers_of(architecture)], np.int64)
 
 
 class _Plan:
-    """Where a program finds its layers, units, batches and points."""
+    """The layers, units, batches and points of a program, read from its arguments."""
 
     def __init__(self, tracer: Tracer, argument: dict[str, ir.Value], architecture: Architecture) -> None:
         self.tracer, self.argument, self.architecture = tracer, argument, architecture
@@ -173,7 +173,7 @@ class _Plan:
             self.units = Units(*(Memory(tracer, argument[name], by_point=True) for name in UNITS))
         else:
             self.layers = _layers_written_out(architecture)
-            self.units = Units({}, {}, {})  # values that the program keeps in registers, or where it likes
+            self.units = Units({}, {}, {})  # values for which LLVM chooses registers or the stack
 
     def _layers_by_table(self) -> Layers:
         tracer, n = self.tracer, self.argument["n_layers"]
@@ -204,7 +204,7 @@ class _Plan:
         return _Points(self, together)
 
     def _number(self, name: str, at: ir.Value, kind: ir.Type) -> ir.Value:
-        """Entry `at` of an array of single numbers."""
+        """Load entry `at` of an array of scalars."""
         builder = self.tracer.builder
         return builder.load(self.tracer.address(self.argument[name], at, kind), align=4, typ=kind)
 
@@ -212,7 +212,7 @@ class _Plan:
         return Value(self.tracer, [[self._same(number)]])
 
     def _same(self, number: ir.Value) -> ir.Value:
-        """A vector of one number."""
+        """Return a vector whose entries are all one number."""
         builder, vector = self.tracer.builder, self.tracer.vector
         first = builder.insert_element(ir.Constant(vector, ir.Undefined), number, I32(0))
         return builder.shuffle_vector(first, first, ir.Constant(ir.VectorType(I32, vector.count), [0] * vector.count))
@@ -238,7 +238,7 @@ class _Batch:
 
 
 class _Points:
-    """Points side by side. Trials have a table each, of inputs and targets by rows, or share one of inputs alone."""
+    """Points side by side; each trial has a table with rows of inputs and targets, or all share one of inputs."""
 
     def __init__(self, plan: _Plan, places: list[ir.Value]) -> None:
         self.plan, self.places = plan, places

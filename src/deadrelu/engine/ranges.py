@@ -1,4 +1,4 @@
-"""How far networks are from a constant: ranges of their predictions. Arrays in, numbers out."""
+"""Measure how far networks are from a constant function: ranges of their predictions."""
 
 from typing import NamedTuple
 
@@ -8,15 +8,15 @@ import numpy.typing as npt
 Float = npt.NDArray[np.float32]
 
 PROBES = np.array([0.05, 0.15, 0.5, 1.0, 1.5], np.float32)
-"""Where the notebook looked. All are positive: they say nothing of x < 0."""
+"""Inputs at which the notebook compares predictions; all are positive, so they give no information on x < 0."""
 
 
 class Spread(NamedTuple):
     """Extremes and ranges (max - min) of each network's predictions over the training inputs, shape (n,).
 
-    With several outputs, the extremes are those of all, and a range is the largest of any: it is 0 where each output
-    is constant. `range_low` and `range_high` are over x < 0 and x > 0; None where no input lies there, or x is not
-    one-dimensional.
+    With several outputs, the extremes are over all outputs, and the range is the largest range of any output: it is 0
+    where each output is constant. `range_low` and `range_high` are over x < 0 and x > 0, and None where no input lies
+    there or x is not one-dimensional.
     """
 
     prediction_min: Float
@@ -38,7 +38,7 @@ def spread(predictions: Float, x: Float) -> Spread:
     if x.shape[1] == 1:
         low, high = _range(predictions[:, x[:, 0] < 0]), _range(predictions[:, x[:, 0] > 0])
     ranges = _range(predictions)
-    assert ranges is not None  # there is an input
+    assert ranges is not None  # there is at least one input
     return Spread(smallest, largest, low, high, ranges)
 
 

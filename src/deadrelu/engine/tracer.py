@@ -1,18 +1,18 @@
-"""Writes programs: `forward_backward.py`, given this in place of numbers, leaves the instructions to compute them.
+"""Generate programs by tracing: run on a `Tracer`, `forward_backward.py` emits the instructions that compute numbers.
 
-A colleague who runs `z = w * x + z` on arrays gets numbers. Here w, x and z are `Value`s, names of numbers that a
-program will have, and each operation appends an instruction of LLVM's intermediate language to the function being
-written. A loop such as `ops.repeat(0, n, body)` runs its body once, with an `Index` that stands for whatever k will
-be, and writes the jump back around what the body has written. Where sizes are plain integers there is no jump: the
-body runs, and is written, n times ("written out").
+On arrays, `z = w * x + z` computes numbers. Here w, x and z are `Value`s, which stand for numbers of the program at run
+time, and each operation appends an instruction of LLVM's intermediate language to the function that is being generated.
+A loop such as `ops.repeat(0, n, body)` calls its body once, with an `Index` that stands for the loop variable, and
+emits the branches of the loop around the instructions of the body. Where sizes are plain integers there is no loop: the
+body is called, and its instructions are emitted, n times (the loop is unrolled).
 
-Nothing here may change a bit, so it is free to compute side by side what does not depend on each other:
+The order of operations on each number is fixed, but independent numbers can be computed side by side:
 
-- a vector is one number of each of `lanes` trials;
-- a `Value` is a block of vectors: of some units (`TILE` in loops by `each`), at some points (`points`): a weight that
-  is loaded once serves them all. Operations on blocks of different sizes repeat the one of size 1, as NumPy does.
+- a vector holds one number for each of `lanes` trials;
+- a `Value` is a block of vectors for some units (`TILE` in loops by `each`) at some points (`points`), so that a weight
+  is loaded once for all. Operations on blocks of different sizes broadcast size 1, as NumPy does.
 
-Sums over points are taken one point after the other (`accumulate`), those over units in the order of `total`.
+Sums over points are accumulated point by point (`accumulate`), and those over units in the order of `total`.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,11 +26,11 @@ from deadrelu.engine.operations import Body
 I32, I64, FLOAT, POINTER = ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.PointerType()
 
 TILE = 4
-"""Units side by side in loops: a signal that is loaded once serves four."""
+"""Number of units side by side in loops: a signal is loaded once for all of them."""
 
 
 class Value:
-    """A block of vectors, by units and points: numbers, or the answers to a comparison."""
+    """A block of vectors, indexed by unit and point: numbers, or the truth values of a comparison."""
 
     def __init__(self, tracer: "Tracer", vectors: list[list[ir.Value]]) -> None:
         self.tracer, self.vectors = tracer, vectors
@@ -65,12 +65,12 @@ class Value:
     def __gt__(self, other: Any) -> "Value":
         return self.tracer.combine(">", self, other)
 
-    def __lt__(self, other: Any) -> "Value":  # Python asks the right side of `0.0 > value` this way
+    def __lt__(self, other: Any) -> "Value":  # Python evaluates `0.0 > value` by this method
         return self.tracer.combine(">", other, self)
 
 
 class Index:
-    """A whole number that the program will know: `base`, and in a tile of `width` the ones after it, `step` apart."""
+    """An integer of the program at run time, `base`; a tile of `width` also has those that follow it, `step` apart."""
 
     def __init__(self, tracer: "Tracer", base: ir.Value, step: ir.Value | None = None, width: int = 1) -> None:
         self.tracer, self.base, self.step, self.width = tracer, base, step, width
@@ -90,7 +90,7 @@ class Index:
 
 
 class Memory:
-    """An array of vectors in the program; with `by_point`, each entry has one for each point side by side."""
+    """An array of vectors in the program; with `by_point`, each entry has a vector for each point side by side."""
 
     def __init__(self, tracer: "Tracer", pointer: ir.Value, *, by_point: bool = False) -> None:
         self.tracer, self.pointer, self.by_point = tracer, pointer, by_point
@@ -114,13 +114,13 @@ class Memory:
 
 
 class Tracer:
-    """`Operations` that write a function of the program. What each of them means is said in `Operations`.
+    """`Operations` that generate a function of the program; the protocol specifies each of them.
 
     Args:
-        function: empty, with its arguments.
-        lanes: numbers in a vector.
-        points: points side by side.
-        stop: address of a number, read before each turn of the loops over points and batches: other than 0, it ends
+        function: LLVM function without instructions, with its arguments.
+        lanes: number of entries of a vector.
+        points: number of points side by side.
+        stop: address of an int32 that is read before each iteration of the loops over points: a value other than 0 ends
             them.
     """
 
@@ -131,17 +131,17 @@ class Tracer:
         self.functions: dict[Callable[..., Any], ir.Function] = {}
 
     def value(self, number: Value | float) -> Value:
-        """A value, or a constant as one."""
+        """Return a value as it is, and a constant as a value."""
         if isinstance(number, Value):
             return number
         return Value(self, [[ir.Constant(self.vector, [number] * self.lanes)]])
 
     def index(self, number: Index | int) -> Index:
-        """An index, or a constant as one."""
+        """Return an index as it is, and an integer as an index."""
         return number if isinstance(number, Index) else Index(self, I64(number))
 
     def entries(self, index: Index | int) -> Iterator[ir.Value]:
-        """The whole numbers that an index stands for, one by one."""
+        """Yield the integers that an index stands for, one by one."""
         index = self.index(index)
         at = index.base
         for u in range(index.width):
@@ -150,11 +150,11 @@ class Tracer:
             yield at
 
     def address(self, pointer: ir.Value, at: ir.Value, of: ir.Type | None = None) -> ir.Value:
-        """Where entry `at` of an array lies: of vectors, or of another type."""
+        """Return the address of entry `at` of an array of vectors, or of another type `of`."""
         return self.builder.gep(pointer, [at], source_etype=of or self.vector)
 
     def combine(self, operation: str, left: Value | float, right: Value | float) -> Value:
-        """An operation on each pair of vectors."""
+        """Emit a binary operation for each pair of vectors."""
         return self.apply(
             lambda a, b: (
                 self.builder.fcmp_ordered(">", a, b) if operation == ">" else getattr(self.builder, operation)(a, b)
@@ -164,7 +164,7 @@ class Tracer:
         )
 
     def apply(self, operation: Callable[..., ir.Value], *blocks: Value) -> Value:
-        """An instruction for each vector of some blocks."""
+        """Emit an instruction for each vector of some blocks, broadcast to a common size."""
         units = max(len(block.vectors) for block in blocks)
         points = max(len(block.vectors[0]) for block in blocks)
         return Value(
@@ -185,7 +185,7 @@ class Tracer:
         return self.apply(lambda a: self.builder.call(root, [a]), value)
 
     def call(self, function: Callable[[Any, Any], Any], value: Value) -> Value:
-        """Writes a function once, for a vector, and calls it for each: else programs with exp take long to compile."""
+        """Emit a function once, and a call of it for each vector: inlined, exp makes programs slow to compile."""
         if function not in self.functions:
             kind = ir.FunctionType(self.vector, [self.vector])
             written = ir.Function(self.builder.module, kind, function.__name__)
@@ -198,7 +198,7 @@ class Tracer:
         return self.apply(lambda a: self.builder.call(self.functions[function], [a]), value)
 
     def accumulate(self, total: Value, value: Value | float) -> Value:
-        """Of sums, which have no points of their own."""
+        """Add the values of all points, one after the other, to sums that have no axis of points."""
         sums = []
         for u, (start,) in enumerate(total.vectors):
             for p in range(len(self.value(value).vectors[0])):
@@ -239,7 +239,7 @@ class Tracer:
             body(Index(self, k))
 
     def points(self, first: Index, end: Index, body: Body) -> None:
-        """As many at a time as are computed side by side, then the rest one by one."""
+        """Emit a loop over groups of points that are computed side by side, and one over the remaining points."""
         together, begin = self.side_by_side, first.base
         if together > 1:
             count = self.builder.sub(end.base, begin)
@@ -262,10 +262,10 @@ class Tracer:
         carried: list[ir.Value] | None = None,
         can_stop: bool = False,
     ) -> Iterator[ir.Value]:
-        """Write a loop around what is written in the `with`: for k in range(first, end, step).
+        """Emit a loop around the instructions of the `with` block: for k in range(first, end, step).
 
-        `carried` holds vectors that go from turn to turn; the body puts those of the next turn in their place, and
-        after the loop it holds the last ones.
+        `carried` holds vectors that pass from one iteration to the next; the body replaces them by those of the next
+        iteration, and after the loop it holds the last ones.
         """
         builder, carried = self.builder, [] if carried is None else carried
         before = builder.block
@@ -294,12 +294,12 @@ class Tracer:
 
 
 def _pick(vectors: list[list[ir.Value]], u: int, p: int) -> ir.Value:
-    """The vector of a unit and a point in a block, which repeats itself where it has only one."""
+    """Return the vector of a unit and a point in a block; a block with one unit or one point is broadcast."""
     unit = vectors[u if len(vectors) > 1 else 0]
     return unit[p if len(unit) > 1 else 0]
 
 
 def _like(shape: list[list[ir.Value]], flat: list[ir.Value]) -> list[list[ir.Value]]:
-    """A flat list of vectors, cut like a block."""
+    """Return a flat list of vectors in the nested layout of a block."""
     rows = iter(flat)
     return [[next(rows) for _ in unit] for unit in shape]

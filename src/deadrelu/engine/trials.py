@@ -1,11 +1,11 @@
-"""Many small networks trained at once: `run(network, training, x, y, trials=range(1000), seed=10)`.
+"""Train many small networks at once: `run(network, training, x, y, trials=range(1000), seed=10)`.
 
-A *trial* is one network: its own initial weights, its own shuffle of the training points every epoch. A few trials go
-through one compiled program side by side (`batch`), and each processor core has a program of its own. `follow` returns
-the networks at several moments of their training.
+A *trial* is one network with its own initial weights and its own shuffle of the training points in every epoch. One
+compiled program trains a few trials side by side (`batch`), and each processor core runs a program of its own. `follow`
+returns the networks after several numbers of epochs.
 
-The engine knows nothing of files. Trial k depends on (network, training, points, seed, k) alone, and its bits are the
-same on every processor.
+The engine reads and writes no files. Trial k depends on (network, training, points, seed, k) alone, and its bits are
+the same on every processor.
 """
 
 import os
@@ -27,16 +27,16 @@ from deadrelu.engine.shuffles import BLOCK
 from deadrelu.streams import WEIGHTS, stream
 
 DRAWN_TOGETHER = 128
-"""Trials whose initial weights are drawn together: a generator for each would cost more than its training."""
+"""Number of trials whose initial weights one generator draws: a generator for each would cost more than training."""
 
 MAX_WEIGHTS_BY_BLOCK = 1000
-"""Of larger networks, fewer trials than a block are begun at a time: their weights take up memory."""
+"""Maximum number of weights of networks whose blocks are started whole; more weights would take up much memory."""
 
 POLL_INTERVAL_S = 0.1
-"""Seconds between two looks at whether to stop."""
+"""Seconds between two checks of the event that stops a run."""
 
 FEW_INPUTS = 30
-"""How many of the inputs `are_constant` looks at first."""
+"""Approximate number of inputs at which `are_constant` compares outputs first."""
 
 
 def run(
@@ -50,7 +50,7 @@ def run(
     threads: int | None = None,
     stop: Event | None = None,
 ) -> Iterator[Trained]:
-    """Train trials `trials`, some at a time; memory does not grow with their number.
+    """Train the given trials, some at a time; memory does not grow with their number.
 
     Args:
         network: the architecture and its initializer.
@@ -58,15 +58,15 @@ def run(
         x: inputs, shape (n_points,) or (n_points, network.inputs), float32.
         y: targets, shape (n_points,) or (n_points, network.outputs), float32.
         trials: which trials, as consecutive numbers: range(1000) is the first thousand.
-        seed: with the number of a trial, the source of its weights and its shuffles.
-        threads: how many programs run at once; all cores by default. It changes no bit.
-        stop: set by another thread, it ends this run: with a `CancelledError`.
+        seed: determines, with the number of a trial, its initial weights and its shuffles.
+        threads: number of programs that run at once, all cores by default; it changes no bit.
+        stop: event of another thread that ends this run with a `CancelledError`.
 
     Yields:
         Trained trials, in order.
 
     Raises:
-        ValueError: x, y or trials are not what is described here.
+        ValueError: x, y or trials do not have the shapes or values described here.
     """
     training, x, y = _checked(network, training, x, y, trials)
     points, threads = Points(x, y, seed), threads or cores()
@@ -77,7 +77,7 @@ def run(
                 raise CancelledError
             parts.append(_Part(network, training, points, numbers, ended))
             parts[-1].start(pool, training.epochs)
-            # What is trained is handed on at once; else so many parts wait that no thread does.
+            # Trained parts are yielded at once; others once the parts queued after them keep all threads busy.
             while parts and (parts[0].is_trained or sum(len(part.fits) for part in list(parts)[1:]) > threads):
                 yield parts.popleft().trained(stop)
         while parts:
@@ -96,21 +96,21 @@ def follow(
     threads: int | None = None,
     stop: Event | None = None,
 ) -> Iterator[Trained]:
-    """Return the networks after some epochs of one training; weights and moments of the optimizer are kept.
+    """Yield the networks after given epochs of one training; weights and moments of the optimizer are kept.
 
-    After epoch e, trials are where `run` with `training.epochs=e` leaves them. All of them are held in memory. Keras's
-    `fit` of e epochs, called n times on one model, is `epochs=[e, 2 * e, …, n * e]`.
+    After epoch e, trials have the weights that `run` with `training.epochs=e` returns. All trials are held in memory.
+    Calling Keras's `fit` n times on one model for e epochs corresponds to `epochs` of e, 2 * e and so on up to n * e.
 
     Args:
-        epochs: after which the networks are returned, ascending, from 1 on; `training.epochs` is not used.
+        epochs: epochs after which networks are yielded, ascending, from 1 on; `training.epochs` is not used.
         network, training, x, y, trials, seed, threads, stop: as in `run`.
 
     Yields:
-        For each of `epochs`, all trials: `initial` from before the training, `final` after this epoch, and `loss` of
-        each epoch since the one before.
+        For each of `epochs`, all trials: `initial` weights before training, `final` weights after this epoch, and the
+        `loss` of each epoch since the previous result.
 
     Raises:
-        ValueError: as `run`, or epochs do not ascend.
+        ValueError: as in `run`, or the epochs do not ascend.
     """
     training, x, y = _checked(network, training, x, y, trials)
     if list(epochs) != sorted(set(epochs)) or min(epochs, default=1) < 1:
@@ -125,18 +125,18 @@ def follow(
 
 
 MAX_RATE_OF_BIASES = 1.0
-"""Adam's largest learning rate with which output biases are trained alone: no training diverges, see `_Part`."""
+"""Largest learning rate of Adam with which output biases are trained alone: no training diverges, see `_Part`."""
 
 
 class _Part:
-    """Some trials of one block, trained a batch at a time: all of their weights, output biases alone, or none.
+    """Some trials of one block, trained in batches: all of their weights, their output biases alone, or none.
 
-    Where every unit of the last hidden layer of a ReLU network is 0 on all points, ReLU's slope is 0 there too, so each
-    gradient but that of the output biases is a product with a 0. Without biases, the network stays as it is, to the
-    bit. With them, the output biases learn as those of a network without hidden layers whose input is 0, to the bit, as
-    long as all numbers are finite: 0 times infinity would not be 0. That takes a fraction of the time.
+    Where every unit of the last hidden layer of a ReLU network is 0 on all points, the slope of ReLU is 0 there too, so
+    each gradient except that of the output biases is a product with 0. Without biases, training changes no bit of such
+    a network. With biases, the output biases learn bit for bit like those of a network without hidden layers whose
+    input is 0, as long as all numbers are finite (0 times infinity is not 0), in a fraction of the time.
 
-    With `keeps`, batches are kept, so that `start` continues their training.
+    With `keeps`, the batches remain in memory, so that `start` continues their training.
     """
 
     def __init__(
@@ -159,17 +159,17 @@ class _Part:
         self.epochs = 0
 
     def start(self, pool: ThreadPoolExecutor, epochs: int) -> None:
-        """Train each batch for some epochs."""
+        """Start the training of each batch for a number of epochs in the thread pool."""
         self.epochs = epochs
         self.fits = [pool.submit(self._fit, k, epochs) for k in range(len(self.rows))]
 
     @property
     def is_trained(self) -> bool:
-        """Whether `trained` need not wait."""
+        """Whether all batches are trained, so that `trained` returns without waiting."""
         return all(fit.done() for fit in self.fits)
 
     def _fit(self, k: int, epochs: int) -> tuple[Float, Float]:
-        """Return final weights, or output biases, and losses of a batch."""
+        """Train a batch; return its weights, shape (n, n_weights), and its losses, shape (n, epochs), float32."""
         batch = self.batches.get(k) or self._batch(k)
         if self.keeps:
             self.batches[k] = batch
@@ -187,7 +187,7 @@ class _Part:
 
     def trained(self, stop: Event | None) -> Trained:
         """Wait for the batches and return all trials."""
-        zero = np.zeros((1, *self.points.y.shape), np.float32)  # what networks predict that stay as they are
+        zero = np.zeros((1, *self.points.y.shape), np.float32)  # predictions of networks that training does not change
         of_zero = mean_loss(self.training, zero, self.points.y)
         final, loss = self.initial.copy(), np.full((len(self.numbers), self.epochs), of_zero)
         for k, (rows, fit) in enumerate(zip(self.rows, self.fits, strict=True)):
@@ -220,23 +220,23 @@ def _checked(network: Network, training: Training, x: Float, y: Float, trials: r
 
 @contextmanager
 def _pool(threads: int) -> Iterator[tuple[ThreadPoolExecutor, Stop]]:
-    """Threads, and what tells them to stop; programs leave Python's lock while they compute."""
+    """Yield a pool of threads and the event that stops them; programs release Python's lock while they compute."""
     ended = Stop()
     with ThreadPoolExecutor(threads) as pool:
         try:
             yield pool, ended
-        finally:  # also when the caller has had enough, or Ctrl-C: no thread works on
+        finally:  # no thread continues when the caller stops early or on Ctrl-C
             ended.set()
             pool.shutdown(wait=True, cancel_futures=True)
 
 
 def cores() -> int:
-    """How many processor cores this process may use."""
+    """Return the number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _cut_at_blocks(network: Network, trials: range) -> Iterator[range]:
-    """Trials that are begun at a time, all of one block."""
+    """Yield ranges of trials that are started at once, each within one block."""
     small = network.architecture.n_weights <= MAX_WEIGHTS_BY_BLOCK
     size = BLOCK if small and network.can_be_dead else DRAWN_TOGETHER
     for at in range(trials.start // size * size, trials.stop, size):
@@ -249,9 +249,9 @@ def _two_dimensional(values: Float) -> Float:
 
 
 def draw_weights(network: Network, seed: int, numbers: Numbers) -> Float:
-    """Initial weights of some trials, shape (len(numbers), n_weights), float32.
+    """Draw the initial weights of some trials, shape (len(numbers), n_weights), float32.
 
-    Those of trials with the same k div DRAWN_TOGETHER are drawn at once.
+    One generator draws the weights of all trials with the same k div DRAWN_TOGETHER.
     """
     groups, group_of = np.unique(numbers // DRAWN_TOGETHER, return_inverse=True)
     drawn = np.stack([_draw_group(network, seed, int(group)) for group in groups])
@@ -271,13 +271,13 @@ def _draw_group(network: Network, seed: int, group: int) -> Float:
 
 
 def predict(network: Network, weights: Float, x: Float, stop: Stop | None = None) -> Float:
-    """Outputs of each network at each input.
+    """Compute the outputs of each network at each input.
 
     Args:
-        network: the architecture.
+        network: description of the networks.
         weights: shape (n, n_weights), float32.
         x: inputs, shape (n_points,) or (n_points, network.inputs), float32.
-        stop: set by another thread, it ends this with a `CancelledError`.
+        stop: event of another thread that ends the computation with a `CancelledError`.
 
     Returns:
         Shape (n, n_points, network.outputs), float32.
@@ -296,9 +296,9 @@ def predict(network: Network, weights: Float, x: Float, stop: Stop | None = None
 
 
 def are_constant(network: Network, weights: Float, x: Float, stop: Stop | None = None) -> npt.NDArray[np.bool_]:
-    """Which networks put out exactly the same at all inputs, shape (n,); arguments as in `predict`.
+    """Return which networks have exactly equal outputs at all inputs, shape (n,), bool; arguments as in `predict`.
 
-    Most do not at a few inputs, and are not looked at at all of them.
+    Most networks differ already at a few inputs, so these are compared first.
     """
     constant = np.ones(len(weights), bool)
     for points in (x[:: max(1, len(x) // FEW_INPUTS)], x):
@@ -326,15 +326,15 @@ def _cut(rows: np.ndarray, length: int) -> list[np.ndarray]:
 
 
 def mean_loss(training: Training, predictions: Float, y: Float) -> Float:
-    """Loss of each network over all points.
+    """Compute the loss of each network over all points.
 
     Args:
-        training: names the loss.
+        training: names the loss function.
         predictions: shape (n, n_points, n_outputs), float32.
         y: targets, shape (n_points,) or (n_points, n_outputs), float32.
 
     Returns:
-        Shape (n,), float32: a sum in float64, see `_sum`, rounded.
+        Shape (n,), float32: the mean of terms that `_sum` adds in float64, rounded.
     """
     errors = predictions - _two_dimensional(y)
     terms = np.square(errors) if training.loss == "mean_squared_error" else np.abs(errors)
@@ -343,7 +343,7 @@ def mean_loss(training: Training, predictions: Float, y: Float) -> Float:
 
 
 def _sum(terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Over the second axis, in an order that is written down, as NumPy's is not: first half plus second half, again."""
+    """Sum over the second axis in a fixed order, unlike NumPy: add the second half to the first half, repeatedly."""
     while (n := terms.shape[1]) > 1:
         half = n // 2
         left_over = terms[:, 2 * half :]

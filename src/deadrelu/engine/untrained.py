@@ -1,7 +1,7 @@
-"""How wide must a deep ReLU network be? Dead before training, for every depth of a width in one pass.
+"""Count the ReLU networks that are dead before training, for every depth of a width in one pass.
 
-Without biases f(c x) = c f(x) for c > 0, so a one-dimensional input has two signals, from x = -1 and from x = 1, and
-what becomes of them tells what becomes of every x. With biases, which RAI draws, networks are looked at on many x.
+Without biases f(c x) = c f(x) for c > 0, so the signals of x = -1 and x = 1 determine those of every one-dimensional
+input x. Networks with biases, which RAI draws, are evaluated at many x.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,13 +19,13 @@ Counts = npt.NDArray[np.int64]
 Array = npt.NDArray[np.float64]
 
 BLOCK = 1000
-"""Networks drawn at a time."""
+"""Number of networks drawn at once."""
 
 
 class BornDead(NamedTuple):
-    """How many networks are 0 before training; entry d - 1 is for depth d, shape (max_depth,).
+    """Counts of networks that are 0 before training, shape (max_depth,), int64; entry d - 1 is for depth d.
 
-    `low`: for every x < 0; `high`: for every x > 0; `both`: for every x.
+    `low` counts networks that are 0 for every x < 0, `high` for every x > 0, and `both` for every x.
     """
 
     low: Counts
@@ -36,18 +36,18 @@ class BornDead(NamedTuple):
 def born_dead(
     initialize: Sampler, width: int, max_depth: int, networks: range, *, seed: int, stop: Event | None = None
 ) -> BornDead:
-    """Count dead networks of one input, zero biases, and `width` units in each of `max_depth` hidden layers.
+    """Count dead networks with one input, zero biases, and `width` units in each of up to `max_depth` hidden layers.
 
-    A network of depth d is the first d layers of a deeper one: a layer in which both signals end is where it dies, and
-    the counts of a width, over its depths, come from the same networks.
+    A network of depth d consists of the first d layers of a deeper one and is dead if both signals are 0 after them:
+    the counts of a width over its depths come from the same networks.
 
     Args:
-        initialize: draws kernels, as `initializers.sampler` does.
+        initialize: draws kernels, as `initializers.sampler` describes.
         width: units of a hidden layer.
-        max_depth: hidden layers.
-        networks: which, as consecutive numbers from a multiple of `BLOCK` on; to another one, none is drawn in vain.
-        seed: of all draws, with the width. More networks or layers change none of the others.
-        stop: set by another thread, it ends this with a `CancelledError`.
+        max_depth: largest number of hidden layers.
+        networks: consecutive numbers from a multiple of `BLOCK` on; an end at another multiple wastes no draw.
+        seed: determines all draws, with the width. More networks or layers do not change the others.
+        stop: event of another thread that ends the count with a `CancelledError`.
     """
     counts = np.zeros((3, max_depth), np.int64)
     for block, n in _blocks(networks):
@@ -57,7 +57,7 @@ def born_dead(
 
 
 def _blocks(networks: range) -> Iterator[tuple[int, int]]:
-    """Yield the number of each block, and how many of its networks are used."""
+    """Yield the number of each block, and the number of its networks that are used."""
     if networks.start % BLOCK:
         raise ValueError(f"networks must start at a multiple of {BLOCK}, got {networks.start}")
     for at in range(networks.start, networks.stop, BLOCK):
@@ -67,7 +67,7 @@ def _blocks(networks: range) -> Iterator[tuple[int, int]]:
 def _drawn(
     initialize: Sampler, width: int, max_depth: int, seed: int, block: int, stop: Event | None = None
 ) -> Iterator[npt.NDArray[np.float32]]:
-    """Yield what is drawn for each hidden layer of the networks of a block; the same arguments, the same numbers."""
+    """Yield the drawn weights of each hidden layer of the networks of a block; equal arguments give equal numbers."""
     rng = stream(seed, SAFE_REGION, width, block)
     for layer in range(max_depth):
         if stop is not None and stop.is_set():
@@ -76,14 +76,14 @@ def _drawn(
 
 
 def _dead(drawn: Iterable[npt.NDArray[np.float32]], max_depth: int) -> npt.NDArray[np.bool_]:
-    """Return which signals have ended by each layer, shape (BLOCK, max_depth, 2): those of x = -1 and x = 1."""
+    """Return which signals of x = -1 and x = 1 are 0 after each layer, shape (BLOCK, max_depth, 2), bool."""
     signals = np.broadcast_to(np.array([[-1.0], [1.0]]), (1, 2, BLOCK))
     dead = np.empty((BLOCK, max_depth, 2), bool)
     for layer, kernels in enumerate(drawn):
         signals = np.maximum(_product(signals, kernels), 0)
         size = signals.max(axis=0)
         dead[:, layer] = size.T == 0
-        signals = signals / np.where(size > 0, size, 1)  # the size says nothing, and a thousand layers take it to 0
+        signals = signals / np.where(size > 0, size, 1)  # only the ratios matter; the size may underflow
     return dead
 
 
@@ -97,14 +97,15 @@ def born_constant(
     seed: int,
     stop: Event | None = None,
 ) -> Counts:
-    """Count the networks that are constant on `x` before training; entry d - 1 is for depth d, shape (max_depth,).
+    """Count the networks that are constant on `x` before training, (max_depth,), int64; entry d - 1 is for depth d.
 
-    For initializers that draw biases: with them, no two points stand for all. The networks of `born_dead`. One layer is
-    in memory at a time: what is drawn is drawn twice, for few points, and again for the networks constant on these.
+    This is for initializers that draw biases, where two points do not determine all others; the networks are those of
+    `born_dead`. One layer is in memory at a time: weights are drawn for a few points, and again for networks constant
+    on these.
 
     Args:
-        initialize: draws kernels and biases, one more row, as `initializers.sampler` does for RAI.
-        x: where they are compared, shape (n_points,).
+        initialize: draws kernels and biases (one more row), as `initializers.sampler` describes for RAI.
+        x: inputs at which signals are compared, shape (n_points,).
         width, max_depth, networks, seed, stop: as in `born_dead`.
     """
     counts = np.zeros(max_depth, np.int64)
@@ -112,25 +113,25 @@ def born_constant(
     for block, n in _blocks(networks):
         arguments = initialize, width, max_depth, seed, block, stop
         *_, last = _signals((layer[:n] for layer in _drawn(*arguments)), few)
-        candidates = _are_constant(last)  # what differs at three points behind the last layer differs behind all
+        candidates = _are_constant(last)  # signals that differ at these points after the last layer do so after each
         for depth, signals in enumerate(_signals((layer[:n][candidates] for layer in _drawn(*arguments)), x)):
             counts[depth] += _are_constant(signals).sum()
     return counts
 
 
 def _are_constant(signals: Array) -> npt.NDArray[np.bool_]:
-    """Return which networks have equal signals at all points."""
+    """Return which networks have equal signals at all points, shape (networks,), bool."""
     constant: npt.NDArray[np.bool_] = (signals == signals[:, :1]).all(axis=(0, 1))
     return constant
 
 
 def functions(initialize: Sampler, x: Array, width: int, max_depth: int, networks: int, *, seed: int) -> Array:
-    """Return what the first of these networks compute before training, shape (max_depth, networks, n_points).
+    """Return the outputs of the first networks before training, shape (max_depth, networks, n_points), float64.
 
     A network of depth d has the hidden layers of `born_dead` (or `born_constant`), and a linear output of its own.
 
     Args:
-        networks: how many, at most `BLOCK`.
+        networks: number of networks, at most `BLOCK`.
         initialize, x, width, max_depth, seed: as in `born_constant`; biases are drawn or zero.
     """
     outputs = []
@@ -144,7 +145,7 @@ def functions(initialize: Sampler, x: Array, width: int, max_depth: int, network
 
 
 def _signals(drawn: Iterable[npt.NDArray[np.float32]], x: Array) -> Iterator[Array]:
-    """Outputs of each hidden layer, shape (width, n_points, networks), of networks whose weights were drawn."""
+    """Yield the outputs of each hidden layer, shape (width, n_points, networks), float64, for drawn weights."""
     signals = np.asarray(x, float)[None, :, None]
     for weights in drawn:
         kernels, biases = _split(weights, len(signals))
@@ -153,14 +154,14 @@ def _signals(drawn: Iterable[npt.NDArray[np.float32]], x: Array) -> Iterator[Arr
 
 
 def _product(signals: Array, kernels: npt.NDArray[np.float32]) -> Array:
-    """Preactivations, term by term in one order: equal inputs give equal bits, and so do all processors.
+    """Compute preactivations, summed in a fixed order: equal inputs give equal bits, and so do all processors.
 
     Args:
         signals: shape (fan_in, n, networks), float64.
-        kernels: shape (networks, fan_in, fan_out).
+        kernels: shape (networks, fan_in, fan_out), float32.
 
     Returns:
-        Shape (fan_out, n, networks).
+        Shape (fan_out, n, networks), float64.
     """
     by_input = np.ascontiguousarray(kernels.transpose(1, 2, 0), np.float64)
     total: Array = signals[0] * by_input[0][:, None]
@@ -170,6 +171,6 @@ def _product(signals: Array, kernels: npt.NDArray[np.float32]) -> Array:
 
 
 def _split(drawn: npt.NDArray[np.float32], fan_in: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Kernels, and the biases below them, which are zero where none were drawn."""
+    """Split drawn rows into kernels, (n, fan_in, fan_out), and biases, (n, 1, fan_out), zero where none were drawn."""
     biases = drawn[:, fan_in:] if drawn.shape[1] > fan_in else np.zeros((len(drawn), 1, drawn.shape[2]), np.float32)
     return drawn[:, :fan_in], biases

@@ -1,4 +1,4 @@
-"""Codes of findings: what each means, how it is decided, and what to do. docs/inspect.md has this table."""
+"""Codes of findings: the meaning of each, how it is decided, and what to do. docs/inspect.md has the same table."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -8,7 +8,7 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 
 class Code(NamedTuple):
-    """The meaning of a code: its severity, how it is decided, and a remedy."""
+    """The description of a code: its severity, its meaning, how it is decided, and a remedy."""
 
     severity: Severity
     meaning: str
@@ -136,28 +136,28 @@ CODES = {
         "note", "layers of which only the output could be measured", "their calls cannot be recorded", "none"
     ),
 }
-"""All codes, the most serious first; docs/inspect.md has the same table."""
+"""All codes, the most serious first."""
 
 GROUPS = {
     "dead": ("dead-network", "dead-layer"),
     "vanishes": ("signal-vanishes", "gradient-vanishes"),
     "explodes": ("signal-explodes", "gradient-explodes"),
 }
-"""Short words for several codes."""
+"""Short words that each stand for several codes."""
 
 
 def codes_of(words: Sequence[str]) -> set[str]:
-    """Return the codes that some codes, groups or severities stand for.
+    """Return the codes that the words stand for; a word is a code or one of `GROUPS`.
 
     Raises:
-        KeyError: a word is none of these.
+        KeyError: a word is neither of these.
     """
-    found: set[str] = set()
+    codes: set[str] = set()
     for word in words:
         if word in CODES:
-            found.add(word)
+            codes.add(word)
         elif word in GROUPS:
-            found |= set(GROUPS[word])
+            codes |= set(GROUPS[word])
         else:
             raise KeyError(word)
-    return found
+    return codes

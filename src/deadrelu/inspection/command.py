@@ -1,9 +1,9 @@
-"""inspect: the signals of a user's own model, on the terminal and as Parquet, figure and page."""
+"""The command `inspect`: the signals of a user's own model, on the terminal and as Parquet, figure and page."""
 
 import hashlib
 import math
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from deadrelu.analysis.growth import EXPLODES, VANISHES
 from deadrelu.errors import InputError
 from deadrelu.inspection import input_files, inspect, layer_figure, model_file, printing
 from deadrelu.inspection.codes import CODES, GROUPS, SEVERITIES, codes_of
-from deadrelu.inspection.compare import changes
+from deadrelu.inspection.compare import Changes, changes
 from deadrelu.report import page
 from deadrelu.report.figures import save
 from deadrelu.signals import tensorflow
@@ -40,9 +40,10 @@ LAYERS = pa.schema(
         *parquet.columns("state verdict", pa.string()),
     ]
 )
-"""What `deadrelu inspect` writes."""
+"""The columns of layers.parquet."""
 
 MADE = ("layers.parquet", "layers.png", "signals.html")
+Paths = dict[str, Any]
 
 
 def main(
@@ -62,76 +63,103 @@ def main(
     verbose: bool = False,
     as_json: bool = False,
 ) -> bool:
-    """Print the table and write the files in `MADE`; what was there before stays until all of it is ready.
+    """Print the table and write the files in `MADE`; earlier files stay until all new ones are ready.
 
     Args:
         model, inputs, labels, compare: files; `compare` is another model on the same inputs.
-        out: folder for `MADE`; None: after the model, here.
-        first: of more inputs, the first are used.
+        out: folder for `MADE`; None: a folder named after the model in the current one.
+        first: maximum number of inputs; of more, the first are used.
         loss, training, batch_size, seed, ignore: see `inspect.inspect`.
         fail_on: codes of findings, or severities.
         verbose: print every finding and every row, also of blocks that repeat.
         as_json: print JSON in place of tables.
 
     Returns:
-        Whether the model has one of the findings of `fail_on`.
+        True if the model has one of the findings of `fail_on`.
     """
-    wanted = _codes("--fail-on", [word for word in fail_on if word not in SEVERITIES])
+    failing = _codes("--fail-on", [word for word in fail_on if word not in SEVERITIES])
+    failing |= {word for word in fail_on if word in SEVERITIES}
     _codes("--ignore", ignore)
     folder = out or Path(f"{model.stem}-signals")
+    _check_places(folder)
+    paths = {"model": model, "inputs": inputs, "labels": labels}
+    given = {what: input_files.read(path) for what, path in (("inputs", inputs), ("labels", labels)) if path}
+    options: dict[str, Any] = {"loss": loss, "training": training, "batch_size": batch_size, "seed": seed}
+    with files.scratch_folder(folder) as scratch:  # first, so that a folder that cannot be written costs no time
+        tensorflow.import_tensorflow()
+        inspection = _inspected(paths, given, first, ignore, options)
+        other = _inspected({**paths, "model": compare}, given, first, ignore, options) if compare else None
+        _write_files(inspection, paths, {"first": first, **options}, folder, scratch)
+    changed = changes(other, inspection) if other else None
+    if as_json:
+        print(printing.as_json(inspection, training, changed))
+    else:
+        _print_tables(inspection, changed, f"From {compare} to {model}", folder, training=training, verbose=verbose)
+    return _fails(inspection, failing, model)
+
+
+def _check_places(folder: Path) -> None:
     files.check_place(folder, folder=True)
     for name in MADE:
         files.check_place(folder / name, folder=False)
-    given = {"inputs": input_files.read(inputs)} | ({"labels": input_files.read(labels)} if labels else {})
-    with files.scratch_folder(folder) as scratch:  # early: a place that cannot be written costs no minute
-        tensorflow.import_tensorflow()
-        options: dict[str, Any] = {"loss": loss, "training": training, "batch_size": batch_size, "seed": seed}
 
-        def inspected(path: Path) -> inspect.Inspection:
-            loaded = model_file.load(path)
-            x, *y = (_shaped(array, loaded, what, first) for what, array in given.items())
-            try:
-                return inspect.inspect(loaded, x, y[0] if y else None, ignore=ignore, track=_track, **options)
-            except InputError as error:
-                what, _, message = str(error).partition(":")
-                raise InputError(f"{({**hashed, 'model': path}).get(what) or what}:{message}") from None
 
-        hashed = {"model": model, "inputs": inputs, "labels": labels}
-        found = inspected(model)
-        other = inspected(compare) if compare else None
-        shown = printing.written(found.table)
-        hashes = {f"{name}_sha256": _sha256(path) for name, path in hashed.items() if path}
-        made_by = parquet.provenance({"first": first, **options, **hashes})
-        made_by["versions"] = versions.installed(versions.KERAS_PACKAGES)
-        parquet.write(scratch / MADE[0], found.table, LAYERS, made_by)
-        save.save(layer_figure.layer_by_layer(found.table), scratch / MADE[1])
-        figure = page.figure(
-            "layers",
-            alt="Four charts by layer: quantiles of activations, standard deviation over inputs, rms of the gradient, "
-            "and shares of zeros, saturated outputs and dead units",
-            caption="From the first layer to the last. Activations: the middle half (thick), 98 % (thin), median. "
-            "Filled marks, joined by kind: layers that every path goes through; open marks: layers in branches.",
-        )
-        table = page.table(
-            shown, caption="Each layer over all inputs; layers.parquet has every column.", words=("kind", "verdict")
-        )
-        about = f"{_about(found, training)} {READING}"
-        title = f"Signals of {model.name}"
-        messages = [f"{finding.severity}: {finding.message} ({finding.code})" for finding in found.findings]
-        content = f"<h1>{escape(title)}</h1>{page.unordered([*messages, *found.summary, about])}{figure}{table}"
-        html = page.with_images(page.document(title, content), scratch)
-        (scratch / MADE[2]).write_text(html, encoding="utf-8")
-        for name in MADE:
-            files.replace(scratch / name, folder / name, scratch)
-    changed = changes(other, found) if other else None
-    if as_json:
-        print(printing.as_json(found, training, changed))
-    else:
-        printing.print_whole(found, _about(found, training), verbose=verbose)
-        if changed:
-            printing.print_changes(changed, f"From {compare} to {model}")
-        print(f"\n{', '.join(str(folder / name) for name in MADE)}")
-    failed = [finding for finding in found.findings if finding.code in wanted or finding.severity in fail_on]
+def _inspected(
+    paths: Paths, given: dict[str, Any], first: int | None, ignore: Sequence[str], options: dict[str, Any]
+) -> inspect.Inspection:
+    """Load and inspect the model of `paths`; an `InputError` names the file that it is about."""
+    loaded = model_file.load(paths["model"])
+    x, *y = (_shaped(array, loaded, what, first) for what, array in given.items())
+    try:
+        return inspect.inspect(loaded, x, y[0] if y else None, ignore=ignore, track=_track, **options)
+    except InputError as error:
+        what, _, message = str(error).partition(":")
+        raise InputError(f"{paths.get(what) or what}:{message}") from None
+
+
+def _write_files(
+    inspection: inspect.Inspection, paths: Paths, options: dict[str, Any], folder: Path, scratch: Path
+) -> None:
+    """Write the files in `MADE` to a scratch folder, and move them to their folder when all are ready."""
+    hashes = {f"{name}_sha256": _sha256(path) for name, path in paths.items() if path}
+    made_by = parquet.provenance({**options, **hashes})
+    made_by["versions"] = versions.installed(versions.KERAS_PACKAGES)
+    parquet.write(scratch / MADE[0], inspection.table, LAYERS, made_by)
+    save.save(layer_figure.layer_by_layer(inspection.table), scratch / MADE[1])
+    content = _document(inspection, f"Signals of {paths['model'].name}", _about(inspection, options["training"]))
+    (scratch / MADE[2]).write_text(page.with_images(content, scratch), encoding="utf-8")
+    for name in MADE:
+        files.replace(scratch / name, folder / name, scratch)
+
+
+def _document(inspection: inspect.Inspection, title: str, about: str) -> str:
+    """Return the HTML page: findings, summary, figure and table."""
+    figure = page.figure(
+        "layers",
+        alt="Four charts by layer: quantiles of activations, standard deviation over inputs, rms of the gradient, "
+        "and shares of zeros, saturated outputs and dead units",
+        caption="From the first layer to the last. Activations: the middle half (thick), 98 % (thin), median. "
+        "Filled marks, joined by kind: layers that every path goes through; open marks: layers in branches.",
+    )
+    caption = "Each layer over all inputs; layers.parquet has every column."
+    table = page.table(printing.written(inspection.table), caption=caption, words=("kind", "verdict"))
+    messages = [f"{finding.severity}: {finding.message} ({finding.code})" for finding in inspection.findings]
+    points = page.unordered([*messages, *inspection.summary, f"{about} {READING}"])
+    return page.document(title, f"<h1>{escape(title)}</h1>{points}{figure}{table}")
+
+
+def _print_tables(
+    inspection: inspect.Inspection, changed: Changes | None, title: str, folder: Path, *, training: bool, verbose: bool
+) -> None:
+    printing.print_whole(inspection, _about(inspection, training), verbose=verbose)
+    if changed:
+        printing.print_changes(changed, title)
+    print(f"\n{', '.join(str(folder / name) for name in MADE)}")
+
+
+def _fails(inspection: inspect.Inspection, failing: Set[str], model: Path) -> bool:
+    """Return whether there is a finding with a code or severity in `failing`, and report these codes on stderr."""
+    failed = [finding for finding in inspection.findings if not failing.isdisjoint((finding.code, finding.severity))]
     if failed:
         codes = ", ".join(dict.fromkeys(finding.code for finding in failed))
         print(f"deadrelu: {model}: received a model with {codes}; expected: none, by --fail-on", file=sys.stderr)
@@ -161,13 +189,13 @@ READING = (
 )
 
 
-def _about(found: inspect.Inspection, training: bool) -> str:
+def _about(inspection: inspect.Inspection, training: bool) -> str:
     mode = "training" if training else "inference"
-    return f"{count_of(found.inputs, 'input')}, {mode} mode; gradients are of {found.gradient_of}."
+    return f"{count_of(inspection.inputs, 'input')}, {mode} mode; gradients are of {inspection.gradient_of}."
 
 
 def _shaped(given: dict[str, Any], model: Any, what: str, first: int | None) -> Any:
-    """Arrays of a file as the model may take them: columns side by side, flat rows in the shape of an image."""
+    """Return the arrays of a file as the model may take them: columns side by side, flat rows in an image's shape."""
     tensors = getattr(model, what.replace("labels", "outputs"), None) or [None]
     arrays_given = {name: array[:first] for name, array in given.items()}
     if len(tensors) > 1:

@@ -1,4 +1,4 @@
-"""Units that die while a model trains: what `inspect` measures, epoch by epoch, in a log."""
+"""A log of the units that die while a model trains: the measurements of `inspect`, epoch by epoch."""
 
 import sys
 from typing import Any
@@ -18,18 +18,18 @@ from deadrelu.inspection.subject import batch_size
 from deadrelu.inspection.watch_figure import dead_units_by_epoch
 
 MAX_INPUTS = 256
-"""Inputs that a model is looked at with: more cost more time, and find hardly more."""
+"""Maximum number of inputs of a measurement: more of them take more time and reveal hardly more."""
 
 
 class Look(dict[str, float]):
-    """Numbers of one look at a model, by names that loggers take: dead_units, zero_fraction, signal, gradient."""
+    """The numbers of one measurement, by names for loggers: dead_units, zero_fraction, signal, gradient."""
 
     findings: list[Finding]
-    """Findings of this look, the most serious first."""
+    """Findings of this measurement, the most serious first."""
 
 
 class DeadUnitLog:
-    """Look at a model after each epoch.
+    """A log of measurements of a model, one after each epoch.
 
     >>> log = DeadUnitLog(x_train[:256])
     >>> for epoch in range(10):
@@ -41,10 +41,10 @@ class DeadUnitLog:
 
     Args:
         x: a few inputs, as `inspect` takes them; of more than `MAX_INPUTS`, the first are used.
-        y: their labels; without, gradients are of a random projection of the outputs.
+        y: labels of the inputs; without them, gradients are those of a random projection of the outputs.
         loss: as `inspect` takes it.
-        training: whether to look at the model as in training.
-        every: looks are taken at every so many calls of `add`; others return nothing new.
+        training: whether the model is measured as in training.
+        every: number of calls of `add` for each measurement; the other calls return an empty `Look`.
 
     Raises:
         InputError: every is below 1.
@@ -71,31 +71,31 @@ class DeadUnitLog:
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row per epoch and layer with an activation: epoch, layer, units, dead_units, zero_fraction."""
+        """One row per epoch and layer with an activation; columns epoch, layer, units, dead_units, zero_fraction."""
         return pd.DataFrame(self.rows, columns=["epoch", "layer", "units", "dead_units", "zero_fraction"])
 
     @property
     def units(self) -> pd.DataFrame:
-        """One row per unit that is dead now: layer, unit, and since, its first epoch without a break."""
+        """One row per unit that is dead now; columns layer, unit, and since, the first epoch of this period."""
         rows = [(layer, k, since[k]) for layer, since in self._since.items() for k in np.flatnonzero(since >= 0)]
         return pd.DataFrame(rows, columns=["layer", "unit", "since"])
 
     def figure(self) -> Figure:
-        """Dead units of each layer over the epochs."""
+        """Draw the share of dead units of each layer over the epochs."""
         return dead_units_by_epoch(self.table)
 
-    @np.errstate(over="ignore", invalid="ignore")  # of models with infinities and NaN, too
+    @np.errstate(over="ignore", invalid="ignore")  # a model may have infinities and NaN
     def add(self, model: Any, epoch: int | None = None) -> Look:
-        """Look at the model as it is now, which stays as it is.
+        """Measure the model as it is now, and leave it unchanged.
 
         Args:
-            model: of Keras or PyTorch.
-            epoch: its number, counted from 0 or from 1 as the caller likes; None: one more than the last, from 1 on.
+            model: a model of Keras or PyTorch.
+            epoch: number of the epoch, counted from 0 or 1 as the caller likes; None: one more than the last, or 1.
 
         Returns:
-            dead_units, of all layers (NaN where numbers are not finite); zero_fraction, a mean over activation layers;
-            signal and gradient, the factors on the trunk (`verdicts.EndToEnd`), where there are two layers or more;
-            and `findings`. Empty where `every` leaves the look out.
+            Numbers and `findings`: dead_units, of all layers (NaN where numbers are not finite); zero_fraction, a mean
+            over activation layers; signal and gradient, the factors on the trunk (`verdicts.EndToEnd`), where it has
+            two layers or more. The result is empty for calls that `every` skips.
         """
         self.calls += 1
         self.epoch = (self.epoch or 0) + 1 if epoch is None else epoch
@@ -105,8 +105,8 @@ class DeadUnitLog:
             size = batch_size(ready.subject.records)
             measured = measure(ready.subject, ready.x, ready.objective, size=size, training=self.training)
             judged, blocked = after_steps(ready, measured, size=size, training=self.training)
-        found = reported(measured, judged, blocked)
-        table, is_finite = found.table, "not-finite" not in found.codes
+        inspection = reported(measured, judged, blocked)
+        table, is_finite = inspection.table, "not-finite" not in inspection.codes
         for layer, is_dead in zip(table["layer"], measured.dead, strict=True):
             since = self._since.get(layer, np.full(len(is_dead), -1))
             self._since[layer] = np.where(is_dead, np.where(since >= 0, since, self.epoch), -1)
@@ -116,20 +116,18 @@ class DeadUnitLog:
             self.rows.append({"epoch": self.epoch, **about})
         numbers = {"dead_units": float(table["dead_in_all_calls"].sum()) if is_finite else np.nan}
         numbers["zero_fraction"] = float(activations["zero_fraction"].mean()) if len(activations) else 0.0
-        for name, end in (("signal", found.signal), ("gradient", found.gradient)):
+        for name, end in (("signal", inspection.signal), ("gradient", inspection.gradient)):
             if end is not None:
                 numbers[name] = end.factor
-        self._report(table[table["state"] == "dead"]["layer"].tolist(), found.findings)
-        return _look(numbers, found.findings)
+        self._report(table[table["state"] == "dead"]["layer"].tolist(), inspection.findings)
+        return _look(numbers, inspection.findings)
 
     def _report(self, dead: list[str], findings: list[Finding]) -> None:
         new = [name for name in dead if name not in self._reported]
         if new:
             which = f"layer {new[0]} is" if len(new) == 1 else f"layers {', '.join(new)} are"
             print(f"deadrelu: epoch {self.epoch}: {which} dead: no unit passes a gradient", file=sys.stderr)
-        broken = [
-            finding for finding in findings if finding.code == "not-finite" and finding.code not in self._reported
-        ]
+        broken = [f for f in findings if f.code == "not-finite" and f.code not in self._reported]
         for finding in broken:
             print(f"deadrelu: epoch {self.epoch}: {finding.message}", file=sys.stderr)
         self._reported |= {*new, *(finding.code for finding in broken)}

@@ -1,4 +1,4 @@
-"""Findings on a model: what is wrong with it, as data; words come last."""
+"""Findings on a model: what is wrong with it, as data, from which `words` makes messages."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,33 +15,33 @@ Numbers = dict[str, float]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a reader should know of a model."""
+    """One thing that a reader should know about a model."""
 
     code: str
     """A key of `codes.CODES`."""
     severity: Severity
     layers: list[str]
-    """Layers that it is about, in the model's order."""
+    """The layers that the finding is about, in the model's order."""
     numbers: Numbers = field(default_factory=dict)
     """Measured quantities by name, such as `units` or `factor`."""
     message: str = ""
-    """In words; see `words.message`."""
+    """The finding in words, see `words.with_words`; empty before that."""
 
 
 SMALL_EMBEDDINGS = 0.003
-"""Below what models are made with: a seventh of GPT's 0.02."""
+"""Root mean square below which embeddings are small: a seventh of the 0.02 that GPT starts with."""
 
 
 def find(measured: Measured, verdicts: Verdicts, blocked: Sequence[str] = ()) -> list[Finding]:
-    """List what there is to say of a model, most serious first, without words.
+    """Return the findings on a model, the most serious first, without messages.
 
     Args:
-        measured: the numbers.
-        verdicts: of `verdicts.judge`.
-        blocked: layers with weights of 0 that stood in the way of what is judged.
+        measured: the measurement.
+        verdicts: the result of `verdicts.judge`.
+        blocked: layers with weights of 0, which blocked the signal or gradient.
     """
     table = verdicts.table
-    found = [
+    findings = [
         *_not_finite(measured, table),
         *_dead(measured, verdicts),
         *_no_gradient(measured, table),
@@ -52,7 +52,7 @@ def find(measured: Measured, verdicts: Verdicts, blocked: Sequence[str] = ()) ->
         *_notes(measured, table, blocked),
     ]
     order = list(CODES)
-    return sorted(found, key=lambda f: (SEVERITIES.index(f.severity), order.index(f.code)))
+    return sorted(findings, key=lambda f: (SEVERITIES.index(f.severity), order.index(f.code)))
 
 
 def _finding(code: str, layers: Iterable[object], severity: Severity | None = None, /, **numbers: float) -> Finding:
@@ -83,8 +83,8 @@ def _dead(measured: Measured, verdicts: Verdicts) -> Iterator[Finding]:
             rows = dead[dead["on_trunk"] == is_on_trunk]
             if len(rows):
                 yield _finding("dead-layer", rows["layer"], severity, units=rows["units"].sum(), inputs=inputs)
-    # A layer that is given what is the same for all inputs is not at fault, nor is a softmax over one number.
-    # The layers of a block are here themselves.
+    # A layer whose own input is the same for all inputs is not at fault, nor is a softmax over one number.
+    # A block is left out because its layers have rows of their own.
     tokens = np.array(["tokens" in record.traits for record in measured.records])
     given = (table["source_size"].eq(0) & ~tokens) | (table["given_std"] > 0)
     alone = table["kind"].eq("block") | (table["activation"].eq("softmax") & (table["units"] == 1))
@@ -114,18 +114,9 @@ def _no_gradient(measured: Measured, table: pd.DataFrame) -> Iterator[Finding]:
 def _end_to_end(what: str, end: EndToEnd | None, verdicts: Verdicts) -> Iterator[Finding]:
     if end is None or verdicts.is_dead or end.verdict not in ("vanishes", "explodes"):
         return
-    mean, low, high = end.per_layer
-    yield _finding(
-        f"{what}-{end.verdict}",
-        [end.first, end.last],
-        begin=end.begin,
-        end=end.end,
-        factor=end.factor,
-        per_layer=mean,
-        per_layer_low=low,
-        per_layer_high=high,
-        layers=end.layers,
-    )
+    numbers = {"begin": end.begin, "end": end.end, "factor": end.factor}
+    numbers |= dict(zip(("per_layer", "per_layer_low", "per_layer_high"), end.per_layer, strict=True))
+    yield _finding(f"{what}-{end.verdict}", [end.first, end.last], None, **numbers, layers=end.layers)
 
 
 def _unusual(table: pd.DataFrame, verdicts: Verdicts) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Models, arrays and losses as users have them, fitted to each other; what does not fit is named in one line."""
+"""Checks and conversions that fit a user's model, arrays and loss to each other; errors are one line."""
 
 import re
 import sys
@@ -15,20 +15,20 @@ from deadrelu.errors import InputError
 
 Array = npt.NDArray[Any]
 Given = Array | Sequence[Array] | Mapping[str, Array]
-"""One array or tensor, or several: in order, or by name; or an iterable of batches."""
+"""One array or tensor; several, in order or by name; or an iterable of batches."""
 
 Loss = str | Callable[..., Any] | None
 """A name that Keras knows, a function of labels and predictions, or a `keras.losses.Loss`."""
 
 MAX_FROM_BATCHES = 10_000
-"""Inputs that are taken from batches, at most: they may have no end."""
+"""Maximum number of inputs taken from batches, which may be endless."""
 
 CHUNK_ROWS = 1000
-"""Rows looked at together: a mapped file may be larger than the memory."""
+"""Number of rows that are checked at once: a mapped file may be larger than the memory."""
 
 
 def check_model(model: Any) -> None:
-    """Refuse what is no Keras model; Keras is not imported, for whoever made a model has done so."""
+    """Refuse anything but a Keras model. Keras is not imported: whoever made a model has done so."""
     keras = sys.modules.get("keras")
     if keras and isinstance(model, keras.Model):
         return
@@ -42,20 +42,20 @@ def check_model(model: Any) -> None:
 
 
 def is_torch(model: Any) -> bool:
-    """Whether it is a `torch.nn.Module`, and no Keras model on that backend; neither is imported for that."""
+    """Return whether it is a `torch.nn.Module` and no Keras model on that backend, without importing either."""
     torch, keras = sys.modules.get("torch"), sys.modules.get("keras")
     is_keras = keras is not None and isinstance(model, keras.Model)
     return torch is not None and isinstance(model, torch.nn.Module) and not is_keras
 
 
 def from_dataset(inputs: Any, labels: Any, most: int = MAX_FROM_BATCHES) -> tuple[Any, Any]:
-    """Inputs and labels of batches, put together; anything else as it is.
+    """Join the inputs and labels of batches; return anything else unchanged.
 
-    Batches are those of a `tf.data.Dataset`, a `DataLoader`, or another iterable that is no list, tuple or mapping; at
-    most `most` inputs are taken, and no batch beyond them. A batch that is a tuple or list holds inputs and labels.
+    Batches are those of a `tf.data.Dataset`, a `DataLoader`, or another iterable that is no list, tuple or mapping.
+    Reading stops with the batch that reaches `most` inputs. A batch that is a tuple or list holds inputs and labels.
 
     Raises:
-        InputError: there are none, or labels are given twice.
+        InputError: there is no batch, batches do not fit together, or labels are given twice.
     """
     if hasattr(inputs, "shape") or isinstance(inputs, (list, tuple, Mapping, str)) or not isinstance(inputs, Iterable):
         return inputs, labels
@@ -77,7 +77,7 @@ def from_dataset(inputs: Any, labels: Any, most: int = MAX_FROM_BATCHES) -> tupl
         return _joined([part[0] for part in parts]), own
     except InputError:
         raise
-    except Exception as error:  # whatever a loader raises
+    except Exception as error:  # a loader may raise anything
         text = f"batches that do not fit together ({' '.join(str(error).split())[:120]})"
         raise InputError(f"inputs: received {text}; expected: batches of arrays of one shape") from None
 
@@ -98,7 +98,7 @@ def _joined(parts: list[Any]) -> Any:
 
 
 def _array(given: Any) -> Array:
-    """NumPy's, of whatever device."""
+    """Return an array or a tensor of any device as a NumPy array; bfloat16 becomes float32."""
     if hasattr(given, "detach"):
         given = given.detach().cpu()
         given = given.float() if str(given.dtype) == "torch.bfloat16" else given
@@ -106,9 +106,9 @@ def _array(given: Any) -> Array:
 
 
 def without_constants(inputs: Any) -> tuple[Any, dict[str, Any]]:
-    """Part a dictionary into inputs with a row each and arguments that are the same for all of them.
+    """Split a dictionary into arrays with one row per input and constants that are the same for all inputs.
 
-    The latter are flags, numbers, None, and arrays of another length than the first, such as a mask of positions.
+    Constants are flags, numbers, None, and arrays whose length is not that of the first, such as a mask of positions.
     """
     if not isinstance(inputs, Mapping):
         return inputs, {}
@@ -123,24 +123,24 @@ def without_constants(inputs: Any) -> tuple[Any, dict[str, Any]]:
 
 
 def compiled_loss(model: Any) -> Loss:
-    """The loss that a model was compiled with, if it is one for all outputs."""
+    """Return the loss that a model was compiled with; None if it is not one loss for all outputs."""
     loss = getattr(model, "loss", None)
     return loss if isinstance(loss, str) or callable(loss) else None
 
 
 def name_of(loss: Loss) -> str:
-    """'mse', 'mean_squared_error', 'my_loss'."""
+    """Return the name of a loss, such as 'mse', 'mean_squared_error' or 'my_loss'."""
     return loss if isinstance(loss, str) else str(getattr(loss, "name", None) or getattr(loss, "__name__", loss))
 
 
 @contextmanager
 def failures_of(framework: str) -> Iterator[None]:
-    """Say in one line that a model cannot run on its inputs; a fault of our own stays what it is."""
+    """Turn the error of a model that cannot run on its inputs into an `InputError`, but no fault of this package."""
     try:
         yield
     except InputError:
         raise
-    except Exception as error:  # Keras, TensorFlow and PyTorch share no base class
+    except Exception as error:  # errors of Keras, TensorFlow and PyTorch share no base class
         if _is_our_own(error):
             raise
         text = " ".join(str(error).split())
@@ -155,28 +155,28 @@ def failures_of(framework: str) -> Iterator[None]:
 
 PACKAGE = Path(__file__).parents[1]
 HANDING_ON = ("__torch_function__", "call", "activation", "forward")
-"""Functions of ours that call what the model calls: what fails in them is the model's."""
+"""Functions of this package that call functions of the model: an error raised in them is the model's."""
 
 
 def _is_our_own(error: Exception) -> bool:
-    """Whether an exception was raised by our code, and neither by a model or a framework nor by a lack of memory."""
+    """Return whether an error was raised by this package, not by a model, a framework or a lack of memory."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.name not in HANDING_ON]
     return bool(frames) and Path(frames[-1].filename).is_relative_to(PACKAGE) and not isinstance(error, MemoryError)
 
 
 def arranged(given: Given, names: Sequence[str], what: str) -> list[Array]:
-    """One array for each name, in their order.
+    """Return one array for each name, in the order of the names.
 
     Args:
-        given: an array, or what NumPy makes one of; a list of arrays; or a dictionary.
-        names: of the model's inputs or outputs; empty if it has not been built, and then any number goes.
+        given: an array, or anything that NumPy converts to one; a list of arrays; or a dictionary.
+        names: names of the model's inputs or outputs; empty, which allows any number, if it has not been built.
         what: "inputs" or "labels", for the message.
 
     Raises:
-        InputError: other names, or another number of arrays.
+        InputError: names or number of arrays do not match, or these are not arrays of numbers with one row per input.
     """
     if isinstance(given, Mapping) and names:
-        numbered = [f"arr_{k}" for k in range(len(names))]  # as np.savez calls arrays without names
+        numbered = [f"arr_{k}" for k in range(len(names))]  # np.savez gives these names to arrays without names
         if sorted(given) == sorted(numbered):
             return [_array(given[name]) for name in numbered]
         if set(given) != set(names):
@@ -187,11 +187,11 @@ def arranged(given: Given, names: Sequence[str], what: str) -> list[Array]:
     if isinstance(given, Mapping):
         arrays = [_array(array) for array in given.values()]
     elif isinstance(given, (list, tuple)) and all(hasattr(array, "shape") and array.shape for array in given):
-        arrays = [_array(array) for array in given]  # tensors, too
+        arrays = [_array(array) for array in given]  # also of tensors
     else:
         try:
             arrays = [_array(given) if hasattr(given, "detach") else np.asanyarray(given)]
-        except ValueError:  # rows of several lengths
+        except ValueError:  # the rows have several lengths
             raise InputError(f"{what}: received rows of several lengths; expected: an array") from None
     if names and len(arrays) != len(names):
         raise InputError(f"{what}: received {len(arrays)}; expected: {len(names)}, for {', '.join(names)}")
@@ -203,14 +203,14 @@ def arranged(given: Given, names: Sequence[str], what: str) -> list[Array]:
 
 
 def check_inputs(x: Sequence[Array], shapes: Sequence[tuple[int | None, ...]] | None) -> None:
-    """Refuse inputs of other shapes, that are no finite numbers, or of which nothing can depend.
+    """Refuse inputs that have other shapes, are not finite numbers, or do not differ from each other.
 
     Args:
-        x: one array for each input of the model.
-        shapes: of the model's inputs, without the first axis; None stands for any length, or for a model unbuilt.
+        x: one array of shape (n, …) for each input of the model.
+        shapes: shapes of the model's inputs without the first axis, with None for any length; None: it is not built.
 
     Raises:
-        InputError: says which.
+        InputError: an array is refused; the message says why.
     """
     if len({len(array) for array in x}) > 1:
         raise InputError(f"inputs: received {' and '.join(str(len(array)) for array in x)}; expected: as many of each")

@@ -1,4 +1,4 @@
-"""Long tables, folded: of blocks that repeat, the first and the last are shown, and all rows with a finding."""
+"""Folding of long tables: of blocks that repeat, the first, the last and those with a finding are shown."""
 
 from collections.abc import Sequence
 
@@ -7,26 +7,26 @@ import pandas as pd
 from deadrelu.inspection.findings import Finding
 
 SHORT = 40
-"""Rows up to which a table is shown whole."""
+"""Number of rows up to which a table is shown whole."""
 
 REPEATS = 3
-"""Blocks in a row that are folded, at least."""
+"""Minimum number of successive equal blocks that are folded."""
 
 ALIKE = ["layer_class", "kind", "activation", "units"]
 
 
 def folded(table: pd.DataFrame, findings: Sequence[Finding]) -> list[int | str]:
-    """Return which rows to show: numbers of rows, and in place of others a text such as '… 10 more blocks of 4 layers'.
+    """Return the numbers of the rows to show, with a text on the blocks in place of each group of hidden rows.
 
     Args:
-        table: see `inspect.inspect`.
-        findings: rows of the layers that errors and warnings, and dead or saturated units, are about are shown.
+        table: the table of an `inspect.Inspection`.
+        findings: the layers of errors, of warnings and of notes on dead or saturated units are shown.
     """
     if len(table) <= SHORT:
         return list(range(len(table)))
     kinds = list(map(tuple, table[ALIKE].to_numpy()))
-    told = {layer for f in findings if f.severity != "note" or f.code.endswith("-units") for layer in f.layers}
-    quiet = ~table["layer"].isin(told).to_numpy()
+    named = {layer for f in findings if f.severity != "note" or f.code.endswith("-units") for layer in f.layers}
+    quiet = ~table["layer"].isin(named).to_numpy()
     shown: list[int | str] = []
     at = 0
     while at < len(kinds):
@@ -42,7 +42,7 @@ def folded(table: pd.DataFrame, findings: Sequence[Finding]) -> list[int | str]:
                 hidden += 1
                 continue
             if hidden:
-                shown.append(_told(hidden, size))
+                shown.append(_hidden_blocks(hidden, size))
                 hidden = 0
             shown += block
         at = blocks[-1].stop
@@ -50,7 +50,7 @@ def folded(table: pd.DataFrame, findings: Sequence[Finding]) -> list[int | str]:
 
 
 def _repeated(kinds: Sequence[object], at: int) -> tuple[int, int]:
-    """Size of the block that repeats from here on, and how often it stands: the one that covers most rows."""
+    """Return the size of the block that repeats from `at` on, and how often: the block that covers most rows."""
     best = (1, 1)
     for size in range(1, (len(kinds) - at) // REPEATS + 1):
         repeats = 1
@@ -62,7 +62,7 @@ def _repeated(kinds: Sequence[object], at: int) -> tuple[int, int]:
     return best
 
 
-def _told(blocks: int, size: int) -> str:
+def _hidden_blocks(blocks: int, size: int) -> str:
     if size == 1:
         return f"… {blocks} more of these" if blocks > 1 else "… 1 more of these"
     return f"… {blocks} more blocks of {size} layers" if blocks > 1 else f"… 1 more block of {size} layers"

@@ -1,4 +1,4 @@
-"""Arrays from untrusted files: .npy, .npz, Parquet. No pickle; sizes checked before anything is read."""
+"""Arrays from untrusted .npy, .npz and Parquet files: no pickle is loaded, and sizes are checked before reading."""
 
 import zipfile
 from pathlib import Path
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from deadrelu.errors import InputError
 
 MAX_UNPACKED_BYTES = 4 * 2**30
-"""Bytes that a file may unpack to. A .npy file is not unpacked but mapped, and may be of any size."""
+"""Maximum number of bytes that a file may unpack to. A .npy file is not unpacked but mapped, and may be of any size."""
 
 ALLOWED = "expected: a .npy file, a .npz file or a Parquet table of numbers"
 
@@ -21,23 +21,23 @@ def read(path: Path) -> dict[str, npt.NDArray[Any]]:
     """Read the arrays of a file.
 
     Returns:
-        By name: the names in a .npz file, the columns of a table; "" for the one array of a file, whatever the file
-        calls it. A column of lists, all of one length, is an array of shape (n, length).
+        Arrays by the names in a .npz file or the columns of a table; the only array of a file has the name "",
+        whatever the file calls it. A column of lists, all of one length, is an array of shape (n, length).
 
     Raises:
-        InputError: missing, too large, damaged, or no numbers.
+        InputError: the file is missing, too large or damaged, or holds something other than numbers.
     """
     readers = {".npy": _npy, ".npz": _npz, ".parquet": _parquet}
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise InputError(f"{path}: received a name that ends with {path.suffix!r}; {ALLOWED}")
-    if not path.is_file():  # also of a pipe, which would be waited for
+    if not path.is_file():  # a pipe is refused, too: reading it would wait
         raise InputError(f"{path}: missing, or no file; {ALLOWED}")
     try:
         arrays = reader(path)
     except InputError:
         raise
-    except Exception as error:  # what a parser makes of a damaged file has no common class
+    except Exception as error:  # the errors of parsers share no base class
         raise InputError(f"{path}: cannot be read: {' '.join(str(error).split())[:160]}; {ALLOWED}") from None
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf" or array.ndim == 0:
@@ -49,7 +49,7 @@ def read(path: Path) -> dict[str, npt.NDArray[Any]]:
 
 
 def side_by_side(arrays: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-    """Columns of numbers, two or more of one length, as one array of shape (n, columns); anything else as it is."""
+    """Join two or more columns of one length into one array of shape (n, columns); return anything else unchanged."""
     if len(arrays) < 2 or {array.ndim for array in arrays.values()} != {1}:
         return arrays
     if len({len(array) for array in arrays.values()}) > 1:
@@ -58,12 +58,12 @@ def side_by_side(arrays: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[A
 
 
 def _npy(path: Path) -> dict[str, npt.NDArray[Any]]:
-    # Mapped: only the batch at hand is in memory, and a shape larger than the file is refused.
+    # The file is mapped: only the current batch is in memory, and a shape larger than the file is refused.
     return {"": np.load(path, mmap_mode="r", allow_pickle=False)}
 
 
 def _npz(path: Path) -> dict[str, npt.NDArray[Any]]:
-    with zipfile.ZipFile(path) as archive:  # which reads no more of a member than it declares
+    with zipfile.ZipFile(path) as archive:  # it reads no more of a member than that declares
         _check_size(path, sum(member.file_size for member in archive.infolist()))
     with np.load(path, allow_pickle=False) as archive:
         return dict(archive)
@@ -72,7 +72,7 @@ def _npz(path: Path) -> dict[str, npt.NDArray[Any]]:
 def _parquet(path: Path) -> dict[str, npt.NDArray[Any]]:
     with pq.ParquetFile(path) as file:
         groups = [file.metadata.row_group(k) for k in range(file.metadata.num_row_groups)]
-        # No number takes more than 8 bytes; the size on disk says nothing, a constant column takes none.
+        # No number takes more than 8 bytes. The size on disk says nothing, because a constant column takes no space.
         _check_size(path, sum(8 * group.column(c).num_values for group in groups for c in range(group.num_columns)))
         _check_types(file.schema_arrow)
         table = file.read()
@@ -80,7 +80,7 @@ def _parquet(path: Path) -> dict[str, npt.NDArray[Any]]:
 
 
 def _check_types(schema: pa.Schema) -> None:
-    """Refuse columns of anything but numbers before they are read: one string may stand for a million."""
+    """Refuse columns of anything but numbers before they are read: a file can store a million equal strings as one."""
     for field in schema:
         kind = field.type
         if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):

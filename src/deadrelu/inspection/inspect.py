@@ -24,34 +24,42 @@ from deadrelu.inspection.verdicts import EndToEnd, Verdicts, judge
 SHOWN = ["layer", "rms", "zero_fraction", "dead_units", "units", "gradient_rms", "verdict"]
 
 MAX_STEPS = 3
-"""Times that weights of zeros go a step: one may block another."""
+"""Maximum number of steps for weights that are all 0: one such weight may block another."""
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What `inspect` found; printing it shows the findings and the table, blocks that repeat folded."""
+    """The result of `inspect`. When printed, it shows the findings and the table, with repeated blocks folded."""
 
     table: pd.DataFrame
-    """One row per call of a layer: see `inspect`."""
+    """One row per call of a layer. Columns: layer; layer_class; kind (weights, normalization, activation, merge, block,
+    output); activation; on_trunk (every path goes through it); units; size (numbers for one input); parameters; frozen
+    (none of its weights is trained); statistics of the activations, see `statistics.Running`; dead_units (the slope of
+    the activation is 0 on all inputs); saturated_units; with the prefix gradient_, statistics of the objective's
+    gradient with respect to the activations (each input's own, not a mean over the batch); kernel_rms and
+    kernel_gradient_rms (of the mean over inputs; NaN without kernels); gain (the factor by which the layer multiplies
+    the strength); strength (standard deviation over inputs of the activations, or of the logits of an output); step
+    (strength divided by that of the layer's input); dead_in_all_calls; those of `verdicts.judge`; verdict (in words).
+    """
     findings: list[Finding]
-    """What is wrong, most serious first."""
+    """The findings, the most serious first."""
     signal: EndToEnd | None
-    """What becomes of the signal from the input to the output; None: it cannot be said."""
+    """The change of the signal from the input to the output; None where it cannot be determined."""
     gradient: EndToEnd | None
-    """What becomes of the gradient from the output to the first layer."""
+    """The change of the gradient from the output to the first layer; None where it cannot be determined."""
     gradient_of: str
     """The loss, or 'a random projection of the outputs'."""
     inputs: int
-    """How many."""
+    """The number of inputs."""
 
     @property
     def codes(self) -> frozenset[str]:
-        """Codes of the findings."""
+        """The codes of the findings."""
         return frozenset(finding.code for finding in self.findings)
 
     @property
     def summary(self) -> list[str]:
-        """What becomes of signal and gradient, in sentences, where no finding says it."""
+        """Sentences on the changes of signal and gradient that no finding reports."""
         ends = (("signal", self.signal), ("gradient", self.gradient))
         known = [(what, end) for what, end in ends if end and f"{what}-{end.verdict}" not in self.codes]
         return [words.end_to_end(what, end) for what, end in known if "dead-network" not in self.codes]
@@ -59,11 +67,11 @@ class Inspection:
     def __str__(self) -> str:
         lines = self.table[SHOWN].to_string(index=False, float_format=lambda v: f"{v:.3g}").split("\n")
         shown = [lines[at + 1] if isinstance(at, int) else at for at in folded(self.table, self.findings)]
-        found = [f"{f.severity} {f.code}: {f.message}" for f in self.findings] or ["Nothing is wrong."]
-        return "\n".join([*found, "", lines[0], *shown, "", *self.summary])
+        findings = [f"{f.severity} {f.code}: {f.message}" for f in self.findings] or ["Nothing is wrong."]
+        return "\n".join([*findings, "", lines[0], *shown, "", *self.summary])
 
 
-@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # of models with infinities and NaN, too
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a model may have infinities and NaN
 def inspect(
     model: Any,
     inputs: fitting.Given,
@@ -79,36 +87,28 @@ def inspect(
     """Measure the signals of every layer, forward and backward, in one pass over the inputs.
 
     Args:
-        model: a Keras model, see `keras.trace`, or a `torch.nn.Module`, see `pytorch.calls`; it comes out unchanged.
-        inputs: shape (n, …); for several inputs a list in their order, or a dictionary by their names; or batches of
-            them, with labels or without: a `tf.data.Dataset`, a PyTorch `DataLoader`, or some other iterable, of
-            which at most `fitting.MAX_FROM_BATCHES` inputs are taken. Of a dictionary for a PyTorch model, values that
-            are no rows of inputs (None, flags, a mask of positions) are handed on as they are.
+        model: a Keras model, see `keras.trace`, or a `torch.nn.Module`, see `pytorch.calls`; it is left unchanged.
+        inputs: an array of shape (n, …); for several inputs a list in their order, or a dictionary by their names; or
+            batches of them, with labels or without: a `tf.data.Dataset`, a PyTorch `DataLoader`, or some other
+            iterable, of which about `fitting.MAX_FROM_BATCHES` inputs are taken. Values in a dictionary for a PyTorch
+            model that are no rows of inputs (None, flags, a mask of positions) are passed on unchanged.
         labels: classes, shape (n, …), or targets of the output's shape; a list or dictionary for several outputs.
-            None: gradients are of a random projection of the outputs, or of the loss of a PyTorch model that is given
-            `labels` among its inputs.
+            None: gradients are those of a random projection of the outputs, or of the loss of a PyTorch model that
+            takes `labels` among its inputs.
         loss: a name that Keras knows, a function or a `keras.losses.Loss`. None: the one that the model was compiled
             with, or else one chosen by labels and output, see `objectives.of_labels`. For PyTorch, a name of
             `torch.nn.functional` or a loss module.
-        training: as in training, where BatchNormalization uses the batch and Dropout drops.
+        training: whether to run the model as in training, where BatchNormalization uses the batch and Dropout drops.
         batch_size: inputs in a batch; None: as many as `subject.MAX_BATCH_ELEMENTS` allows.
-        seed: of the random projection, and of layers that draw, such as Dropout in training mode.
+        seed: seed of the random projection and of layers that draw, such as Dropout in training mode.
         ignore: codes of findings that are left out, see `codes.CODES`.
-        track: wraps the batches, given their number, e.g. with a progress bar.
+        track: function of the batches and their number that wraps the batches, for example with a progress bar.
 
     Returns:
-        Table columns: layer; layer_class; kind (weights, normalization, activation, merge, block, output); activation;
-        on_trunk (every path goes through it); units; size (numbers for one input); parameters; frozen (none of its
-        weights is trained); statistics of the activations, see `statistics.Running`; dead_units (the slope of the
-        activation is 0 on all inputs); saturated_units; with the prefix gradient_, statistics of the objective's
-        gradient with respect to the activations (each input's own, not a mean over the batch); kernel_rms and
-        kernel_gradient_rms (of the mean over inputs; NaN without kernels); gain (by what factor the layer multiplies
-        the strength); strength (standard deviation over inputs of the activations, or of the logits of an output); step
-        (strength over that of what the layer was given); dead_in_all_calls; those of `verdicts.judge`; and verdict, in
-        words.
+        The findings and the table, whose columns `Inspection.table` describes.
 
     Raises:
-        InputError: the model is none, or inputs or labels do not fit it.
+        InputError: the model cannot be inspected, or inputs or labels do not fit it.
     """
     if batch_size is not None and batch_size < 1:
         raise InputError(f"batch_size: received {batch_size}; expected: 1 or more")
@@ -124,10 +124,10 @@ def inspect(
 
 
 def after_steps(ready: Opened, measured: Measured, *, size: int, training: bool) -> tuple[Measured, list[str]]:
-    """Let weights that are all 0 go a step, as an optimizer would: what they block cannot be judged before.
+    """Measure again after a step of weights that are all 0, if any: what they block cannot be judged before.
 
     Returns:
-        The measurement to judge, and the layers whose weights went a step; the model is as it was.
+        The measurement to judge, and the layers whose weights made a step. The model itself is unchanged.
     """
     stepped: dict[Any, str] = {}
     for _ in range(MAX_STEPS):
@@ -142,31 +142,25 @@ def after_steps(ready: Opened, measured: Measured, *, size: int, training: bool)
 
 
 def reported(measured: Measured, judged: Measured, blocked: list[str], ignored: Set[str] = frozenset()) -> Inspection:
-    """Put numbers, verdicts and words together.
+    """Combine measurements, verdicts and messages into an inspection.
 
     Args:
-        measured: the model as it is.
-        judged: the model after the steps of `after_steps`.
+        measured: the measurement of the model itself.
+        judged: the measurement after the steps of `after_steps`.
         blocked: layers whose weights are all 0.
-        ignored: codes that are left out.
+        ignored: codes of findings that are left out.
     """
     verdicts = judge(judged)
-    found = [finding for finding in find(judged, verdicts, blocked) if finding.code not in ignored]
-    table = verdicts.table if judged is measured else _as_it_is(measured, verdicts, blocked)
+    findings = [finding for finding in find(judged, verdicts, blocked) if finding.code not in ignored]
+    table = verdicts.table if judged is measured else _with_verdicts(measured, verdicts, blocked)
     table = table.assign(verdict=[words.verdict(row) for _, row in table.iterrows()])
     table = table.drop(columns=["source_size", "given_std"])
-    return Inspection(
-        table,
-        words.with_words(found, judged, verdicts),
-        verdicts.signal,
-        verdicts.gradient,
-        measured.objective,
-        measured.inputs,
-    )
+    findings = words.with_words(findings, judged, verdicts)
+    return Inspection(table, findings, verdicts.signal, verdicts.gradient, measured.objective, measured.inputs)
 
 
-def _as_it_is(measured: Measured, verdicts: Verdicts, blocked: list[str]) -> pd.DataFrame:
-    """Return the numbers of the model as it is, beside the judgement after a step."""
+def _with_verdicts(measured: Measured, verdicts: Verdicts, blocked: list[str]) -> pd.DataFrame:
+    """Return the table of the model itself, joined with the verdicts after a step."""
     judged = [name for name in verdicts.table if name not in measured.table]
     table = measured.table.join(verdicts.table[judged])
     is_zero = table["layer"].isin(blocked) & (table["zero_fraction"] == 1)

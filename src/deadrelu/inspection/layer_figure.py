@@ -1,4 +1,4 @@
-"""The figure of one model, layer by layer: a table in, a matplotlib figure out."""
+"""The figure of one model, layer by layer, drawn with matplotlib from the table of an inspection."""
 
 import matplotlib as mpl
 import numpy as np
@@ -11,19 +11,19 @@ from deadrelu.report.figures.style import INK, MUTED, PALETTE, PAPER, STYLE, mes
 
 KIND_COLOURS = dict(zip(("weights", "normalization", "activation", "merge", "block", "output"), PALETTE, strict=False))
 NAMED = 70
-"""Layers whose names fit below the axis; of more, every so many is named."""
+"""Maximum number of layer names below the axis; a model with more layers has names at regular intervals only."""
 
 
 def layer_by_layer(table: pd.DataFrame) -> Figure:
     """Draw a model's signals from its first layer to its last.
 
-    Above, each layer's activations: the middle half of them (thick), 98 % (thin) and the median. Then the standard
-    deviation over inputs and the rms of the gradient, on logarithmic axes, where a line joins the layers of a kind
-    that every path goes through; open marks are layers in branches. Below, of activation layers and outputs, the
-    shares of zeros, of dead units and of saturated outputs.
+    The first chart shows each layer's activations: the middle half of them (thick), 98 % (thin) and the median. The
+    next two show the standard deviation over inputs and the rms of the gradient on logarithmic axes, where a line joins
+    the layers of a kind that every path goes through; open marks are layers in branches. The last one shows the shares
+    of zeros, dead units and saturated outputs of activation layers and outputs.
 
     Args:
-        table: of `inspection.inspect`.
+        table: the table of an `inspect.Inspection`.
     """
     if table.empty:
         return message("The model has no layer: there is nothing to draw.")
@@ -67,9 +67,9 @@ def layer_by_layer(table: pd.DataFrame) -> Figure:
 
 
 def _by_kind(ax: Axes, x: np.ndarray, table: pd.DataFrame, column: str) -> None:
-    """One mark for each layer but the outputs, which may be probabilities; a line along the trunk for each kind.
+    """Draw one mark for each layer but the outputs, and a line along the trunk for each kind.
 
-    Zeros have no logarithm and are left out.
+    Outputs are left out because they may be probabilities, and zeros because they have no logarithm.
     """
     size = 5 if len(table) <= 60 else 3
     drawn = (table[column] > 0) & np.isfinite(table[column])

@@ -1,4 +1,4 @@
-"""One pass over the inputs: what every layer of a model does to signal and gradient, in numbers and without words."""
+"""Measurement of what every layer of a model does to signal and gradient, in one pass over the inputs."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,56 +15,55 @@ from deadrelu.inspection.units import BOUNDED, DEAD_SLOPE
 from deadrelu.signals.statistics import Running, Spread
 
 USUAL_SCALE = (0.1, 10.0)
-"""Of the root mean square of inputs; initializers are made for about 1."""
+"""Usual range of the root mean square of inputs; initializers are made for about 1."""
 
 CHUNK_ROWS = 1000
-"""Rows looked at together: a mapped file may be larger than the memory."""
+"""Number of rows that are processed at once: a mapped file may be larger than the memory."""
 
 MAX_DOUBLES = 2**16
-"""Of a layer that puts out more numbers for an input, means and squares are kept in float32."""
+"""Means and squares are kept in float64 for layers with at most this many output numbers per input, else in float32."""
 
 Track = Callable[[Iterable[int], int], Iterable[int]]
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What one pass found."""
+    """The results of one pass."""
 
     table: pd.DataFrame
-    """One row for each call of a layer, see `inspect.inspect`; without verdicts."""
+    """One row for each call of a layer, see `inspect.Inspection`; without verdicts."""
     records: Sequence[LayerRecord]
-    """For each row."""
+    """The record of each row."""
     inputs: int
     arrays: int
-    """How many inputs the model has; each has its own path to the outputs."""
+    """The number of input arrays of the model; each has its own path to the outputs."""
     objective: str
     input_std: float
-    """Standard deviation over inputs of what the model is given; NaN where a layer takes tokens or any scale."""
+    """Standard deviation of the input arrays over inputs; NaN where a layer takes tokens or any scale."""
     input_rms: list[float]
-    """Root mean square of each input; none where a layer takes tokens or any scale."""
+    """Root mean square of each input array; empty where a layer takes tokens or any scale."""
     weights: list[WeightRecord]
     opaque: list[str]
     """Composite layers of which only the output could be measured."""
     new_normalizations: int
-    """BatchNormalization layers that have the moving averages of a new layer."""
+    """The number of BatchNormalization layers that have the moving averages of a new layer."""
     framework: str
     dead: list[npt.NDArray[np.bool_]]
-    """For each row of the table, which units are dead, shape (units,)."""
+    """For each row of the table, a mask of its dead units: bool, shape (units,)."""
 
     @cached_property
     def moves(self) -> dict[str, bool]:
-        """For layers with trainable weights, whether the gradient of any of them is other than exactly 0."""
+        """For each layer with trainable weights, whether a regularizer or a gradient other than 0 changes any."""
         moves: dict[str, bool] = {}
         for weight in self.weights:
             if weight.trainable:
-                moves[weight.layer] = (
-                    moves.get(weight.layer, False) or weight.gradient_rms != 0 or weight.is_regularized
-                )
+                is_moved = weight.gradient_rms != 0 or weight.is_regularized
+                moves[weight.layer] = moves.get(weight.layer, False) or is_moved
         return moves
 
     @property
     def input_scale_is_usual(self) -> bool:
-        """Whether inputs are about as large as initializers are made for."""
+        """True if the inputs are about as large as initializers are made for."""
         return all(USUAL_SCALE[0] <= value <= USUAL_SCALE[1] for value in self.input_rms)
 
 
@@ -77,15 +76,15 @@ def measure(
     training: bool = False,
     track: Track | None = None,
 ) -> Measured:
-    """Measure.
+    """Measure every layer of a model in one pass over the inputs.
 
     Args:
         subject: the model.
-        x: one array for each input.
-        objective: what the gradient is of.
+        x: one array of shape (n, …) for each input of the model.
+        objective: the quantity whose gradients are taken.
         size: inputs in a batch.
-        training: as in training.
-        track: wraps the batches, given their number, e.g. with a progress bar.
+        training: whether the model runs as in training.
+        track: function of the batches and their number that wraps the batches, for example with a progress bar.
     """
     n, collected = len(x[0]), _Collected(subject.records, len(x[0]))
     passes: Iterable[int] = subject.passes(x, objective, collected, size=size, training=training)
@@ -120,21 +119,14 @@ def measure(
 
 
 class _Collected:
-    """The statistics of all layers, see `records.Recorder`: each signal is summed up as it appears, and forgotten."""
+    """A `records.Recorder` with the statistics of all layers: each signal is added as it appears and not kept."""
 
     def __init__(self, records: Sequence[LayerRecord], inputs: int) -> None:
         self.layers = [_Layer(record, inputs) for record in records]
         self.awaited: dict[int, tuple[int, ...]] = {}
-        """Shapes of the signals whose gradients have not come."""
+        """The shape of the signal of each layer whose gradient has not arrived yet."""
 
-    def forward(
-        self,
-        k: int,
-        signal: Array,
-        *,
-        source: Array | None = None,
-        logits: Array | None = None,
-    ) -> None:
+    def forward(self, k: int, signal: Array, *, source: Array | None = None, logits: Array | None = None) -> None:
         layer = self.layers[k]
         layer.ahead.add(signal)
         if source is not None:
@@ -152,14 +144,14 @@ class _Collected:
             self.layers[k].back.add(gradient)
 
     def end_batch(self) -> None:
-        """Count gradients that did not come as 0: nothing depends on these signals."""
+        """Count missing gradients as 0: the objective does not depend on these signals."""
         for k, shape in self.awaited.items():
             self.layers[k].back.add(np.broadcast_to(np.float32(0), shape))
         self.awaited.clear()
 
 
 class _Layer:
-    """What is collected of one call of a layer."""
+    """The statistics of one call of a layer."""
 
     def __init__(self, record: LayerRecord, inputs: int) -> None:
         self.record, self.inputs = record, inputs
@@ -170,11 +162,11 @@ class _Layer:
 
     @property
     def dead(self) -> npt.NDArray[np.bool_]:
-        """Which units are dead, shape (units,)."""
+        """A mask of the dead units: bool, shape (units,)."""
         return np.zeros(self.record.units, bool) if self.slopes is None else self.slopes <= DEAD_SLOPE
 
     def row(self, weights: Sequence[WeightRecord], objective: Objective, layers: "Sequence[_Layer]") -> dict[str, Any]:
-        """Return the row of the table."""
+        """Return the layer's row of the table, without verdicts."""
         record, statistics, back = self.record, self.ahead.statistics(), self.back.statistics()
         no_gradient = record.kind == "output" and not objective.passes_outputs and back["zero_fraction"] == 1
         given = self.source if self.record.given_by is None else layers[self.record.given_by].ahead
@@ -209,15 +201,14 @@ class _Layer:
 
 
 def rms(array: npt.NDArray[Any]) -> float:
-    """Return the root mean square; NaN of nothing."""
+    """Return the root mean square of an array; NaN if it is empty."""
     pieces = (array[at : at + CHUNK_ROWS] for at in range(0, len(array), CHUNK_ROWS)) if array.ndim else [array]
-    return (
-        float(np.sqrt(sum(np.square(p, dtype=np.float64).sum() for p in pieces) / array.size)) if array.size else np.nan
-    )
+    total = sum(np.square(piece, dtype=np.float64).sum() for piece in pieces)
+    return float(np.sqrt(total / array.size)) if array.size else np.nan
 
 
 def _joined_rms(parts: Sequence[tuple[int, float]]) -> float:
-    """Return the root mean square of several arrays, of their sizes and root mean squares; NaN of none."""
+    """Return the root mean square of several arrays from the size and root mean square of each; NaN for no array."""
     total = sum(size for size, _ in parts)
     return float(np.sqrt(sum(size * value**2 for size, value in parts) / total)) if total else np.nan
 

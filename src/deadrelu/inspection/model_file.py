@@ -1,4 +1,4 @@
-"""Keras models from untrusted files: nothing in them is run."""
+"""Keras models from untrusted files, in which no code is run."""
 
 import io
 import json
@@ -11,7 +11,7 @@ from typing import Any
 from deadrelu.errors import InputError
 
 MAX_UNPACKED_BYTES = 8 * 2**30
-"""Bytes that a model file may unpack to."""
+"""Maximum number of bytes that a model file may unpack to."""
 
 LARGEST_CONFIG = 64 * 2**20
 ALLOWED = "expected: a .keras file, as model.save('model.keras') writes it"
@@ -26,7 +26,7 @@ OTHER_FILES = {
     "safetensors.torch.load_file('{name}')); print(deadrelu.inspect(model, inputs))",
     ".onnx": "has no gradients, without which no verdict holds; expected: the Keras or PyTorch model behind it",
 }
-"""Why files of other kinds are refused, and what to do."""
+"""The reason why files of other kinds are refused, and what to do instead."""
 
 RUN_CODE = {
     "__lambda__": "a lambda is Python code, which loading would run",
@@ -41,12 +41,12 @@ RUN_CODE = {
 def load(path: Path) -> Any:
     """Load a model, without its optimizer and loss.
 
-    What it would build is read first, as text: classes that run code, and classes that Keras does not ship, are
-    refused before Keras sees them, and Keras loads the rest in its safe mode. No memory is given to weights that the
-    file declares and does not hold.
+    The description of the model is read first, as text: classes that run code, and classes that Keras does not ship,
+    are refused before Keras reads them, and Keras loads the rest in its safe mode. No memory is allocated for weights
+    that the file declares but does not hold.
 
     Raises:
-        InputError: missing, too large, damaged, or refused.
+        InputError: the file is missing, too large, damaged or refused.
     """
     config = _config(path)
     for part in _classes(config):
@@ -62,25 +62,25 @@ def load(path: Path) -> Any:
 
     try:
         try:
-            with keras.StatelessScope(initialize_variables=False):  # built without memory for its weights
+            with keras.StatelessScope(initialize_variables=False):  # allocates no weights
                 declared = keras.saving.deserialize_keras_object(config, safe_mode=True).count_params()
         finally:
-            keras.utils.clear_session(free_memory=False)  # or the next model would make these weights, too
+            keras.utils.clear_session(free_memory=False)  # otherwise the next model would create these weights, too
         held = _numbers_held(path)
-        if declared > 4 * held + 1_000_000:  # four: quantized weights may share a byte
+        if declared > 4 * held + 1_000_000:  # quantized weights may share a byte
             raise InputError(f"{path}: its layers declare {declared:,} weights, it holds {held:,}; {ALLOWED}")
         with warnings.catch_warnings(action="ignore"):  # Keras reports paths in the archive that it does not follow
             return keras.saving.load_model(path, compile=False, safe_mode=True)
     except InputError:
         raise
-    except Exception as error:  # Keras has no class of its own for what it cannot load
+    except Exception as error:  # Keras has no class of its own for files that it cannot load
         raise InputError(
             f"{path}: Keras cannot load it: {_reason(error)}; {ALLOWED} with this version of Keras"
         ) from None
 
 
 def _reason(error: Exception) -> str:
-    """The first and the last words of a message that may fill a page."""
+    """Return the first and the last words of a message, which may fill a page."""
     words = " ".join(str(error).split())
     return words if len(words) < 320 else f"{words[:160]} … {words[-160:]}"
 
@@ -107,16 +107,16 @@ def _config(path: Path) -> Any:
         raise InputError(f"{path}: received an archive of {', '.join(members) or 'nothing'}; {ALLOWED}") from None
     except InputError:
         raise
-    except Exception as error:  # what zipfile and zlib make of a damaged file has no common class
+    except Exception as error:  # the errors of zipfile and zlib share no base class
         raise InputError(f"{path}: not a model file: {error}; {ALLOWED}") from None
     if not isinstance(config, dict) or "class_name" not in config:
         raise InputError(f"{path}: received a config.json that describes no model; {ALLOWED}")
-    # Not built from an optimizer's or a loss's description, so these may be anyone's.
+    # Nothing is built from the descriptions of optimizer and loss, so that these may have any class.
     return {key: value for key, value in config.items() if key != "compile_config"}
 
 
 def _numbers_held(path: Path) -> int:
-    """How many numbers the weights of a model file hold; data that are declared only, or elsewhere, are refused."""
+    """Return how many numbers the weights of a model file hold; refuse data that are only declared, or elsewhere."""
     import h5py
 
     with zipfile.ZipFile(path) as archive:
@@ -140,7 +140,7 @@ def _numbers_held(path: Path) -> int:
 
 
 def _classes(config: Any) -> Iterator[dict[str, Any]]:
-    """Every description of an object in a config, however deep."""
+    """Yield every description of an object in a config, at any depth."""
     waiting = [config]
     while waiting:
         part = waiting.pop()

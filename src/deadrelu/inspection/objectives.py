@@ -1,6 +1,6 @@
-"""What gradients are taken of: a loss that fits the labels, or, without labels, a random projection of the outputs.
+"""Objectives, whose gradients are taken: a loss that fits the labels, or a random projection of the outputs.
 
-The rule is one for both frameworks; how a loss is computed is theirs, see `keras.losses` and `pytorch.losses`.
+One rule for both frameworks chooses the loss; `keras.losses` and `pytorch.losses` compute it.
 """
 
 import math
@@ -20,14 +20,14 @@ Labels = npt.NDArray[Any]
 Usual = Literal["cross-entropy", "cross-entropy of one-hot rows", "binary cross-entropy", "mean squared error"]
 
 IGNORED = -100
-"""The class that PyTorch's losses leave out."""
+"""The class that PyTorch's losses ignore."""
 
 
 class Chosen(NamedTuple):
-    """A loss for one output."""
+    """A loss for one output, with the labels that it takes."""
 
     function: Callable[[Any, Any], Any]
-    """Of a tensor of labels and one of predictions: the loss of each input, or of each position of each input."""
+    """A function of labels and predictions, both tensors: the loss of each input, or of each of its positions."""
     labels: Labels
     name: str
     passes_outputs: bool = True
@@ -35,12 +35,12 @@ class Chosen(NamedTuple):
 
 
 class Losses(Protocol):
-    """What a framework knows of losses."""
+    """The losses of a framework."""
 
     class_axes: tuple[int, ...]
     """Axes of an output that may count classes, the usual one first; the axis of the inputs is not counted."""
     ignores: int | None
-    """A class that losses leave out."""
+    """The class that losses ignore, if there is one."""
 
     def usual(self, kind: Usual, output: Output, class_axis: int) -> tuple[Callable[[Any, Any], Any], bool]:
         """Return the loss of each input, and whether it passes gradients to the output."""
@@ -55,21 +55,21 @@ class Losses(Protocol):
         """Return the sum of the products of an output and numbers of the same shape."""
 
     def tensor(self, labels: Labels, like: Any) -> Any:
-        """Return labels as a tensor where another one is; floating-point numbers in its type."""
+        """Return labels as a tensor on the device of another one; floating-point labels have its dtype."""
 
 
 def of_labels(losses: Losses, outputs: Sequence[Output], labels: Sequence[Labels], loss: Any) -> Objective:
-    """Sum over inputs of each input's own loss; over outputs too, if there are several.
+    """Return the objective that sums each input's own loss over inputs, and over outputs if there are several.
 
     Args:
-        losses: of the framework.
-        outputs: of the model, in its order.
+        losses: losses of the framework.
+        outputs: outputs of the model, in its order.
         labels: for each output, classes of shape (n_inputs, …) or targets of the output's shape.
-        loss: for all outputs; None chooses what users would: cross-entropy for classes, for one-hot rows and behind a
-            sigmoid (from logits where no softmax or sigmoid stands), squared error otherwise.
+        loss: the loss for all outputs; None chooses cross-entropy for classes, for one-hot rows and behind a sigmoid
+            (from logits where no softmax or sigmoid stands), and squared error otherwise, as users would.
 
     Raises:
-        InputError: labels of another shape, classes out of range, or a loss that does not fit.
+        InputError: labels have another shape, classes are out of range, or the loss does not fit.
     """
     if len(labels) != len(outputs):
         raise InputError(f"labels: received {len(labels)} arrays; expected: one for each of {len(outputs)} outputs")
@@ -99,11 +99,12 @@ def of_labels(losses: Losses, outputs: Sequence[Output], labels: Sequence[Labels
 
 
 def random_projection(losses: Losses, seed: int) -> Objective:
-    """Outputs, each with a weight drawn from N(0, 1) for each input: how strongly a layer moves the outputs at all.
+    """Return the objective that sums all output numbers, each with a weight drawn from N(0, 1) for each input.
 
-    The mean square of its gradient is that of the Jacobian's columns, in expectation over the weights.
+    It shows how strongly a layer moves the outputs at all: the mean square of its gradient is that of the Jacobian's
+    columns, in expectation over the weights.
     """
-    rngs: list[np.random.Generator] = []  # one for each output: the same weights however inputs are cut
+    rngs: list[np.random.Generator] = []  # one for each output, so that no weight depends on the batch size
 
     def objective(predicted: list[Any], rows: slice) -> Any:
         if rows.start == 0:
@@ -117,7 +118,7 @@ def random_projection(losses: Losses, seed: int) -> Objective:
 
 
 def check_numbers(labels: Labels) -> None:
-    """Refuse labels that are no finite numbers."""
+    """Refuse labels that are not finite numbers."""
     if labels.dtype.kind not in "biuf":
         raise InputError(f"labels: received {labels.dtype}; expected: numbers")
     with np.errstate(over="ignore"):
@@ -156,11 +157,11 @@ def check_shape(labels: Labels, output: Output, *, classes: bool = True) -> Labe
 
     Args:
         labels: targets.
-        output: what they are the targets of.
-        classes: whether the message says that classes are taken, too.
+        output: the output that they are the targets of.
+        classes: whether the message says that classes are allowed, too.
 
     Raises:
-        InputError: they are more or fewer numbers.
+        InputError: labels and output have different numbers of elements.
     """
     if labels.size != len(labels) * math.prod(output.shape):
         with_classes = f"{('n', *output.shape[:-1])} with classes or " if classes else ""
@@ -171,10 +172,10 @@ def check_shape(labels: Labels, output: Output, *, classes: bool = True) -> Labe
 
 
 def check_classes(labels: Labels, classes: int, ignored: int | None = None) -> Labels:
-    """Return labels as whole numbers.
+    """Return labels as whole numbers, int64.
 
     Raises:
-        InputError: they are none from 0 to classes - 1, nor `ignored`.
+        InputError: a label is neither a whole number from 0 to classes - 1 nor `ignored`.
     """
     counted = labels[labels != ignored] if ignored is not None else labels
     whole = np.array_equal(labels, np.round(labels))

@@ -1,4 +1,4 @@
-"""A user's model, inputs and labels, made ready to be measured, whatever framework they are of."""
+"""Preparation of a user's model, inputs and labels, of either framework, for a measurement."""
 
 import random
 import sys
@@ -15,7 +15,7 @@ from deadrelu.inspection.subject import Objective, Subject
 
 
 class Opened(NamedTuple):
-    """What there is to measure."""
+    """A model with its inputs and objective, ready to be measured."""
 
     subject: Subject
     x: list[npt.NDArray[Any]]
@@ -33,14 +33,14 @@ def opened(
     seed: int = 0,
     most: int | None = None,
 ) -> Iterator[Opened]:
-    """Find the layers of a model. While open, it may change; then it is as it was.
+    """Find the layers of a model, which may change while open and is restored at the end.
 
     Args:
         model, inputs, labels, loss, training, seed: see `inspect.inspect`.
-        most: of more inputs, the first are used.
+        most: maximum number of inputs; of more, the first are used.
 
     Raises:
-        InputError: the model is none, or inputs or labels do not fit it.
+        InputError: the model cannot be inspected, or inputs or labels do not fit it.
     """
     how = _of_torch if fitting.is_torch(model) else _of_keras
     with _random_states_kept():
@@ -55,7 +55,7 @@ def opened(
 
 @contextmanager
 def _random_states_kept() -> Iterator[None]:
-    """What a model, or a loader of batches, draws meanwhile is not missing from what is drawn behind."""
+    """Restore the random states of Python, NumPy and PyTorch at the end: models and loaders of batches draw numbers."""
     of_python, of_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002  # a model may use it
     torch = sys.modules.get("torch")
     with torch.random.fork_rng() if torch else nullcontext():

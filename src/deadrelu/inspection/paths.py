@@ -1,4 +1,4 @@
-"""Which layers every path from an input to an output goes through: the trunk of a model."""
+"""The trunk of a model: the layers that every path from an input to an output goes through."""
 
 from collections.abc import Sequence
 
@@ -6,18 +6,18 @@ import numpy as np
 
 
 def on_every_path(edges: Sequence[tuple[int, int]], ends: Sequence[int]) -> set[int]:
-    """Return the nodes on every path from an input to an end, for the pair with most of them.
+    """Return the nodes on every path from an input to an end, for the input and end with most such nodes.
 
     Args:
-        edges: from node to node, in an order in which each node follows those before it; inputs are negative.
-        ends: nodes that make outputs.
+        edges: pairs of a node and its successor, so sorted that each node follows those before; inputs are negative.
+        ends: nodes that compute outputs.
     """
     longest: set[int] = set()
     for begin in dict.fromkeys(source for source, _ in edges if source < 0):
         reached = _closure({begin}, edges)
         for end in ends:
             both = reached & _closure({end}, [(b, a) for a, b in reversed(edges)])
-            # Calls come in an order in which each follows its sources: one that no edge leads past is on every path.
+            # Each call follows its sources in this order, so that a call that no edge leads past is on every path.
             order = sorted(both)
             place = {call: at for at, call in enumerate(order)}
             past = np.zeros(len(order) + 1, int)
@@ -25,18 +25,18 @@ def on_every_path(edges: Sequence[tuple[int, int]], ends: Sequence[int]) -> set[
                 if a in both and b in both:
                     past[place[a] + 1] += 1
                     past[place[b]] -= 1
-            found = {call for call, edges_past in zip(order, np.cumsum(past), strict=False) if edges_past == 0}
-            longest = max(longest, found - {begin}, key=len)
+            on_all = {call for call, edges_past in zip(order, np.cumsum(past), strict=False) if edges_past == 0}
+            longest = max(longest, on_all - {begin}, key=len)
     return longest
 
 
 def on_path_to_each(edges: Sequence[tuple[int, int]], ends: Sequence[int]) -> set[int]:
-    """Return the nodes on the trunk to each of the ends."""
+    """Return the nodes that are on the trunk to every end."""
     return set.intersection(*(on_every_path(edges, [end]) for end in ends)) if ends else set()
 
 
 def _closure(reached: set[int], edges: Sequence[tuple[int, int]]) -> set[int]:
-    """Everything that edges lead to; they are in an order that one pass is enough for."""
+    """Return the given nodes and all that edges lead to from them; edges are sorted, so that one pass is enough."""
     reached = set(reached)
     for a, b in edges:
         if a in reached:

@@ -1,4 +1,4 @@
-"""What `deadrelu inspect` prints: findings, a table, JSON."""
+"""The printed output of `deadrelu inspect`: findings, a table, JSON."""
 
 import json
 import math
@@ -32,7 +32,7 @@ SHOWN = {
 
 
 def written(table: pd.DataFrame) -> pd.DataFrame:
-    """The table's main columns as strings."""
+    """Return the main columns of the table as strings."""
 
     def number(value: float) -> str:
         return "" if pd.isna(value) else f"{value:.3g}"
@@ -48,25 +48,24 @@ def written(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({title: columns[name] for name, title in SHOWN.items()})
 
 
-def _folded(shown: pd.DataFrame, found: Inspection) -> pd.DataFrame:
-    """The rows that `folding.folded` shows."""
+def _folded(shown: pd.DataFrame, inspection: Inspection) -> pd.DataFrame:
+    """Return the rows that `folding.folded` shows."""
     blank = dict.fromkeys(shown.columns, "")
-    places = folded(found.table, found.findings)
+    places = folded(inspection.table, inspection.findings)
     rows = [shown.iloc[at].to_dict() if isinstance(at, int) else blank | {"layer": at} for at in places]
     return pd.DataFrame(rows, columns=shown.columns)
 
 
 NARROW = 110
-"""Columns of a terminal below which the table has fewer of its own."""
-
+"""Width of a terminal, in characters, below which some columns of the table are left out."""
 
 SIGNS = {"error": ("✗", "bold red"), "warning": ("!", "yellow"), "note": ("·", "dim")}
 OF_A_CODE = 5
-"""Findings of one code that are shown, the worst first; `--verbose` shows all."""
+"""Maximum number of findings of one code that are shown, the worst first; `--verbose` shows all."""
 
 
 def print_whole(found: Inspection, about: str, *, verbose: bool) -> None:
-    """Print the findings, a line each, and the table, folded; with `verbose`, all of them, and every row."""
+    """Print some findings of each code, one line each, and the folded table; with `verbose`, all findings and rows."""
     console = _console()
     for line, style in finding_lines(found.findings, verbose=verbose):
         console.print(line, style=style, markup=False, highlight=False)
@@ -77,7 +76,7 @@ def print_whole(found: Inspection, about: str, *, verbose: bool) -> None:
 
 
 def finding_lines(findings: Sequence[Finding], *, verbose: bool) -> list[tuple[str, str]]:
-    """Return a line for each finding, as a linter has it, and its style: sign, code, and how much where."""
+    """Return a line for each finding, with sign, code and message as a linter prints them, and its style."""
     if not findings:
         return [("✓ nothing is wrong", "green")]
     lines = []
@@ -89,14 +88,13 @@ def finding_lines(findings: Sequence[Finding], *, verbose: bool) -> list[tuple[s
         if verbose or shown[finding.code] <= OF_A_CODE:
             lines.append((f"{sign} {finding.code}: {finding.message}", style))
         elif shown[finding.code] == OF_A_CODE + 1:
-            lines.append(
-                (f"{sign} {finding.code}: {numbers[finding.code] - OF_A_CODE} more; --verbose shows them", style)
-            )
+            more = numbers[finding.code] - OF_A_CODE
+            lines.append((f"{sign} {finding.code}: {more} more; --verbose shows them", style))
     return lines
 
 
 def print_changes(changed: Changes, title: str) -> None:
-    """Print the layers that changed, and the sentences."""
+    """Print a table of the layers that changed, and the sentences on the changes."""
     console = _console()
     rows = changed.table[changed.table["changed"]]
     if len(rows):
@@ -118,7 +116,7 @@ def _console() -> Console:
 
 
 def print_table(console: Console, shown: pd.DataFrame, about: str) -> None:
-    """Print the table with as many columns as fit; names are folded, never cut: two rows must not look alike."""
+    """Print the table with the columns that fit; names are folded, never cut, so that no two rows look alike."""
     table = Table(caption=about, caption_justify="left")
     left = ("layer", "kind", "verdict")
     columns = [title for title in shown.columns if console.width >= NARROW or title not in ("kind", "std over inputs")]
@@ -131,7 +129,7 @@ def print_table(console: Console, shown: pd.DataFrame, about: str) -> None:
 
 
 def as_json(found: Inspection, training: bool, changed: Changes | None = None) -> str:
-    """Everything that was found; numbers that are not finite are null."""
+    """Return the whole inspection as JSON; numbers that are not finite are null."""
     whole: dict[str, Any] = {
         **{"inputs": found.inputs, "training_mode": training, "gradient_of": found.gradient_of},
         "findings": [asdict(finding) for finding in found.findings],
@@ -144,7 +142,7 @@ def as_json(found: Inspection, training: bool, changed: Changes | None = None) -
 
 
 def _finite(value: Any) -> Any:
-    """Return the same with null for what JSON has no number for, and no number rounded."""
+    """Return nested data with None for each number that is not finite, and Python numbers, unrounded, for NumPy's."""
     if isinstance(value, dict):
         return {name: _finite(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):

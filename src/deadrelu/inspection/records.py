@@ -1,4 +1,4 @@
-"""The record of one layer, whatever framework it is of; what is collected of it; the numbers of its weights."""
+"""Records of layers, outputs and weights, the same for both frameworks, and recorders of signals."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 Kind = Literal["weights", "normalization", "activation", "merge", "block", "output"]
-"""A block is a composite layer that makes its output itself, from those of its layers: `x + dense(x)`."""
+"""A block is a composite layer that computes its own output from those of its layers, such as `x + dense(x)`."""
 
 Trait = Literal["recurrent", "any scale", "small by design", "tokens", "trained slopes"]
 """Facts about a class of layers. Recurrent: it runs a cell over time steps. Any scale: it takes inputs of any scale.
@@ -26,37 +26,37 @@ class LayerRecord:
     """One call of one layer; a shared layer has a record for each of its calls."""
 
     name: str
-    """Its path, such as 'encoder/dense'."""
+    """Path of the layer, such as 'encoder/dense'."""
     layer_class: str
     kind: Kind
     activation: str | None
-    """The field's name of its nonlinearity, such as 'relu'; None for a linear layer."""
+    """The usual name of its nonlinearity, such as 'relu'; None for a linear layer."""
     traits: frozenset[Trait]
     shape: tuple[int, ...]
     """Shape of its output for one input; the last axis counts units."""
     weights: tuple[Hashable, ...]
     """Keys of its own weights, see `WeightRecord`."""
     on_trunk: bool
-    """Whether every path from the input to the output goes through it."""
+    """True if every path from the input to the output goes through it."""
     of_every_output: bool
-    """Whether it is on the trunk to each output: elsewhere the gradients of some outputs are missing."""
+    """True if it is on the trunk to each output: elsewhere, the gradients of some outputs are missing."""
     shares: Hashable
-    """The same for calls that share units."""
+    """A key that is the same for calls that share units."""
     scale: float = 1.0
-    """Factor by which the output of the layer before was multiplied, as in `x * 0.1`, before this one was given it."""
+    """Factor, as in `x * 0.1`, between the output of the previous layer and the input of this one."""
     given_by: int | None = None
-    """Place of the record whose output it is given, as it is; None: another tensor, such as one that was pooled."""
+    """Index of the record whose unchanged output is its input; None if that is another tensor, such as a pooled one."""
     number: int = 0
-    """0 for the layer's first call, 1 for its second, …"""
+    """Number of the call, counted from 0 for the first call of the layer."""
 
     @property
     def units(self) -> int:
-        """Length of the last axis."""
+        """Length of the last axis of the output."""
         return self.shape[-1] if self.shape else 1
 
     @property
     def size(self) -> int:
-        """Numbers in the output for one input."""
+        """Count of numbers in the output for one input."""
         return int(np.prod(self.shape))
 
 
@@ -65,9 +65,9 @@ class Output(NamedTuple):
 
     name: str
     activation: str | None
-    """That of the layer that made it, or of the one before, if that only moves numbers about, as Reshape does."""
+    """Activation of the layer that made it, or of the one before a layer that only moves numbers, such as Reshape."""
     shape: tuple[int, ...]
-    """For one input, units last."""
+    """Shape for one input; the last axis counts units."""
 
 
 @dataclass(frozen=True)
@@ -75,46 +75,39 @@ class WeightRecord:
     """The numbers of one weight and of its gradient, which is the mean over inputs."""
 
     key: Hashable
-    """It tells the weights of a model apart."""
+    """A key that is unique among the weights of a model."""
     layer: str
     name: str
-    """Such as 'dense_1 (kernel)'."""
+    """A readable name, such as 'dense_1 (kernel)'."""
     shape: tuple[int, ...]
     trainable: bool
     is_kernel: bool
-    """It has two or more axes and is no bias; or it scales a normalized signal."""
+    """True if it has two or more axes and is no bias, or if it scales a normalized signal."""
     rms: float
-    """0 where the weight is all 0."""
+    """Root mean square of the weight: 0 if the weight is all 0."""
     gradient_rms: float
-    """0 where the gradient is exactly 0."""
+    """Root mean square of the gradient: 0 if the gradient is exactly 0."""
     is_finite: bool
     is_regularized: bool = False
-    """A regularizer moves it, whatever its gradient."""
+    """True if a regularizer changes it, whatever its gradient."""
 
     @property
     def size(self) -> int:
-        """How many numbers it has."""
+        """Count of numbers in the weight."""
         return int(np.prod(self.shape))
 
 
 class Recorder(Protocol):
-    """What collects the signals of layers as they appear; nothing is kept that need not be."""
+    """A collector of the signals of layers, which takes them as they appear and keeps no more than it needs."""
 
-    def forward(
-        self,
-        k: int,
-        signal: Array,
-        *,
-        source: Array | None = None,
-        logits: Array | None = None,
-    ) -> None:
+    def forward(self, k: int, signal: Array, *, source: Array | None = None, logits: Array | None = None) -> None:
         """Take the output of layer k for some inputs, shape (n, …, units).
 
         Args:
-            k: place of the layer's record.
-            signal: its output.
-            source: what the layer was given, if that is one tensor, and not the output of the layer of `given_by`.
-            logits: what its activation was given, if it is an output of the model.
+            k: index of the layer's record.
+            signal: output of the layer.
+            source: input of the layer, if that is one tensor and not the output of the layer `given_by`.
+            logits: input of its activation, if the layer is an output of the model.
         """
 
     def slopes(self, k: int, largest: npt.NDArray[np.float64]) -> None:
@@ -124,14 +117,14 @@ class Recorder(Protocol):
         """
 
     def backward(self, k: int, gradient: Array) -> None:
-        """Take the gradient of the objective with respect to the output of layer k, of the same shape."""
+        """Take the gradient of the objective with respect to the output of layer k; it has the shape of the output."""
 
 
 class Parts:
-    """Hands the signals of layers to a recorder; of a layer with several tensors, such as two states, as one array.
+    """An adapter of a recorder, for which it joins the tensors of a layer with several, such as two states.
 
     Args:
-        recorder: of whole signals.
+        recorder: recorder of the joined signals.
     """
 
     def __init__(self, recorder: Recorder) -> None:
@@ -140,13 +133,13 @@ class Parts:
         self.gradients: dict[int, dict[int, Array]] = {}
 
     def forward(self, k: int, signals: Sequence[Array], **more: Array | None) -> None:
-        """See `Recorder.forward`."""
+        """Take the output tensors of layer k, see `Recorder.forward`."""
         if len(signals) > 1:
             self.shapes[k] = [signal.shape for signal in signals]
         self.recorder.forward(k, _side_by_side(signals), **more)
 
     def backward(self, k: int, part: int, gradient: Array) -> None:
-        """See `Recorder.backward`; of one of the tensors."""
+        """Take the gradient of one output tensor of layer k, see `Recorder.backward`."""
         if k not in self.shapes:
             self.recorder.backward(k, gradient)
             return
@@ -155,7 +148,7 @@ class Parts:
             self._hand_on(k)
 
     def end_batch(self) -> None:
-        """Count gradients as 0 that did not come, where others of the layer did."""
+        """Count missing gradients as 0 in layers that have some gradient."""
         for k in list(self.gradients):
             self._hand_on(k)
         self.shapes.clear()

@@ -1,4 +1,4 @@
-"""A model that is measured, whatever made it: its layers, its weights, and passes over its inputs."""
+"""The model that is measured, of either framework: its layers, its weights, and passes over its inputs."""
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -10,47 +10,47 @@ import numpy as np
 from deadrelu.inspection.records import Array, LayerRecord, Output, Recorder, WeightRecord
 
 MAX_BATCH_SIZE = 1000
-"""Most inputs in one pass."""
+"""Maximum number of inputs in a batch."""
 
 MAX_BATCH_ELEMENTS = 2**26
-"""Most numbers that the layers put out in one pass, 256 MB; a framework keeps some times that for gradients."""
+"""Maximum count of output numbers of all layers for a batch, 256 MB; a framework keeps a multiple for gradients."""
 
 
 @dataclass(frozen=True)
 class Objective:
-    """What gradients are taken of: the sum of the losses of some inputs."""
+    """A quantity whose gradients are taken: the sum of the losses of some inputs."""
 
     function: Callable[[list[Any], slice], Any]
-    """`function(outputs, rows)`: the loss of these rows of the inputs, a scalar tensor."""
+    """`function(outputs, rows)` returns the loss of these rows of the inputs as a scalar tensor."""
     name: str
-    """What a reader calls it, such as 'cross-entropy'."""
+    """A readable name, such as 'cross-entropy'."""
     passes_outputs: bool = True
     """False where the framework takes the loss from the logits, so that outputs behind them get no gradient."""
     is_own: bool = False
-    """Whether it is the loss that the model itself puts out, where it does; `function` is for where it does not."""
+    """True if it is the loss that the model itself puts out; `function` replaces it where the model puts out none."""
 
 
 class Subject(Protocol):
-    """A model and what of it is recorded."""
+    """A model with the records of its layers and outputs."""
 
     framework: Literal["Keras", "PyTorch"]
     records: list[LayerRecord]
     outputs: list[Output]
     takes_any_scale: bool
-    """Whether a layer takes tokens, or inputs of any scale."""
+    """True if a layer takes tokens, or inputs of any scale."""
     opaque: list[str]
     """Composite layers of which only the output can be recorded."""
 
     def passes(
         self, x: Sequence[Array], objective: Objective, recorder: Recorder, *, size: int, training: bool
     ) -> Iterator[int]:
-        """Send the inputs through the model and the gradient back, batch by batch; yield the inputs of each batch."""
+        """Send inputs through the model and gradients back, batch by batch; yield the number of inputs of each."""
 
     def weights(self) -> list[WeightRecord]:
         """Return all weights, with the gradients of the last `passes`."""
 
     def stepped(self, keys: Sequence[Hashable]) -> AbstractContextManager[None]:
-        """While open, some weights that are all 0 have gone a step against the gradient of the last `passes`."""
+        """Move some weights that are all 0 a step against the gradient of the last `passes`, and back at the end."""
 
     def new_normalizations(self) -> int:
         """Return how many BatchNormalization layers have the moving averages of a new layer."""
@@ -63,5 +63,5 @@ def batch_size(records: Sequence[LayerRecord]) -> int:
 
 
 def is_new(mean: Array, variance: Array) -> bool:
-    """Whether moving averages are those of a layer that has seen no data."""
+    """Return whether moving averages are those of a layer that has seen no data."""
     return bool(np.all(mean == 0) and np.all(variance == 1))

@@ -1,4 +1,4 @@
-"""What the numbers of a model mean: the state of each layer, and what becomes of signal and gradient on the trunk."""
+"""Verdicts on a model from its numbers: the state of each layer, and the change of signal and gradient on the trunk."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,87 +11,87 @@ from deadrelu.inspection.measure import Measured
 from deadrelu.inspection.units import BOUNDED
 
 CONSTANT = 1e-6
-"""A layer is constant when what depends on the input is less than this share of it: float32 loses it behind."""
+"""A layer is constant when at most this share of its output depends on the input: float32 loses it afterwards."""
 
 SATURATED = 0.5
-"""A layer is saturated when at least this share of its outputs is."""
+"""A layer is saturated when at least this share of its outputs is saturated."""
 
 SLIGHTLY_SATURATED = 0.05
-"""From this share of saturated outputs on, a layer's small factor is that of its saturation."""
+"""Above this share of saturated outputs, a layer owes its small factor to saturation."""
 
 TREND_FACTORS = 4
-"""Factors that a mean per layer, with its interval, needs: five layers of a kind."""
+"""Minimum number of factors for a mean per layer with its interval: five layers of a kind have so many."""
 
 FROM_END_TO_END = (0.01, 100.0)
-"""Beyond these factors from one end to the other, a signal or gradient vanishes or explodes, however few the layers."""
+"""Beyond these factors from one end to the other, a signal or gradient vanishes or explodes, even over few layers."""
 
 NORMALIZED = (1e-5, 1e5)
-"""The same for gradient norm times weight norm, where normalization layers set the scale of gradients."""
+"""Such limits for gradient norm times weight norm, where normalization layers set the scale of gradients."""
 
 SLIGHT = (0.1, 10.0)
-"""Beyond these, it weakens or grows, which training can stand."""
+"""Beyond these factors, a signal or gradient weakens or grows, which does not prevent training."""
 
 Change = Literal["vanishes", "weakens", "holds", "grows", "explodes"]
 State = Literal["NaN", "infinite", "dead", "zero", "constant", ""]
 
 OWN_FACTOR = (0.08, 8.0)
-"""A layer that multiplies the signal by less, or more, has an unusual scale, whatever the others do."""
+"""A layer that multiplies the signal by less or more has an unusual scale, unless others of its class do so, too."""
 
 SIGMOID_SLOPE = 0.25
-"""Of a sigmoid at 0: a layer that ends in one, such as a gate, has a quarter of the factor of others."""
+"""Slope of a sigmoid at 0: a layer that ends in one, such as a gate, has a quarter of the factor of others."""
 
 ALIKE = 2.5
-"""Layers of one class, or of one class and size, agree when one is not further from the others' median than this."""
+"""A layer agrees with others of its class, or of its class and size, when it is within this factor of their median."""
 
 
 @dataclass(frozen=True)
 class EndToEnd:
-    """Signal or gradient from one end of the trunk to the other."""
+    """The change of signal or gradient from one end of the trunk to the other."""
 
     verdict: Change
     first: str
-    """Where it comes from: 'the input', or a layer."""
+    """The beginning: 'the input' or the name of a layer."""
     last: str
     begin: float
-    """Strength there: standard deviation over inputs, or norm of the gradient."""
+    """Strength at the beginning: standard deviation over inputs, or norm of the gradient."""
     end: float
     factor: float
-    """From one to the other, but for pooling on the signal's way, which says nothing of the initialization."""
+    """Factor from one end to the other, without that of pooling, which says nothing about the initialization."""
     per_layer: tuple[float, float, float]
     """Mean factor of a layer with its 95 % interval; NaN with fewer than `TREND_FACTORS` factors."""
     layers: int
     kind: str
-    """Of the layers that the mean is over."""
+    """Kind of the layers that the mean is taken over."""
     normalized: bool = False
-    """The strengths are gradient norms times weight norms, because normalization layers set the scale of gradients."""
+    """True if strengths are gradient norms times weight norms: normalization layers set the scale of gradients."""
 
 
 @dataclass(frozen=True)
 class Verdicts:
-    """Of a whole model."""
+    """The verdicts on a whole model."""
 
     table: pd.DataFrame
-    """That of `Measured` with the columns of `judge`."""
+    """The table of `Measured` with the columns of `judge`."""
     is_dead: bool
-    """No output depends on the input and a layer is dead that no step can bring back."""
+    """True if no output depends on the input and a layer is dead that no step can revive."""
     signal: EndToEnd | None
     gradient: EndToEnd | None
-    """None: the trunk has no two layers, they are not finite, or there is nothing where it begins."""
+    """Signal or gradient is None if the trunk has fewer than two layers, a strength is not finite, or the first 0."""
 
 
 def judge(measured: Measured) -> Verdicts:
-    """Say what becomes of each layer, of the signal and of the gradient.
+    """Judge each layer, the signal and the gradient.
 
     Means over layers compare each layer on the trunk with the trunk's previous layer of the same kind: a ReLU halves
-    the mean square and the next layer doubles it again, a branch has its own scale, and neither says that a signal
-    vanishes. A normalization layer restores the scale of signals: the signal is judged from the last one on, and
-    gradients are judged by gradient norm times weight norm, which no scale of a normalized layer changes.
+    the mean square and the next layer doubles it again, a branch has its own scale, and neither means that a signal
+    vanishes. A normalization layer restores the scale of signals. Where there are some, the signal is judged from the
+    last one on, and gradients by gradient norm times weight norm, which no scale of a normalized layer changes.
 
     Returns:
-        Columns forward, the factor of input_std from the layer compared with; backward, that of gradient_rms from the
-        next one; forward_mean and backward_mean, geometric means of these up to here, on the signal's path and on the
-        gradient's, from `TREND_FACTORS` on; unusual, whether the layer's own factor (gain) is far from others;
-        saturated; state; signal and gradient, what becomes of them per layer up to here.
+        The verdicts. Their table has these more columns: forward, the factor of input_std from the previous layer of
+        the kind; backward, that of gradient_rms from the next one; forward_mean and backward_mean, geometric means of
+        these factors up to this layer on the path of signal or gradient, from `TREND_FACTORS` of them on; unusual, if
+        the layer's own factor (gain) is far from others; saturated; state; signal and gradient, their growth so far.
     """
     table = measured.table.assign(unusual=_unusual(measured))
     normalizes = bool((table["kind"] == "normalization").any())
@@ -105,14 +105,14 @@ def judge(measured: Measured) -> Verdicts:
     is_dead = finite and bool(len(outputs) and is_constant.all() and _is_cut_off(measured, table))
     if measured.new_normalizations:  # in inference mode, the signal is not what an optimizer sees
         return Verdicts(table, is_dead, None, None)
-    # From the first layer on, where the scale of the inputs is itself unusual.
+    # Where the scale of the inputs is itself unusual, the signal is judged from the first layer on.
     input_std = measured.input_std if measured.input_scale_is_usual else np.nan
     backward = _backward_normalized(measured) if normalizes else _backward(table, measured)
     return Verdicts(table, is_dead, _forward(table, input_std), backward)
 
 
 def _is_cut_off(measured: Measured, table: pd.DataFrame) -> bool:
-    """Whether a layer is dead that no step brings back: it is on every path, or no weight up to it moves."""
+    """Return whether a layer is dead that no step revives: it is on every path, or no weight up to it changes."""
     moving = [measured.moves.get(name, False) for name in table["layer"]]
     only_path = (table["on_trunk"] & (measured.arrays == 1)).tolist()
     dead = np.flatnonzero(table["state"] == "dead").tolist()
@@ -121,15 +121,15 @@ def _is_cut_off(measured: Measured, table: pd.DataFrame) -> bool:
 
 
 def _unusual(measured: Measured) -> list[bool]:
-    """Return which layers have an own factor beyond `OWN_FACTOR`, unless others of their class have it, too."""
-    table, found = measured.table, []
+    """Return for each layer whether its own factor is beyond `OWN_FACTOR`, unless others of its class have it, too."""
+    table, unusual = measured.table, []
     of_class = ["layer_class", "activation"]
     for (at, row), record in zip(table.iterrows(), measured.records, strict=True):
         gain = row["gain"] / (SIGMOID_SLOPE if row["activation"] in ("sigmoid", "hard_sigmoid") else 1)
         if not gain > 0 or not np.isfinite(gain) or record.traits & {"small by design", "recurrent"}:
-            found.append(False)
+            unusual.append(False)
             continue
-        # What saturates is called saturated.
+        # A layer that saturates is reported as saturated instead.
         saturates = row["activation"] in BOUNDED and (gain > 1 or row["saturated_fraction"] > SLIGHTLY_SATURATED)
         others = table[(table[of_class] == row[of_class]).all(axis=1) & (table.index != at) & (table["gain"] > 0)]
         of_size = others[(others["units"] == row["units"]) & (others["parameters"] == row["parameters"])]
@@ -137,8 +137,8 @@ def _unusual(measured: Measured) -> list[bool]:
             len(few) > 1 and abs(np.log(row["gain"] / few["gain"].median())) <= np.log(ALIKE)
             for few in (others, of_size)
         )
-        found.append(not saturates and not usual and not OWN_FACTOR[0] <= gain <= OWN_FACTOR[1])
-    return found
+        unusual.append(not saturates and not usual and not OWN_FACTOR[0] <= gain <= OWN_FACTOR[1])
+    return unusual
 
 
 def _with_trends(table: pd.DataFrame, measured: Measured, *, judged: bool) -> pd.DataFrame:
@@ -154,7 +154,7 @@ def _with_trends(table: pd.DataFrame, measured: Measured, *, judged: bool) -> pd
             ("backward", "gradient_rms", back, gradient),
         ):
             strength, unusual = table[column].to_numpy()[at], table["unusual"].to_numpy()[at]
-            crossed = unusual[1:] if direction == "forward" else unusual[:-1]  # by the factors
+            crossed = unusual[1:] if direction == "forward" else unusual[:-1]  # of the layer behind each factor
             for k in range(1, len(at)):
                 table.loc[at[k], direction] = growth_factor(strength[k - 1 : k + 1])[0]
                 if np.sum(~crossed[:k]) >= TREND_FACTORS:
@@ -165,7 +165,7 @@ def _with_trends(table: pd.DataFrame, measured: Measured, *, judged: bool) -> pd
 
 
 def _state(row: pd.Series) -> State:
-    """Return what a layer is, whatever else is to be said of it."""
+    """Return the state of a layer, '' for none of the others, whatever other verdicts there are."""
     if np.isnan(row["rms"]):
         return "NaN"
     if np.isinf(row["rms"]):
@@ -188,8 +188,8 @@ def _forward(table: pd.DataFrame, input_std: float) -> EndToEnd | None:
     if np.isfinite(input_std) and len(trunk) and not len(restored):
         names, strengths = ["the input", *names], np.r_[input_std, strengths]
         steps, sizes = np.r_[np.nan, steps], np.r_[0, sizes]
-    # Of a layer behind pooling and the like its own factor, so that these count for nothing. Not where other layers lie
-    # between, nor where a factor may: behind as many numbers as the layer before put out.
+    # Behind pooling and the like, a layer's own factor counts, which leaves these out. It does not count if other
+    # layers lie between, nor if its input has as many numbers as the previous output: a factor may lie between.
     at = trunk.index.to_numpy()
     follows = np.diff(np.r_[-1, at])[-(len(strengths) - 1) :] == 1 if len(strengths) > 1 else np.zeros(0, bool)
     given = trunk["source_size"].to_numpy()[-(len(strengths) - 1) :] if len(strengths) > 1 else np.zeros(0)
@@ -231,7 +231,7 @@ def _end_to_end(
 ) -> EndToEnd | None:
     if len(strengths) < 2 or not np.isfinite(strengths).all() or strengths[0] == 0:
         return None
-    if strengths[-1] > 0 and (strengths == 0).any():  # it comes from elsewhere
+    if strengths[-1] > 0 and (strengths == 0).any():  # the signal comes from elsewhere
         return None
     (factor, low, high), layers, kind = mean
     total = 0.0 if (strengths == 0).any() else float(np.exp(np.log(steps).sum()))
@@ -250,7 +250,7 @@ NO_MEAN = ((np.nan, np.nan, np.nan), 0, "")
 
 
 def _mean_factor(table: pd.DataFrame, column: str) -> tuple[tuple[float, float, float], int, str]:
-    """Mean factor over the kind that has most layers on the trunk, activations on a tie; how many, which kind."""
+    """Return mean factor, number and name of the kind with most layers on the trunk, activations on a tie."""
     trunk = table[table["on_trunk"] & ~table["kind"].isin(["output", "block"])]
     counts = trunk["kind"].value_counts()
     if counts.empty or counts.max() <= TREND_FACTORS:

@@ -12,22 +12,22 @@ from deadrelu.inspection.dead_unit_log import DeadUnitLog
 
 
 class DeadUnits(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
-    """Add dead units and signals to the logs of each epoch, so that History, CSVLogger and TensorBoard have them.
+    """A callback that adds dead units and signals to the logs of each epoch, for History, CSVLogger and TensorBoard.
 
     >>> watch = DeadUnits(x_train[:256])
     >>> model.fit(x_train, y_train, epochs=10, callbacks=[watch])
     >>> watch.figure().savefig("dead_units.png")
 
     The logs get four numbers, see `DeadUnitLog.add`; `table` and `units` have them layer by layer, before training
-    (epoch 0) and after each epoch. Callbacks that write logs, such as CSVLogger, come behind it. A second `fit` goes on
-    with the epochs of the first.
+    (epoch 0) and after each epoch. Callbacks that write logs, such as CSVLogger, must follow it. A second `fit`
+    continues the epochs of the first.
 
     Args:
         x, y, training: as `DeadUnitLog` takes them.
-        every: epochs between two looks; in the logs of the others, the numbers are NaN.
+        every: epochs from one measurement to the next; in the logs of the others, the numbers are NaN.
 
     Raises:
-        InputError: every is below 1; or, before training starts, the model cannot be looked at.
+        InputError: every is below 1; or, before training starts, the model cannot be measured.
     """
 
     def __init__(
@@ -50,20 +50,20 @@ class DeadUnits(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships 
         return self.log.units
 
     def figure(self) -> Figure:
-        """Dead units of each layer over the epochs."""
+        """Draw the share of dead units of each layer over the epochs."""
         return self.log.figure()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Look at the model as it is before training."""
+        """Measure the model before training."""
         if self.log.epoch is None:
             self.names = list(self.log.add(self.model, 0))
         self.before = self.log.epoch or 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Look at the model as it is now."""
+        """Measure the model after an epoch, and add the numbers to the logs."""
         number = epoch + 1 if epoch + 1 > self.before else self.before + epoch + 1
-        found: dict[str, float] = dict.fromkeys(self.names, float("nan"))
+        numbers: dict[str, float] = dict.fromkeys(self.names, float("nan"))
         if (epoch + 1) % self.every == 0:
-            found |= {name: value for name, value in self.log.add(self.model, number).items() if name in found}
+            numbers |= {name: value for name, value in self.log.add(self.model, number).items() if name in numbers}
         if logs is not None:
-            logs.update(found)
+            logs.update(numbers)

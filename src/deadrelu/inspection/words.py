@@ -1,4 +1,4 @@
-"""Findings and layers in words: made last, from numbers; nothing reads them back."""
+"""Messages of findings and verdicts on layers, made from numbers as the last step; nothing reads them back."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ from deadrelu.inspection.measure import Measured
 from deadrelu.inspection.verdicts import EndToEnd, Verdicts
 
 EMBEDDINGS = {"Keras": 0.029, "PyTorch": 1.0}
-"""Root mean square that default initializers give: 0.05 / sqrt(3), and 1."""
+"""Root mean square of embeddings from default initializers: 0.05 / sqrt(3), and 1."""
 
 KINDS = {"merge": "merge layers", "weights": "layers with weights", "normalization": "normalization layers"}
 
@@ -25,7 +25,7 @@ def with_words(findings: Sequence[Finding], measured: Measured, verdicts: Verdic
 
 
 class _Words:
-    """The message of one finding."""
+    """A writer of the message of one finding."""
 
     def __init__(
         self, finding: Finding, measured: Measured, verdicts: Verdicts, rows: dict[str, dict[str, Any]]
@@ -141,7 +141,7 @@ class _Words:
 
 
 def end_to_end(what: str, end: EndToEnd | None) -> str:
-    """Return what becomes of signal or gradient from one end of the trunk to the other; '' for nothing."""
+    """Return a sentence on the change of signal or gradient from one end of the trunk to the other; '' for None."""
     if end is None:
         return ""
     raw = end.end / end.begin if end.begin else np.nan
@@ -182,7 +182,7 @@ def verdict(row: pd.Series) -> str:
 
 
 def names(layers: Sequence[str], most: int = 5) -> str:
-    """'a, b, c and 4 more'."""
+    """Return the names of layers as a text such as 'a, b, c and 4 more'."""
     text = ", ".join(layers[:most])
     return f"{text} and {len(layers) - most} more" if len(layers) > most else text
 

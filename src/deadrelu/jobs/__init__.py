@@ -1,1 +1,1 @@
-"""Work cut into shards, what may be used again of it, and the workers: this process, or a Dask cluster."""
+"""Split work into shards, compute them in this process or on a Dask cluster, and reuse finished ones."""

@@ -1,4 +1,4 @@
-"""What is trained: independent trainings of one small network on one target, or the notebook's refits of it."""
+"""Experiments: independent trainings of one small network on one target, or the notebook's refits of it."""
 
 import hashlib
 import json
@@ -10,10 +10,10 @@ from pydantic import BaseModel
 from deadrelu.engine import Network, Target, Training
 
 SAVED_TRIALS = 200
-"""Number of trials whose weights and input-output functions are saved, for the report and for whoever reads them."""
+"""Number of trials whose weights and input-output functions are saved, for the report and for readers of the tables."""
 
 MAX_SAVED_WEIGHTS = 1000
-"""Weights of a network beyond which none are saved."""
+"""Maximum number of weights of a network whose weights are saved."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,12 +21,12 @@ class Experiment:
     """Trainings of `trials` networks, whose results depend on these fields and the number of the trial alone.
 
     Attributes:
-        network: what is trained; its initializers are names or groups of `params.yaml`, not functions.
-        training: how; of refits, each fit.
-        target: the training set.
+        network: description of the networks; its initializers are names or groups of `params.yaml`, not functions.
+        training: settings of a training; with the protocol "refit", those of each fit.
+        target: training set.
         trials: number of networks.
-        seed: source of the training set, the initial weights and the shuffles.
-        fits: of the protocol "refit", how often each network is fitted; None: trials are independent trainings.
+        seed: seed of the training set, the initial weights and the shuffles.
+        fits: number of fits of each network with the protocol "refit"; None for independent trainings.
         follow: epochs after which each network is measured as well, ascending; 0 is before training.
         saved_trials: number of trials whose functions and weights are saved.
     """
@@ -47,14 +47,14 @@ class Experiment:
 
     @property
     def checkpoints(self) -> tuple[int, ...]:
-        """Epochs after which `history` has a row for each trial: each fit of refits, else `follow`."""
+        """Epochs after which `history` has a row for each trial: the end of each fit of refits, otherwise `follow`."""
         if self.fits:
             return tuple(self.training.epochs * fit for fit in range(1, self.fits + 1))
         return self.follow
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Everything that the results depend on, as JSON has it."""
+        """Everything that the results depend on, in types that JSON represents."""
         settings: dict[str, Any] = _plain(self)
         return settings
 
@@ -69,7 +69,7 @@ class Experiment:
 
 
 def _plain(value: Any) -> Any:
-    """Return dataclasses and groups as dictionaries, without what is not given."""
+    """Return dataclasses and groups as dictionaries, without fields that are None."""
     if isinstance(value, BaseModel):
         return value.model_dump()
     if is_dataclass(value):

@@ -1,7 +1,7 @@
 """Split work into shards that can run anywhere and be reused.
 
-A shard is a range of trials, or of untrained networks. Its results do not depend on where or when it runs, so what an
-interrupted run has finished is kept.
+A shard is a range of trials, or of untrained networks. Its results do not depend on where or when it runs, so the
+finished shards of an interrupted run are kept.
 """
 
 import hashlib
@@ -17,17 +17,17 @@ from typing import Any
 from deadrelu.engine import Stop
 from deadrelu.storage.versions import ENGINE_PACKAGES
 
-CODE = ("streams.py", "settings", "storage", "engine", "jobs", "stages")
-"""Parts of the package that can change a shard. Words and figures are elsewhere: they discard no long run."""
+CODE = ("streams.py", "functions.py", "settings", "storage", "engine", "jobs", "stages")
+"""Parts of the package that can change a shard; texts and figures are elsewhere, so changing them discards no shard."""
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Trials `low` to `high - 1` of some work, such as an `Experiment`; `index` tells the shards of a run apart."""
+    """Trials `low` to `high - 1` of some work, such as an `Experiment`; `index` identifies a shard of a run."""
 
     index: int
     of: Any
-    """The work: hashable, and its `str` describes it."""
+    """The work, a hashable object; its `str` describes it."""
     low: int
     high: int
 
@@ -39,14 +39,14 @@ class Shard:
 
 
 class StopSignal(Stop):
-    """Stop signal and progress counter shared by all shards. A copy sent to another process reports to nobody."""
+    """Stop signal and progress counter shared by all shards; a copy in another process does not report its counts."""
 
     def __init__(self, show: Callable[[int], None] = lambda _: None) -> None:
         super().__init__()
         self.show, self.done = show, dict[Shard, int]()
 
     def report(self, shard: Shard, trials: float) -> None:
-        """Note how many trials of a shard are done."""
+        """Record how many trials of a shard are done, and show the sum over all shards."""
         self.done[shard] = int(trials)
         self.show(sum(self.done.values()))
 
@@ -55,26 +55,27 @@ class StopSignal(Stop):
 
 
 Measure = Callable[[Shard, int, StopSignal], Mapping[str, bytes]]
-"""Computes the files of a shard, by their names, on so many threads. It is sent to the worker that runs it."""
+"""A function that computes the files of a shard, by name, on a number of threads; it is sent to the worker."""
 
 
 def cut(parts: Iterable[Any], trials: int, size: int, *, begin: int = 0) -> list[Shard]:
-    """Split each of some works of `trials` trials into shards of `size`, the last one smaller; number from `begin`."""
+    """Split each part of `trials` trials into shards of `size`, the last one smaller; numbers begin at `begin`."""
     ranges = [(of, low) for of in parts for low in range(0, trials, size)]
     return [Shard(k, of, low, min(low + size, trials)) for k, (of, low) in enumerate(ranges, start=begin)]
 
 
 def fingerprint(origin: dict[str, object]) -> str:
-    """Return a digest of everything that decides the bits of shards: settings and versions, and the code."""
+    """Return a digest of everything that determines the bits of shards: the origin of their tables, and the code."""
     return hashlib.sha256(json.dumps([origin, code()], sort_keys=True).encode()).hexdigest()[:32]
 
 
 @lru_cache(maxsize=1)
 def code() -> str:
-    """Return the SHA-256 of the modules in `CODE`, and of the versions of Python and of what computes."""
+    """Return the SHA-256 of the modules in `CODE`, and of the versions of Python and of the engine's packages."""
     digest = hashlib.sha256(" ".join([sys.version, *map(version, ENGINE_PACKAGES)]).encode())
     package = Path(__file__).parents[1]
-    paths = [path for part in CODE for path in (package / part).rglob("*.py")] + [package / CODE[0]]
+    paths = [path for part in CODE for path in (package / part).rglob("*.py")]
+    paths += [package / part for part in CODE if part.endswith(".py")]
     for path in sorted(paths):
         digest.update(f"{path.relative_to(package)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()

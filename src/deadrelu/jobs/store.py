@@ -1,4 +1,4 @@
-"""Where finished shards wait for the rest: any place that fsspec knows, by default below `data/.work`."""
+"""Store of finished shards until all are finished: any location that fsspec supports, by default `data/.work`."""
 
 import io
 import os
@@ -15,37 +15,37 @@ from deadrelu.jobs.shards import Shard
 from deadrelu.storage import files
 
 WORK = Path("data/.work")
-"""Finished shards of unfinished work, unless DEADRELU_WORK names another place."""
+"""Folder of finished shards of unfinished work, unless DEADRELU_WORK names another location."""
 
 
 class Store:
-    """One ZIP archive for each finished shard. Half of one, left by a worker that was killed, is none."""
+    """A folder with one ZIP archive for each finished shard; incomplete archives of killed workers are ignored."""
 
     def __init__(self, address: str) -> None:
-        import fsspec  # which takes a tenth of a second
+        import fsspec  # this import takes a tenth of a second
 
         self.address = address
         self.fs, self.root = fsspec.url_to_fs(address)
 
     def make(self) -> None:
-        """Make its folder. One that vanishes later is not made again: its shards fail."""
+        """Make the folder of the store; if it is removed later, it is not made again and its shards fail."""
         self.fs.makedirs(self.root, exist_ok=True)
 
     def put(self, shard: Shard, contents: Mapping[str, bytes]) -> None:
-        """Keep the files of a shard, by name, unless it is there: one whose client was killed may end twice."""
+        """Store the files of a shard, by name, unless it is stored: a shard of a killed client may finish twice."""
         if self._is_whole(shard):
             return
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w") as file:
             for name, content in contents.items():
-                file.writestr(zipfile.ZipInfo(name), content)  # without the time
+                file.writestr(zipfile.ZipInfo(name), content)  # without the time of writing
         with files.with_path_in_errors(path := self._path(shard)):
             self.fs.pipe_file(path, archive.getvalue())
 
     def whole(self, shards: Iterable[Shard]) -> set[Shard]:
-        """Which of them are there, to the last bit."""
+        """Return the shards that are stored and undamaged."""
         self.fs.invalidate_cache()
-        there = set(self.fs.find(self.root))  # one question for all: S3 takes a while to say no
+        there = set(self.fs.find(self.root))  # one request for all: S3 takes long to report missing files
         return {shard for shard in shards if self._path(shard) in there and self._is_whole(shard)}
 
     def _is_whole(self, shard: Shard) -> bool:
@@ -55,10 +55,10 @@ class Store:
         return False
 
     def get(self, shard: Shard) -> dict[str, bytes]:
-        """Files of a finished shard, by name; InputError, if it is damaged."""
+        """Return the files of a finished shard, by name; raise InputError if it is damaged."""
         try:
             with zipfile.ZipFile(io.BytesIO(self.fs.cat_file(path := self._path(shard)))) as file:
-                return {name: file.read(name) for name in file.namelist()}  # which compares the checksum of each
+                return {name: file.read(name) for name in file.namelist()}  # reading compares checksums
         except (zipfile.BadZipFile, zlib.error, EOFError):
             raise InputError(f"{path}: damaged meanwhile; the same command computes it again") from None
 
@@ -68,7 +68,7 @@ class Store:
 
 @contextmanager
 def open_store(name: str, fingerprint: str) -> Iterator[Store]:
-    """The store of some work, such as collapse-relu; one process at a time has it. It vanishes when all went well."""
+    """Yield the store of some work, such as collapse-relu, to one process at a time; remove it if no error occurs."""
     place, here = (os.environ.get("DEADRELU_WORK") or WORK.absolute().as_posix()).rstrip("/"), WORK / name
     with files.locked(here):
         try:
@@ -78,13 +78,13 @@ def open_store(name: str, fingerprint: str) -> Iterator[Store]:
         try:
             yield store
             with suppress(FileNotFoundError):
-                store.fs.rm(store.root, recursive=True)  # beside it may be those of others
-            for left in here.iterdir():  # by other params, code or inputs
-                shutil.rmtree(left, ignore_errors=True)  # not the lock, which is a file
+                store.fs.rm(store.root, recursive=True)  # other stores may lie next to it
+            for left in here.iterdir():  # stores of other params, code or inputs
+                shutil.rmtree(left, ignore_errors=True)  # this keeps the lock, which is a file
         except KeyboardInterrupt:
             if store.fs.find(store.root):
                 print(f"deadrelu: finished work is kept in {place}/{name}; the same command continues", file=sys.stderr)
             raise
         finally:
-            with suppress(OSError):  # it is gone, or has shards
+            with suppress(OSError):  # the folder does not exist, or contains shards
                 (here / fingerprint).rmdir()

@@ -1,4 +1,4 @@
-"""Train the trials of experiments in shards, and make the columns of their tables: the one job of three stages."""
+"""Train the trials of experiments in shards, and compute the columns of their tables, for three stages."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,25 +16,25 @@ from deadrelu.jobs.store import Store
 from deadrelu.storage import parquet, tables
 
 MAX_NETWORKS_IN_MEMORY = 512
-"""Networks whose predictions at all training inputs are held in memory by a shard."""
+"""Number of networks whose predictions at all training inputs a shard holds in memory at once."""
 
 SHARD_OF_DEAD = 8
-"""Times as many trials in a shard where most are dead at initialization, so that training them takes a while."""
+"""Factor by which shards are larger where most trials are dead at initialization and take little time."""
 
 MIN_ROWS_PER_FILE = 1024
-"""Rows of one file, if there are as many: those of one shard or more."""
+"""Minimum number of rows of a file, except the last one; a file has the rows of one shard or more."""
 
 CURVE_POINTS = 61
-"""Points over the interval at which functions are saved."""
+"""Number of equally spaced points of the interval at which functions are saved."""
 
 DEAD_LAYER_POINTS = 300
-"""Training inputs at which dead layers are looked for."""
+"""Approximate number of training inputs at which dead layers are determined."""
 
 Columns = dict[str, np.ndarray]
 
 
 def trials_per_shard(experiment: Experiment) -> int:
-    """Return how many trials a shard of an experiment has."""
+    """Return the number of trials in a shard of an experiment."""
     mostly_dead = experiment.network.can_be_dead and not experiment.network.biases and not experiment.checkpoints
     return MAX_NETWORKS_IN_MEMORY * (SHARD_OF_DEAD if mostly_dead else 1)
 
@@ -52,7 +52,7 @@ def shards_of(experiments: Mapping[Key, Experiment], *, begin: int = 0) -> dict[
 
 
 def made_by(experiment: Experiment) -> dict[str, object]:
-    """Return what the tables of an experiment say of their origin."""
+    """Return the provenance that the tables of an experiment record."""
     return parquet.provenance(experiment.settings)
 
 
@@ -60,15 +60,15 @@ def measure(shard: Shard, threads: int, stop: StopSignal) -> dict[str, bytes]:
     """Train the trials of a shard of an experiment.
 
     Returns:
-        `trials.parquet`; where there are checkpoints, `history.parquet`; from the first shard, `weights.parquet` and
-        `functions.parquet` of the first trials.
+        The contents of `trials.parquet`; with checkpoints, also of `history.parquet`; for the first shard, also of
+        `weights.parquet` and `functions.parquet` with the first trials.
     """
     return _Measurement(shard.of, shard, threads, stop).tables()
 
 
 @dataclass
 class _Measurement:
-    """A shard of an experiment in training."""
+    """The training and measurement of one shard of an experiment."""
 
     experiment: Experiment
     shard: Shard
@@ -79,7 +79,7 @@ class _Measurement:
         self.x, self.y = self.experiment.target.sample(self.experiment.seed)
 
     def tables(self) -> dict[str, bytes]:
-        """Train, and return the tables by their names."""
+        """Train the trials of the shard, and return the contents of the tables by name."""
         experiment, origin = self.experiment, made_by(self.experiment)
         rows, functions, weights, histories = [], [], [], []
         for part, history in self._trained():
@@ -101,7 +101,7 @@ class _Measurement:
         return made
 
     def _trained(self) -> Iterator[tuple[engine.Trained, Columns]]:
-        """Yield trained trials, at most as many as may be in memory, and the rows of their checkpoints."""
+        """Yield trained trials, `MAX_NETWORKS_IN_MEMORY` or fewer at a time, and the rows of their checkpoints."""
         experiment, numbers = self.experiment, range(self.shard.low, self.shard.high)
         if experiment.checkpoints:
             yield self._followed(numbers)
@@ -113,7 +113,7 @@ class _Measurement:
                 yield piece, {}
 
     def _followed(self, numbers: range) -> tuple[engine.Trained, Columns]:
-        """Train trials through all checkpoints; return them as they are after `epochs`, and the rows."""
+        """Train trials through all checkpoints; return the trials after `experiment.epochs` epochs, and the rows."""
         experiment = self.experiment
         moments = sorted({*experiment.checkpoints, experiment.epochs} - {0})
         followed = engine.follow(
@@ -142,14 +142,14 @@ class _Measurement:
                 loss = np.concatenate(losses, axis=1)
                 last = engine.Trained(trained.trial, trained.initial, trained.final, loss)
             self.stop.report(self.shard, len(numbers) * epoch / moments[-1])
-        assert last is not None  # `epochs` is one of the moments
+        assert last is not None  # `moments` has it
         return last, _joined(rows)
 
     def _columns(self, part: engine.Trained) -> tuple[Columns, Columns]:
-        """Return the columns of trials, and of their functions: none where there are several inputs or outputs."""
+        """Return the columns of trials and of their functions, the latter empty with several inputs or outputs."""
         experiment, n = self.experiment, len(self.x)
         grid = experiment.target.grid(CURVE_POINTS)
-        inputs = _with_probes(self.x, grid)  # one program for all
+        inputs = _with_probes(self.x, grid)  # one call predicts at all
         before, after = (
             engine.predict(experiment.network, weights, inputs, self.stop) for weights in (part.initial, part.final)
         )
@@ -182,9 +182,9 @@ class _Measurement:
 
 
 class _Ranges:
-    """Ranges and dead layers of some trials at one checkpoint after the other.
+    """Ranges and dead layers of some trials at successive checkpoints.
 
-    Most networks that are dead stay as they are: what has the same weights as before is not measured again.
+    The weights of most dead networks do not change, and networks with unchanged weights are not measured again.
     """
 
     def __init__(self, measurement: _Measurement) -> None:
@@ -193,7 +193,7 @@ class _Ranges:
         self.values: Columns = {}
 
     def measure(self, epoch: int, trial: np.ndarray, weights: engine.Float) -> Columns:
-        """Return the rows of a checkpoint."""
+        """Return the rows of a checkpoint, given the weights of all trials, shape (n, n_weights), float32."""
         network, x = self.of.experiment.network, self.of.x
         moved = np.ones(len(trial), bool) if self.weights is None else (weights != self.weights).any(axis=1)
         self.weights = weights
@@ -214,10 +214,10 @@ class _Ranges:
 
 
 def first_dead_layer(network: engine.Network, weights: engine.Float, x: engine.Float) -> np.ndarray:
-    """Return the first hidden layer of each network whose units are all 0 on all inputs, from 1 on; 0: none.
+    """Return the first hidden layer whose units are all 0 on all inputs, shape (n,), int32, from 1 on; 0 for none.
 
     Args:
-        network: the architecture; only ReLU networks have such layers.
+        network: description of the networks; only ReLU networks have such layers.
         weights: shape (n, n_weights), float32.
         x: inputs, shape (n_points, inputs), float32.
     """
@@ -234,7 +234,7 @@ def first_dead_layer(network: engine.Network, weights: engine.Float, x: engine.F
 
 
 def publish(store: Store, shards: list[Shard], folder: Path) -> None:
-    """Write the tables of an experiment into a folder: its trials in files of `MIN_ROWS_PER_FILE` rows or more."""
+    """Write the tables of an experiment into a folder, with its trials in files of `MIN_ROWS_PER_FILE` rows or more."""
     first = store.get(shards[0])
     per_file = -(-MIN_ROWS_PER_FILE // len(shards[0]))
     for number, at in enumerate(range(0, len(shards), per_file)):
@@ -258,12 +258,12 @@ def publish_together(
     """Write the trials of several experiments as one table.
 
     Args:
-        store: where their shards are.
-        shards: of each experiment.
-        keys: of each experiment, the columns in front of those of its trials.
-        path: of the table.
-        schema: of the table.
-        origin: what the table says of its origin.
+        store: store of the finished shards.
+        shards: shards of each experiment.
+        keys: for each experiment, values of the columns in front of those of its trials.
+        path: path of the table.
+        schema: schema of the table.
+        origin: provenance that the table records.
     """
     contents = (
         parquet.with_columns(store.get(shard)["trials.parquet"], keys[key], schema, origin)
@@ -274,10 +274,10 @@ def publish_together(
 
 
 def _with_probes(x: engine.Float, *more: engine.Float) -> engine.Float:
-    """Return inputs followed by the probes and others, where those are inputs, too."""
+    """Return one-dimensional inputs followed by the probes and further values; return other inputs unchanged."""
     return np.concatenate([x, *(values[:, None] for values in (ranges.PROBES, *more))]) if x.shape[1] == 1 else x
 
 
 def _joined(pieces: list[Columns]) -> Columns:
-    """Return the columns of pieces, one after the other."""
+    """Return the columns of all pieces, concatenated."""
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]} if pieces else {}

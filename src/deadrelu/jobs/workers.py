@@ -1,7 +1,7 @@
-"""Shards computed on workers: threads of this process, or a Dask cluster, whose address the environment has.
+"""Compute shards on workers: threads of this process, or a Dask cluster that the environment names.
 
-`DASK_SCHEDULER_ADDRESS` names the scheduler of a cluster, `DASK_NUM_WORKERS` the threads here: where to compute is no
-param, because it changes no result. Who retries what, and what if a worker dies, is Dask's business.
+`DASK_SCHEDULER_ADDRESS` is the address of a cluster's scheduler, `DASK_NUM_WORKERS` the number of threads here. They
+are not params, because they change no result. Dask handles retries and the loss of workers.
 """
 
 import os
@@ -17,18 +17,18 @@ from deadrelu.errors import InputError
 from deadrelu.jobs.shards import Measure, Shard, StopSignal, code
 from deadrelu.jobs.store import Store
 
-RETRIES = 3  # of a shard that failed on a cluster
-WORKER_TIMEOUT_S = 60  # for the first worker of a cluster
+RETRIES = 3  # attempts after the first, for a shard that fails on a cluster
+WORKER_TIMEOUT_S = 60  # to wait for the first worker of a cluster
 OTHER_CODE = "its Python, deadrelu or packages are not those of the client"
 
 
 def run(measure: Measure, shards: Sequence[Shard], store: Store, bar: Progress, description: str) -> None:
-    """Compute the shards that the store does not have, and let the bar show the progress.
+    """Compute the shards that the store does not have, and show the progress on the bar.
 
     Raises:
-        InputError: the cluster or a worker was lost, or memory was not enough; what is finished is in the store.
+        InputError: the cluster or a worker was lost, or memory did not suffice; finished shards are in the store.
         OSError: a result cannot be stored.
-        Exception: the first fault of `measure` itself, with the shard as a note.
+        Exception: the first unexpected error of `measure`, with the shard as a note.
     """
     store.make()
     done = store.whole(shards)
@@ -39,14 +39,14 @@ def run(measure: Measure, shards: Sequence[Shard], store: Store, bar: Progress, 
     failures: dict[Shard, BaseException] = {}
     with _workers() as (pool, threads):
         try:
-            each = max(1, min(max(threads), sum(threads) // max(1, len(todo))))  # few shards share the threads
+            each = max(1, min(max(threads), sum(threads) // max(1, len(todo))))  # threads per shard
             for shard in todo:
                 futures[pool.submit(_compute, measure, shard, store.address, each, code(), stop)] = shard
             for future in as_completed(futures):
                 if future.cancelled():
                     raise InputError("the cluster was lost; what is finished is kept: the same command continues")
                 stop.report(futures[future], len(futures[future]))
-                if isinstance(error := future.exception(), OSError):  # no other shard could be stored
+                if isinstance(error := future.exception(), OSError):  # storing other shards would fail, too
                     raise error
                 if error is not None:
                     failures[futures[future]] = error
@@ -61,7 +61,7 @@ def run(measure: Measure, shards: Sequence[Shard], store: Store, bar: Progress, 
 
 
 def _raise(failures: dict[Shard, BaseException], todo: int) -> None:
-    """Raise what went wrong: a fault of our own as it is, else one line."""
+    """Raise an unexpected error unchanged, and otherwise an InputError of one line that describes the first failure."""
     first = min(failures, key=lambda shard: shard.index)
     for shard, error in failures.items():
         if not isinstance(error, InputError | MemoryError) and type(error).__name__ != "KilledWorker":
@@ -72,18 +72,18 @@ def _raise(failures: dict[Shard, BaseException], todo: int) -> None:
 
 
 def _compute(measure: Measure, shard: Shard, address: str, threads: int, expected: str, stop: StopSignal) -> None:
-    """Compute and store a shard, in whatever process."""
-    if code() != expected:  # of a worker that came later
+    """Compute and store a shard in the process of a worker."""
+    if code() != expected:  # of a worker that joined later
         raise InputError(OTHER_CODE)
     Store(address).put(shard, measure(shard, threads, stop))
     stop.report(shard, len(shard))
 
 
 def _threads() -> int:
-    """Return the number of threads here: DASK_NUM_WORKERS, or one for each core.
+    """Return the number of threads of this process: DASK_NUM_WORKERS, or one for each core.
 
     Raises:
-        InputError: it is no number from 1 on.
+        InputError: DASK_NUM_WORKERS is not a positive integer.
     """
     given = os.environ.get("DASK_NUM_WORKERS")
     if given and not (given.isascii() and given.isdigit() and int(given) > 0):
@@ -93,7 +93,7 @@ def _threads() -> int:
 
 @contextmanager
 def _workers() -> Iterator[tuple[Executor, list[int]]]:
-    """Who computes, and the threads of each worker: of the cluster, if one is named."""
+    """Yield an executor and the number of threads of each worker: those of the cluster, if one is named."""
     address = os.environ.get("DASK_SCHEDULER_ADDRESS")
     if not address:
         threads = _threads()
@@ -101,16 +101,16 @@ def _workers() -> Iterator[tuple[Executor, list[int]]]:
             yield pool, [threads]
         return
     try:
-        import dask  # which takes a tenth of a second
+        import dask  # this import takes a tenth of a second
 
-        # What Dask has to say comes as an exception, too; it is asked when it is imported.
+        # Dask reports errors as exceptions, too; it reads the configuration of its log when it is imported.
         dask.config.set(logging=dict.fromkeys(("distributed", "distributed.client", "tornado.application"), "critical"))
         from distributed import Client
 
         client = Client(address)
         client.wait_for_workers(1, timeout=WORKER_TIMEOUT_S)
         codes, nthreads = client.run(code), client.nthreads()
-    except Exception as error:  # Dask's, the network's and those of unpickling share no base class
+    except Exception as error:  # errors of Dask, the network and unpickling share no base class
         needed = "`pip install 'deadrelu[cluster]'`, a `dask scheduler` that answers and a `dask worker` of it"
         told = f"{address}; expected: {needed}, or no address, to compute here ({_line(error)})"
         raise InputError(f"DASK_SCHEDULER_ADDRESS: received {told}") from None
@@ -119,7 +119,7 @@ def _workers() -> Iterator[tuple[Executor, list[int]]]:
             raise InputError(f"{', '.join(others)}: {OTHER_CODE}; expected: the same on all workers")
         yield client.get_executor(retries=RETRIES, pure=False), list(nthreads.values())
     finally:
-        with suppress(Exception):  # there may be none any more to take leave of
+        with suppress(Exception):  # the cluster may not exist any more
             client.close()
 
 

@@ -1,1 +1,1 @@
-"""From the numbers to figures, sentences, the notebook and the page."""
+"""Make figures, sentences, the notebook and the page from the numbers."""

@@ -1,4 +1,4 @@
-"""What the results mean for someone who chooses an initializer: sentences derived from the report's tables."""
+"""Advice on the choice of an initializer, as sentences derived from the report's tables."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from deadrelu.settings.params import MAIN, Params
 
 
 def sentences(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
-    """One for each activation function, and on how deep and how narrow a ReLU network may be.
+    """Return sentences on each activation function, and on how deep and how narrow a ReLU network may be.
 
     Args:
         params: the settings of this run.

@@ -1,4 +1,4 @@
-"""report: small tables, metrics, figures, and the page that tells the story."""
+"""Command `report`: write small tables, metrics, figures and the page."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ MADE = ("figures", "vectors", "tables", "metrics.json", "executed.ipynb", "repor
 
 
 def main(params: Params) -> None:
-    """Write everything in `MADE`; what was there before stays until all of it is ready."""
+    """Write everything in `MADE`; earlier files stay until all new ones are complete."""
     notebook.check(NOTEBOOK)
     for name in MADE:
         files.check_place(FOLDER / name, folder="." not in name)
@@ -34,7 +34,7 @@ def main(params: Params) -> None:
         (scratch / "executed.ipynb").write_text(with_outputs, encoding="utf-8", newline="")
         html = page.with_images(page.document(TITLE, content, scripts=SCRIPTS), scratch / "figures")
         (scratch / "report.html").write_text(html, encoding="utf-8")
-        kept.put(keys, scratch / "figures", scratch / "vectors")  # beside PNGs, DVC would show figures twice
+        kept.put(keys, scratch / "figures", scratch / "vectors")  # next to PNGs, DVC would show figures twice
         for name in MADE:
             files.replace(scratch / name, FOLDER / name, scratch)
 

@@ -1,4 +1,4 @@
-"""What the 2019 notebook claims, and whether it holds here: a row for each claim that this run can judge."""
+"""Claims of the 2019 notebook, and whether they hold here: a row for each claim that this run can judge."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from deadrelu.settings.params import Params
 
 
 class Claim(NamedTuple):
-    """A row: what is claimed, what was measured, and 'yes', 'no', 'only in part' and the like."""
+    """Row of the table: the claim, what was measured, and whether it holds, such as 'yes', 'no' or 'only in part'."""
 
     claim: str
     measured: str
@@ -19,7 +19,7 @@ class Claim(NamedTuple):
 
 
 def table(params: Params, numbers: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """All claims as a table of strings: columns claim, measured here, holds.
+    """Return all claims as a table of strings: columns the 2019 notebook says, measured here, holds.
 
     Args:
         params: the settings of this run.
@@ -69,7 +69,7 @@ def _rates(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
 
 
 def _loop(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
-    """Its simulations are independent: as in the notebook, one network is fitted again and again."""
+    """Return the row on the claim that the notebook's simulations are independent; its loop refits one network."""
     loops = numbers["loop_numbers"]
     of_loops = loops[loops["criterion"] == "probes_equal"] if len(loops) else loops
     if of_loops.empty or not params.collapse.refit:
@@ -124,7 +124,7 @@ def _signals(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]
 
 
 def _told() -> list[Claim]:
-    """What its code says by itself."""
+    """Return the rows that follow from the notebook's code alone."""
     return [
         Claim(
             "Each layer has its own weights",

@@ -1,4 +1,4 @@
-"""The explorer in the page: choose depth, width and initializer; see how many die, and what a few networks compute."""
+"""The page's explorer: shares of dead networks, and functions of a few, by depth, width and initializer."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,19 +7,19 @@ import numpy as np
 import pandas as pd
 
 from deadrelu.analysis.grid import CELL
-from deadrelu.engine.targets import FUNCTIONS
+from deadrelu.functions import FUNCTIONS
 from deadrelu.report import labels, page
 from deadrelu.settings.params import Params
 
 EVERY = 3
-"""Of the points at which trained networks are saved, every third is drawn."""
+"""Step between drawn points among those at which trained networks are saved."""
 
 MAX_CELLS = 5000
-"""Cells that go into a page; more would make it slow to open."""
+"""Largest number of cells in a page; more would make it slow to open."""
 
 
 def html_of(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> str:
-    """The explorer as HTML, hidden until its script, `templates/explorer.js`, shows it.
+    """Return the explorer as HTML, hidden until its script, `templates/explorer.js`, shows it.
 
     Args:
         cells: `grid.cells`.
@@ -48,7 +48,7 @@ def html_of(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> str
 
 
 def _data(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> dict[str, Any]:
-    """What the script reads: of each initializer and cell the counts, theory, and functions as lists of values."""
+    """Return the data of the script: for each initializer and cell, counts, theory, and functions as lists."""
     grid, target = params.safe_region.trained, params.target_of_grid
     shown = sorted(set(functions["x"][functions["trained"]]))[::EVERY]
     functions = functions[~functions["trained"] | functions["x"].isin(shown)]
@@ -88,7 +88,7 @@ def _counts(row: Mapping[Any, Any], names: tuple[str, str, str, str]) -> list[fl
 
 
 def _drawn(rows: pd.DataFrame | None, tolerance: float) -> dict[str, list[Any]]:
-    """Of each network its values in the order of x, and whether they are constant; none that is not finite."""
+    """Return each network's values in the order of x, and whether they are constant; omit networks not finite."""
     if rows is None:
         return {"constant": [], "values": []}
     values = rows["value"].to_numpy(float).reshape(rows["network"].nunique(), -1)
@@ -98,7 +98,7 @@ def _drawn(rows: pd.DataFrame | None, tolerance: float) -> dict[str, list[Any]]:
 
 
 def _short(value: float, digits: int = 3) -> float:
-    """Three digits say all that a picture shows; no -0."""
+    """Round to significant digits, of which a picture shows no more than three, and turn -0 into 0."""
     return float(f"{value:.{digits}g}") + 0.0
 
 

@@ -1,4 +1,4 @@
-"""Sentences of the report on signals and training, derived from its tables: none is typed that could be false."""
+"""Sentences of the report on signals and training, derived from its tables, so that they agree with them."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from math import gcd
@@ -12,41 +12,41 @@ from deadrelu.settings.params import Params
 
 
 def percent(share: float) -> str:
-    """'94.3 %'."""
+    """Return a share as '94.3 %'."""
     return f"{100 * share:.1f} %"
 
 
 def interval(low: float, high: float) -> str:
-    """'92.7 to 95.6 %'."""
+    """Return two shares as '92.7 to 95.6 %'."""
     return f"{100 * low:.1f} to {100 * high:.1f} %"
 
 
 def percent_or_nothing(share: float) -> str:
-    """'94.3 %', or '' for NaN."""
+    """Return a share as '94.3 %', or '' for NaN."""
     return "" if pd.isna(share) else percent(share)
 
 
 def bounds(low: float, high: float) -> str:
-    """'94.3 %' where both are equal, else '92.7 to 95.6 %', or '' for NaN."""
+    """Return '94.3 %' where both shares are equal, else '92.7 to 95.6 %', or '' for NaN."""
     return percent_or_nothing(low) if pd.isna(low) or low == high else interval(low, high)
 
 
 def sentence_list(names: Sequence[str]) -> str:
-    """'a', 'a and b', 'a; b; and c'; names may hold commas."""
+    """Return names as 'none', 'a', 'a and b' or 'a; b; and c'; they may contain commas."""
     if len(names) < 3:
         return " and ".join(names) or "none"
     return "; ".join(names[:-1]) + "; and " + names[-1]
 
 
 def healthy_panels(ratios: pd.DataFrame, panels: Mapping[str, Panel], activation: str) -> str:
-    """Initializers of the panels with this activation that keep both signal and gradient: 'He normal' or 'none'."""
+    """Return the initializers with which this activation keeps both signal and gradient: 'He normal' or 'none'."""
     holds = (ratios["forward_verdict"] == "holds") & (ratios["backward_verdict"] == "holds")
     found = [panels[case] for case in ratios["case"][holds] if panels[case].activation == activation]
     return sentence_list([panel.initializer for panel in found])
 
 
 def factor(ratio: pd.Series, direction: str) -> str:
-    """What a layer multiplies by, '×0.66 (0.64 to 0.69)', or '' where one hidden layer has no factor.
+    """Return the factor per layer as '×0.66 (0.64 to 0.69)', or '' where one hidden layer has no factor.
 
     Args:
         ratio: a row of `summaries.signal_ratios`.
@@ -61,7 +61,7 @@ def factor(ratio: pd.Series, direction: str) -> str:
 
 
 def factors(ratios: pd.DataFrame, panels: Mapping[str, Panel], layers: int) -> list[str]:
-    """Return what the measured factors leave of a signal, and how far they are from theory's.
+    """Return sentences on the share of a signal that the measured factors leave, and on their distance from theory.
 
     Args:
         ratios: `summaries.signal_ratios`.
@@ -123,7 +123,7 @@ def training(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
 
 
 def units_sampled(width: int, every: int) -> str:
-    """Return which units every so many values of a flattened (image, unit) array belong to."""
+    """Return sentences on the units that every `every`-th value of a flattened (image, unit) array samples."""
     units = width // gcd(width, every)
     which = f"one of every {every} values" if every > 1 else "every value"
     text = f"The sample is {which} of the flattened (image, unit) array"
@@ -136,11 +136,11 @@ def units_sampled(width: int, every: int) -> str:
 
 CLASSES = 10
 LEARNS = 2 / CLASSES
-"""A network has learned when it gives more than this share of new digits their class: twice what guessing does."""
+"""Share of new digits classified correctly above which a network has learned: twice that of guessing."""
 
 
 def learned(last: Mapping[Hashable, float]) -> str:
-    """Whether a case learns: 'yes', 'no' or 'in some trials'.
+    """Return whether a case learns: 'yes', 'no' or 'in some trials'.
 
     Args:
         last: its row of `summaries.epochs_over_trials` for the last epoch.

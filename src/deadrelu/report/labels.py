@@ -1,13 +1,15 @@
-"""Readable names, made from the settings and never typed: titles cannot disagree with what was run."""
+"""Readable names, made from the settings, so that titles agree with what was run."""
 
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from deadrelu.analysis.counting import count_of as count_of  # named by those who import labels
+from deadrelu.analysis.counting import count_of as count_of  # re-exported
+from deadrelu.functions import FUNCTIONS
 from deadrelu.settings.params import (
     ActivationCase,
     Constant,
+    FanScaled,
     Identity,
     Normal,
     Orthogonal,
@@ -31,32 +33,26 @@ ACTIVATIONS = {
     "tanh": "tanh",
     "sigmoid": "sigmoid",
 }
-FUNCTIONS = {
-    "x_sin_x": "x sin x",
-    "abs_x": "|x|",
-    "x_sin_5x": "x sin 5x",
-    "step_sin_5x": "1{x > 0} + 0.2 sin 5x",
-    "abs_sum_abs_difference": "(|x₁ + x₂|, |x₁ − x₂|)",
-}
+
 PLACES = {"interval": "the interval", "negative": "x < 0", "positive": "x > 0", "probes": "the 5 probes"}
-"""Where predictions are compared, see `rates.PLACES`."""
+"""Names of the places where predictions are compared; see `rates.PLACES`."""
 
 OPTIMIZERS = {"adam": "Adam", "sgd": "SGD"}
 
 
 class Panel(NamedTuple):
-    """What a case of `activations` or `training` is called."""
+    """Name of a case of `activations` or `training`."""
 
     activation: str
     initializer: str
 
     def __str__(self) -> str:
-        """'tanh, Glorot normal'."""
+        """Return 'tanh, Glorot normal'."""
         return f"{self.activation}, {self.initializer}"
 
 
 def initializer(settings: Settings | Rai) -> str:
-    """A readable name, made from the settings: 'Random normal (σ = 0.1)', 'Glorot uniform'."""
+    """Return the name of an initializer, such as 'Random normal (σ = 0.1)' or 'Glorot uniform'."""
     if isinstance(settings, Uniform):
         return f"Random uniform ({settings.minval:g} to {settings.maxval:g})"
     if isinstance(settings, Normal):
@@ -74,23 +70,26 @@ def initializer(settings: Settings | Rai) -> str:
     if isinstance(settings, (Orthogonal, Identity)):
         gain = f" (gain {settings.gain:g})" if settings.gain != 1 else ""
         return f"{settings.name.capitalize()}{gain}"
-    family, distribution = settings.name.split("_")
-    return f"{'LeCun' if family == 'lecun' else family.capitalize()} {distribution}"
+    if isinstance(settings, FanScaled):
+        family, distribution = settings.name.split("_")
+        return f"{'LeCun' if family == 'lecun' else family.capitalize()} {distribution}"
+    arguments = ", ".join(f"{key} {value:g}" for key, value in settings.model_dump(exclude={"name"}).items())
+    return f"{settings.name.replace('_', ' ').capitalize()} ({arguments})"
 
 
 def grid_initializers(params: Params) -> dict[str, str]:
-    """A name for each key of `safe_region.initializers`; where two would be equal, the key tells them apart."""
+    """Return a name for each key of `safe_region.initializers`, with the key where two would be equal."""
     names = {key: initializer(settings) for key, settings in params.safe_region.initializers.items()}
     return {key: name if list(names.values()).count(name) == 1 else f"{name}: {key}" for key, name in names.items()}
 
 
 def panel(case: ActivationCase) -> Panel:
-    """Panel('tanh', 'Glorot normal')."""
+    """Return the name of a case, such as Panel('tanh', 'Glorot normal')."""
     return Panel(ACTIVATIONS[case.activation], initializer(case.initializer))
 
 
 def trained(cases: Mapping[str, TrainingCase]) -> dict[str, Panel]:
-    """Panel('MLP, tanh', 'Glorot normal') for each case; where two would be equal, the key tells them apart."""
+    """Return each case's name, such as Panel('MLP, tanh', 'Glorot normal'), with the key where two would be equal."""
     names = {
         key: Panel(f"{case.network.upper()}, {ACTIVATIONS[case.activation]}", initializer(case.initializer))
         for key, case in cases.items()
@@ -103,7 +102,7 @@ def trained(cases: Mapping[str, TrainingCase]) -> dict[str, Panel]:
 
 
 def narrow_network(params: Params, key: str) -> str:
-    """Return 'ReLU', 'Leaky ReLU (slope 0.1)', 'ReLU, fitted 50 times' or 'x sin 5x, He normal'."""
+    """Return a case's name: 'ReLU', 'Leaky ReLU (slope 0.1)', 'ReLU, fitted 50 times' or 'x sin 5x, He normal'."""
     case = params.collapse.cases[key]
     name = ACTIVATIONS[case.activation]
     name += f" (slope {case.negative_slope:g})" * bool(case.negative_slope)
@@ -111,13 +110,13 @@ def narrow_network(params: Params, key: str) -> str:
         return f"{name}, fitted {case.fits:,} times"
     if key in params.main_cases:
         return name
-    parts = [FUNCTIONS[params.target_of(key).function], of_layers(case)]
+    parts = [FUNCTIONS[params.target_of(key).function].label, of_layers(case)]
     parts += [name] * (case.activation != "relu") + ["absolute error"] * (case.loss == "mean_absolute_error")
     return ", ".join(parts)
 
 
 def narrow_networks(params: Params) -> dict[str, str]:
-    """Return a name for each case of `collapse`; where two would have the same, the key tells them apart."""
+    """Return a name for each case of `collapse`, with the key where two would be equal."""
     names = {key: narrow_network(params, key) for key in params.collapse.cases}
     return {key: name if list(names.values()).count(name) == 1 else f"{name}: {key}" for key, name in names.items()}
 
@@ -128,7 +127,7 @@ def criteria(tolerance: float) -> dict[str, str]:
 
 
 def events(tolerance: float) -> dict[str, str]:
-    """What the events of `rates.collapse_rates` are called."""
+    """Return the names of the events of `rates.collapse_rates`."""
     return {
         "collapsed_before": f"range ≤ {tolerance:g} before training",
         "collapsed": f"range ≤ {tolerance:g} after it",
@@ -139,7 +138,7 @@ def events(tolerance: float) -> dict[str, str]:
 
 
 def architecture(case: Trainable) -> str:
-    """'10 hidden layers of width 1, 9 × 2; Glorot uniform, no biases; Adam (0.001), mean squared error'."""
+    """Return '10 hidden layers of 1, then 9 × 2 units; Glorot uniform, no biases; Adam (0.001), mean squared error'."""
     biases = "no biases" if not case.biases else "random biases" if case.initializer.name == "rai" else "zero biases"
     return (
         f"{count_of(len(case.widths), 'hidden layer')} of {widths(case.widths)}; "
@@ -149,14 +148,14 @@ def architecture(case: Trainable) -> str:
 
 
 def of_layers(case: Trainable) -> str:
-    """'He normal', or 'RAI (first layer He normal)'."""
+    """Return the initializers of a case: 'He normal', or 'RAI (first layer He normal)'."""
     others = (("first", case.first_initializer), ("last", case.last_initializer))
     named = [f"{which} layer {initializer(other)}" for which, other in others if other is not None]
     return initializer(case.initializer) + (f" ({', '.join(named)})" if named else "")
 
 
 def widths(of: Sequence[int]) -> str:
-    """Return '2 units', or '1, then 9 × 2 units'."""
+    """Return the widths of layers as '2 units', or '1, then 9 × 2 units'."""
     runs = [(width, len(list(run))) for width, run in itertools.groupby(of)]
     if len(runs) == 1:
         return count_of(runs[0][0], "unit")
@@ -165,12 +164,12 @@ def widths(of: Sequence[int]) -> str:
 
 
 def target(of: TargetParams) -> str:
-    """'x sin x on [−2.646, 2.646]'."""
-    return f"{FUNCTIONS[of.function]} on {interval(of)}"
+    """Return a target's function and interval as 'x sin x on [−2.646, 2.646]'."""
+    return f"{FUNCTIONS[of.function].label} on {interval(of)}"
 
 
 def interval(of: TargetParams) -> str:
-    """'[−2.646, 2.646]'."""
+    """Return the interval of a target as '[−2.646, 2.646]'."""
     return f"[{of.low:.3f}, {of.high:.3f}]".replace("-", "−")
 
 
@@ -178,8 +177,8 @@ def changes(variation: Variation, base: Trainable, target: TargetParams) -> str:
     """Return what a variation changes of its case: '8 hidden layers', 'first layer RAI', or 'nothing'.
 
     Args:
-        variation: with trials, epochs and batch size.
-        base: the case, likewise.
+        variation: completed with trials, epochs and batch size.
+        base: the case, completed in the same way.
         target: of the case.
     """
     parts = []
@@ -208,7 +207,7 @@ def changes(variation: Variation, base: Trainable, target: TargetParams) -> str:
     if variation.epochs != base.epochs:
         parts.append(count_of(variation.epochs or 0, "epoch"))
     if variation.target.function != target.function:
-        parts.append(FUNCTIONS[variation.target.function])
+        parts.append(FUNCTIONS[variation.target.function].label)
     if variation.target.points != target.points:
         parts.append(count_of(variation.target.points, "point"))
     if (variation.target.low, variation.target.high) != (target.low, target.high):

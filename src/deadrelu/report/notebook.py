@@ -1,4 +1,4 @@
-"""The report's notebook, run: as HTML for the page, and as a notebook with its outputs."""
+"""Run the report's notebook, and return it as HTML for the page and as a notebook with its outputs."""
 
 import base64
 import re
@@ -11,10 +11,10 @@ from deadrelu.errors import InputError
 
 
 def check(path: Path) -> None:
-    """Refuse a file that is no notebook.
+    """Check that a file is a notebook.
 
     Raises:
-        InputError: missing, or not in the notebook format.
+        InputError: The file is missing, or not in the notebook format.
     """
     import nbformat
 
@@ -31,7 +31,7 @@ def run(notebook: Path, parameters: dict[str, Path]) -> Any:
     """Run a notebook with papermill, in this process (`notebook_engine`), and return it with its outputs.
 
     Args:
-        notebook: with a cell tagged `parameters`.
+        notebook: path of a notebook with a cell tagged `parameters`.
         parameters: paths for that cell.
     """
     import papermill
@@ -50,7 +50,7 @@ def run(notebook: Path, parameters: dict[str, Path]) -> Any:
 
 
 def content(cells: Iterable[Any]) -> Iterator[str]:
-    """Texts and outputs as HTML, without the code: the content of a page."""
+    """Yield texts and outputs as HTML, without the code: the content of a page."""
     from markdown_it import MarkdownIt
 
     markdown = MarkdownIt("commonmark")
@@ -66,11 +66,11 @@ def content(cells: Iterable[Any]) -> Iterator[str]:
 
 
 def standalone(executed: Any, figures: Path) -> str:
-    """The executed notebook as a file that needs no other one, and tells nothing of when and where it ran.
+    """Return the executed notebook as one self-contained file, without the time and the place of its execution.
 
     Args:
         executed: from `run`.
-        figures: the folder with the figures that its outputs name: they become outputs themselves.
+        figures: the folder of the figures that its outputs name, which are embedded as outputs.
     """
     import nbformat
 
@@ -87,7 +87,7 @@ def standalone(executed: Any, figures: Path) -> str:
 
 
 def _with_figure(output: Any, figures: Path) -> Iterator[Any]:
-    """The same output, or a figure that it names, and its caption."""
+    """Yield an output, or, if it names a figure, that figure and its caption."""
     import nbformat
 
     named = re.search(r'<img src="(?:\w+/)*(\w+)\.png" alt="([^"]*)"', output.get("data", {}).get("text/html", ""))

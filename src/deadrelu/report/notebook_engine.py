@@ -1,6 +1,6 @@
-"""Papermill's way to run a notebook, without a kernel: its cells run in this process.
+"""Engine of papermill without a kernel: the cells of a notebook run in this process.
 
-It has imported what they need: to start a kernel and import that again takes several times as long as the cells.
+This process has imported what they need; a kernel would import it again, which takes several times as long as they do.
 """
 
 import tempfile
@@ -12,16 +12,16 @@ NAME = "in-process"
 
 
 def register() -> None:
-    """Let papermill know the engine by its `NAME`."""
+    """Register the engine with papermill by its `NAME`."""
     papermill_engines.register(NAME, InProcess)
 
 
 class InProcess(Engine):  # type: ignore[misc]
-    """IPython in this process; outputs are those that a kernel would send."""
+    """Engine that runs IPython in this process; outputs are those that a kernel would send."""
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **kwargs: Any) -> None:
-        """Run cell by cell, up to the first error, which papermill raises."""
+        """Run the notebook cell by cell, up to the first error, which papermill raises."""
         from IPython.core.interactiveshell import InteractiveShell
         from traitlets.config import Config
 
@@ -43,7 +43,7 @@ class InProcess(Engine):  # type: ignore[misc]
 
 
 def _run(shell: Any, cell: Any) -> bool:
-    """Run a cell and give it its outputs; whether all went well."""
+    """Run a cell, store its outputs in it, and return whether it succeeded."""
     from IPython.utils.capture import capture_output
     from nbformat.v4 import new_output
 

@@ -1,4 +1,4 @@
-"""Pieces of a page as HTML, and a page that stands alone: its images, styles and scripts are in it."""
+"""Parts of a page as HTML, and a self-contained page, which includes its images, styles and scripts."""
 
 import base64
 import html
@@ -14,13 +14,13 @@ TEMPLATES = Path(__file__).with_name("templates")
 
 
 def figure(name: str, *, alt: str, caption: str, folder: str = "") -> str:
-    """A saved figure as HTML, until `with_images` puts the image itself there.
+    """Return HTML that names a saved figure; `with_images` embeds the image itself.
 
     Args:
         name: of the file, without its ending.
         alt: what the figure shows, for those who cannot see it.
-        caption: text below; stands alone.
-        folder: of the file, with a slash, where the page is shown before that.
+        caption: text below, which can be read without the page.
+        folder: of the file, with a slash, for a page that is shown before its images are embedded.
     """
     image = f'<img src="{folder}{name}.png" alt="{html.escape(alt, quote=True)}">'
     return (
@@ -30,7 +30,7 @@ def figure(name: str, *, alt: str, caption: str, folder: str = "") -> str:
 
 
 def with_images(page: str, folder: Path) -> str:
-    """Put the images that a page names into it, as SVG, so that it stands alone."""
+    """Return a page with the images that it names embedded as SVG, so that it is self-contained."""
 
     def embedded(match: re.Match[str]) -> str:
         content = base64.b64encode((folder / f"{match[1]}.svg").read_bytes()).decode()
@@ -40,12 +40,12 @@ def with_images(page: str, folder: Path) -> str:
 
 
 def table(frame: pd.DataFrame, *, caption: str, words: Sequence[str] = ()) -> str:
-    """A table of ready-made strings as HTML; the page's script lets readers sort it.
+    """Return a table of strings as HTML, which the page's script makes sortable.
 
     Args:
         frame: of strings; the first column names the row.
-        caption: text above; stands alone.
-        words: columns of words, which stand left and may take several lines; the others are numbers.
+        caption: text above, which can be read without the page.
+        words: columns of words, which are left-aligned and may take several lines; the others are numbers.
     """
     left = [name in words or at == 0 for at, name in enumerate(frame.columns)]
 
@@ -66,15 +66,15 @@ def table(frame: pd.DataFrame, *, caption: str, words: Sequence[str] = ()) -> st
 
 
 def folded(summary: str, content: str) -> str:
-    """HTML that a reader opens by its summary, a line of text."""
+    """Return HTML that a reader opens by its summary, a line of text."""
     return f"<details><summary>{html.escape(summary)}</summary>{content}</details>"
 
 
 def cards(answers: Sequence[tuple[str, str, str]]) -> str:
-    """Answers side by side.
+    """Return answers as HTML, side by side.
 
     Args:
-        answers: of each the question, the number or the word that answers it, and what stands behind it.
+        answers: of each the question, the number or the word that answers it, and an explanation.
     """
     parts = (
         f'<div class="card"><h3>{html.escape(question)}</h3><p class="number">{html.escape(answer)}</p>'
@@ -85,7 +85,7 @@ def cards(answers: Sequence[tuple[str, str, str]]) -> str:
 
 
 def formula(latex: str, *, block: bool = False) -> str:
-    """A formula as MathML, which browsers draw themselves."""
+    """Return a formula as MathML, which browsers draw themselves."""
     from latex2mathml.converter import convert
 
     drawn: str = convert(latex, display="block" if block else "inline")
@@ -93,31 +93,31 @@ def formula(latex: str, *, block: bool = False) -> str:
 
 
 def bullets(sentences: Sequence[str]) -> str:
-    """Sentences as a Markdown list."""
+    """Return sentences as a Markdown list."""
     return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
 def unordered(sentences: Sequence[str]) -> str:
-    """Sentences, which may hold any sign, as a list in HTML."""
+    """Return sentences, which may contain any character, as a list in HTML."""
     return f"<ul>{''.join(f'<li>{html.escape(sentence)}</li>' for sentence in sentences)}</ul>"
 
 
 def document(title: str, content: str, *, scripts: Sequence[str] = ()) -> str:
-    """A page that stands alone; headings of the second level, where there are several, become its table of contents.
+    """Return a self-contained page; if it has several headings of the second level, they make a table of contents.
 
     Args:
         title: of the window; any text.
         content: HTML; its first element is the heading of the page.
-        scripts: names of scripts in `templates/`, beside the one for tables.
+        scripts: names of scripts in `templates/`, in addition to the one for tables.
     """
-    content = re.sub(r"(\d) %", "\\1\u00a0%", content)  # a number and its sign stay on one line
+    content = re.sub(r"(\d) %", "\\1\u00a0%", content)  # keeps a number and its sign on one line
     content, contents = _with_contents(content)
     names = ["tables.js", *scripts]
     return rendered("document.html.j2", title=title, content=content, contents=contents, scripts=names)
 
 
 def rendered(template: str, **values: Any) -> str:
-    """One of the templates in `templates/`, filled; values are escaped."""
+    """Return a template of `templates/`, filled with values, which are escaped."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -129,7 +129,7 @@ def rendered(template: str, **values: Any) -> str:
 
 
 def _with_contents(content: str) -> tuple[str, list[tuple[str, str]]]:
-    """The same, where each heading of the second level has a name to go to; and names and texts of these."""
+    """Return the content with an id on each heading of the second level, and the ids and texts of these."""
     contents: list[tuple[str, str]] = []
 
     def named(match: re.Match[str]) -> str:

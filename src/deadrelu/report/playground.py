@@ -1,8 +1,8 @@
-"""The playground in the page: train networks in the browser, and prove that it trains those of the tables.
+"""The page's playground: it trains networks in the browser, and proves that they are those of the tables.
 
-`templates/programs.json` has the engine's programs, `templates/engine.js` calls them, `templates/playground.js` is what
-a reader sees. The page draws initial weights and shuffles from the seed, as the pipeline does (`templates/streams.js`);
-it carries the training points, and what the trainings must end with.
+`templates/programs.json` has the engine's programs, `templates/engine.js` calls them, and `templates/playground.js` is
+the user interface. The page draws initial weights and shuffles from the seed, as the pipeline does
+(`templates/streams.js`); it contains the training points and the results that the trainings must reach.
 """
 
 import base64
@@ -15,21 +15,24 @@ import numpy.typing as npt
 import pandas as pd
 
 from deadrelu.analysis import load, published, theory
-from deadrelu.report import labels, page
+from deadrelu.report import labels, page, wasm
 from deadrelu.settings.params import CollapseCase, Params
 
+TARGETS = ("x_sin_x", "abs_x", "x_sin_5x", "step_sin_5x")
+"""Functions of `templates/trial.js`."""
+
 MAX_TRIALS = 1000
-"""Of each case, so many trials from the first on."""
+"""Largest number of trials of each case that are compared, from the first on."""
 
 MAX_EPOCHS = 20
-"""Longer trainings are not compared: a page would take too long for them."""
+"""Largest number of epochs of a case that is compared; more would take a page too long."""
 
 MAX_POINTS = 10_000
-"""Nor of more points."""
+"""Largest number of training points of a case that is compared."""
 
 
 def html_of(params: Params, numbers: Mapping[str, pd.DataFrame], data: Path) -> str:
-    """The playground as HTML, hidden until its script shows it.
+    """Return the playground as HTML, hidden until its script shows it.
 
     Args:
         params: the settings of this run.
@@ -56,14 +59,15 @@ def html_of(params: Params, numbers: Mapping[str, pd.DataFrame], data: Path) -> 
 
 
 def _presets(params: Params) -> list[str]:
-    """Cases that the playground can train: one input and output, Adam, no trials that go on."""
+    """Return the cases that the playground can train: one input and output, Adam, independent trials."""
     return [
         key
         for key, case in params.collapse.cases.items()
         if case.protocol == "independent"
+        and case.activation in wasm.ACTIVATIONS
         and case.optimizer.name == "adam"
         and case.loss == "mean_squared_error"
-        and params.target_of(key).of_one_input
+        and params.target_of(key).function in TARGETS
         and len(set(case.initializers)) == 1
         and case.initializer.name in ("glorot_uniform", "he_normal", "rai")
         and (len(set(case.widths)) == 1 or (case.widths[0] == 1 and len(set(case.widths[1:])) == 1))
@@ -71,7 +75,7 @@ def _presets(params: Params) -> list[str]:
 
 
 def _preset(key: str, params: Params, rate: Mapping[str, float]) -> dict[str, Any]:
-    """A case as the playground's settings, with what the pipeline and theory say of it."""
+    """Return a case as the playground's settings, with its measured rate and theory's bounds."""
     case, target = params.collapse.cases[key], params.target_of(key)
     symmetric = case.activation == "relu" and case.initializer.name != "rai"
     bounds = theory.born_dead_on_interval(case.widths) if symmetric else None
@@ -96,7 +100,7 @@ def _preset(key: str, params: Params, rate: Mapping[str, float]) -> dict[str, An
 
 
 def _proof(params: Params, data: Path) -> dict[str, Any]:
-    """What the page compares with: of the notebook's cases, every loss, and the final weights that the tables keep."""
+    """Return the results that the page compares with: losses and final weights in the tables, of the main cases."""
     keys = [key for key in params.main_cases if _can_be_carried(params.collapse.cases[key], key, params)]
     if not keys:
         return {"cases": {}}
@@ -120,7 +124,7 @@ def _can_be_carried(case: CollapseCase, key: str, params: Params) -> bool:
 
 
 def _carried(key: str, params: Params, data: Path) -> dict[str, Any]:
-    """A case, the losses of its trials, and the final weights of the first ones."""
+    """Return a case, the losses of its trials, and the final weights of the first ones."""
     case, weights = params.collapse.cases[key], load.weights(params, key, data)
     rows = load.trials(params, key, data).head(MAX_TRIALS)
     final = np.stack(list(weights["final"])).astype(np.float32)
@@ -142,7 +146,7 @@ def _carried(key: str, params: Params, data: Path) -> dict[str, Any]:
 
 
 def _death(params: Params, proof: Mapping[str, Any], data: Path) -> dict[str, Any] | None:
-    """The first trial that the page can train and that died in training."""
+    """Return the first trial of a ReLU network that the page can train and that died in training, if any."""
     for key in proof["cases"]:
         rows = load.trials(params, key, data).head(MAX_TRIALS)
         died = rows.loc[rows["dead"] & ~rows["born_dead"], "trial"]
@@ -153,5 +157,5 @@ def _death(params: Params, proof: Mapping[str, Any], data: Path) -> dict[str, An
 
 
 def _text(array: npt.NDArray[Any]) -> str:
-    """An array's bytes, little-endian, in base64."""
+    """Return an array's bytes, little-endian, in base64."""
     return base64.b64encode(np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<")).tobytes()).decode()

@@ -1,4 +1,4 @@
-"""Sentences of the report on dead networks, derived from its tables: none is typed that could be false."""
+"""Sentences of the report on dead networks, derived from its tables, so that they agree with them."""
 
 from collections.abc import Mapping
 
@@ -14,10 +14,10 @@ ALPHA = 0.05
 
 
 def agrees(count: int, trials: int, in_print: float) -> tuple[bool, float]:
-    """Fisher's exact test of our rate against a published one, which is itself a sample of 1000.
+    """Test our rate against a published one, which is itself a sample of 1000, by Fisher's exact test.
 
     Returns:
-        Whether the two are consistent at `ALPHA`, and the p value.
+        True if the two are consistent at `ALPHA`, and the p value.
     """
     counts = (int(count), int(trials), round(in_print * published.TRIALS), published.TRIALS)
     p = float(fisher_exact(*(np.array([number]) for number in counts))[0])
@@ -25,10 +25,10 @@ def agrees(count: int, trials: int, in_print: float) -> tuple[bool, float]:
 
 
 def over_training(rows: pd.DataFrame, tolerance: float) -> str:
-    """Return how the share of constant networks of a case goes over training.
+    """Return a sentence on the share of constant networks of a case over training.
 
     Args:
-        rows: of `outcomes.over_training`, of one case.
+        rows: of `outcomes.over_training`, for one case.
         tolerance: of the criterion "within".
     """
     parts = []
@@ -48,7 +48,7 @@ def over_training(rows: pd.DataFrame, tolerance: float) -> str:
 
 
 def printed(rate: pd.Series) -> str:
-    """Return the notebook's number against ours by the same criterion; '' where it has none.
+    """Return a comparison of the notebook's number with ours, by the same criterion; '' where it has none.
 
     Args:
         rate: a row of `rates.collapse_rates` for the event "collapsed".
@@ -67,11 +67,11 @@ def printed(rate: pd.Series) -> str:
 def question(
     within: pd.Series, exact: pd.Series, followed: pd.DataFrame, tolerance: float, epochs: int
 ) -> tuple[str, str]:
-    """Return the short answer to "what becomes of this network?" and what stands behind it.
+    """Return the short answer to "what becomes of this network?" and its explanation.
 
     Args:
         within: a row of `outcomes.before_and_after` of the case, criterion "within".
-        exact: the same, criterion "exact".
+        exact: the row of the criterion "exact".
         followed: rows of `outcomes.over_training` of the case; may be empty.
         tolerance: of "within".
         epochs: of training, after which `within` and `exact` count.
@@ -128,7 +128,7 @@ def moment(followed: pd.DataFrame, epochs: int, in_print: float, tolerance: floa
 
 
 def against_lu(rate: pd.Series) -> str:
-    """Is it close to the 90 % and more that Lu et al. report?"""
+    """Return sentences on whether a rate is above the 90 % that Lu et al. report."""
     bound = published.LU_AT_LEAST
     return (
         f"Lu et al. report that more than {percent(bound)} collapse, for |x|, with biases and He's initialization. "
@@ -137,7 +137,7 @@ def against_lu(rate: pd.Series) -> str:
 
 
 def above(rate: pd.Series, bound: float) -> str:
-    """Whether a rate lies above a bound: 'Yes: …', 'No: …' or 'Undecided: …'."""
+    """Return whether a rate lies above a bound, as a clause that begins with 'Yes', 'No' or 'Undecided'."""
     if rate["low"] > bound:
         return f"Yes: the whole interval lies above {percent(bound)}"
     if rate["high"] < bound:
@@ -146,7 +146,7 @@ def above(rate: pd.Series, bound: float) -> str:
 
 
 def born_dead(rate: pd.Series) -> str:
-    """Theory against the count before training; a row for the event "born_dead"."""
+    """Return a comparison of the share before training with theory; `rate` is the row of the event "born_dead"."""
     text = f"{percent(rate['rate'])} (interval {interval(rate['low'], rate['high'])}) are dead at initialization"
     low, high = rate["theory_low"], rate["theory_high"]
     if pd.isna(low):
@@ -156,13 +156,13 @@ def born_dead(rate: pd.Series) -> str:
 
 
 def outcomes(counts: pd.DataFrame, names: Mapping[str, str]) -> str:
-    """Return how many networks had which outcome. Rows of `outcomes.tables` of one case."""
+    """Return how many networks had which outcome; `counts` are rows of `outcomes.tables` of one case."""
     happened = [(names[row["outcome"]], row["count"]) for row in counts.to_dict("records") if row["count"]]
     return "each network in the first class that fits: " + ", ".join(f"{n:,} {name}" for name, n in happened) + "."
 
 
 def agreeing(curve: pd.DataFrame, notebook: Mapping[str, float]) -> dict[str, list[float]]:
-    """For each place where predictions can be compared, the tolerances that give all of the notebook's numbers.
+    """Return, for each place where predictions are compared, the tolerances consistent with the notebook's numbers.
 
     Args:
         curve: `rates.rate_by_tolerance`.
@@ -179,14 +179,14 @@ def agreeing(curve: pd.DataFrame, notebook: Mapping[str, float]) -> dict[str, li
 
 
 def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> list[str]:
-    """Is there one criterion under which all of the notebook's numbers come out?
+    """Return whether one criterion is consistent with all of the notebook's numbers.
 
     Args:
         curve: `rates.rate_by_tolerance`.
         notebook: the notebook's rate of each case that has one.
 
     Returns:
-        A sentence for each place where predictions can be compared, and one that sums up.
+        A sentence that sums up, and one for each place where predictions can be compared.
     """
     if not notebook:
         return ["No case of this run has the notebook's settings, so there is nothing to compare."]
@@ -206,7 +206,7 @@ def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> list
 
 
 def against_print(rows: Mapping[str, tuple[pd.Series, pd.Series]], tolerance: float) -> list[str]:
-    """Return our rates against those of Lu et al.; their criterion is not known, so both of ours are given.
+    """Return comparisons of our rates with those of Lu et al., by both of our criteria, as theirs is not known.
 
     Args:
         rows: by the name of the case, rows of `rates.collapse_rates` for the events "collapsed" (with a number in
@@ -228,7 +228,7 @@ def against_print(rows: Mapping[str, tuple[pd.Series, pd.Series]], tolerance: fl
 
 
 def paper_rows(readings: pd.DataFrame, names: list[str]) -> str:
-    """Return whether an interpretation of the paper gives all four published rows; `sensitivity.readings`."""
+    """Return whether an interpretation of the paper gives all four published rows; see `sensitivity.readings`."""
     if readings.empty:
         return "No interpretation was measured on all four published rows."
     agreeing_ones = [name for name, yes in zip(names, readings["consistent"], strict=True) if yes]
@@ -243,7 +243,7 @@ def paper_rows(readings: pd.DataFrame, names: list[str]) -> str:
 
 
 def variations(table: pd.DataFrame, names: Mapping[str, str]) -> str:
-    """Return which variations differ from their case. Rows of `sensitivity.variations` of one table."""
+    """Return which variations differ from their case; `table` has the rows of one table of `sensitivity.variations`."""
     varied = table[table["p"].notna()]
     differ = [names[row["variation"]] for row in varied.to_dict("records") if row["differs"]]
     paired = int(varied["pairs_differ"].notna().sum())
@@ -255,7 +255,7 @@ def variations(table: pd.DataFrame, names: Mapping[str, str]) -> str:
 
 
 def deaths(table: pd.DataFrame) -> str:
-    """Return when networks die. Rows of `outcomes.deaths` of one case."""
+    """Return when networks die; `table` has the rows of one case of `outcomes.deaths`."""
     networks, revived = int(table["networks"].iloc[0]), int(table["revived"].iloc[0])
     later = table[table["epoch"] > 0]
     before, died = int(table["count"][table["epoch"] == 0].sum()), int(later["count"].sum())
@@ -271,7 +271,7 @@ def deaths(table: pd.DataFrame) -> str:
 
 
 def collapse_value(row: pd.Series) -> str:
-    """Do collapsed networks predict the mean or the median of the targets? A row of `rates.collapse_values`."""
+    """Return whether collapsed networks predict the mean or the median of the targets; see `rates.collapse_values`."""
     loss, text = row["loss"].replace("_", " "), f"{row['collapsed']:,} collapsed networks"
     if row["mean"] == row["median"] or not row["collapsed"]:
         return f"{text} under the {loss}."
@@ -289,7 +289,7 @@ def collapse_value(row: pd.Series) -> str:
 
 
 def loop(numbers: pd.DataFrame, notebook: float | None, tolerance: float) -> str:
-    """Return what the notebook's loop would print. Rows of `rates.loop_numbers` of one case, for both criteria."""
+    """Return what the notebook's loop would print; `numbers` has the rows of one case of `rates.loop_numbers`."""
     names = {"probes_equal": "by equality at the probes", "collapsed": f"within {tolerance:g} on the interval"}
     texts = []
     for criterion, name in names.items():
@@ -307,9 +307,9 @@ def loop(numbers: pd.DataFrame, notebook: float | None, tolerance: float) -> str
 
 
 def coin(numbers: pd.DataFrame) -> str:
-    """Return what that says of the loop; rows of `rates.loop_numbers` of all cases for "probes_equal".
+    """Return how many loops print 0 or 1; `numbers` has the rows of `rates.loop_numbers` for "probes_equal".
 
-    Cases in which all loops print the same say nothing: independent networks might give that number as well.
+    Cases in which all loops print the same are left out: independent networks might give that number as well.
     """
     numbers = numbers[numbers.groupby("case")["number"].transform("nunique") > 1]
     if numbers.empty:

@@ -1,10 +1,11 @@
-"""Tables as they stand on the page: numbers become words."""
+"""Tables of the page, with numbers formatted as strings."""
 
 from collections.abc import Hashable, Mapping
 
 import pandas as pd
 
 from deadrelu.analysis import published, summaries
+from deadrelu.functions import FUNCTIONS
 from deadrelu.report import findings, labels
 from deadrelu.report.findings import bounds, interval, percent, percent_or_nothing
 from deadrelu.settings.params import MAIN, CnnParams, Params, TrainingParams
@@ -13,7 +14,7 @@ Numbers = Mapping[str, pd.DataFrame]
 
 
 def settings(params: Params, source: str, images: int) -> pd.DataFrame:
-    """What was run: columns part, networks, data, how often."""
+    """Return a table of what was run: columns part, networks, data, how often."""
     network, training, collapse, region = (
         params.activations.network,
         params.training,
@@ -65,7 +66,7 @@ def settings(params: Params, source: str, images: int) -> pd.DataFrame:
 
 
 def factors(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """What a layer does to signal and gradient in each panel."""
+    """Return the factors per layer of signal and gradient in each panel."""
     ratios = numbers["signal_ratios"].set_index("case").loc[list(params.activations.cases)]
     panels = [labels.panel(case) for case in params.activations.cases.values()]
 
@@ -95,7 +96,7 @@ def _factor_or_nothing(value: float) -> str:
 
 
 def trained(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """How each network of `training` ended, beside what its signals were untrained."""
+    """Return how each network of `training` ended, next to the class of its signals before training."""
     training, names = params.training, labels.trained(params.training.cases)
     epochs, ratios = numbers["epochs"], numbers["signal_ratios"].set_index("case")
     last = summaries.last_epochs(epochs)
@@ -135,7 +136,7 @@ def _loss(value: float) -> str:
 
 
 def rates(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """Shares of constant networks for the cases on the common target, under each criterion."""
+    """Return the shares of constant networks for the cases on the common target, under each criterion."""
     found = numbers["collapse_rates"]
     shown = found[found["case"].isin(params.main_cases)]
     return pd.DataFrame(
@@ -153,7 +154,7 @@ def rates(params: Params, numbers: Numbers) -> pd.DataFrame:
 
 
 def before_and_after(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """Constant networks before and after training, and how many stay, become constant and leave."""
+    """Return how many networks are constant before and after training, and how many stay, become constant and leave."""
     table, names = numbers["before_and_after"], labels.narrow_networks(params)
     criteria = labels.criteria(params.collapse.tolerance)
     columns = {"before": "before", "after": "after", "stay": "stay", "enter": "become constant", "leave": "leave"}
@@ -168,7 +169,7 @@ def before_and_after(params: Params, numbers: Numbers) -> pd.DataFrame:
 
 
 def papers(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """The cases on other targets, with the numbers of Lu et al.; before and after by one criterion at a time."""
+    """Return the cases on other targets with the numbers of Lu et al., before and after training by each criterion."""
     collapse, found = params.collapse, numbers["collapse_rates"]
     keys = params.other_cases
     of_event = {event: rows.set_index("case").reindex(keys) for event, rows in found.groupby("event")}
@@ -181,7 +182,7 @@ def papers(params: Params, numbers: Numbers) -> pd.DataFrame:
     dead = of_event["born_dead"]
     return pd.DataFrame(
         {
-            "function": [labels.FUNCTIONS[params.target_of(key).function] for key in keys],
+            "function": [FUNCTIONS[params.target_of(key).function].label for key in keys],
             "initializer": [labels.of_layers(case) for case in cases],
             "error": [case.loss.split("_")[1] for case in cases],
             "hidden": [labels.widths(case.widths) for case in cases],
@@ -210,7 +211,7 @@ def variation_names(params: Params, table: str) -> dict[str, str]:
 
 
 def readings(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """The four published rows under each interpretation of the paper, with distances in standard errors."""
+    """Return the four published rows under each interpretation of the paper, with distances in standard errors."""
     table = numbers["readings"].fillna({"variation": ""})
     columns = {
         "x sin 5x, He": ("x_sin_5x", "he"),
@@ -238,7 +239,7 @@ def reading_names(params: Params, table: pd.DataFrame) -> list[str]:
 
 
 def variations(params: Params, numbers: Numbers, key: str) -> pd.DataFrame:
-    """A case with one thing changed at a time."""
+    """Return a case next to its variations, each of which changes one thing."""
     table = numbers["variations"].fillna({"variation": ""})
     table, names = table[table["table"] == key], variation_names(params, key)
     compared = [
@@ -278,14 +279,14 @@ def variations(params: Params, numbers: Numbers, key: str) -> pd.DataFrame:
 
 
 def _shared(row: Mapping[Hashable, float]) -> str:
-    """Return which layers a variation and its case start with."""
+    """Return which initial layers a variation shares with its case."""
     if row["shared_layers"] == row["layers"]:
         return "networks"
     return f"first {labels.count_of(int(row['shared_layers']), 'layer')}"
 
 
 def criteria(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """The case of the first table under other criteria."""
+    """Return rates of the case of the first table under other criteria."""
     table = numbers["criteria"]
     names = [
         f"loss ≥ {row['limit']:g} of the best constant's"
@@ -310,7 +311,7 @@ def criteria(params: Params, numbers: Numbers) -> pd.DataFrame:
 
 
 def born_dead(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """Of the diagram's networks, for every width: the share that is dead at initialization at a few depths."""
+    """Return the share of the diagram's networks that is dead at initialization, by width and a few depths."""
     cells = numbers["born_dead"]
     depths = sorted({params.safe_region.depth.low, *(d for d in (5, 10, 20) if d in set(cells["depth"]))})
     table = cells.pivot_table(index="width", columns="depth", values="rate")

@@ -1,37 +1,39 @@
 """The engine's programs for the page, as WebAssembly: `make wasm` compiles them into `templates/programs.json`.
 
-They are committed, as a bundle is: `make report` compiles none.
+The compiled programs are committed, so that `make report` need not compile them.
 """
 
 import base64
 import json
 from pathlib import Path
-from typing import get_args
 
 from deadrelu.engine import programs
 from deadrelu.engine.network import Activation, Architecture, Training
 
 FILE = Path(__file__).parent / "templates" / "programs.json"
 
+ACTIVATIONS: tuple[Activation, ...] = ("relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid")
+"""Activations that the page offers."""
+
 ANY_SIZE = (1, 0, 1)
-"""Sizes of networks of any depth and width, with one input and one output."""
+"""Sizes that stand for any depth and width, with one input and one output."""
 
 WRITTEN_OUT: tuple[tuple[Activation, bool, tuple[int, ...]], ...] = (
     ("relu", False, (1, 1, *[2] * 9, 1)),
     ("leaky_relu", False, (1, 1, *[2] * 9, 1)),
     ("relu", True, (1, *[2] * 9, 1)),
 )
-"""Networks that most readers train, the notebook's and those of Lu et al.: a program of their own takes a third of
-the time, and 16 KB."""
+"""Networks that most readers train, the notebook's and those of Lu et al.; a program of its own takes a network a third
+of the time, and 16 KB."""
 
 TRAINING = Training(epochs=1, batch_size=64)
-"""Mean squared error and Adam, as the page trains; the learning rate and the size of batches are arguments."""
+"""Training of the page, by mean squared error and Adam; learning rate and batch size are arguments of a program."""
 
 
 def build() -> dict[str, str]:
-    """Compile all programs of the page: base64, by the names that `engine.js` knows them by."""
+    """Compile all programs of the page, and return them in base64 by their names in `engine.js`."""
     made = {}
-    for activation in get_args(Activation):
+    for activation in ACTIVATIONS:
         for biases in (False, True):
             made[name(activation, biases)] = compiled(activation, biases, ANY_SIZE, points=1)
     for activation, biases, sizes in WRITTEN_OUT:

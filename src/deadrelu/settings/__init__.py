@@ -1,1 +1,1 @@
-"""`params.yaml` as typed groups, and what it names: initializers, target functions, streams of random numbers."""
+"""Settings of the pipeline: `params.yaml` as typed groups."""

@@ -1,1 +1,1 @@
-"""What the layers of any Keras model put out, forward and backward, and how its loss falls: all of TensorFlow."""
+"""Measure signals, gradients and losses of Keras models with TensorFlow."""

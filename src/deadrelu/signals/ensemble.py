@@ -1,4 +1,4 @@
-"""Signals of many untrained networks: the notebook's MLP in float64 with NumPy, forward and backward."""
+"""Measure signals and gradients of many untrained networks: the notebook's MLP in float64 with NumPy."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -17,7 +17,7 @@ FUNCTIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] 
     "tanh": (np.tanh, lambda a: 1 - a * a),
     "sigmoid": (lambda z: 0.5 + 0.5 * np.tanh(0.5 * z), lambda a: a * (1 - a)),
 }
-"""Each activation function, and its slope as a function of its output."""
+"""Activation functions, each with its slope as a function of its output."""
 
 
 def strengths(
@@ -31,19 +31,19 @@ def strengths(
 ) -> tuple[Array, Array]:
     """Measure the signal of one untrained network and its gradient, layer by layer.
 
-    The network is that of `networks.mlp`: a linear layer, hidden layers, a softmax; biases are zero.
+    The network is that of `networks.mlp`: a linear layer, hidden layers and a softmax layer; biases are zero.
 
     Args:
-        activation: of the hidden layers.
-        draw: the initializer of all layers, see `initializers.sampler`.
-        x: inputs, shape (n, pixels).
-        classes: of the inputs, shape (n,).
+        activation: activation of the hidden layers.
+        draw: initializer of all layers; see `initializers.sampler`.
+        x: inputs, shape (n, pixels), float64.
+        classes: classes of the inputs, shape (n,), uint8.
         width: units of each hidden layer.
-        rngs: a generator for each layer: two more than there are hidden layers.
+        rngs: a generator for each layer, two more than there are hidden layers.
 
     Returns:
-        For each hidden layer, shape (hidden_layers,): the standard deviation of its activations over inputs, as a root
-        mean square over units; and the rms of the gradient of the cross-entropy with respect to them.
+        Two arrays of shape (hidden_layers,), float64: the standard deviation of activations over inputs, as a root mean
+        square over units, and the root mean square of the gradient of the cross-entropy with respect to activations.
     """
     function, slope = FUNCTIONS[activation]
     sizes = [x.shape[1], *[width] * (len(rngs) - 1), CLASSES]

@@ -1,4 +1,4 @@
-"""Activations of the notebook's MLP and the gradients of its loss with respect to them, batch by batch."""
+"""Measure activations of the notebook's MLP and gradients of its loss by them, batch by batch."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -7,27 +7,27 @@ import numpy as np
 import numpy.typing as npt
 
 BATCH_SIZE = 1000
-"""Images in one pass. Constant, because the last bits of a matrix product depend on it."""
+"""Number of images in one pass; it is fixed, because the last bits of a matrix product depend on it."""
 
 Array = npt.NDArray[np.float64]
 
 
 class Batch(NamedTuple):
-    """Signals of some of the images; one array of shape (images, width) for each hidden layer."""
+    """Signals and gradients of some images, each with an array of shape (images, width) for each hidden layer."""
 
     rows: slice
     activations: list[Array]
     gradients: list[Array]
-    """Of each image's own cross-entropy."""
+    """Gradients of each image's own cross-entropy by its activations."""
 
 
 def batches(model: Any, images: npt.NDArray[np.float32], classes: npt.NDArray[np.uint8]) -> Iterator[Batch]:
-    """Send images through the model and the gradient of the cross-entropy back, one batch after another.
+    """Yield the activations and the gradients of the cross-entropy by them, one batch of images after another.
 
     Args:
-        model: from `networks.mlp`; its layers named hidden_1, hidden_2, … are measured.
-        images: shape (n, pixels).
-        classes: of the images, shape (n,).
+        model: model from `networks.mlp`; its layers with names that begin with hidden_ are measured.
+        images: images, shape (n, pixels), float32.
+        classes: classes of the images, shape (n,), uint8.
     """
     import keras
     import tensorflow as tf

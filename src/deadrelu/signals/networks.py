@@ -1,4 +1,4 @@
-"""The notebook's Keras networks, and how to draw their weights anew."""
+"""Build the notebook's Keras networks, and redraw their weights."""
 
 from typing import Any, Literal
 
@@ -17,11 +17,11 @@ def mlp(
     layer_seeds: Literal["independent", "shared"] = "independent",
     dtype: str = "float32",
 ) -> Any:
-    """Build Dense(width) without activation on 784 inputs, hidden Dense(width) layers, Dense(10) softmax.
+    """Build an MLP of a linear Dense(width) on 784 inputs, hidden Dense(width) layers and a softmax Dense(10).
 
-    Hidden layers are named hidden_1, hidden_2, …: hidden_layers=0 has only the linear layer and the softmax.
-    Biases are zero. `layer_seeds="shared"` gives every layer the same seed, as the notebook did: layers of equal
-    shape then have the same weights. In float64, too, weights are drawn as float32.
+    Hidden layers are named hidden_1, hidden_2 and so on; with hidden_layers=0, only the other two layers exist.
+    Biases are zero. `layer_seeds="shared"` gives every layer the same seed, as in the notebook: layers of equal
+    shape then have the same weights. Weights are drawn as float32 for every dtype.
     """
     import keras
 
@@ -48,9 +48,9 @@ def mlp(
 
 
 def cnn(*, dtype: str = "float32") -> Any:
-    """Build the notebook's CNN on images of shape (28, 28, 1); `redraw` gives it its weights.
+    """Build the notebook's CNN on images of shape (28, 28, 1); `redraw` draws its weights.
 
-    Conv 32 3×3 ReLU, Conv 64 3×3 ReLU, MaxPool 2×2, Dropout 0.25, Dense 128 ReLU, Dropout 0.5, Dense(10) softmax.
+    It has Conv 32 3×3 ReLU, Conv 64 3×3 ReLU, MaxPool 2×2, Dropout 0.25, Dense 128 ReLU, Dropout 0.5, softmax Dense 10.
     """
     import keras
 
@@ -70,9 +70,9 @@ def cnn(*, dtype: str = "float32") -> Any:
 
 
 def redraw(model: Any, initializer: Settings, *, seed: int, trial: int) -> None:
-    """Give every layer new weights and zero biases, and every Dropout a new seed.
+    """Assign new weights and zero biases to every layer, and a new seed to every Dropout layer.
 
-    The same arguments give the same network, whatever was drawn or trained before.
+    Equal arguments give equal networks, independent of earlier draws and trainings.
     """
     seeds = stream(seed, LAYERS, trial).integers(2**31, size=len(model.layers)).tolist()
     dropout = stream(seed, DROPOUT, trial).integers(2**32, size=len(model.layers), dtype="uint32").tolist()
@@ -85,7 +85,7 @@ def redraw(model: Any, initializer: Settings, *, seed: int, trial: int) -> None:
 
 
 def keras_initializer(settings: Settings, seed: int) -> Any:
-    """Build the Keras initializer. Give every layer its own seed: with one seed, equal shapes get equal weights."""
+    """Build a Keras initializer; each layer needs its own seed, because equal seeds and shapes give equal weights."""
     import keras
 
     names = {"random_uniform": "RandomUniform", "random_normal": "RandomNormal", "truncated_normal": "TruncatedNormal"}

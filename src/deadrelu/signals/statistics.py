@@ -1,4 +1,4 @@
-"""Statistics of one layer's signal, batch by batch."""
+"""Accumulate statistics of a layer's signal, batch by batch."""
 
 from math import gcd
 
@@ -9,10 +9,10 @@ Float = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 QUANTILE_SAMPLE = 50_000
-"""Values of a layer that quantiles are taken of, at least: the 1 % quantile is then that of 0.9 to 1.1 %."""
+"""Minimum number of values for the quantiles of a layer: the 1 % quantile then lies between those of 0.9 and 1.1 %."""
 
 MAX_AT_ONCE = 2**18
-"""Numbers of a signal whose moments are taken at once."""
+"""Maximum number of values of a signal whose moments are computed at once."""
 
 SATURATED = {
     "tanh": (-0.99, 0.99),
@@ -21,17 +21,17 @@ SATURATED = {
     "hard_tanh": (-1.0, 1.0),
     "relu6": (-np.inf, 6.0),
 }
-"""Outputs at or beyond these are saturated: the slope there is under 2 % (tanh), under 1 % (sigmoid), or 0."""
+"""Bounds at or beyond which outputs are saturated: slopes are then below 2 % (tanh), below 1 % (sigmoid), or 0."""
 
 
 class Spread:
-    """How much a signal depends on the input, from batches; two numbers for each number of the signal."""
+    """An accumulator of the variation of a signal over inputs; it stores two numbers for each position and unit."""
 
     def __init__(self, dtype: npt.DTypeLike = np.float64) -> None:
         self.seen, self.dtype = 0, dtype
 
     def add(self, signal: Float) -> None:
-        """Take in one batch, shape (n, …)."""
+        """Add one batch of signals; its first axis is the input."""
         n = len(signal)
         if self.seen == 0:
             self.mean, self.squares = np.zeros((2, *signal.shape[1:]), self.dtype)
@@ -43,12 +43,12 @@ class Spread:
         self.seen = total
 
     def over_inputs(self) -> float:
-        """Root mean square, over positions and units, of the standard deviation over inputs; 0 before any batch."""
+        """Return the root mean square, over positions and units, of the standard deviation over inputs; initially 0."""
         return float(np.sqrt(self.squares.mean(dtype=np.float64) / self.seen)) if self.seen else 0.0
 
 
 def moments(signal: Float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Mean and sum of squared deviations over the first axis."""
+    """Return the mean and the sum of squared deviations over the first axis, float64."""
     if signal.size > MAX_AT_ONCE:  # some columns at a time, so that their float64 copies stay small
         columns = signal.reshape(len(signal), -1)
         step = max(1, MAX_AT_ONCE // len(signal))
@@ -61,14 +61,14 @@ def moments(signal: Float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.floa
 
 
 class Running:
-    """Statistics of one layer over all inputs, from batches.
+    """An accumulator of the statistics of one layer over all inputs, batch by batch.
 
-    Memory: four numbers for each number that the layer puts out for one input, and `QUANTILE_SAMPLE` values.
+    It stores four numbers for each output of the layer for one input, and about `QUANTILE_SAMPLE` values.
 
     Args:
-        inputs: how many inputs there will be.
-        activation: name of the function that made the signal, for its saturation; None for a gradient.
-        dtype: of the numbers that are kept between batches; moments of one batch are always computed in float64.
+        inputs: total number of inputs of all batches.
+        activation: name of the activation, which determines saturation; None for a gradient.
+        dtype: type of numbers stored between batches; moments of one batch are always computed in float64.
     """
 
     def __init__(self, inputs: int, activation: str | None = None, dtype: npt.DTypeLike = np.float64) -> None:
@@ -79,18 +79,20 @@ class Running:
         self.kept: list[Float] = []
 
     def add(self, signal: Float) -> None:
-        """Take in one batch, shape (n, …, units)."""
+        """Add one batch of signals; its first axis is the input, its last axis the unit."""
+        # One copy of a transposed signal, in place of one in every line below.
+        signal = signal if signal.flags.c_contiguous else signal.copy(order="C")
         n, shape = len(signal), signal.shape[1:]
         if self.seen == 0:
             self.mean, self.squares = np.zeros((2, *shape), self.dtype)
             self.alive, self.responsive = np.zeros((2, *shape[-1:]), bool)
-            # Every so many values of the flattened layer; no divisor in common with a layer's size, so that all
-            # units and positions are met.
+            # The stride of sampled values in the flattened layer has no common divisor with the layer's size, so that
+            # the sample contains all units and positions.
             self.every = max(1, self.inputs * self.mean.size // QUANTILE_SAMPLE)
             while gcd(self.every, self.mean.size) > 1:
                 self.every -= 1
         with np.errstate(over="ignore", invalid="ignore"):  # an exploded signal may hold infinities
-            # Moments of two groups from those of each (Chan, Golub, LeVeque 1983): no cancellation, one pass.
+            # Moments of a union from those of two groups (Chan, Golub, LeVeque 1983): one pass without cancellation.
             mean, squares = moments(signal)
             step, total = mean - self.mean, self.seen + n
             self.squares += squares + np.square(step) * (self.seen * n / total)
@@ -109,29 +111,29 @@ class Running:
         self.seen = total
 
     def over_inputs(self) -> float:
-        """See `Spread.over_inputs`."""
+        """Return the same quantity as `Spread.over_inputs`."""
         return float(np.sqrt(self.squares.mean(dtype=np.float64) / self.seen))
 
     def saturated_units(self) -> int:
-        """Units whose every output is saturated."""
+        """Return the number of units whose every output is saturated."""
         return int(np.sum(~self.responsive))
 
     def statistics(self) -> dict[str, float]:
-        """Describe the layer.
+        """Return the statistics of the layer over all batches.
 
         Returns:
-            mean, std, rms over inputs, positions and units; input_std: what of the signal depends on the input, the
-            root mean square over positions and units of the standard deviation over inputs (a sigmoid unit stuck at
-            0.6 adds to std and says nothing of the input); zero_fraction: share of exact zeros; dead_units: units
-            (entries of the last axis) that are 0 on every input, everywhere; saturated_fraction: share at or beyond
-            `SATURATED` (0 where the activation has no saturation); q01, q25, …: quantiles of `QUANTILE_SAMPLE` values
-            or more, or of all. std, rms and input_std are infinite where an output is, and NaN where one is.
+            mean, std, rms: over inputs, positions and units; input_std: the part of the signal that depends on the
+            input, i.e. the root mean square over positions and units of the standard deviation over inputs (a sigmoid
+            unit stuck at 0.6 adds to std only); zero_fraction: share of exact zeros; dead_units: number of units
+            (entries of the last axis) that are 0 for all inputs and positions; saturated_fraction: share at or beyond
+            `SATURATED` (0 for other activations); q01 to q99: quantiles of at least `QUANTILE_SAMPLE` values, or of
+            all. std, rms and input_std are infinite if an output is infinite, and NaN if one is NaN.
         """
         with np.errstate(over="ignore", invalid="ignore"):
             mean, variance = self.mean.mean(dtype=np.float64), self.squares.mean(dtype=np.float64) / self.seen
             spread = self.mean.var(dtype=np.float64) + variance
             levels = np.quantile(np.concatenate(self.kept), QUANTILES)
-        if self.infinite or self.broken:  # not the difference of infinities
+        if self.infinite or self.broken:  # replaces differences of infinities
             spread = variance = np.nan if self.broken else np.inf
         values = self.mean.size * self.seen
         return {

@@ -1,4 +1,4 @@
-"""TensorFlow, started without its greeting."""
+"""Import TensorFlow without the messages that it prints at its start."""
 
 import os
 import sys
@@ -7,18 +7,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 NOT_NEEDED = ("sklearn", "matplotlib")
-"""What Keras imports where it is installed, for wrappers and plots that are not used here: half of its import time."""
+"""Optional packages that Keras imports for wrappers and plots not used here, in half of its import time."""
 
 
 def import_tensorflow() -> None:
-    """Import TensorFlow and run a first operation; show what it writes to stderr only if that fails.
+    """Import TensorFlow and run a first operation; show its output to stderr only if that fails.
 
-    Its log level does not silence the notes on oneDNN and on absent GPU drivers, and turning oneDNN off would
-    change the arithmetic: so the file descriptor is redirected for this moment. A second call does nothing.
+    The log level does not suppress the messages on oneDNN and on absent GPU drivers, and disabling oneDNN would
+    change the arithmetic; therefore the file descriptor is redirected meanwhile. A second call does nothing.
     """
     if "tensorflow" in sys.modules:
         return
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # a user's ~/.keras/keras.json may name another
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # a user's ~/.keras/keras.json may name another backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()
     stderr = os.dup(2)
@@ -40,9 +40,9 @@ def import_tensorflow() -> None:
 
 @contextmanager
 def _hidden(names: Sequence[str]) -> Iterator[None]:
-    """While open, packages of these names seem not to be installed."""
+    """Make packages of these names appear not to be installed inside the `with` block."""
     for name in names:
-        sys.modules[name] = None  # type: ignore[assignment]  # what `import` takes for "there is none"
+        sys.modules[name] = None  # type: ignore[assignment]  # makes `import` fail
     try:
         yield
     finally:

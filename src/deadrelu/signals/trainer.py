@@ -1,4 +1,4 @@
-"""Loss histories of a network: every batch, every epoch, and what it makes of images it was not trained on."""
+"""Record losses of a network in training: for every batch and epoch, and for validation images."""
 
 from typing import Any, NamedTuple
 
@@ -10,33 +10,33 @@ from deadrelu.signals import networks
 from deadrelu.streams import ORDER, stream
 
 EVALUATION_BATCH = 500
-"""Images in one pass of an evaluation."""
+"""Number of images in one pass of an evaluation."""
 
 Data = tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]
-"""Images in the shape that the network takes, and their classes."""
+"""Images in the input shape of the network, and their classes."""
 
 
 class History(NamedTuple):
-    """How one training went."""
+    """Losses and validation accuracy of one training."""
 
     batches: list[list[float]]
     """The loss of each batch before its step, for each epoch."""
     loss: list[float]
-    """Of each epoch: the mean over its images, while the weights move."""
+    """The loss of each epoch, a mean over its images while the weights change."""
     validation_loss: list[float]
-    """Before training and after each epoch."""
+    """The loss of the validation images before training and after each epoch."""
     validation_accuracy: list[float]
-    """The same: the share of images given their class."""
+    """The share of correctly classified validation images before training and after each epoch."""
 
 
 class Trainer:
-    """A network compiled once and trained many times: compiling takes longer than a short training.
+    """A network that is compiled once and trained many times: compiling takes longer than a short training.
 
-    Loss: cross-entropy; optimizer: RMSprop with Keras's defaults, as in the notebook. An epoch is one compiled
-    function: between two steps of a small network, Python takes longer than they do.
+    The loss is the cross-entropy, and the optimizer is RMSprop with Keras's defaults, as in the notebook. An epoch is
+    one compiled function: Python between two steps of a small network would take longer than the steps.
 
     Args:
-        model: from `networks`.
+        model: Keras model from `networks`.
     """
 
     def __init__(self, model: Any) -> None:
@@ -59,16 +59,16 @@ class Trainer:
         seed: int,
         trial: int,
     ) -> History:
-        """Draw the network and train it; depends on the arguments alone, not on trainings before.
+        """Draw the weights of the network and train it; the result does not depend on earlier trainings.
 
         Args:
-            initializer: of every layer.
-            data: the training images, reshuffled each epoch.
-            validation: other images.
-            epochs: passes over the training images.
-            batch_size: images in a step; the last step of an epoch takes what is left.
-            seed: of weights, order and Dropout, with `trial`.
-            trial: which of the networks with this seed.
+            initializer: initializer of every layer.
+            data: training images and their classes, reshuffled each epoch.
+            validation: validation images and their classes.
+            epochs: number of passes over the training images.
+            batch_size: number of images in a step; the last step of an epoch has the remaining images.
+            seed: determines, with `trial`, the weights, the order of the images, and Dropout.
+            trial: number of the network among those with this seed.
         """
         networks.redraw(self.model, initializer, seed=seed, trial=trial)
         for variable, value in self.new_optimizer:
@@ -97,7 +97,7 @@ class Trainer:
         return tf.constant(data[0], self.model.inputs[0].dtype), tf.constant(data[1], "int64")
 
     def _epoch(self, x: Any, y: Any, order: Any, starts: Any) -> Any:
-        """Take a step for each batch of the images in their order; the loss of each batch before its step."""
+        """Take a step for each batch of images in the given order; return the loss of each batch before its step."""
         import tensorflow as tf
 
         steps = tf.size(starts) - 1
@@ -112,7 +112,7 @@ class Trainer:
         return losses.stack()
 
     def _check(self, x: Any, y: Any) -> tuple[Any, Any]:
-        """Mean loss, and the share of images given their class."""
+        """Return the mean loss, and the share of correctly classified images."""
         import tensorflow as tf
 
         predicted = self.model(x, training=False)
@@ -121,7 +121,7 @@ class Trainer:
 
 
 def _crossentropy(y: Any, predicted: Any) -> Any:
-    """Of each image. Keras takes it from the logits behind the softmax, so a certain and wrong answer still learns."""
+    """Return each image's cross-entropy; Keras uses the logits, so that a saturated softmax still has a gradient."""
     import keras
 
     return keras.losses.sparse_categorical_crossentropy(y, predicted)

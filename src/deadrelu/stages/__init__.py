@@ -1,1 +1,1 @@
-"""The measuring stages of dvc.yaml, one file each: from the params to tables below `data/`."""
+"""The measuring stages of dvc.yaml, one module each, which compute tables below `data/` from the params."""

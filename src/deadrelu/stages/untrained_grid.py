@@ -1,4 +1,4 @@
-"""Untrained networks of the depth-width grid: counts of dead ones, for every depth of a width in one pass."""
+"""Count dead untrained networks of the depth-width grid, for every depth of a width in one pass."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -11,20 +11,20 @@ from deadrelu.settings.params import MAIN, Params, Rai
 from deadrelu.storage import parquet, tables
 
 SAVED_FUNCTIONS = 8
-"""Networks of each cell whose functions are saved."""
+"""Number of networks of each cell whose functions are saved."""
 
 MAX_CELLS_WITH_FUNCTIONS = 1000
-"""Of a grid with more cells, no function is saved: their tables would be larger than all others."""
+"""Maximum number of cells of a grid whose functions are saved; with more, their table would exceed all others."""
 
 CURVE_POINTS = 25
-"""Inputs at which networks with biases are compared and drawn. Without, the two half-lines decide: three inputs."""
+"""Number of inputs at which networks with biases are compared and plotted; without biases, three inputs suffice."""
 
 NETWORKS_PER_SHARD = 100 * untrained.BLOCK
 
 
 @dataclass(frozen=True)
 class UntrainedWidth:
-    """Networks of every depth, from one initializer and of one width; `initializer` is its key."""
+    """Untrained networks of one width and every depth; `initializer` is the key of their initializer."""
 
     initializer: str
     width: int
@@ -41,14 +41,14 @@ def shards_of(params: Params) -> list[shards.Shard]:
 
 
 def measurement(params: Params, origin: dict[str, object]) -> shards.Measure:
-    """Return the function that measures a shard; its tables say `origin`."""
+    """Return the function that measures a shard; its tables record `origin` as their provenance."""
     return partial(_measure, params, origin)
 
 
 def _measure(
     params: Params, origin: dict[str, object], shard: shards.Shard, threads: int, stop: shards.StopSignal
 ) -> dict[str, bytes]:
-    """Count constant networks, and draw the functions of the first ones."""
+    """Count the dead networks of a shard (with biases, the constant ones), and compute functions of the first ones."""
     region, name, width = params.safe_region, shard.of.initializer, shard.of.width
     depths, deepest = np.array(region.depth.values), region.depth.high
     draw, biases = initializers.sampler(region.initializers[name]), isinstance(region.initializers[name], Rai)
@@ -75,7 +75,7 @@ def _measure(
 
 
 def inputs(params: Params, *, biases: bool) -> np.ndarray:
-    """Return the inputs at which untrained networks are compared and drawn, ascending."""
+    """Return the inputs at which untrained networks are compared and plotted, shape (n,), float64, ascending."""
     target = params.target_of_grid
     if biases:
         return np.linspace(target.low, target.high, CURVE_POINTS)

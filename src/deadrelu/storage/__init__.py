@@ -1,1 +1,1 @@
-"""Files and folders that appear whole; Parquet tables and what made them; the MNIST files; rounding."""
+"""Atomic writes of files and folders, Parquet tables with their provenance, the MNIST files, and rounding."""

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, and that two processes do not write at once."""
+"""Write files and folders atomically, and keep two processes from writing them at once."""
 
 import os
 import shutil
@@ -13,20 +13,20 @@ from filelock import FileLock, Timeout
 from deadrelu.errors import InputError
 
 LOCK = ".lock"
-"""Name of the lock file in a folder that one process at a time may hold; a process that dies lets go of it."""
+"""Name of the lock file in a folder that one process at a time may hold; the lock of a dead process is released."""
 
 MOVED_AWAY = "old-"
-"""Before the name of a folder that is about to be replaced; a killed process may leave it in its scratch folder."""
+"""Prefix of a folder that is about to be replaced; a killed process may leave it in its scratch folder."""
 
 
 @contextmanager
 def scratch_folder(parent: Path) -> Iterator[Path]:
-    """Make a hidden folder in `parent` that vanishes at the end, whatever happens; so does `parent`, if left empty.
+    """Yield a hidden folder in `parent` and remove it at the end, even after an error; also `parent`, if new and empty.
 
-    What a killed process left of the kind vanishes, too.
+    Scratch folders that killed processes left are removed, too.
 
     Raises:
-        InputError: nothing can be written there.
+        InputError: `parent` cannot be written.
     """
     new = [folder for folder in (parent, *parent.parents) if not folder.exists()]
     try:
@@ -47,7 +47,7 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Fill a folder that takes the place of `path` when all went well, and vanishes otherwise."""
+    """Yield a folder to be filled, which replaces `path` if no error occurs and is removed otherwise."""
     check_place(path, folder=True)
     with with_path_in_errors(path), scratch_folder(path.parent) as scratch:
         new = scratch / "new"
@@ -57,10 +57,10 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def replace(new: Path, path: Path, scratch: Path) -> None:
-    """Move a file or folder to `path`; what was there goes to the scratch folder, and with it.
+    """Move a file or folder to `path`; a folder that was there moves to the scratch folder, to be removed with it.
 
     Raises:
-        InputError: a file stands where a folder should, or the other way round.
+        InputError: `path` is a file and `new` a folder, or the other way round.
     """
     check_place(path, folder=new.is_dir())
     if not path.is_dir():
@@ -76,7 +76,7 @@ def replace(new: Path, path: Path, scratch: Path) -> None:
 
 
 def check_place(path: Path, *, folder: bool) -> None:
-    """Refuse a place that is taken by the other kind of thing."""
+    """Raise an InputError if `path` is a file where a folder is to be written, or the other way round."""
     if path.exists() and path.is_dir() != folder:
         kinds = ("a file", "a folder")
         raise InputError(f"{path}: received {kinds[not folder]}; expected: {kinds[folder]}, or nothing yet")
@@ -84,7 +84,7 @@ def check_place(path: Path, *, folder: bool) -> None:
 
 @contextmanager
 def with_path_in_errors(path: Path | str) -> Iterator[None]:
-    """Let errors of the operating system say where, which those of writing to a full disk do not."""
+    """Add the path to errors of the operating system without one, such as those of writing to a full disk."""
     try:
         yield
     except OSError as error:
@@ -95,10 +95,10 @@ def with_path_in_errors(path: Path | str) -> Iterator[None]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Make a folder, unless it is there, and keep other processes from holding it; wait, if one does.
+    """Make a folder, unless it exists, and lock it against other processes; wait while another one holds the lock.
 
-    At the end the folder vanishes, if nothing is left in it, and so does the one around it. Only who holds a folder
-    may remove its lock file.
+    At the end the folder is removed if it is empty, and so is its parent. Only the process that holds a folder may
+    remove its lock file.
     """
     lock = FileLock(folder / LOCK)
     while not lock.is_locked:
@@ -106,17 +106,17 @@ def locked(folder: Path) -> Iterator[None]:
             lock.acquire(blocking=False)
         except Timeout:
             print(f"deadrelu: another process is at work in {folder}; waiting until it ends", file=sys.stderr)
-            with suppress(FileNotFoundError):  # it has removed the folder
+            with suppress(FileNotFoundError):  # the other process has removed the folder
                 lock.acquire()
         except FileNotFoundError:
             continue
-        except OSError:  # of a file system without locks, where two processes are the user's to avoid
+        except OSError:  # a file system without locks, where users must avoid two processes
             folder.mkdir(parents=True, exist_ok=True)
             break
     try:
         yield
     finally:
-        with suppress(OSError):  # Windows keeps an open file; a folder may hold others
+        with suppress(OSError):  # Windows does not remove open files; folders may contain other files
             (folder / LOCK).unlink()
             folder.rmdir()
             folder.parent.rmdir()
@@ -124,23 +124,23 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _new_locked_folder(parent: Path) -> tuple[Path, FileLock]:
-    """A new folder, locked: what is locked is in use."""
+    """Make a scratch folder and lock it; a lock marks a folder in use."""
     while True:
         scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=parent))
         lock = FileLock(scratch / LOCK)
         try:
             lock.acquire(blocking=False)
-        except (Timeout, FileNotFoundError):  # taken for a dead process's, before it was locked
+        except (Timeout, FileNotFoundError):  # removed as a dead process's before it was locked
             continue
-        except OSError:  # of a file system without locks
+        except OSError:  # a file system without locks
             pass
         return scratch, lock
 
 
 def _remove_the_dead(parent: Path) -> None:
-    """Remove what killed processes left; what they had moved away, and not yet replaced, comes back."""
+    """Remove the scratch folders of killed processes, and restore folders that they moved away but did not replace."""
     for left in parent.glob(".new-*"):
-        # Timeout: in use. Other errors: gone meanwhile, or not ours.
+        # A Timeout means in use; other errors mean that it is removed meanwhile, or belongs to another user.
         with suppress(Timeout, OSError), FileLock(left / LOCK, blocking=False):
             for old in left.glob(f"{MOVED_AWAY}*"):
                 if not (place := parent / old.name.removeprefix(MOVED_AWAY)).exists():

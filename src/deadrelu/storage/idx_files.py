@@ -1,4 +1,4 @@
-"""The MNIST digits as the pipeline keeps them: four IDX files, read with care."""
+"""Read the MNIST digits from the four IDX files of the pipeline, and check them."""
 
 import gzip
 import struct
@@ -11,36 +11,36 @@ import numpy.typing as npt
 from deadrelu.errors import InputError
 
 MAX_UNPACKED_BYTES = 16 + 60_000 * 28 * 28
-"""Bytes of the largest file when unpacked."""
+"""Size of the largest file in bytes when unpacked."""
 
 PIXELS = 784
-"""Of a digit, 28 × 28."""
+"""Number of pixels of a digit, 28 × 28."""
 
 Images = npt.NDArray[np.uint8]
 
 
 def read_images(path: Path) -> Images:
-    """Images of an IDX file, shape (n, 28, 28), uint8."""
+    """Read the images of an IDX file, shape (n, 28, 28), uint8."""
     return _read_idx(path, dimensions=3)
 
 
 def read_labels(path: Path) -> Images:
-    """Labels of an IDX file, shape (n,), uint8 of 0 to 9."""
+    """Read the labels of an IDX file, shape (n,), uint8 from 0 to 9."""
     return _read_idx(path, dimensions=1)
 
 
 def flat(images: Images) -> npt.NDArray[np.float32]:
-    """Images as the notebook's MLP takes them: shape (n, 784), values from 0 to 1."""
+    """Return images as inputs of the notebook's MLP, shape (n, 784), float32 from 0 to 1."""
     return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
 
 
 def read_test_set(folder: Path) -> tuple[Images, Images]:
-    """Test images, shape (n, 28, 28), and their labels, shape (n,)."""
+    """Read the test images, shape (n, 28, 28), and their labels, shape (n,), uint8."""
     return _read_set(folder, "t10k")
 
 
 def read_training_set(folder: Path) -> tuple[Images, Images]:
-    """Training images, shape (n, 28, 28), and their labels, shape (n,)."""
+    """Read the training images, shape (n, 28, 28), and their labels, shape (n,), uint8."""
     return _read_set(folder, "train")
 
 

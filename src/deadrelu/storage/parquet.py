@@ -1,4 +1,4 @@
-"""Parquet tables: what made them, writes, checked reads. `tables` has their columns."""
+"""Write Parquet tables with their provenance, and read them with checks; `tables` defines their columns."""
 
 import hashlib
 import io
@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 from deadrelu.errors import InputError
 
 if TYPE_CHECKING:
-    import pandas as pd  # a quarter of a second; stages that write only do without
+    import pandas as pd  # importing takes a quarter of a second, and stages that only write do not need it
 
 ROW_GROUP = 2**20
-"""Rows that Parquet files keep together: pyarrow's default."""
+"""Number of rows in a row group of a Parquet file: pyarrow's default."""
 
 
 def columns(names: str, kind: pa.DataType, *, nullable: bool = False) -> list[pa.Field]:
@@ -27,9 +27,9 @@ def columns(names: str, kind: pa.DataType, *, nullable: bool = False) -> list[pa
 
 
 def provenance(params: dict[str, object]) -> dict[str, object]:
-    """What made a table: the params it depends on, seed included, and their digest. `versions` has those of packages.
+    """Return the provenance of a table: the params it depends on, including the seed, and their digest.
 
-    Versions are not among it: where numbers are equal, so are the bytes of the table.
+    It excludes versions of packages (see `versions`), so that tables with equal numbers have equal bytes.
     """
     return {"params": params, "params_sha256": _digest(params), "seed": params["seed"]}
 
@@ -39,10 +39,10 @@ def _digest(params: dict[str, object]) -> str:
 
 
 def check_made_by(path: Path, params: dict[str, object]) -> None:
-    """Refuse a table of other params.
+    """Check that a table was made by these params.
 
     Raises:
-        InputError: it was not made by these params.
+        InputError: it was made by other params.
     """
     if made_by(path).get("params_sha256") != _digest(params):
         raise InputError(f"{path}: made by other params than those in params.yaml; run `dvc repro`")
@@ -51,7 +51,7 @@ def check_made_by(path: Path, params: dict[str, object]) -> None:
 def write(
     path: Path, columns: "pd.DataFrame | Mapping[str, object]", schema: pa.Schema, made_by: dict[str, object]
 ) -> None:
-    """Write a table into a folder that is being filled (`files.new_folder` makes it appear whole or not at all).
+    """Write a table into a folder that is being filled; `files.new_folder` makes the folder appear atomically.
 
     A column that is absent, or None, is null throughout.
     """
@@ -59,9 +59,9 @@ def write(
 
 
 def to_bytes(columns: "pd.DataFrame | Mapping[str, object]", schema: pa.Schema, made_by: dict[str, object]) -> bytes:
-    """What `write` writes."""
+    """Return the bytes of the file that `write` writes."""
     schema = schema.with_metadata({"deadrelu": json.dumps(made_by, sort_keys=True)})
-    # Not Table.from_pandas: it would take NaN for a missing value.
+    # Table.from_pandas is not used, because it would convert NaN to null.
     rows = len(columns[schema.names[0]])  # type: ignore[arg-type]
     arrays = [_array(columns.get(field.name), field, rows) for field in schema]
     sink = io.BytesIO()
@@ -70,13 +70,13 @@ def to_bytes(columns: "pd.DataFrame | Mapping[str, object]", schema: pa.Schema, 
 
 
 def from_bytes(content: bytes, schema: pa.Schema) -> "pd.DataFrame":
-    """A table made by `to_bytes`."""
+    """Read a table made by `to_bytes`, and check its columns."""
     frame: pd.DataFrame = pq.read_table(io.BytesIO(content), schema=schema).to_pandas()
     return frame
 
 
 def with_columns(content: bytes, more: Mapping[str, object], schema: pa.Schema, made_by: dict[str, object]) -> bytes:
-    """Return a table made by `to_bytes` with further columns, each with one value, in front of its own."""
+    """Return a table made by `to_bytes` with further columns, each of one constant value, in front of its own."""
     table = pq.ParquetFile(io.BytesIO(content)).read()
     columns = [pa.repeat(pa.scalar(more[name], schema.field(name).type), len(table)) for name in more]
     columns += [table[name] for name in table.column_names]
@@ -87,7 +87,7 @@ def with_columns(content: bytes, more: Mapping[str, object], schema: pa.Schema, 
 
 
 def write_joined(path: Path, contents: Iterable[bytes]) -> None:
-    """Write tables made by `to_bytes` as one: the bytes that `write` would write, and few of them in memory."""
+    """Write tables made by `to_bytes` as one, with the bytes that `write` would write, holding few tables in memory."""
     with path.open("wb") as file, ExitStack() as stack:
         writer: pq.ParquetWriter | None = None
         waiting: list[pa.Table] = []
@@ -96,7 +96,7 @@ def write_joined(path: Path, contents: Iterable[bytes]) -> None:
             if writer is None:
                 writer = stack.enter_context(pq.ParquetWriter(file, table.schema, compression="zstd"))
             waiting.append(table)
-            while sum(map(len, waiting)) > ROW_GROUP:  # not at equality: what ends the file has a row, if it can
+            while sum(map(len, waiting)) > ROW_GROUP:  # not at equality, so that the last row group is not empty
                 whole = pa.concat_tables(waiting)
                 writer.write_table(whole[:ROW_GROUP].combine_chunks())
                 waiting = [whole[ROW_GROUP:]]
@@ -120,7 +120,7 @@ def _array(column: Any, field: pa.Field, rows: int) -> pa.Array:
 
 
 def _of_numbers(values: np.ndarray, kind: pa.DataType) -> pa.Array:
-    """Not by pa.array, which imports pandas."""
+    """Return numbers or booleans as an Arrow array, without pa.array, which imports pandas."""
     if pa.types.is_boolean(kind):
         bits = np.packbits(values.astype(bool), bitorder="little")
         return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(bits)])
@@ -132,7 +132,7 @@ def read(path: Path, schema: pa.Schema) -> "pd.DataFrame":
     """Read one table and check its columns.
 
     Raises:
-        InputError: the file is missing, is no Parquet file, or has other columns.
+        InputError: the file is missing, is not a Parquet file, or has other columns.
     """
     frame: pd.DataFrame = _read(path, schema).to_pandas()
     return frame
@@ -153,13 +153,13 @@ def _read(path: Path, schema: pa.Schema) -> pa.Table:
 
 
 def made_by(path: Path) -> dict[str, Any]:
-    """What made a table, as written by `provenance`."""
+    """Read the provenance of a table, in the form that `provenance` returns."""
     found: dict[str, Any] = json.loads((pq.read_schema(path).metadata or {}).get(b"deadrelu", b"{}"))
     return found
 
 
 def read_parts(folder: Path, schema: pa.Schema) -> "pd.DataFrame":
-    """Read `part-*.parquet` of a folder, in the order of their names."""
+    """Read the files `part-*.parquet` of a folder as one table, in the order of their names."""
     parts = sorted(folder.glob("part-*.parquet"))
     if not parts:
         raise InputError(f"{folder}: no part-*.parquet; `dvc repro` makes them")

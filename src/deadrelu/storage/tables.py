@@ -1,4 +1,4 @@
-"""Where each table of the pipeline lies, and what its columns are."""
+"""Locations and columns of the tables of the pipeline."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +11,10 @@ from deadrelu.storage import parquet
 from deadrelu.storage.parquet import columns
 
 if TYPE_CHECKING:
-    import pandas as pd  # a quarter of a second; stages that write only do without
+    import pandas as pd  # importing takes a quarter of a second, and stages that only write do not need it
 
 DATA = Path("data")
-"""Folder of the stages."""
+"""Folder of the tables of all stages."""
 
 MNIST = "mnist"
 TARGETS = "targets"
@@ -25,21 +25,21 @@ SAFE_REGION = "safe_region"
 
 @dataclass(frozen=True)
 class Table:
-    """A kind of table: its folder in `data/`, its name, and its columns; `{}` stands for a key in folder or name."""
+    """A kind of table: its folder in `data/`, file name and columns; `{}` in folder or name stands for a key."""
 
     folder: str
     name: str
     schema: pa.Schema
 
     def path(self, key: str = "", data: Path = DATA) -> Path:
-        """Return where the table of a key lies."""
+        """Return the path of the table of a key."""
         return data / self.folder.format(key) / self.name.format(key)
 
     def read(self, made_by: dict[str, Any], key: str = "", data: Path = DATA) -> "pd.DataFrame":
         """Read a table.
 
         Raises:
-            InputError: it is missing or damaged, or was made by other settings.
+            InputError: the table is missing or damaged, or was made by other settings.
         """
         path = self.path(key, data)
         frame = parquet.read(path, self.schema)
@@ -48,12 +48,12 @@ class Table:
 
 
 def _numbers(name: str) -> pa.Field:
-    """A column of lists of float32."""
+    """Return the field of a column of lists of float32."""
     return pa.field(name, pa.list_(pa.field("element", pa.float32(), nullable=False)), nullable=False)
 
 
 STATISTICS = "mean std rms input_std zero_fraction dead_units saturated_fraction q01 q25 q50 q75 q99"
-"""Of a layer's signal, see `signals.statistics.Running`."""
+"""Names of the statistics of a layer's signal; see `signals.statistics.Running`."""
 
 GRADIENT_STATISTICS = " ".join(f"gradient_{name}" for name in STATISTICS.split())
 
@@ -68,7 +68,7 @@ SAMPLE = Table(
         ]
     ),
 )
-"""Every so many activations of a case, and their gradients."""
+"""A regular sample of the activations of a case and of their gradients."""
 
 SUMMARY = Table(
     "activations",
@@ -82,7 +82,7 @@ SUMMARY = Table(
         ]
     ),
 )
-"""One row per case and layer."""
+"""Statistics of activations and gradients, with one row per case and layer."""
 
 NETWORKS = Table(
     "activations",
@@ -95,7 +95,7 @@ NETWORKS = Table(
         ]
     ),
 )
-"""One row per case, network and layer: the strength of the signal and of its gradient in many networks."""
+"""Strength of the signal and of its gradient in many networks, with one row per case, network and layer."""
 
 _EPOCH = [*columns("case", pa.string()), *columns("trial epoch", pa.int32())]
 BATCHES = Table(
@@ -110,7 +110,7 @@ EPOCHS = Table(
     "epochs.parquet",
     pa.schema([*_EPOCH, *columns("loss validation_loss validation_accuracy", pa.float32())]),
 )
-"""What each epoch left; epoch 0 is before training."""
+"""Losses and validation accuracy after each epoch; epoch 0 is before training."""
 
 _TRIALS = [
     *columns("trial", pa.int64()),
@@ -127,17 +127,17 @@ _TRIALS = [
 _CELL = [*columns("initializer", pa.string()), *columns("depth width", pa.int32())]
 
 TRIALS = Table(f"{COLLAPSE}/{{}}", "part-000000.parquet", pa.schema(_TRIALS))
-"""One row per trial, in one file or several: part-*.parquet.
+"""Results of the trials of a case, with one row per trial, in one or several files part-*.parquet.
 
-Columns of a half-line (`_low`: x < 0, `_high`: x > 0) are null where no training input lies on it, those of probes
-where there is more than one input.
+Columns of a half-line (`_low`: x < 0, `_high`: x > 0) are null where no training input lies on it, and columns of
+probes where networks have more than one input.
 """
 
 VARIATIONS = Table(f"{SENSITIVITY}/{{}}", "trials.parquet", pa.schema([*columns("variation", pa.string()), *_TRIALS]))
-"""The same for the variations of a case."""
+"""Results of the trials of all variations of a case, with one row per variation and trial."""
 
 TRAINED_GRID = Table(SAFE_REGION, "trained.parquet", pa.schema([*_CELL, *_TRIALS]))
-"""The same for the trained cells of the grid."""
+"""Results of the trials of all trained cells of the grid, with one row per cell and trial."""
 
 HISTORY = Table(
     f"{COLLAPSE}/{{}}",
@@ -151,15 +151,15 @@ HISTORY = Table(
         ]
     ),
 )
-"""One row per trial and checkpoint of a case: the ranges over the training inputs and over the probes, and the first
-hidden layer that is 0 on all inputs (0: none, or the range is not 0)."""
+"""Ranges over the training inputs and over the probes, and the first hidden layer that is 0 on all inputs (0 for none,
+or where the range is not 0), with one row per trial and checkpoint of a case."""
 
 FUNCTIONS = Table(
     f"{COLLAPSE}/{{}}",
     "functions.parquet",
     pa.schema([*columns("trial", pa.int64()), *columns("x untrained trained", pa.float32())]),
 )
-"""What the first trials of a case with one input and one output compute."""
+"""Functions that the first trials of a case with one input and one output compute, before and after training."""
 
 WEIGHTS = Table(
     f"{COLLAPSE}/{{}}",
@@ -178,12 +178,12 @@ BORN_DEAD = Table(
         ]
     ),
 )
-"""Counts of untrained networks from the main initializer."""
+"""Counts of dead untrained networks of the main initializer, with one row per depth and width."""
 
 OTHER_INITIALIZERS = Table(
     SAFE_REGION, "other_initializers.parquet", pa.schema([*_CELL, *columns("networks born_dead", pa.int64())])
 )
-"""The same for the other initializers: constant before training."""
+"""Counts of untrained networks of the other initializers that are constant, with one row per cell."""
 
 REGION_FUNCTIONS = Table(
     SAFE_REGION,
@@ -197,11 +197,11 @@ REGION_FUNCTIONS = Table(
         ]
     ),
 )
-"""What a few networks of each cell compute."""
+"""Functions that a few untrained or trained networks of each cell compute."""
 
 
 def points(inputs: int, outputs: int) -> Table:
-    """Return the table of a training set: columns x and y, or x_1, x_2, … and y_1, …"""
+    """Return the table of a training set, with columns x and y, numbered from 1 (x_1, x_2) where there are several."""
     names: list[str] = []
     for name, n in (("x", inputs), ("y", outputs)):
         names += [name] if n == 1 else [f"{name}_{k}" for k in range(1, n + 1)]
@@ -209,10 +209,10 @@ def points(inputs: int, outputs: int) -> Table:
 
 
 def read_trials(made_by: dict[str, Any], key: str, trials: int, data: Path = DATA) -> "pd.DataFrame":
-    """Read the trials of a case of `collapse` from its files.
+    """Read the trials of a case of `collapse` from all its files.
 
     Raises:
-        InputError: one is missing or damaged, was made by other settings, or there are not so many trials.
+        InputError: a file is missing or damaged, was made by other settings, or the number of trials differs.
     """
     folder = TRIALS.path(key, data).parent
     table = parquet.read_parts(folder, TRIALS.schema)

@@ -1,7 +1,7 @@
-"""Which versions of packages made the tables of a stage, in `data/versions/<stage>.json`.
+"""Record the versions of packages that made the tables of a stage, in `data/versions/<stage>.json`.
 
-They stand beside the tables and not in them, and in no output of DVC: a newer package that computes the same numbers
-changes no hash.
+These files are separate from the tables, and no outputs of DVC: a newer package that computes the same numbers changes
+no hash.
 """
 
 import hashlib
@@ -15,19 +15,19 @@ from deadrelu.storage import files
 from deadrelu.storage.tables import DATA
 
 KERAS_PACKAGES = ("deadrelu", "tensorflow", "keras", "numpy", "pandas", "pyarrow")
-"""What decides the tables of stages that use Keras."""
+"""Packages that determine the tables of stages that use Keras."""
 
 ENGINE_PACKAGES = ("deadrelu", "llvmlite", "numpy", "pandas", "pyarrow")
-"""And those of stages that use the trial engine."""
+"""Packages that determine the tables of stages that use the trial engine."""
 
 
 def installed(packages: Iterable[str]) -> dict[str, str]:
-    """Return the versions of packages, and of Python; 'none' of a package that is not installed."""
+    """Return the versions of packages and of Python, with 'none' for a package that is not installed."""
     return {package: _version(package) for package in packages} | {"python": platform.python_version()}
 
 
 def record(stage: str, folder: Path, packages: Sequence[str]) -> None:
-    """Write which versions made the tables that lie in a folder now."""
+    """Record the installed versions as those that made the current tables in a folder."""
     path = _path(stage)
     with files.scratch_folder(path.parent) as scratch:
         text = json.dumps({"sha256": _digest(folder), "versions": installed(packages)}, indent=2, sort_keys=True)
@@ -36,7 +36,7 @@ def record(stage: str, folder: Path, packages: Sequence[str]) -> None:
 
 
 def of_tables(stage: str, folder: Path) -> dict[str, str]:
-    """Return the versions that made the tables in a folder; empty if others lie there now, such as DVC's cache has."""
+    """Return the versions that made the tables in a folder; empty if others replaced them, such as from DVC's cache."""
     try:
         recorded = json.loads(_path(stage).read_text(encoding="utf-8"))
         versions: dict[str, str] = recorded["versions"] if recorded["sha256"] == _digest(folder) else {}

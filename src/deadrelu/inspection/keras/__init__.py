@@ -1,1 +1,1 @@
-"""Keras models: their calls recorded, their layers found and measured. Nothing else of `inspection` imports Keras."""
+"""Recording and measurement of Keras models. Elsewhere in `inspection`, only `model_file` and `watch` import Keras."""

@@ -1,4 +1,4 @@
-"""What a Keras layer is, by its class and weights: its kind, its activation, its kernels."""
+"""The kind, activation, traits and kernels of a Keras layer, from its class and weights."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ NONLINEAR = {
 
 
 def kind_of(operation: Any, sources: int) -> Kind | None:
-    """Of a layer or operation that joins so many signals; None: it only moves numbers about, as Flatten does."""
+    """Return the kind of an operation that joins `sources` signals; None if it only moves numbers, as Flatten does."""
     name = type(operation).__name__
     if name in MERGES:
         return "merge" if sources > 1 else None  # x + 3.0 is an Add, too
@@ -24,7 +24,7 @@ def kind_of(operation: Any, sources: int) -> Kind | None:
 
 
 def activation_name(operation: Any) -> str | None:
-    """'relu' for Dense(activation="relu"), Activation("relu"), ReLU() and keras.ops.relu; None if it is linear."""
+    """Return 'relu' for Dense(activation="relu"), Activation("relu"), ReLU() and keras.ops.relu; None if linear."""
     if not hasattr(operation, "activation") and hasattr(operation, "layer"):
         return activation_name(operation.layer)  # TimeDistributed and other wrappers
     kind = type(operation).__name__
@@ -47,25 +47,25 @@ TRAITS: dict[Trait, tuple[str, ...]] = {
     "tokens": ("Embedding",),
     "trained slopes": ("PReLU",),
 }
-"""Classes of Keras with a trait; classes that inherit from them have it, too."""
+"""Names of the Keras classes with each trait; classes that inherit from them have it, too."""
 
 
 def traits_of(operation: Any) -> frozenset[Trait]:
     """Return the traits of a layer or operation."""
     classes = {base.__name__ for base in type(operation).__mro__}
-    found: set[Trait] = {trait for trait, names in TRAITS.items() if classes & set(names)}
+    traits: set[Trait] = {trait for trait, names in TRAITS.items() if classes & set(names)}
     if getattr(operation, "groups", 1) > 1:
-        found.add("small by design")
-    return frozenset(found)
+        traits.add("small by design")
+    return frozenset(traits)
 
 
 def is_recurrent(operation: Any) -> bool:
-    """Whether it runs a cell over time steps, in a loop that cannot be looked into."""
+    """Return whether it runs a cell over time steps, in a loop whose inside cannot be recorded."""
     return "recurrent" in traits_of(operation) or hasattr(operation, "cell")
 
 
 def sublayers(operation: Any) -> list[Any]:
-    """Layers in a composite layer; none of one that runs over time steps, nor a layer that serves as the activation."""
+    """Return the layers in a composite layer except its activation; none for a layer that runs over time steps."""
     over_time = is_recurrent(operation) or type(operation).__name__ == "TimeDistributed"
     if over_time or not hasattr(operation, "_flatten_layers"):
         return []
@@ -74,7 +74,7 @@ def sublayers(operation: Any) -> list[Any]:
 
 
 def own_weights(operation: Any) -> list[Any]:
-    """Weights of a layer and not of those in it, unless these cannot be looked into."""
+    """Return the weights of a layer, without those of the layers that `sublayers` returns."""
     if not sublayers(operation):
         return list(getattr(operation, "weights", ()))
     inner = {id(weight) for layer in sublayers(operation) for weight in layer.weights}
@@ -82,7 +82,7 @@ def own_weights(operation: Any) -> list[Any]:
 
 
 def kernels_of(operation: Any) -> list[Any]:
-    """Own weights of two or more axes: kernels and embeddings, not biases, scales or shifts."""
+    """Return the own weights of two or more axes: kernels and embeddings, not biases, scales or shifts."""
     others = ("bias", "alpha", "gamma", "beta")
     weights = own_weights(operation)
     return [w for w in weights if len(w.shape) > 1 and not any(other in w.name for other in others)]

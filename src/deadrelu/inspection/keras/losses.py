@@ -22,7 +22,7 @@ CROSSENTROPIES = {name for name in FUNCTIONS.values() if "crossentropy" in name}
 
 
 class KerasLosses:
-    """Losses of Keras."""
+    """The losses of Keras."""
 
     class_axes: tuple[int, ...] = (-1,)
     ignores: int | None = None
@@ -34,7 +34,7 @@ class KerasLosses:
         function = getattr(keras.losses, FUNCTIONS[kind])
         if kind.startswith("cross-entropy") and output.activation != "softmax":
             return functools.partial(function, from_logits=True), True
-        return function, kind == "mean squared error"  # behind its activation, Keras takes cross-entropy from logits
+        return function, kind == "mean squared error"  # Keras takes other losses from the logits
 
     def given(self, loss: Any, output: Output, labels: Labels) -> Chosen:
         """See `Losses`."""
@@ -47,8 +47,8 @@ class KerasLosses:
         name = str(getattr(function, "name", None) or getattr(function, "__name__", type(function).__name__))
         is_crossentropy = getattr(plain, "__name__", "") in CROSSENTROPIES
         has_logits = is_crossentropy and output.activation in ("softmax", "sigmoid")
-        if not isinstance(loss, str):  # it knows itself what labels it takes
-            function = loss.call if isinstance(loss, keras.losses.Loss) else loss  # of each input, not their mean
+        if not isinstance(loss, str):  # the user decides which labels it takes
+            function = loss.call if isinstance(loss, keras.losses.Loss) else loss  # for each input, without a mean
             labels = labels.astype(np.int64 if labels.dtype.kind in "biu" else np.float32)
             return Chosen(function, labels, name.replace("_", " "), not has_logits)
         if name.startswith("sparse_"):
@@ -82,13 +82,13 @@ class KerasLosses:
 
 
 def _named(name: str) -> Any:
-    """Return the function of a loss by the name of the function or of its class; None: there is none."""
+    """Return the function of a loss by the name of the function or of its class; None if there is none."""
     import keras
 
     try:
-        found = keras.losses.get(name)
+        loss = keras.losses.get(name)
     except ValueError:
         return None
-    if isinstance(found, keras.losses.Loss):
-        found = getattr(found, "fn", None)
-    return found if inspect.isfunction(found) else None
+    if isinstance(loss, keras.losses.Loss):
+        loss = getattr(loss, "fn", None)
+    return loss if inspect.isfunction(loss) else None

@@ -18,13 +18,13 @@ from deadrelu.inspection.units import has_dead_units
 
 
 class KerasModel:
-    """A Keras model and what a first pass found in it."""
+    """A Keras model as a `Subject`, with the layers that a first pass found."""
 
     framework: Literal["Keras", "PyTorch"] = "Keras"
 
     def __init__(self, model: Any, x: Sequence[npt.NDArray[Any]], names: Sequence[str] = ()) -> None:
         self.model, self.names = model, names
-        # Before any pass, which may spread NaN into moving averages.
+        # This precedes any pass, because a pass may spread NaN into moving averages.
         self.finite = {id(weight): bool(np.isfinite(weight.numpy()).all()) for weight in model.weights}
         survey = trace(model, x, names)
         self.traced, self.outputs, self.opaque = survey.traced, survey.outputs, survey.opaque
@@ -35,13 +35,7 @@ class KerasModel:
         self.inputs = 0
 
     def passes(
-        self,
-        x: Sequence[npt.NDArray[Any]],
-        objective: Objective,
-        recorder: Recorder,
-        *,
-        size: int,
-        training: bool,
+        self, x: Sequence[npt.NDArray[Any]], objective: Objective, recorder: Recorder, *, size: int, training: bool
     ) -> Iterator[int]:
         """See `Subject`."""
         import keras
@@ -67,7 +61,7 @@ class KerasModel:
         for start in range(0, len(x[0]), size):
             rows = slice(start, min(start + size, len(x[0])))
             with tf.GradientTape() as tape, record_calls(operations, record):
-                tape.watch(values)  # of frozen layers too
+                tape.watch(values)  # also those of frozen layers
                 given = [tf.convert_to_tensor(array[rows]) for array in x]
                 ends = keras.tree.flatten(self.model(packed(self.model, given, self.names), training=training))
                 loss = objective.function([end for end in ends if end is not None], rows)
@@ -83,11 +77,11 @@ class KerasModel:
         layers, trained = owners(self.model), {id(v) for v in self.model.trainable_variables}
         kernels = {id(kernel) for entry in self.traced for kernel in kernels_of(entry.operation)}
         gradients = dict(zip(map(id, self.variables), self.gradients, strict=True))
-        found = []
+        records = []
         for variable in self.model.weights:
             values, gradient = variable.numpy(), gradients.get(id(variable))
             layer = layers.get(id(variable), variable.path)
-            found.append(
+            records.append(
                 WeightRecord(
                     key=id(variable),
                     layer=layer,
@@ -101,14 +95,13 @@ class KerasModel:
                     is_regularized=variable.regularizer is not None and bool(values.any()),
                 )
             )
-        return found
+        return records
 
     @contextmanager
     def stepped(self, keys: Sequence[Any]) -> Iterator[None]:
         """See `Subject`."""
-        chosen = [
-            (v, g) for v, g in zip(self.variables, self.gradients, strict=True) if id(v) in keys and g is not None
-        ]
+        pairs = zip(self.variables, self.gradients, strict=True)
+        chosen = [(v, g) for v, g in pairs if id(v) in keys and g is not None]
         try:
             for variable, gradient in chosen:
                 array = _dense(gradient)
@@ -127,7 +120,7 @@ class KerasModel:
 
 @contextmanager
 def run_eagerly() -> Iterator[None]:
-    """While open, a `tf.function` runs operation by operation, so that the layers in it hold numbers."""
+    """Run each `tf.function` operation by operation while open, so that tensors inside it hold numbers."""
     import tensorflow as tf
 
     before = tf.config.functions_run_eagerly()
@@ -142,7 +135,7 @@ def check_runs_here(model: Any) -> None:
     """Refuse a model of another backend, or one without gradients.
 
     Raises:
-        InputError: says which.
+        InputError: the model is one of these; the message says which.
     """
     import keras
 
@@ -166,7 +159,7 @@ def _signals(call: Call, entry: Traced) -> list[Any]:
 
 
 def _record(entry: Traced, k: int, call: Call, parts: Parts) -> None:
-    """Hand on what a call says: its signal, what it was given, and the slopes of its activation."""
+    """Hand the signal of a call, its input and the slopes of its activation to the recorder."""
     record, source, logits = entry.record, None, None
     if record.kind in ONE_SOURCE and call.sources and is_signal(call.sources[0]):
         source = _array(call.sources[0])
@@ -179,7 +172,7 @@ def _record(entry: Traced, k: int, call: Call, parts: Parts) -> None:
 
 
 def _tapped(tensor: Any, k: int, part: int, parts: Parts) -> Any:
-    """Return the same tensor; its gradient is handed on when it comes."""
+    """Return an identical tensor whose gradient is handed to `parts` when it is computed."""
     import tensorflow as tf
 
     def passed(gradient: Any) -> Any:
@@ -187,17 +180,17 @@ def _tapped(tensor: Any, k: int, part: int, parts: Parts) -> Any:
         return gradient
 
     tapped = tf.custom_gradient(lambda t: (tf.identity(t), passed))(tensor)
-    if hasattr(tensor, "_keras_logits"):  # of which Keras takes a cross-entropy
+    if hasattr(tensor, "_keras_logits"):  # Keras takes a cross-entropy from these
         tapped._keras_logits = tensor._keras_logits
     return tapped
 
 
 def largest_slope(function: Any, preactivation: Any) -> npt.NDArray[np.float64]:
-    """Return the largest size of the slope of an elementwise function, over inputs and positions; shape (units,).
+    """Return the largest absolute slope of an elementwise function over inputs and positions, float64, shape (units,).
 
     Args:
-        function: of a tensor.
-        preactivation: tensor of shape (n_inputs, …, units).
+        function: a function of a tensor.
+        preactivation: a tensor of shape (n_inputs, …, units).
     """
     import tensorflow as tf
 
@@ -205,13 +198,13 @@ def largest_slope(function: Any, preactivation: Any) -> npt.NDArray[np.float64]:
         tape.watch(preactivation)
         outputs = function(preactivation)
     slope = tape.gradient(outputs, preactivation, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-    known = tf.where(tf.math.is_nan(preactivation + slope), float("inf"), tf.abs(slope))  # not dead: unknown
+    known = tf.where(tf.math.is_nan(preactivation + slope), float("inf"), tf.abs(slope))  # unknown, so not dead
     largest: npt.NDArray[np.float64] = tf.reduce_max(known, axis=list(range(len(slope.shape) - 1))).numpy()
     return largest.astype(np.float64)
 
 
 def _dense(gradient: Any) -> npt.NDArray[Any]:
-    """Return a gradient as an array; that of an embedding has the rows that were used."""
+    """Return a gradient as a dense array, also for an embedding, whose gradient holds only the rows that were used."""
     import tensorflow as tf
 
     array: npt.NDArray[Any] = tf.convert_to_tensor(gradient).numpy()
@@ -219,7 +212,7 @@ def _dense(gradient: Any) -> npt.NDArray[Any]:
 
 
 def _array(tensor: Any) -> Array:
-    """Half precision as float32; float64 as it is."""
+    """Return a tensor as an array of float64 if it has this dtype, else of float32."""
     array = tensor.numpy()
-    found: Array = array if array.dtype == np.float64 else array.astype(np.float32, copy=False)
-    return found
+    signal: Array = array if array.dtype == np.float64 else array.astype(np.float32, copy=False)
+    return signal

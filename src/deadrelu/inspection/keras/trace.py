@@ -1,6 +1,7 @@
-"""Which signals there are in a Keras model: what its layers put out, in the order in which it calls them."""
+"""The signals of a Keras model: the outputs of its layers, in the order in which it calls them."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy.typing as npt
@@ -11,27 +12,27 @@ from deadrelu.inspection.keras.kinds import activation_name, kind_of, own_weight
 from deadrelu.inspection.records import Kind, LayerRecord, Output
 
 MOVERS = {"Reshape", "Flatten", "Permute", "Dropout", "Identity", "Activation", "Cast", "Squeeze", "Transpose"}
-"""Operations that leave a probability a probability; Activation, if it is linear."""
+"""Operations behind which a probability is still a probability; Activation is one if it is linear."""
 
 
 class Traced(NamedTuple):
-    """A layer's record, and where it comes from."""
+    """The record of a layer, with the operation that it describes."""
 
     record: LayerRecord
     operation: Any
     """The Keras layer or operation."""
     parts: tuple[int, ...]
-    """Which of the tensors that it puts out the model uses: a sequence, or states."""
+    """Indices of its output tensors that the model uses, such as a sequence or states."""
 
 
 class Survey(NamedTuple):
-    """What there is to record in a model."""
+    """The layers and outputs of a model that are recorded."""
 
     traced: list[Traced]
     outputs: list[Output]
     """In the order of `model.outputs`."""
     classes: set[str]
-    """Names of the classes of all layers that were called, and of those that they inherit from."""
+    """Names of the classes of all layers that were called, and of their base classes."""
     opaque: list[str]
     """Composite layers whose layers run in a compiled loop: only their outputs can be recorded."""
 
@@ -39,75 +40,95 @@ class Survey(NamedTuple):
 def trace(model: Any, inputs: Sequence[npt.NDArray[Any]], names: Sequence[str] = ()) -> Survey:
     """Find the layers that make, change or join signals, in the order in which the model calls them.
 
-    Layers inside nested models and composite layers are among them. Left out are layers that only move numbers about
-    (Flatten, Dropout, pooling, padding, Reshape, …), those that put out no floating-point tensor, those that no input
-    reaches, such as embeddings of positions; of several tensors, those count that the model uses.
+    Layers inside nested models and composite layers are among them. Left out are layers that only move numbers (such as
+    Flatten, Dropout, pooling, padding and Reshape), those that put out no floating-point tensor, and those that no
+    input reaches, such as embeddings of positions. Of several output tensors, those count that the model uses.
 
-    The trunk: the layers that every path from an input to an output goes through, so that no skip connection leads
-    around them. Of several inputs and outputs, the pair with most such layers.
+    The trunk consists of the layers that every path from an input to an output goes through, so that no skip connection
+    leads around them. Of several inputs and outputs, the pair with most such layers defines it.
 
     Args:
         model: a Keras model, Sequential or functional; a subclassed one if it calls its layers.
-        inputs: the first two of each serve for a first pass.
-        names: of the inputs of a subclassed model that takes a dictionary.
+        inputs: one array of shape (n, …) for each input; the first two rows are used.
+        names: names of the inputs of a subclassed model that takes a dictionary.
     """
     import keras
-    import tensorflow as tf
 
     few = [x[:2] for x in inputs]
     given = packed(model, [keras.ops.convert_to_tensor(x) for x in few], names)
     if not model.built:
         model(given)  # a subclassed model makes its layers in its first call
-    calls: list[Call] = []
-
-    def record(call: Call) -> Any:
-        calls.append(call)
-        return call.output
-
     layers = operations(model)
-    with tf.GradientTape(persistent=True) as tape, record_calls(list(layers), record):
-        tape.watch([tensor for tensor in keras.tree.flatten(given) if tensor.dtype.is_floating])
-        ends = [end for end in keras.tree.flatten(model(given, training=False)) if end is not None]
-    calls = [call for call in calls if call.tensors()]
-    made = _makers(calls)
-    at_ends = [made[id(end)] for end in ends if id(end) in made]
-    begins = {id(tensor) for tensor in keras.tree.flatten(given)}
-    edges = _edges(calls, made)
-    on_trunk, of_every = paths.on_every_path(edges, at_ends), paths.on_path_to_each(edges, at_ends)
-    no_signal = {at for at, call in enumerate(calls) if not _depends_on_inputs(call, begins, len(few[0]), tape)}
-    is_end = {made.get(id(end)) for end in ends}
-    composite = {id(call.enclosing) for call in calls if call.enclosing is not None}
-    used = {id(source) for call in calls for source in call.sources} | {id(end) for end in ends}
-    found: list[Traced] = []
-    for at, call in enumerate(calls):
-        is_composite = id(call) in composite
-        kind: Kind | None = "output" if at in is_end else _kind(call, at, made, is_composite=is_composite)
-        if kind is None or at in no_signal or (kind == "merge" and _adds_a_mask(call)):
-            continue
+    graph = _Graph(model, given, layers, len(few[0]))
+    calls = graph.calls
+    opaque = [layers[call.operation] for call in calls if sublayers(call.operation) and id(call) not in graph.composite]
+    outputs = _outputs(model, calls, graph.made, graph.ends)
+    classes = {base.__name__ for call in calls for base in type(call.operation).__mro__}
+    return Survey(graph.traced(), outputs, classes, list(dict.fromkeys(opaque)))
+
+
+class _Graph:
+    """The calls of a first pass, the connections between them, and the calls that are recorded."""
+
+    def __init__(self, model: Any, given: Any, layers: Mapping[Any, str], inputs: int) -> None:
+        import keras
+        import tensorflow as tf
+
+        calls: list[Call] = []
+
+        def record(call: Call) -> Any:
+            calls.append(call)
+            return call.output
+
+        with tf.GradientTape(persistent=True) as tape, record_calls(list(layers), record):
+            tape.watch([tensor for tensor in keras.tree.flatten(given) if tensor.dtype.is_floating])
+            self.ends = [end for end in keras.tree.flatten(model(given, training=False)) if end is not None]
+        self.layers = layers
+        self.calls = [call for call in calls if call.tensors()]
+        self.made = _makers(self.calls)
+        self.at_ends = [self.made[id(end)] for end in self.ends if id(end) in self.made]
+        edges = _edges(self.calls, self.made)
+        self.on_trunk = paths.on_every_path(edges, self.at_ends)
+        self.of_every = paths.on_path_to_each(edges, self.at_ends)
+        begins = {id(tensor) for tensor in keras.tree.flatten(given)}
+        self.signals = {at for at, call in enumerate(self.calls) if _depends_on_inputs(call, begins, inputs, tape)}
+        self.composite = {id(call.enclosing) for call in self.calls if call.enclosing is not None}
+        self.used = {id(source) for call in self.calls for source in call.sources} | {id(end) for end in self.ends}
+
+    def traced(self) -> list[Traced]:
+        """Return the layers that are recorded."""
+        traced = []
+        for at, call in enumerate(self.calls):
+            is_composite = id(call) in self.composite
+            kind = "output" if at in self.at_ends else _kind(call, at, self.made, is_composite=is_composite)
+            if kind is not None and at in self.signals and not (kind == "merge" and _adds_a_mask(call)):
+                parts, shape = self._parts(call)
+                traced.append(Traced(self._record(at, call, kind, shape), call.operation, parts))
+        return traced
+
+    def _parts(self, call: Call) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the indices of the output tensors that the model uses, and their joint shape for one input."""
         tensors = call.tensors()
-        parts = tuple(k for k, tensor in enumerate(tensors) if id(tensor) in used) if len(tensors) > 1 else (0,)
+        parts = tuple(k for k, tensor in enumerate(tensors) if id(tensor) in self.used) if len(tensors) > 1 else (0,)
         parts = parts or (0,)
-        shape = tuple(tensors[parts[0]].shape[1:])
         if len(parts) > 1:
-            shape = (sum(int(keras.ops.size(tensors[k][0])) for k in parts),)
-        record_of = LayerRecord(
-            name=layers[call.operation] + (f" (call {call.number + 1})" if call.number else ""),
+            return parts, (sum(math.prod(tensors[k].shape[1:]) for k in parts),)
+        return parts, tuple(tensors[parts[0]].shape[1:])
+
+    def _record(self, at: int, call: Call, kind: Kind, shape: tuple[int, ...]) -> LayerRecord:
+        return LayerRecord(
+            name=self.layers[call.operation] + (f" (call {call.number + 1})" if call.number else ""),
             layer_class=type(call.operation).__name__,
             kind=kind,
-            activation=None if is_composite else activation_name(call.operation),
+            activation=None if id(call) in self.composite else activation_name(call.operation),
             traits=traits_of(call.operation),
             shape=shape,
             weights=tuple(id(weight) for weight in own_weights(call.operation)),
-            on_trunk=at in on_trunk,
-            of_every_output=len(at_ends) == 1 or at in of_every,
+            on_trunk=at in self.on_trunk,
+            of_every_output=len(self.at_ends) == 1 or at in self.of_every,
             shares=(id(call.operation), shape[-1:]) if own_weights(call.operation) else (id(call),),
             number=call.number,
         )
-        found.append(Traced(record_of, call.operation, parts))
-    opaque = [layers[call.operation] for call in calls if sublayers(call.operation) and id(call) not in composite]
-    outputs = _outputs(model, calls, made, ends)
-    classes = {base.__name__ for call in calls for base in type(call.operation).__mro__}
-    return Survey(found, outputs, classes, list(dict.fromkeys(opaque)))
 
 
 def packed(model: Any, flat: Sequence[Any], names: Sequence[str] = ()) -> Any:
@@ -123,7 +144,7 @@ def packed(model: Any, flat: Sequence[Any], names: Sequence[str] = ()) -> Any:
 
 
 def _makers(calls: Sequence[Call]) -> dict[int, int]:
-    """Return for the id of each tensor the first call that put it out: Dropout puts out in inference what came in."""
+    """Return, by the id of each tensor, the first call that put it out: in inference, Dropout puts out its input."""
     import keras
 
     made: dict[int, int] = {}
@@ -134,10 +155,10 @@ def _makers(calls: Sequence[Call]) -> dict[int, int]:
 
 
 def _edges(calls: Sequence[Call], made: dict[int, int]) -> list[tuple[int, int]]:
-    """Return which call takes what another made.
+    """Return pairs of the indices of two calls, of which the second takes the output of the first.
 
-    Raw operations inside a composite layer are not followed: whatever comes out of them may come from each input of the
-    layer, and the layer's own output from each layer in it.
+    Raw operations inside a composite layer are not followed: their outputs may depend on each input of the layer, and
+    the layer's own output on each layer in it.
     """
     position = {id(call): at for at, call in enumerate(calls)}
     edges = []
@@ -149,7 +170,7 @@ def _edges(calls: Sequence[Call], made: dict[int, int]) -> list[tuple[int, int]]
 
 
 def _from(source: Any, call: Call, before: Sequence[Call], made: dict[int, int]) -> list[int]:
-    """Return the calls that a tensor comes from; a negative number of its own for one that no call made."""
+    """Return the indices of the calls that made a tensor; a unique negative number stands for none."""
     if id(source) in made and made[id(source)] < len(before):
         return [made[id(source)]]
     for at in reversed(range(len(before))):
@@ -162,28 +183,25 @@ def _from(source: Any, call: Call, before: Sequence[Call], made: dict[int, int])
 
 
 def _depends_on_inputs(call: Call, begins: set[int], inputs: int, tape: Any) -> bool:
-    """Whether the output of a call has an axis of inputs, and can depend on them: an embedding of positions cannot."""
+    """Return whether a call's output has an axis of inputs and can depend on them, unlike an embedding of positions."""
     import tensorflow as tf
 
     output = call.tensors()[0]
     if output.shape[0] != inputs:
         return False
-    if (
-        inputs < 2
-        or any(id(source) in begins for source in call.sources)
-        or not bool(tf.reduce_all(output[0] == output[1]))
-    ):
+    takes_input = any(id(source) in begins for source in call.sources)
+    if inputs < 2 or takes_input or not bool(tf.reduce_all(output[0] == output[1])):
         return True
     floats = [source for source in call.sources if source.dtype.is_floating]
     return not floats or any(gradient is not None for gradient in tape.gradient(output, floats))
 
 
 MASK = 1e4
-"""A sum with numbers so many times those of one of its terms has had a mask added: it is no signal."""
+"""A sum is no signal but has had a mask added, if its numbers are this many times those of one of its terms."""
 
 
 def _adds_a_mask(call: Call) -> bool:
-    """Whether a merge layer adds numbers such as -1e9 to a signal, so that a softmax behind it leaves places out."""
+    """Return whether a merge adds numbers such as -1e9 to a signal, so that a softmax leaves positions out."""
     import tensorflow as tf
 
     largest = [float(tf.reduce_max(tf.abs(t))) for t in (call.tensors()[0], *call.sources) if t.dtype.is_floating]
@@ -191,10 +209,10 @@ def _adds_a_mask(call: Call) -> bool:
 
 
 def _kind(call: Call, at: int, made: dict[int, int], *, is_composite: bool) -> Kind | None:
-    """Return the kind of a call; None: nothing to record, or recorded where a layer inside it makes the same tensor."""
+    """Return the kind of a call; None if it is not recorded, or if an earlier call makes the same tensor."""
     if is_composite:
         return "block" if made[id(call.tensors()[0])] == at else None
-    if made[id(call.tensors()[0])] != at:  # what came in
+    if made[id(call.tensors()[0])] != at:  # it puts out its input
         return None
     # In a functional model, constants are no inputs of a node: x + [1, 2, 3] joins nothing.
     nodes = getattr(call.operation, "_inbound_nodes", ())
@@ -225,8 +243,8 @@ def _activation_before(calls: Sequence[Call], made: dict[int, int], at: int | No
 
 def owners(model: Any) -> dict[int, str]:
     """Return the path of the layer that each weight belongs to, by the id of the weight."""
-    found: dict[int, str] = {}
+    layers: dict[int, str] = {}
     for operation, name in operations(model).items():
         for weight in own_weights(operation):
-            found.setdefault(id(weight), name)
-    return found
+            layers.setdefault(id(weight), name)
+    return layers

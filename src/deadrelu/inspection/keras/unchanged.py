@@ -1,4 +1,4 @@
-"""A model that is only looked at: whatever its layers draw or count meanwhile, it comes out as it went in."""
+"""Protection of a Keras model during a measurement: whatever its layers draw or count, its states are restored."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ import numpy as np
 
 @contextmanager
 def unchanged(model: Any, seed: int) -> Iterator[None]:
-    """While open, layers draw what the seed says, whatever they drew before; then all states are as they were."""
+    """Seed the random generators of all layers while open, and restore all states at the end."""
     generators = _generators(model)
     before = [(variable, variable.numpy()) for variable in model.non_trainable_variables]
     before += [(generator.state, generator.state.numpy()) for generator in generators]
@@ -23,12 +23,12 @@ def unchanged(model: Any, seed: int) -> Iterator[None]:
 
 
 def _generators(model: Any) -> list[Any]:
-    """Seed generators of all layers, in the layers' order."""
+    """Return the seed generators of all layers, in the order of the layers."""
     import keras
 
-    found: dict[int, Any] = {}
+    generators: dict[int, Any] = {}
     for layer in model._flatten_layers():
         for value in (*vars(layer).values(), *getattr(layer, "_seed_generators", ())):
             if isinstance(value, keras.random.SeedGenerator):
-                found.setdefault(id(value), value)
-    return list(found.values())
+                generators.setdefault(id(value), value)
+    return list(generators.values())

@@ -1,1 +1,1 @@
-"""PyTorch models: their calls recorded, their layers found and measured. Nothing else imports torch."""
+"""Recording and measurement of PyTorch models. No other module of the package imports torch."""

@@ -1,7 +1,7 @@
-"""What a PyTorch model computes, recorded: modules by hooks, and functions such as `F.relu` and `x + y` by a mode.
+"""Recording of the calls of a PyTorch model: modules by hooks, functions such as `F.relu` and `x + y` by a mode.
 
 A `TorchFunctionMode` sees every function of tensors, so that residual additions and functional activations are found
-without tracing the model. Not seen: what runs inside a module of `torch.nn` (such as the attention in
+without tracing the model. It does not see functions inside a module of `torch.nn` (such as the attention in
 `MultiheadAttention`), inside TorchScript, and in custom C++ operations.
 """
 
@@ -25,7 +25,7 @@ ACTIVATIONS = {
         *("softmax", "log_softmax", "softmin", "glu"),
     )
 }
-"""Names of PyTorch's modules and functions, in small letters, and the field's."""
+"""The usual names of activations, by the lower-case names of PyTorch's modules and functions without underscores."""
 
 MERGES = {"add", "sub", "mul", "cat", "concat", "maximum", "minimum", "stack"}
 WEIGHTED = {"linear", "bilinear", "embedding", "embedding_bag", "matmul", "mm", "bmm", "addmm", "einsum", "prelu"}
@@ -46,64 +46,64 @@ TRAITS_OF_CLASSES: dict[Trait, tuple[type, ...]] = {
     "trained slopes": (nn.PReLU,),
 }
 WRITTEN_OUT = ("gelu", "silu", "swish", "mish", "relu", "softplus")
-"""Parts of the class names of activations that libraries write out: NewGELUActivation, QuickGELU, SiLUActivation."""
+"""Parts of class names of activations that libraries define: NewGELUActivation, QuickGELU, SiLUActivation."""
 
 CONTAINERS = (nn.Module, nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
 @dataclass(eq=False)
 class RecordedCall:
-    """A call of a module of `torch.nn`, or of a function. It holds its tensors, so that their ids stay theirs."""
+    """A call of a module of `torch.nn`, or of a function. It holds its tensors, so that their ids stay unique."""
 
     at: int
-    """Which of all calls."""
+    """Number of the call among all calls, counted from 0."""
     name: str
-    """Path of the module, or of the one that called the function and the function's name."""
+    """Path of the module; for a function, the path of the calling module and the function's name."""
     what: str
-    """Class of the module, or the function's name."""
+    """Name of the module's class, or of the function."""
     owner: Any
-    """The module; for a function, itself."""
+    """The module, or the function itself."""
     function: Callable[[Any], Any] | None
-    """Of the first source alone, for its slope; None if it has no activation."""
+    """The call as a function of its first source alone, for its slope; None if it is no activation."""
     sources: list[Any]
-    """Tensors that came in."""
+    """The input tensors."""
     given: Any
-    """The first of them as it was before the call, which may write over it; None where nothing is an activation."""
+    """A copy of the first source from before the call, which may overwrite it; None if the call is no activation."""
     outputs: list[Any]
     parameters: list[tuple[str, Any]]
     number: int
-    """0 for the first call of this name, 1 for the second, …"""
+    """Number of the call among those of this name, counted from 0."""
     axes: tuple[int, ...]
-    """For a function that permutes axes, the old axis behind each new one; else empty."""
+    """The old axis of each new one, for a function that permutes axes; empty for others."""
     has_gradient: bool
     """False under `torch.no_grad()`, and in the forward of a `torch.autograd.Function`."""
 
     def forget(self) -> None:
-        """Let go of the tensors: they hold the memory of a whole pass."""
+        """Release the tensors, which hold the memory of a whole pass."""
         self.sources, self.outputs, self.given, self.function = [], [], None, None
 
     @property
     def activation(self) -> str | None:
-        """The field's name of the nonlinearity; None for all else."""
+        """The usual name of the nonlinearity; None if the call is no activation."""
         return activation_name(self.what)
 
     @property
     def traits(self) -> frozenset[Trait]:
-        """See `records.Trait`."""
-        found: set[Trait] = {trait for trait, names in TRAITS.items() if self.what.startswith(names)}
+        """The traits of the call, see `records.Trait`."""
+        traits: set[Trait] = {trait for trait, names in TRAITS.items() if self.what.startswith(names)}
         if isinstance(self.owner, nn.Module):
-            found |= {trait for trait, classes in TRAITS_OF_CLASSES.items() if isinstance(self.owner, classes)}
+            traits |= {trait for trait, classes in TRAITS_OF_CLASSES.items() if isinstance(self.owner, classes)}
             if getattr(self.owner, "groups", 1) > 1:
-                found.add("small by design")
-        return frozenset(found)
+                traits.add("small by design")
+        return frozenset(traits)
 
     @property
     def kernels(self) -> list[Any]:
-        """Weights of two or more axes."""
+        """The weights of two or more axes that are no biases."""
         return [weight for name, weight in self.parameters if weight.ndim > 1 and "bias" not in name]
 
     def kind(self, joined: int) -> Kind | None:
-        """Of a call that joins so many signals; None: it only moves numbers about."""
+        """Return the kind of the call, which joins `joined` signals; None if it only moves numbers."""
         if self.what in MERGES:
             return "merge" if joined > 1 else None
         if self.activation is not None:
@@ -114,16 +114,16 @@ class RecordedCall:
 
 
 def activation_name(what: str) -> str | None:
-    """'leaky_relu' for 'LeakyReLU' and 'leaky_relu', 'gelu' for 'NewGELUActivation'; None for all else."""
+    """Return 'leaky_relu' for 'LeakyReLU' and 'leaky_relu', 'gelu' for 'NewGELUActivation'; None for no activation."""
     plain = what.lower().replace("_", "")
-    found = ACTIVATIONS.get(plain) or ACTIVATIONS.get(plain.removesuffix("activation"))
-    if found is None and what != plain:
-        found = next((name for name in WRITTEN_OUT if name in plain), None)
-    return "silu" if found == "swish" else found
+    name = ACTIVATIONS.get(plain) or ACTIVATIONS.get(plain.removesuffix("activation"))
+    if name is None and what != plain:
+        name = next((part for part in WRITTEN_OUT if part in plain), None)
+    return "silu" if name == "swish" else name
 
 
 def is_written_out(module: Any) -> bool:
-    """Whether a module is an activation or a normalization that is written out in functions, with no modules inside."""
+    """Return whether a module is an activation or normalization that is written as functions, without inner modules."""
     what = _class_of(module)
     if next(module.children(), None) is not None:
         return False
@@ -131,7 +131,7 @@ def is_written_out(module: Any) -> bool:
 
 
 def flat(value: Any) -> list[Any]:
-    """Tensors in nested lists, tuples, mappings and dataclasses of tensors, in order."""
+    """Return the tensors in nested lists, tuples, mappings and dataclasses of tensors, in order."""
     if isinstance(value, torch.Tensor):
         return [value]
     if hasattr(value, "values") and callable(value.values):
@@ -144,14 +144,14 @@ def flat(value: Any) -> list[Any]:
 
 
 def is_signal(tensor: Any) -> bool:
-    """Whether it is a floating-point tensor of one axis or more."""
+    """Return whether it is a floating-point tensor of one axis or more."""
     return isinstance(tensor, torch.Tensor) and bool(tensor.is_floating_point() and tensor.ndim > 0)
 
 
 def is_leaf(module: Any) -> bool:
-    """Whether it is recorded as one: it has the `forward` of a module of `torch.nn`, and runs no other module.
+    """Return whether a module is recorded as one call: its `forward` is one of `torch.nn`, and it runs no other module.
 
-    Not so a child class with a `forward` of its own, whose functions are recorded.
+    The functions of a subclass with a `forward` of its own are recorded instead.
     """
     if isinstance(module, OPAQUE) or is_written_out(module):
         return True
@@ -161,7 +161,7 @@ def is_leaf(module: Any) -> bool:
 
 @contextmanager
 def record_calls(model: Any, record: Callable[[RecordedCall], None]) -> Iterator[None]:
-    """While open, `record(call)` is called after each call of a module or function; hooks are gone at the end."""
+    """Call `record(call)` after each call of a module or function while open, and remove all hooks at the end."""
     handles: list[Any] = []
     mode = _Mode(record)
     names = {module: name for name, module in reversed(list(model.named_modules()))}
@@ -179,7 +179,7 @@ def record_calls(model: Any, record: Callable[[RecordedCall], None]) -> Iterator
             depthwise = getattr(module, "groups", 1) > 1 and module.groups == getattr(module, "in_channels", 0)
             function = module.forward if activation_name(what) else None
             own = list(module.named_parameters())
-            mode.tell(name, "Depthwise" * depthwise + what, module, function, flat((args, kwargs)), flat(output), own)
+            mode.add(name, "Depthwise" * depthwise + what, module, function, flat((args, kwargs)), flat(output), own)
             mode.leaf = None
 
     try:
@@ -194,7 +194,7 @@ def record_calls(model: Any, record: Callable[[RecordedCall], None]) -> Iterator
 
 
 class _Mode(TorchFunctionMode):  # type: ignore[misc]
-    """Hears functions of tensors; modules tell it when they begin and end."""
+    """A mode that records functions of tensors; hooks report to it when modules begin and end."""
 
     def __init__(self, record: Callable[[RecordedCall], None]) -> None:
         super().__init__()
@@ -205,7 +205,7 @@ class _Mode(TorchFunctionMode):  # type: ignore[misc]
         self.calls = 0
         self.numbers: Counter[str] = Counter()
         self.made_of: dict[int, tuple[Any, list[Any]]] = {}
-        """For the id of each tensor that was made of weights alone, such as `weight.t()`: itself, and these."""
+        """For the id of each tensor made of weights alone, such as `weight.t()`, the tensor and the weights."""
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -230,14 +230,14 @@ class _Mode(TorchFunctionMode):  # type: ignore[misc]
         alone = (lambda z: function(z, *args[1:], **kwargs)) if activation_name(what) else None
         path = self.stack[-1] if self.stack else ""
         axes = _axes(what, args, kwargs, sources[0].ndim)
-        self.tell(f"{path}.{what}".removeprefix("."), what, function, alone, signals, outputs, own, axes)
+        self.add(f"{path}.{what}".removeprefix("."), what, function, alone, signals, outputs, own, axes)
         return output
 
     def _weights(self, source: Any) -> list[Any]:
-        """The parameters that a tensor is made of, if it is made of nothing else."""
+        """Return the parameters that a tensor is made of, if it is made of nothing else; otherwise an empty list."""
         return [source] if isinstance(source, nn.Parameter) else self.made_of.get(id(source), (None, []))[1]
 
-    def tell(
+    def add(
         self,
         name: str,
         what: str,
@@ -252,7 +252,7 @@ class _Mode(TorchFunctionMode):  # type: ignore[misc]
         number = self.numbers[name]
         self.numbers[name] += 1
         given, self.given, self.leaf = self.given, None, self
-        alone = None if function is None else lambda z: function(z.clone())  # it may write over what it is given
+        alone = None if function is None else lambda z: function(z.clone())  # it may overwrite its input
         has_gradient = torch.is_grad_enabled()
         try:
             about = (sources, given, outputs, own, number, axes, has_gradient)
@@ -263,7 +263,7 @@ class _Mode(TorchFunctionMode):  # type: ignore[misc]
 
 
 def _spelled(function: Any, args: Any, kwargs: Any) -> str:
-    """The function's name: 'add' for `x += y`, 'relu' for `x.clamp(min=0)`."""
+    """Return the function's name, such as 'add' for `x += y` and 'relu' for `x.clamp(min=0)`."""
     what: str = getattr(function, "__name__", "").strip("_")
     if what not in MERGES and what[1:] in MERGES and what[0] in "ir":  # __iadd__, __radd__
         return what[1:]
@@ -279,7 +279,7 @@ def _are_numbers(limits: tuple[Any, Any]) -> bool:
 
 
 def _axes(what: str, args: Any, kwargs: Any, ndim: int) -> tuple[int, ...]:
-    """The old axis behind each new one, of a function that permutes them."""
+    """Return the old axis of each new one, for a function that permutes axes; empty for others."""
     rest = [*args[1:], *kwargs.values()]
     if what == "permute":
         dims = rest[0] if len(rest) == 1 and isinstance(rest[0], (tuple, list)) else rest
@@ -293,10 +293,10 @@ def _axes(what: str, args: Any, kwargs: Any, ndim: int) -> tuple[int, ...]:
 
 
 def _class_of(module: Any) -> str:
-    """Name of its class, without what a parametrization puts before it."""
+    """Return the name of a module's class, without the prefix that a parametrization adds."""
     return type(module).__name__.removeprefix("Parametrized")
 
 
 def _copy(sources: list[Any], activation: str | None) -> Any:
-    """The first source, before an activation may write its result over it."""
+    """Return a copy of the first source, which an activation may overwrite with its result; None for other calls."""
     return sources[0].detach().clone() if activation is not None and sources else None

@@ -1,4 +1,4 @@
-"""A PyTorch model that comes out of a look as it went in: weights, buffers, modes, hooks and attributes."""
+"""Protection of a PyTorch model during a measurement: weights, buffers, modes, hooks and attributes are restored."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from deadrelu.errors import InputError
 
 
 def checked(model: nn.Module) -> nn.Module:
-    """Return the module itself, without what `torch.compile` and `DataParallel` put around it.
+    """Return the module itself, without the wrappers of `torch.compile` and `DataParallel`.
 
     Raises:
         InputError: its layers cannot be recorded, or it has no weights yet.
@@ -30,17 +30,17 @@ def checked(model: nn.Module) -> nn.Module:
 
 
 MAX_COPIED_BYTES = 2**28
-"""Weights up to this size are copied, so that a model that writes over them is as it was; larger ones are watched."""
+"""Weights up to this size are copied, to restore them if a model overwrites them; larger ones are only checked."""
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
 @contextmanager
 def kept(model: nn.Module, seed: int, *, training: bool) -> Iterator[list[nn.Parameter]]:
-    """While open, the model is in one mode, and gradients reach all its weights; then all is as it was.
+    """Put the model in one mode, with gradients for all its weights, while open, and restore it at the end.
 
-    Modes are set module by module: a `train` of the user's own may do more. A user's backward hooks are off, which
-    would put other tensors in the place of those that modules hand on; and so is what `model.compile()` made.
+    Modes are set module by module, because a `train` of the user's own may do more. Backward hooks of the user are off,
+    because they would replace the tensors that modules hand on; the result of `model.compile()` is off, too.
 
     Yields:
         The parameters that were frozen.
@@ -54,12 +54,12 @@ def kept(model: nn.Module, seed: int, *, training: bool) -> Iterator[list[nn.Par
     needed, versions = [weight.requires_grad for weight in weights], [weight._version for weight in weights]
     fast = torch.backends.mha.get_fastpath_enabled()
     try:
-        torch.backends.mha.set_fastpath_enabled(False)  # it goes around the modules
+        torch.backends.mha.set_fastpath_enabled(False)  # it bypasses the modules
         for module in modules:
             module.training = training
             vars(module).update(_backward_hooks={}, _backward_pre_hooks={}, _compiled_call_impl=None)
         for weight in weights:
-            weight.requires_grad_(weight.is_floating_point() or weight.is_complex())  # of frozen layers too
+            weight.requires_grad_(weight.is_floating_point() or weight.is_complex())  # also of frozen layers
         with torch.inference_mode(mode=False):
             torch.manual_seed(seed)
             yield [weight for weight, need in zip(weights, needed, strict=True) if not need]
@@ -97,7 +97,7 @@ def _restore(module: nn.Module, attributes: dict[str, Any], inner: dict[str, dic
 
 
 def _same_bits(tensor: Any, value: Any) -> bool:
-    """Whether tensors have the same bits, NaN included; also where `tensor.data` was assigned."""
+    """Return whether two tensors have the same bits, NaN included, even if `tensor.data` was assigned."""
     if tensor.layout != torch.strided:
         return True
     one, other = (t.detach().contiguous().reshape(-1).view(torch.uint8) for t in (tensor, value))

@@ -1,4 +1,4 @@
-"""Where a tensor has its inputs and its units: PyTorch's convolutions have channels in front, its RNNs positions."""
+"""The axes of a tensor for inputs and units: PyTorch's convolutions put channels first, its RNNs positions."""
 
 from typing import Any, NamedTuple
 
@@ -6,45 +6,36 @@ from deadrelu.inspection.pytorch.calls import RecordedCall
 
 CHANNELS_FIRST = ("Conv", "BatchNorm", "InstanceNorm", "GroupNorm", "conv", "batch_norm", "instance_norm", "group_norm")
 UNITS_LAST = (
-    "Linear",
-    "LayerNorm",
-    "RMSNorm",
-    "Embedding",
-    "embedding",
-    "RNN",
-    "LSTM",
-    "GRU",
-    "Multihead",
-    "linear",
-    "layer_norm",
+    *("Linear", "LayerNorm", "RMSNorm", "Embedding", "RNN", "LSTM", "GRU", "Multihead"),
+    *("embedding", "linear", "layer_norm"),
 )
 
 
 class Layout(NamedTuple):
-    """Of one tensor."""
+    """The axes of one tensor for inputs and units."""
 
     inputs: int | None
-    """Axis of the inputs; None: the first axis holds several entries of each, as windows of an image."""
+    """Axis of the inputs; None if the first axis holds several entries of each, such as windows of an image."""
     units: int
     """Axis of the units."""
     has_inputs: bool = True
-    """It has as many entries for each input; not so an embedding of positions, or rows that are chosen by the data."""
+    """False if inputs do not have equally many entries, as in an embedding of positions or rows chosen by the data."""
 
 
 def of_input(tensor: Any) -> Layout:
-    """Of what the model is given: an image has its channels behind the inputs."""
+    """Return the layout of an input of the model: an image has its channels on the axis after the inputs."""
     return Layout(0, _usual(tensor))
 
 
 def layout_of(
     call: RecordedCall, k: int, sizes: tuple[int, int], other: RecordedCall, known: dict[int, Layout]
 ) -> Layout:
-    """Of the k-th tensor that a call put out.
+    """Return the layout of the k-th tensor that a call put out.
 
     Args:
         call, other: the same call in two passes.
-        k: which of its tensors.
-        sizes: the number of inputs in either pass: the axis of the inputs is the one that has these lengths.
+        k: index among its tensors.
+        sizes: the numbers of inputs in the two passes: the axis of the inputs is the one that has these lengths.
         known: layouts of the tensors before in the first pass, by their ids.
     """
     tensor = call.outputs[k]
@@ -62,7 +53,7 @@ def layout_of(
 
 
 def arranged(tensor: Any, layout: Layout, n: int) -> Any:
-    """The same numbers as (inputs, …, units)."""
+    """Return the tensor in the shape (inputs, …, units)."""
     units = layout.units
     if layout.inputs is None:
         tensor, units = tensor.reshape(n, tensor.shape[0] // n, *tensor.shape[1:]), units + 1

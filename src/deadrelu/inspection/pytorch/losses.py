@@ -16,7 +16,7 @@ from deadrelu.inspection.records import Output
 
 
 class TorchLosses:
-    """Losses of PyTorch, whose classes are channels, or the last axis where labels have a class for each position."""
+    """The losses of PyTorch; the axis of classes is that of channels, or the last one for labels of each position."""
 
     class_axes: tuple[int, ...] = (0, -1)
     ignores: int | None = IGNORED
@@ -39,7 +39,7 @@ class TorchLosses:
 
         return cross_entropy, True
 
-    def given(self, loss: Any, output: Output, labels: Labels) -> Chosen:  # it knows what it takes
+    def given(self, loss: Any, output: Output, labels: Labels) -> Chosen:  # it accepts any labels
         """See `Losses`."""
         given: Any = loss
         if isinstance(given, str):

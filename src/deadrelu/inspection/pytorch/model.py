@@ -22,12 +22,12 @@ OTHER_LAYERS = "model: calls other layers for other inputs; expected: the same f
 
 
 class TorchModel:
-    """A `torch.nn.Module` and what a first pass found in it.
+    """A `torch.nn.Module` as a `Subject`, with the layers that a first pass found.
 
     Args:
-        model: in the mode in which it is measured, see `kept.kept`.
-        x: one array for each input.
-        how: the model is called.
+        model: the model, in the mode in which it is measured, see `kept.kept`.
+        x: one array of shape (n, …) for each input.
+        how: the way in which the model is called.
         frozen: parameters that are not trained.
     """
 
@@ -37,7 +37,7 @@ class TorchModel:
         self, model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments, frozen: Sequence[nn.Parameter]
     ) -> None:
         self.model, self.how, self.frozen = model, how, {id(weight) for weight in frozen}
-        # Before any pass, which may spread NaN into moving averages.
+        # This precedes any pass, because a pass may spread NaN into moving averages.
         tensors = [*model.parameters(), *model.buffers()]
         self.finite = {id(tensor): bool(np.isfinite(_shared(tensor)).all()) for tensor in tensors}
         survey = trace(model, x, how)
@@ -92,11 +92,11 @@ class TorchModel:
         gradients = {id(w): g for w, g in zip(self.parameters, self.gradients, strict=True)}
         ends = ("running_mean", "running_var")  # other buffers may be masks
         averages = [(name, buffer) for name, buffer in self.model.named_buffers() if name.endswith(ends)]
-        found = []
+        records = []
         for name, weight in [*self.model.named_parameters(), *averages]:
             layer, own, gradient = _layer_of(name), name.rpartition(".")[2], gradients.get(id(weight))
             values = _shared(weight)
-            found.append(
+            records.append(
                 WeightRecord(
                     key=id(weight),
                     layer=layer or name,
@@ -109,18 +109,17 @@ class TorchModel:
                     is_finite=self.finite.get(id(weight), True),
                 )
             )
-        known = {weight.key for weight in found}
+        known = {weight.key for weight in records}
         rest = [(entry, name, w) for entry in self.traced for name, w in entry.call.parameters if id(w) not in known]
-        return found + [_without_name(entry, name, weight) for entry, name, weight in rest]
+        return records + [_without_name(entry, name, weight) for entry, name, weight in rest]
 
     @contextmanager
     def stepped(self, keys: Sequence[Any]) -> Iterator[None]:
         """See `Subject`."""
-        chosen = [
-            (w, g) for w, g in zip(self.parameters, self.gradients, strict=True) if id(w) in keys and g is not None
-        ]
+        pairs = zip(self.parameters, self.gradients, strict=True)
+        chosen = [(w, g) for w, g in pairs if id(w) in keys and g is not None]
         try:
-            for weight, gradient in chosen:  # by `data`, which `kept.kept` does not take for a write of the model
+            for weight, gradient in chosen:  # `kept.kept` does not take a write to `data` for one of the model
                 fan_in = float(np.prod(weight.shape[1:])) if weight.ndim > 1 else 1.0
                 weight.data.copy_(-gradient / (rms(_shared(gradient)) * fan_in**0.5))
             yield
@@ -135,7 +134,7 @@ class TorchModel:
 
 
 class _Batch:
-    """One batch on its way through the model."""
+    """The recording of one batch that passes through the model."""
 
     def __init__(self, subject: TorchModel, inputs: int, parts: Parts) -> None:
         self.subject, self.inputs, self.parts = subject, inputs, parts
@@ -143,7 +142,7 @@ class _Batch:
         self.activations: list[tuple[int, Any, Any]] = []
 
     def record(self, call: RecordedCall) -> None:
-        """Hand on what a call says, before anything writes over it."""
+        """Hand the signals of a call to the recorder, before anything overwrites them."""
         k = self.subject.place.get(call.at)
         if k is None:
             return
@@ -167,12 +166,12 @@ class _Batch:
             if entry.record.kind == "output":
                 logits = _array(call.given)
         self.parts.forward(k, signals, source=source, logits=logits)
-        if not call.has_gradient:  # unknown where the model takes none
+        if not call.has_gradient:  # the gradient is unknown
             for number, signal in enumerate(signals):
                 self.parts.backward(k, number, np.full_like(signal, np.nan))
 
     def measure_slopes(self) -> None:
-        """Take the slopes of activations: behind the pass, because what is saved in it may be counted."""
+        """Measure the slopes of activations: after the pass, because a model may count the tensors saved in it."""
         for k, function, given in self.activations:
             entry = self.subject.traced[k]
             self.parts.recorder.slopes(k, _largest_slope(function, given, entry.layouts[0], self.inputs))
@@ -183,7 +182,7 @@ class _Batch:
 
 
 def _rows(n: int, size: int) -> list[slice]:
-    """Return batches; the last is not of one input alone, which BatchNormalization does not take in training."""
+    """Return batches; the last has more than one input, because BatchNormalization needs more in training."""
     starts = list(range(0, n, size))
     if len(starts) > 1 and n - starts[-1] == 1:
         starts.pop()
@@ -191,29 +190,20 @@ def _rows(n: int, size: int) -> list[slice]:
 
 
 def _layer_of(name: str) -> str:
-    """'block.conv' for 'block.conv.weight' and 'block.conv.parametrizations.weight.original0'."""
+    """Return 'block.conv' for 'block.conv.weight' and 'block.conv.parametrizations.weight.original0'."""
     return name.partition(".parametrizations.")[0] if ".parametrizations." in name else name.rpartition(".")[0]
 
 
 def _without_name(entry: Traced, name: str, weight: Any) -> WeightRecord:
-    """Return the record of a weight that is no parameter of the model, such as one that is computed from others."""
+    """Return the record of a weight that is no parameter of the model, such as one computed from others."""
     values = _shared(weight)
-    size = rms(values)
-    return WeightRecord(
-        id(weight),
-        entry.record.name,
-        name,
-        tuple(weight.shape),
-        False,
-        weight.ndim > 1,
-        size,
-        0.0,
-        bool(np.isfinite(size)),
-    )
+    size, shape = rms(values), tuple(weight.shape)
+    is_kernel, is_finite = weight.ndim > 1, bool(np.isfinite(size))
+    return WeightRecord(id(weight), entry.record.name, name, shape, False, is_kernel, size, 0.0, is_finite)
 
 
 def _shared(tensor: Any) -> npt.NDArray[Any]:
-    """Return the numbers of a tensor, of one in main memory without a copy."""
+    """Return a tensor as an array, without a copy if it is in main memory; half precision becomes float32."""
     plain = tensor.detach().cpu()
     plain = plain.abs() if plain.is_complex() else plain
     array: npt.NDArray[Any] = (plain.float() if plain.dtype in (torch.bfloat16, torch.float16) else plain).numpy()
@@ -221,14 +211,14 @@ def _shared(tensor: Any) -> npt.NDArray[Any]:
 
 
 def _array(tensor: Any) -> Array:
-    """Return a copy: the model may write over a tensor."""
+    """Return a copy of a tensor as an array of float64 or float32: the model may overwrite the tensor."""
     array = _shared(tensor)
-    found: Array = array.copy() if array.dtype == np.float64 else array.astype(np.float32)
-    return found
+    signal: Array = array.copy() if array.dtype == np.float64 else array.astype(np.float32)
+    return signal
 
 
 def _largest_slope(function: Any, given: Any, layout: Layout, n: int) -> npt.NDArray[np.float64]:
-    """See `keras.model.largest_slope`."""
+    """Return the largest absolute slope of a function, float64, shape (units,), see `keras.model.largest_slope`."""
     with torch.enable_grad():
         z = given.detach().clone().requires_grad_()
         (slope,) = torch.autograd.grad(function(z).sum(), z, allow_unused=True)

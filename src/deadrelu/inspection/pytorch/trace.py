@@ -1,4 +1,4 @@
-"""Which layers there are in a PyTorch model: a first pass over a few inputs, and who hands what to whom."""
+"""The layers of a PyTorch model and their connections, found in a first pass over a few inputs."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -19,46 +19,45 @@ FIRST_PASSES = (7, 6)
 """Inputs in two passes that find the layers: the axis of the inputs is the one whose length differs."""
 
 MASK = 1e4
-"""A sum with numbers so many times those of one of its terms has had a mask added: it is no signal."""
+"""A sum is no signal but has had a mask added, if its numbers are this many times those of one of its terms."""
 
 MOVERS = {"flatten", "squeeze", "view", "reshape", "unsqueeze", "Flatten", "Dropout", "Identity", "Unflatten"}
-"""Calls that leave a probability a probability."""
-
+"""Calls behind which a probability is still a probability."""
 
 SCALING = {"mul", "div", "true_divide", "truediv", "rmul"}
-"""Calls that multiply by a number, if they take one signal alone."""
+"""Calls that multiply by a number if they take only one signal."""
 
 
 class Forward(NamedTuple):
-    """A pass through the model."""
+    """The inputs and outputs of a pass through the model."""
 
     ends: list[Any]
-    """Floating-point tensors that it puts out."""
+    """Floating-point tensors that the model puts out."""
     names: list[str]
-    """Theirs."""
+    """Names of these tensors."""
     given: list[Any]
-    """What it was given."""
+    """Input tensors of the model."""
     leaves: list[Any]
-    """The same before the model may write over it: of these, gradients can be taken."""
+    """Copies of the inputs that the model cannot overwrite: gradients can be taken with respect to them."""
     loss: Any
-    """The model's own loss, where it puts one out beside the rest; None: it has none."""
+    """The model's own loss, if it puts one out next to the rest; None if it has none."""
 
 
 class Traced(NamedTuple):
-    """A layer's record, and where it comes from."""
+    """The record of a layer, with the call that it describes."""
 
     record: LayerRecord
     call: RecordedCall
     layouts: list[Layout]
-    """Of each tensor that is recorded."""
+    """Layout of each tensor that is recorded."""
     source: Layout | None
-    """Of the first tensor that came in, if it has inputs."""
+    """Layout of the first input tensor, if it has an axis of inputs."""
     parts: tuple[int, ...]
-    """Which of the tensors that the layer puts out the model uses."""
+    """Indices of the layer's output tensors that the model uses."""
 
 
 class Survey(NamedTuple):
-    """What there is to record in a model."""
+    """The layers and outputs of a model that are recorded."""
 
     traced: list[Traced]
     outputs: list[Output]
@@ -66,20 +65,20 @@ class Survey(NamedTuple):
     has_own_loss: bool
     opaque: list[str]
     dtypes: list[Any]
-    """What each input is given as."""
+    """The dtype in which each input is passed to the model."""
 
 
 class Arguments(NamedTuple):
-    """How a model is called."""
+    """The names and constants with which a model is called."""
 
     names: Sequence[str] = ()
-    """Names of the inputs; by position if there are none."""
+    """Names of the inputs; without names, inputs are passed by position."""
     constants: Mapping[str, Any] = {}
     """Arguments that are the same for all inputs: flags, None, masks of positions."""
 
 
 def forward(model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments, dtypes: Sequence[Any]) -> Forward:
-    """Call the model on arrays, by position, or by name if there are names."""
+    """Call the model on arrays of shape (n, …), by name if there are names, otherwise by position."""
     device = next((weight.device for weight in model.parameters()), torch.device("cpu"))
     leaves = []
     for array, dtype in zip(x, dtypes, strict=True):
@@ -105,7 +104,7 @@ def forward(model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments, dty
 def trace(model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments) -> Survey:
     """Find the layers that make, change or join signals, in the order in which the model calls them.
 
-    See `keras.trace.trace`, of which this is the twin.
+    `keras.trace.trace` does the same for Keras models.
     """
     n = min(FIRST_PASSES[0], len(x[0]))
     m = min(FIRST_PASSES[1], n - 1) if n > 2 else n
@@ -126,7 +125,7 @@ def trace(model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments) -> Su
 
 
 class _Graph:
-    """Which call takes what another made, and which of them there is to record."""
+    """The connections between calls, and the calls that are recorded."""
 
     def __init__(
         self,
@@ -144,7 +143,7 @@ class _Graph:
         self.layouts: dict[int, list[Layout]] = {}
         self.sources: dict[int, Layout | None] = {}
         self.scales: dict[int, float] = {}
-        """For the id of a tensor, the factor by which numbers have multiplied what a layer with weights put out."""
+        """For the id of a tensor, the factor by which numbers have multiplied the output of a layer with weights."""
         for call, other in zip(calls, others, strict=True):
             before = [self.made[id(source)] for source in call.sources if id(source) in self.made]
             edges += [(node, call.at) for node in dict.fromkeys(before)]
@@ -168,10 +167,10 @@ class _Graph:
         return self.scales.get(id(tensor), 1.0)
 
     def traced(self) -> list[Traced]:
-        """Return the layers there are to record."""
-        found: list[Traced] = []
+        """Return the layers that are recorded."""
+        traced: list[Traced] = []
         places: dict[int, int] = {}
-        """For the id of a tensor that is the whole output of a record, the place of the record."""
+        """For the id of a tensor that is the whole output of a record, the index of the record."""
         for call in self.calls:
             kind = "output" if call.at in self.ends else call.kind(self.joined[call.at])
             layouts = self.layouts[call.at]
@@ -204,9 +203,9 @@ class _Graph:
                 number=call.number if shares else 0,
             )
             if len(parts) == 1:
-                places[id(call.outputs[parts[0]])] = len(found)
-            found.append(Traced(record, call, own, self.sources[call.at], parts))
-        return found
+                places[id(call.outputs[parts[0]])] = len(traced)
+            traced.append(Traced(record, call, own, self.sources[call.at], parts))
+        return traced
 
 
 def _norm(tensor: Any) -> float:
@@ -214,7 +213,7 @@ def _norm(tensor: Any) -> float:
 
 
 def _adds_a_mask(call: RecordedCall) -> bool:
-    """Whether a merge layer adds numbers such as -1e9 to a signal, so that a softmax behind it leaves places out."""
+    """Return whether a merge adds numbers such as -1e9 to a signal, so that a softmax leaves positions out."""
     floats = [t.detach().abs().max().item() for t in (call.outputs[0], *call.sources) if is_signal(t)]
     return len(floats) > 2 and floats[0] >= MASK * max(1.0, min(floats[1:]))
 
@@ -229,10 +228,10 @@ def _recorded(
 
 
 def _dtypes(model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments) -> list[Any]:
-    """What the model takes each input as: the first combination with which it runs.
+    """Return the dtype in which the model takes each input: the first combination with which it runs.
 
-    Floats as the weights are; booleans as they are; whole numbers as tokens first, if there are embeddings, else as
-    floats first.
+    Floats have the dtype of the weights. Booleans are tried as such first, and whole numbers as tokens first if there
+    are embeddings, otherwise as floats.
     """
     weight = next((w for w in model.parameters() if w.is_floating_point()), torch.zeros(1))
     has_tokens = any(isinstance(module, nn.Embedding | nn.EmbeddingBag) for module in model.modules())
@@ -244,7 +243,7 @@ def _dtypes(model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments) -> 
             with torch.enable_grad():
                 forward(model, x, how, dtypes)
             return list(dtypes)
-        except Exception as error:  # whatever a model says of a dtype
+        except Exception as error:  # a model may raise anything
             failure = failure or error
     assert failure is not None
     raise failure
@@ -262,8 +261,8 @@ def _activation_before(calls: Sequence[RecordedCall], made: dict[int, int], at: 
 
 
 def _opaque(model: nn.Module, calls: Sequence[RecordedCall]) -> list[str]:
-    """Names of modules that are recorded as one and have others inside."""
+    """Return the names of modules that are recorded as one call but contain others."""
     names = {id(module): name for name, module in model.named_modules()}
     inside = [call.owner for call in calls if isinstance(call.owner, nn.Module) and is_leaf(call.owner)]
     children = {id(module): {name for name, _ in module.named_children()} for module in inside}
-    return list(dict.fromkeys(names[at] for at, found in children.items() if found - {"parametrizations"}))
+    return list(dict.fromkeys(names[at] for at, inner in children.items() if inner - {"parametrizations"}))

@@ -1,1 +1,1 @@
-"""The figures of the report: a module a topic, a registry of their names, and who draws them when."""
+"""Figures of the report: a module per topic, a registry of their names, and the processes that draw them."""

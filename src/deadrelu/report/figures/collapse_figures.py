@@ -1,4 +1,4 @@
-"""Figures of what loops print and what collapsed networks predict: a table in, a matplotlib figure out."""
+"""Matplotlib figures, drawn from tables, of what loops print and what collapsed networks predict."""
 
 import itertools
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ def loop_numbers(numbers: pd.DataFrame, labels: Mapping[str, str], notebook: Map
     Args:
         numbers: columns case, criterion, number, loops.
         labels: name of each case.
-        notebook: the number that the notebook has for a case, which is one between.
+        notebook: the number that the notebook has for a case, which lies between 0 and 1.
     """
     if numbers.empty:
         return message("The notebook's loop was not run: there is nothing to draw.")

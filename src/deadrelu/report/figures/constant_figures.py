@@ -1,4 +1,4 @@
-"""Figures of constant networks before, during and after training: a table in, a matplotlib figure out."""
+"""Matplotlib figures, drawn from tables, of constant networks before, during and after training."""
 
 import itertools
 from collections.abc import Mapping
@@ -18,9 +18,9 @@ CONSTANT, DIFFERENT = "#3b4754", "#0f7f78"
 """Colours of constant networks and of others: those of the outcomes "dead at initialization" and "alive"."""
 
 COLOURS = (INK, *PALETTE[1:3], PALETTE[0], *PALETTE[3:])
-"""Of cases."""
+"""Colours of cases."""
 LINES: dict[str, Any] = {"within": "-", "exact": (0, (4, 2))}
-"""Of the two criteria."""
+"""Line styles of the two criteria."""
 
 
 def over_training(
@@ -34,7 +34,7 @@ def over_training(
     Args:
         table: columns case, criterion, epoch, rate, low, high.
         groups: title of each panel, and names of its cases.
-        notebook: of the cases that are the notebook's, its epochs and its rate: marks.
+        notebook: epochs and rate of the notebook, for the cases that are the notebook's; they are drawn as marks.
         criteria: name of each criterion ("exact": dashed, "within": solid).
     """
     groups = {title: cases for title, cases in groups.items() if cases}
@@ -80,8 +80,8 @@ def before_and_after(table: pd.DataFrame, cases: Mapping[str, str], criteria: Ma
 
     Args:
         table: columns case, criterion, trials, before, after, stay, enter, leave.
-        cases: name of each case: a row of panels.
-        criteria: name of each criterion: a column of panels.
+        cases: name of each case, which has a row of panels.
+        criteria: name of each criterion, which has a column of panels.
     """
     if not cases or table.empty:
         return message("No independent trials: there is nothing to compare before and after training.")

@@ -1,4 +1,4 @@
-"""The report's figures, from its tables to PNG files, drawn side by side while the page is written."""
+"""Draw the report's figures from its tables as PNG and SVG files, in processes that run while the page is written."""
 
 import multiprocessing
 import signal
@@ -20,19 +20,19 @@ FIGURES = (
 )
 VIOLINS = ("activations", "gradients")
 PROCESSES = 2
-"""Drawing takes six seconds of one core."""
+"""Number of processes; drawing takes six seconds of one core."""
 
 Draw = Callable[[Params, Mapping[str, pd.DataFrame], Path, Path], list[Future[dict[str, str]]]]
 
 
 @contextmanager
 def side_by_side() -> Iterator[Draw]:
-    """Start the processes; yields `draw(params, numbers, activations, folder)`, which lets them draw `FIGURES`.
+    """Start the processes, and yield `draw(params, numbers, activations, folder)`, which submits `FIGURES` to them.
 
     `numbers` are the report's small tables by name, `activations` is the folder with the samples of `activations`,
-    and each figure becomes a PNG and an SVG in `folder`: wait for the futures.
+    and each figure becomes a PNG and an SVG in `folder`, complete when the future is.
     """
-    # Forked where that is safe: here, before pyarrow has threads. Then nothing is imported again.
+    # Processes are forked where that is safe, here before pyarrow has threads; then nothing is imported again.
     how = "fork" if sys.platform == "linux" else "spawn"
     if how == "fork":
         _start()
@@ -43,7 +43,7 @@ def side_by_side() -> Iterator[Draw]:
     ) -> list[Future[dict[str, str]]]:
         return [pool.submit(_draw, names, params, dict(numbers), activations, folder) for names in _jobs(drawn(params))]
 
-    # Ctrl-C is the parent's to handle; processes inherit the mask.
+    # Only the parent handles Ctrl-C; the processes inherit the mask.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         for _ in range(PROCESSES):
@@ -59,7 +59,7 @@ def side_by_side() -> Iterator[Draw]:
 
 @contextmanager
 def _ctrl_c_afterwards() -> Iterator[None]:
-    """Ctrl-C in the middle of a shutdown would leave processes that wait for ever, and this one for them."""
+    """Delay Ctrl-C to the end of a shutdown; during it, Ctrl-C would leave this process and others waiting for ever."""
     pressed: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
     try:
@@ -71,7 +71,7 @@ def _ctrl_c_afterwards() -> Iterator[None]:
 
 
 def drawn(params: Params) -> list[str]:
-    """Return which of `FIGURES` these settings have: without a case there is nothing to draw."""
+    """Return the names of those `FIGURES` for which these settings have a case."""
     independent = params.collapse.independent
     followed = [key for key in independent if params.collapse.cases[key].follow]
     has = {
@@ -90,19 +90,19 @@ def drawn(params: Params) -> list[str]:
 
 
 def _jobs(names: list[str]) -> list[list[str]]:
-    """What one process draws at a time: figures of the same samples together, and those first, as they take longest."""
+    """Group figures into jobs: first those of the same samples in one job, which takes longest, then one for each."""
     violins = [name for name in names if name in VIOLINS]
     return [violins, *([name] for name in names if name not in VIOLINS)]
 
 
 def _start() -> None:
-    from deadrelu.report.figures import kept, registry, save  # noqa: F401  what takes a second
+    from deadrelu.report.figures import kept, registry, save  # noqa: F401  an import of a second
 
 
 def _draw(
     names: list[str], params: Params, numbers: dict[str, pd.DataFrame], activations: Path, folder: Path
 ) -> dict[str, str]:
-    """Draw some figures, or take them from the last run; the key of each."""
+    """Draw some figures, or take them from the last run, and return the key of each."""
     from deadrelu.report.figures import kept, registry, save
 
     keys = {}

@@ -1,4 +1,4 @@
-"""Figures over depth and width: a table in, a matplotlib figure out."""
+"""Matplotlib figures, drawn from tables, of dead networks over depth and width."""
 
 from typing import Any
 
@@ -15,19 +15,19 @@ from deadrelu.analysis import theory
 from deadrelu.report.figures.style import STYLE, message
 
 SHADES = (0, 0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1)
-"""Borders of the colours: a region is safe or not in the last percents, where an even scale would show none."""
+"""Boundaries of the colours, closest near 0 and 1, where an even scale would show no difference."""
 
 MAX_CURVES = 10
-"""Widths with a line of their own."""
+"""Largest number of widths, each of which has a line."""
 
 WHITE = "#fefefe"
-"""On dark cells, whatever the page: `PAPER` follows it."""
+"""Colour on dark cells, the same on every page, unlike `PAPER`."""
 
 BLACK = "#101418"
-"""Likewise."""
+"""Colour on light cells, the same on every page, unlike `INK`."""
 
 TOLERABLE = 0.1
-"""Share of networks that may collapse in training, and a line says where more do."""
+"""Share of networks that may collapse in training; a line separates cells in which more do."""
 
 LEVELS = (0.01, 0.1, 0.5, 0.9)
 """Probabilities of the contour lines."""
@@ -46,7 +46,7 @@ def born_dead(cells: pd.DataFrame) -> Figure:
         axes = figure.subplots(1, 2, sharey=True)
         widths = cells["width"].unique()
         widths = widths[:: -(-len(widths) // MAX_CURVES)]
-        right = widths[:: -(-len(widths) // 4)]  # the bands of many would lie over each other
+        right = widths[:: -(-len(widths) // 4)]  # the bands of more would overlap
         known = bool(cells["theory_low"].notna().all())
         for width, colour in zip(widths, mpl.colormaps["viridis"](np.linspace(0, 0.92, len(widths))), strict=True):
             rows = cells[cells["width"] == width]
@@ -72,7 +72,7 @@ def born_dead(cells: pd.DataFrame) -> Figure:
 
 
 def _points(ax: Axes, rows: pd.DataFrame, columns: tuple[str, str, str], colour: tuple[float, float, float]) -> None:
-    """Rates with their intervals, named at the last; none of 0, which a logarithmic axis does not have."""
+    """Draw rates with their intervals, and the width next to the last; the logarithmic axis leaves out rates of 0."""
     width = rows["width"].iloc[0]
     rows = rows[rows[columns[0]] > 0]
     rate, low, high = (rows[name] for name in columns)
@@ -83,7 +83,7 @@ def _points(ax: Axes, rows: pd.DataFrame, columns: tuple[str, str, str], colour:
 
 
 def _widths_apart(ax: Axes) -> None:
-    """Move the names of lines that end close to each other, upwards on the logarithmic axis."""
+    """Move the names of lines that end close to each other upwards on the logarithmic axis."""
     below = 0.0
     for name in sorted(ax.texts, key=lambda text: (text.xy[1], -int(text.get_text()))):  # type: ignore[attr-defined]
         x, y = name.xy  # type: ignore[attr-defined]
@@ -95,8 +95,8 @@ def safe_region(cells: pd.DataFrame, trained: pd.DataFrame) -> Figure:
     """Draw how wide a deep ReLU network must be: shares of dead networks over depth and width, and theory's contours.
 
     Args:
-        cells: `grid.born_dead_grid`: the colour of each cell, networks that are dead for every x.
-        trained: `grid.trained_grid`: circles, networks that are exactly constant after training.
+        cells: `grid.born_dead_grid`; the colour of each cell shows networks that are dead for every x.
+        trained: `grid.trained_grid`; circles show networks that are exactly constant after training.
     """
     if cells.empty:
         return message("No network was drawn: there is no region to show.")
@@ -132,13 +132,13 @@ def safe_region(cells: pd.DataFrame, trained: pd.DataFrame) -> Figure:
 
 
 def _map() -> ListedColormap:
-    """Light for safe, dark for dead; without the yellow end, which glares."""
+    """Return a colour map from light (safe) to dark (dead), without the bright yellow end."""
     return ListedColormap(mpl.colormaps["magma_r"](np.linspace(0.07, 1, 256)))
 
 
 def _contour_after_training(ax: Axes, trained: pd.DataFrame) -> None:
     """Dash the line above which at most `TOLERABLE` of the networks collapse, if the cells are on both sides of it."""
-    # By logarithms, in which shares change evenly with the width; a share of 0 lies below 1 of the trials.
+    # Logarithms of shares change evenly with the width; a share of 0 is taken as half of one trial.
     shares = trained.assign(log=np.log(trained["dead"].clip(lower=0.5 / trained["trials"])))
     table = shares.pivot_table(index="width", columns="depth", values="log").to_numpy()
     level = np.log(TOLERABLE)
@@ -152,7 +152,7 @@ def _contour_after_training(ax: Axes, trained: pd.DataFrame) -> None:
 
 
 def _contours(ax: Axes, depths: np.ndarray, widest: int) -> None:
-    """Lines above which surely fewer are dead, by the upper bound."""
+    """Draw lines above which, by the upper bound, fewer networks than a level are certainly dead."""
     chosen = depths[depths >= 2][:: max(1, len(depths) // 50)]
     halo = patheffects.withStroke(linewidth=3.5, foreground=WHITE, alpha=0.75)
     for level in LEVELS:
@@ -165,6 +165,6 @@ def _contours(ax: Axes, depths: np.ndarray, widest: int) -> None:
 
 
 def _label(ax: Axes, text: str, at: tuple[float, float], ha: str = "center") -> None:
-    """Write on a line."""
+    """Write a text on a line."""
     box: dict[str, Any] = {"boxstyle": "round,pad=0.15", "facecolor": WHITE, "edgecolor": "none"}
     ax.annotate(text, at, ha=ha, va="center", fontsize=9.5, color=BLACK, bbox=box)

@@ -1,6 +1,6 @@
-"""Figures that need not be drawn: what draws them, and what they show, is what it was when they were.
+"""Reuse of figures whose code, data and packages have not changed since they were drawn.
 
-`reports/figures` and `reports/vectors` hold them from the last run, in Git; `reports/vectors/keys.json` says of what.
+`reports/figures` and `reports/vectors` hold those of the last run, in Git; `reports/vectors/keys.json` has their keys.
 """
 
 import hashlib
@@ -21,21 +21,21 @@ from deadrelu.storage.rounding import significant
 FIGURES, VECTORS = Path("reports/figures"), Path("reports/vectors")
 KEYS = VECTORS / "keys.json"
 
-MODULES = ("report/figures/*.py", "report/labels.py", "analysis/counting.py", "analysis/theory.py")
-"""All that a figure's function calls; what else decides a figure is handed to it."""
+MODULES = ("functions.py", "report/figures/*.py", "report/labels.py", "analysis/counting.py", "analysis/theory.py")
+"""Modules that the functions of figures call; everything else that determines a figure is an argument."""
 
 PACKAGES = ("matplotlib", "seaborn")
-"""What draws. What other packages computed is among the numbers that a figure is given."""
+"""Packages that draw; the results of all others are among the arguments of a figure."""
 
 KEY_DIGITS = 9
-"""Of numbers that a figure is given: more than it can show, fewer than differ by a library's sine or logarithm."""
+"""Significant digits of numbers in a key: more than a figure shows, fewer than those in which libraries differ."""
 
 Entry = Mapping[str, str]
-"""The key of a figure, and the SHA-256 of its files."""
+"""Key of a figure, and the SHA-256 of its files."""
 
 
 def key(drawing: "partial[Any]") -> str:
-    """Of all that decides the bytes of a figure: the function that draws it, what it is given, code and versions."""
+    """Return the SHA-256 of all that determines the bytes of a figure: its function, arguments, code and versions."""
     digest = hashlib.sha256(f"{drawing.func.__qualname__} {code()}".encode())
     for part in _parts([drawing.args, drawing.keywords]):
         digest.update(part)
@@ -44,7 +44,7 @@ def key(drawing: "partial[Any]") -> str:
 
 @cache
 def code() -> str:
-    """SHA-256 of what draws."""
+    """Return the SHA-256 of the modules and the versions of the packages that draw."""
     digest = hashlib.sha256(" ".join(map(version, PACKAGES)).encode())
     for pattern in MODULES:
         for path in sorted(Path(__file__).parents[2].glob(pattern)):
@@ -53,7 +53,7 @@ def code() -> str:
 
 
 def take(name: str, of: str, folder: Path) -> bool:
-    """Copy a figure, a PNG and an SVG, into a folder, if the last run left it with this key, and whole."""
+    """Copy a figure of the last run if its key is `of` and its files are intact, and return whether it was copied."""
     try:
         entry = json.loads(KEYS.read_text(encoding="utf-8"))[name]
         kept = {"png": FIGURES / f"{name}.png", "svg": VECTORS / f"{name}.svg"}
@@ -67,7 +67,7 @@ def take(name: str, of: str, folder: Path) -> bool:
 
 
 def put(entries: Mapping[str, str], folder: Path, vectors: Path) -> None:
-    """Move the SVGs of a folder to one of their own, with the keys of its figures."""
+    """Move the SVGs of a folder to the folder `vectors`, and write the keys of its figures there."""
     vectors.mkdir()
     keys: dict[str, Entry] = {}
     for name, of in entries.items():
@@ -82,10 +82,10 @@ def _digest(path: Path) -> str:
 
 
 def _parts(value: Any) -> Iterator[bytes]:
-    """Everything in a value, as bytes.
+    """Yield everything in a value as bytes.
 
     Raises:
-        TypeError: it holds something of another kind.
+        TypeError: The value contains an object of another kind.
     """
     if isinstance(value, BaseModel):
         yield value.model_dump_json().encode()

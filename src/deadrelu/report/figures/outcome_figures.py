@@ -1,4 +1,4 @@
-"""Figures of what becomes of networks: a table in, a matplotlib figure out."""
+"""Matplotlib figures, drawn from tables, of the outcomes of networks."""
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ from deadrelu.report.figures.style import (
 )
 
 MAX_PANEL_COLUMNS = 3
-"""Panels side by side."""
+"""Largest number of panels side by side."""
 
 
 def functions(
@@ -36,7 +36,7 @@ def functions(
     cases: Mapping[str, str],
     names: Mapping[str, str],
 ) -> Figure:
-    """Draw what a few trained networks of each outcome compute, over what they were to learn.
+    """Draw the functions that a few trained networks of each outcome compute, over their target.
 
     Args:
         drawn: columns case, outcome, trial, x, trained.
@@ -114,46 +114,44 @@ def deaths(table: pd.DataFrame, cases: Mapping[str, str], checkpoints: Mapping[s
         figure = Figure(figsize=(9, 2.9 * rows), layout="constrained")
         grid = figure.subplots(rows, columns, squeeze=False)
         deepest, shades = max(1, int(table["layer"].max())), mpl.colormaps["viridis_r"]
+        layers = sorted(set(table[table["epoch"] > 0]["layer"]))
+        colours = {layer: MUTED if layer == 0 else shades(layer / deepest) for layer in layers}
         for ax, case in itertools.zip_longest(grid.flat, shown):
             if case is None:
                 ax.set_visible(False)
                 continue
             of_case = table[table["case"] == case]
-            later = of_case[of_case["epoch"] > 0]
-            epochs = sorted(set(later["epoch"]))
-            bottom = np.zeros(len(epochs))
-            for layer in sorted(set(later["layer"])):
-                of_layer = later[later["layer"] == layer]
-                heights = of_layer.set_index("epoch")["count"].reindex(epochs, fill_value=0).to_numpy(float)
-                colour = MUTED if layer == 0 else shades(layer / deepest)
-                ax.bar(range(len(epochs)), heights, bottom=bottom, color=colour, width=0.85)
-                bottom += heights
             before = int(of_case["count"][of_case["epoch"] == 0].sum())
             title = f"{shown[case]}: {before:,} of {of_case['networks'].iloc[0]:,} before training"
             ax.set_title(wrapped(title, 84 // columns), fontsize=10.5)
-            ax.set_xticks(range(len(epochs)), [_span(checkpoints[case], epoch) for epoch in epochs], fontsize=8.5)
-            ax.set_xlabel("epoch in which networks die")
-            ax.grid(visible=False, axis="x")
+            _death_bars(ax, of_case[of_case["epoch"] > 0], colours, checkpoints[case])
         for ax in grid[:, 0]:
             ax.set_ylabel("networks")
-        layers = sorted(set(table[table["epoch"] > 0]["layer"]))
         handles = [
-            Rectangle(
-                (0, 0),
-                1,
-                1,
-                color=MUTED if layer == 0 else shades(layer / deepest),
-                label=f"layer {layer}" if layer else "no dead layer",
-            )
-            for layer in layers
+            Rectangle((0, 0), 1, 1, color=colour, label=f"layer {layer}" if layer else "no dead layer")
+            for layer, colour in colours.items()
         ]
         if handles:
             legend_below(figure, handles, 6)
     return figure
 
 
+def _death_bars(ax: Axes, deaths: pd.DataFrame, colours: Mapping[int, Any], checkpoints: Sequence[int]) -> None:
+    """Draw a bar for each epoch in which networks of a case die, stacked by their first dead layer."""
+    epochs = sorted(set(deaths["epoch"]))
+    bottom = np.zeros(len(epochs))
+    for layer in sorted(set(deaths["layer"])):
+        of_layer = deaths[deaths["layer"] == layer]
+        heights = of_layer.set_index("epoch")["count"].reindex(epochs, fill_value=0).to_numpy(float)
+        ax.bar(range(len(epochs)), heights, bottom=bottom, color=colours[layer], width=0.85)
+        bottom += heights
+    ax.set_xticks(range(len(epochs)), [_span(checkpoints, epoch) for epoch in epochs], fontsize=8.5)
+    ax.set_xlabel("epoch in which networks die")
+    ax.grid(visible=False, axis="x")
+
+
 def _span(checkpoints: Sequence[int], epoch: int) -> str:
-    """Return '3–5' for the epochs after the checkpoint before, up to this one."""
+    """Return the epochs after the previous checkpoint, up to this one, such as '3–5'."""
     before = max((one for one in checkpoints if one < epoch), default=0)
     return f"{epoch}" if epoch == before + 1 else f"{before + 1}–{epoch}"
 
@@ -173,7 +171,7 @@ def _panels(figure: Figure, cases: Mapping[str, str]) -> Iterator[tuple[Axes, st
 
 
 def _title(ax: Axes, name: str, outcomes: pd.DataFrame) -> None:
-    """Write the name of a case, and below it a bar of its trials: how many had which outcome."""
+    """Write the name of a case, and draw below it a bar of its trials by outcome."""
     ax.set_title(wrapped(name, 28), fontsize=10.5, pad=19)
     for outcome, count, end in zip(outcomes["outcome"], outcomes["count"], outcomes["count"].cumsum(), strict=True):
         left, width = (end - count) / outcomes["trials"].max(), count / outcomes["trials"].max()

@@ -1,4 +1,4 @@
-"""Figures of rates, beside published numbers and theory: a table in, a matplotlib figure out."""
+"""Matplotlib figures, drawn from tables, of rates next to published numbers and theory."""
 
 import itertools
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ from deadrelu.report.figures.style import (
 )
 
 UP = 0.3
-"""How far above its row a published number stands: it would hide the measured one."""
+"""Distance of a published number above its row, in rows; in the row, it would hide the measured one."""
 
 
 def collapse_rates(rates: pd.DataFrame, cases: Mapping[str, str], events: Mapping[str, str]) -> Figure:
@@ -63,9 +63,9 @@ def collapse_rates(rates: pd.DataFrame, cases: Mapping[str, str], events: Mappin
 
 
 def paper_rates(rates: pd.DataFrame, cases: Mapping[str, str], tolerance: float) -> Figure:
-    """Draw a row for each case: constant before training (hollow) and after it (filled), beside the paper and theory.
+    """Draw a row for each case: constant before training (hollow) and after it (filled), with paper and theory.
 
-    Two panels, with one criterion each: within the tolerance, and exactly constant.
+    There are two panels, with one criterion each: within the tolerance, and exactly constant.
 
     Args:
         rates: columns case, event, rate, low, high, theory_low, theory_high, lu (NaN: none), lu_above (a bound: "more
@@ -159,8 +159,8 @@ def rate_by_tolerance(
         labels: name of each case.
         criteria: name of each place.
         notebook: the rate the notebook printed, for the cases that are the notebook's.
-        agreeing: for each place, the tolerances under which all of the notebook's numbers come out: shaded.
-        tolerance: the one used elsewhere in the report; a vertical line.
+        agreeing: for each place, the tolerances consistent with all of the notebook's numbers, which are shaded.
+        tolerance: the one used elsewhere in the report, drawn as a vertical line.
     """
     if curve.empty:
         return message("No independent trials on the common target: there is no rate to draw against the tolerance.")
@@ -177,12 +177,7 @@ def rate_by_tolerance(
                 continue
             if spans := agreeing.get(criterion):
                 ax.axvspan(spans[0], spans[-1], color=PALETTE[2], alpha=0.22, linewidth=0)
-            for case in labels:
-                rows, of = of_criterion[of_criterion["case"] == case], {"color": colours[case]}
-                ax.fill_between(rows["tolerance"], rows["low"], rows["high"], alpha=0.22, linewidth=0, **of)
-                ax.plot(rows["tolerance"], rows["rate"], linewidth=1.8, **of)
-                if case in notebook:
-                    ax.axhline(notebook[case], linestyle=":", linewidth=1.5, **of)
+            _rate_curves(ax, of_criterion, colours, notebook)
             if tolerance > 0:
                 ax.axvline(tolerance, color=MUTED, linewidth=1)
         for ax in axes[-1]:
@@ -196,3 +191,13 @@ def rate_by_tolerance(
             handles.append(Patch(color=PALETTE[2], alpha=0.22, label="reproduces all of its numbers"))
         legend_below(figure, handles, 2)
     return figure
+
+
+def _rate_curves(ax: Axes, curve: pd.DataFrame, colours: Mapping[str, Any], notebook: Mapping[str, float]) -> None:
+    """Draw the rate of each case against the tolerance at one place, with its band and the notebook's rate."""
+    for case, colour in colours.items():
+        rows, of = curve[curve["case"] == case], {"color": colour}
+        ax.fill_between(rows["tolerance"], rows["low"], rows["high"], alpha=0.22, linewidth=0, **of)
+        ax.plot(rows["tolerance"], rows["rate"], linewidth=1.8, **of)
+        if case in notebook:
+            ax.axhline(notebook[case], linestyle=":", linewidth=1.5, **of)

@@ -1,4 +1,4 @@
-"""The report's figures by name: which shows which table."""
+"""Registry of the report's figures by name, with the tables that each of them shows."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from deadrelu.analysis import outcomes, published
-from deadrelu.engine.targets import FUNCTIONS
+from deadrelu.functions import FUNCTIONS
 from deadrelu.report import labels, rate_findings
 from deadrelu.report.figures import (
     collapse_figures,
@@ -30,21 +30,21 @@ Numbers = Mapping[str, pd.DataFrame]
 
 
 Drawing = partial[Figure]
-"""A function that draws a figure, and what it needs: it reads nothing else."""
+"""A function that draws a figure, with all of its arguments; it reads nothing else."""
 
 
 def drawing(name: str, params: Params, numbers: Numbers, activations: Path) -> Drawing:
-    """How to draw one of `drawing.FIGURES`; `activations` is the folder with the samples of `activations`."""
+    """Return how to draw one of `drawing.FIGURES`; `activations` is the folder with the samples of `activations`."""
     return DRAWN_BY[name](params, numbers, activations)
 
 
 def figure(name: str, params: Params, numbers: Numbers, activations: Path) -> Figure:
-    """Draw it."""
+    """Draw one of `drawing.FIGURES`."""
     return drawing(name, params, numbers, activations)()
 
 
 def _colours(params: Params) -> dict[str, str]:
-    """Of every initializer of this run, whichever figure it is in."""
+    """Return the colour of every initializer of this run, the same in all figures."""
     cases = (params.activations.cases, params.training.cases, params.collapse.cases)
     return style.colours(labels.initializer(case.initializer) for group in cases for case in group.values())
 
@@ -54,7 +54,7 @@ def _panels(params: Params) -> dict[str, labels.Panel]:
 
 
 def _violins(name: str, params: Params, numbers: Numbers, activations: Path) -> Drawing:
-    # The files, not what they hold: 20 MB that need not be read to know that they are the same.
+    # The arguments are files, not their content: 20 MB need not be read to know that they are the same.
     files = [activations.resolve() / f"{key}.parquet" for key in params.activations.cases]
     return partial(_violins_of_files, name, files, numbers["signals"], _panels(params), _colours(params))
 
@@ -66,7 +66,7 @@ def _violins_of_files(
     return violins[name](_samples(tuple(files)), summary, panels, colours)
 
 
-@cache  # for the figures of one run
+@cache  # shared by the figures of one run
 def _samples(files: tuple[Path, ...]) -> pd.DataFrame:
     return pd.concat([signal_figures.subset(parquet.read(path, SAMPLE.schema)) for path in files], ignore_index=True)
 

@@ -1,4 +1,4 @@
-"""Figures of signals by layer: a table in, a matplotlib figure out."""
+"""Matplotlib figures, drawn from tables, of signals by layer."""
 
 from collections.abc import Mapping
 
@@ -25,14 +25,14 @@ from deadrelu.report.figures.style import (
 from deadrelu.report.labels import Panel
 
 VALUES_PER_VIOLIN = 1500
-"""Values in a violin, on average over layers: with more, the eye sees no difference, but the clock does."""
+"""Number of values in a violin, on average over layers; more take longer and look the same."""
 
 OMITTED_TAIL = 0.05
 MAX_PANEL_COLUMNS = 4
-"""Panels side by side: more would be too small to read."""
+"""Largest number of panels side by side; more would be too small to read."""
 
 MIN_ZERO_FRACTION_SHOWN = 0.005
-"""A share of zeros that is worth a bar."""
+"""Smallest share of zeros that is drawn as a bar."""
 
 
 def activation_violins(
@@ -56,9 +56,9 @@ def activation_violins(
 def gradient_violins(
     sample: pd.DataFrame, summary: pd.DataFrame, panels: Mapping[str, Panel], colours: Mapping[str, str]
 ) -> Figure:
-    """Draw the same of gradients: violins of the exponent of their size, log10 |g|, since they span many.
+    """Draw violins of gradients like those of activations, of log10 |g|, since they span many orders of magnitude.
 
-    The smallest `OMITTED_TAIL` of each layer are left out: single gradients that cancel to next to nothing.
+    The smallest gradients of each layer, a share of `OMITTED_TAIL`, are left out: their terms nearly cancel.
 
     Args:
         sample: of each layer; columns case, layer, gradient.
@@ -74,8 +74,8 @@ def gradient_violins(
 
 
 def subset(sample: pd.DataFrame) -> pd.DataFrame:
-    """Of the rows of one case, as many as are drawn, and as many again for the zeros, which are not."""
-    # At random, not every so many: that would meet the same units again and again.
+    """Return a subset of the rows of one case: twice as many as are drawn, since zeros are not drawn."""
+    # The subset is random: a fixed step would select the same units again and again.
     return sample.sample(min(len(sample), 2 * VALUES_PER_VIOLIN * sample["layer"].nunique()), random_state=0)
 
 
@@ -121,13 +121,13 @@ def _violins(
 
 
 def _density(ax: Axes, sample: pd.DataFrame | None, layers: pd.Index, colour: str) -> None:
-    """Violins of the values other than 0; where a panel has none, it says so."""
+    """Draw violins of the finite values other than 0, or a text if there are none."""
     ax.set(xlim=(-0.6, len(layers) - 0.4))
     drawn = None if sample is None else sample[(sample["value"] != 0) & np.isfinite(sample["value"])]
     if drawn is None or drawn.empty:
         empty(ax, "no value other than 0")
     else:
-        import seaborn as sns  # half a second, which only some figures need
+        import seaborn as sns  # an import of half a second, which only some figures need
 
         sns.violinplot(
             drawn[: VALUES_PER_VIOLIN * len(layers)],
@@ -137,7 +137,7 @@ def _density(ax: Axes, sample: pd.DataFrame | None, layers: pd.Index, colour: st
             density_norm="width",
             cut=0,
             inner=None,
-            gridsize=50,  # the eye sees no difference to 100, the clock does
+            gridsize=50,  # 100 take longer and look the same
             linewidth=0.6,
             linecolor=INK,
             color=colour,
@@ -149,7 +149,7 @@ def _density(ax: Axes, sample: pd.DataFrame | None, layers: pd.Index, colour: st
 
 
 def _zeros(ax: Axes, shares: pd.Series) -> None:
-    """Bars on a scale from none to all, and their numbers."""
+    """Draw bars on a scale from none to all, with their numbers."""
     ax.bar(range(len(shares)), 1, 0.62, color=GRID)
     bars = ax.bar(range(len(shares)), shares, 0.62, color=MUTED)
     numbers = [f"{100 * share:.0f} %" if share >= MIN_ZERO_FRACTION_SHOWN else "" for share in shares]
@@ -179,7 +179,7 @@ def signal_strength(summary: pd.DataFrame, panels: Mapping[str, Panel], colours:
 
 
 def beside_theory(summary: pd.DataFrame, panels: Mapping[str, Panel], colours: Mapping[str, str]) -> Figure:
-    """Draw the rms of activations (above) and their share of zeros (below): marks measured, lines theory.
+    """Draw the rms of activations (above) and their share of zeros (below): marks are measured, lines theory.
 
     Args:
         summary: columns case, layer, rms, zero_fraction, rms_theory, zero_theory (NaN: no theory).
@@ -197,13 +197,13 @@ def _by_layer(
     measured: Mapping[str, str],
     theory: Mapping[str, str],
 ) -> Figure:
-    """Two rows of panels, a column per activation function; without theory, lines join what is measured."""
+    """Draw two rows of panels, a column per activation function; without theory, lines join measured values."""
     if summary.empty:
         return message("No layer was measured: there is nothing to draw.")
     groups = by_activation(panels)
     used = dict.fromkeys(panel.initializer for panel in panels.values())
     marks = markers(colours)
-    sizes = {name: 9 - 4 * at / max(1, len(used) - 1) for at, name in enumerate(used)}  # where two meet, both are seen
+    sizes = {name: 9 - 4 * at / max(1, len(used) - 1) for at, name in enumerate(used)}  # both of two that meet show
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(max(3 * len(groups), 7), 5.6), layout="constrained")
         grid = figure.subplots(2, len(groups), sharex=True, sharey="row", squeeze=False)

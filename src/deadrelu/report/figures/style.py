@@ -1,4 +1,4 @@
-"""How the figures look: the same colours, letters and bytes everywhere, on a light page and on a dark one."""
+"""Style of the figures: colours for light and dark pages, and fonts that give the same bytes on every machine."""
 
 import itertools
 import textwrap
@@ -13,17 +13,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
-    from deadrelu.report.labels import Panel  # by way of params.yaml: more than the figure of a model needs
+    from deadrelu.report.labels import Panel  # imports the settings, which the figure of a model does not need
 
 PAPER = "#ffffff"
 INK = "#1f2933"
 MUTED = "#7b8794"
 GRID = "#e4e7eb"
 ACCENT = "#b3123f"
-"""What is beside the measured: published numbers, the second of two networks."""
+"""Colour of what is compared with measured values: published numbers, the second of two networks."""
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#6b4c9a", "#8c6d31", "#5c6670")
-"""Of initializers. The first six are Okabe and Ito's, which colour-blind readers can tell apart; marks differ, too."""
+"""Colours of initializers. Colour-blind readers can distinguish the first six (Okabe and Ito); marks differ, too."""
 
 MARKERS = "osD^vPX*p"
 
@@ -65,7 +65,7 @@ DARK = {
         )
     ),
 }
-"""What each colour is on a dark page."""
+"""Colour on a dark page for each colour of a light one."""
 
 STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
@@ -88,7 +88,7 @@ STYLE: dict[Any, Any] = {
     "legend.fontsize": 10,
     "legend.frameon": False,
     "savefig.facecolor": PAPER,
-    "svg.hashsalt": "deadrelu",  # names of clip paths, random otherwise
+    "svg.hashsalt": "deadrelu",  # fixes the names of clip paths, which are random otherwise
     "text.color": INK,
     "lines.solid_capstyle": "round",
     "patch.edgecolor": PAPER,
@@ -103,19 +103,19 @@ STYLE: dict[Any, Any] = {
 }
 
 MAX_NAME_LINES = 3
-"""Lines of a name; the rest of a very long one is left out."""
+"""Largest number of lines of a name; the rest of a longer one is left out."""
 
 
 @contextmanager
 def bundled_fonts_first() -> Iterator[None]:
-    """Prefer, for a while, the fonts that come with matplotlib to those of the system, which may be other versions.
+    """Prefer, within the context, the fonts of matplotlib to those of the system, whose versions may differ.
 
     Then figures have the same bytes on every machine.
     """
     manager, bundled = font_manager.fontManager, str(mpl.get_data_path())
     before = manager.ttflist
     others = [font for font in manager.ttflist if not font.fname.startswith(bundled)]
-    # The first of equals wins. Added anew: the list that matplotlib keeps in a file may be another environment's.
+    # The first of equal fonts wins. They are added anew, as matplotlib's cached list may be of another environment.
     manager.ttflist = []
     for path in sorted(Path(bundled, "fonts", "ttf").glob("*.ttf")):
         manager.addfont(path)
@@ -127,7 +127,7 @@ def bundled_fonts_first() -> Iterator[None]:
 
 
 def by_activation(panels: "Mapping[str, Panel]") -> dict[str, list[str]]:
-    """Cases of each activation function, both in the order given."""
+    """Return the cases of each activation function, both in the order given."""
     groups: dict[str, list[str]] = {}
     for case, panel in panels.items():
         groups.setdefault(panel.activation, []).append(case)
@@ -135,32 +135,32 @@ def by_activation(panels: "Mapping[str, Panel]") -> dict[str, list[str]]:
 
 
 def colours(names: Iterable[str]) -> dict[str, str]:
-    """A colour for each name: give all initializers of a run, and they are the same in every figure."""
+    """Return a colour for each name; given all initializers of a run, the colours are the same in every figure."""
     return dict(zip(dict.fromkeys(names), itertools.cycle(PALETTE), strict=False))
 
 
 def markers(colours: Mapping[str, str]) -> dict[str, str]:
-    """A mark for each name that has a colour."""
+    """Return a mark for each name that has a colour."""
     return dict(zip(colours, itertools.cycle(MARKERS), strict=False))
 
 
 def wrapped(name: str, width: int) -> str:
-    """A name in lines of so many letters, and not more than `MAX_NAME_LINES` of them."""
+    """Return a name in at most `MAX_NAME_LINES` lines of at most `width` characters."""
     return "\n".join(textwrap.wrap(name, width, max_lines=MAX_NAME_LINES, placeholder=" …"))
 
 
 def most_lines(names: Iterable[str]) -> int:
-    """Lines of the longest of some wrapped names: figures grow with it."""
+    """Return the number of lines of the longest of some wrapped names, with which figures grow."""
     return max((name.count("\n") + 1 for name in names), default=1)
 
 
 def legend_below(figure: Figure, handles: list[Any], columns: int) -> None:
-    """One legend for all panels, in room of its own, however many names it has and however long they are.
+    """Add one legend for all panels below them, and increase the height of the figure by that of the legend.
 
     Args:
-        figure: as yet without that room.
+        figure: without space for the legend.
         handles: with labels.
-        columns: at most; as many as the names leave room for.
+        columns: largest number of columns; long names make it smaller.
     """
     for handle in handles:
         handle.set_label(wrapped(handle.get_label(), 60))
@@ -174,7 +174,7 @@ def legend_below(figure: Figure, handles: list[Any], columns: int) -> None:
 
 
 def message(text: str) -> Figure:
-    """A figure in words: where there is nothing to draw, what is missing."""
+    """Return a figure with a text that says what is missing, where there is nothing to draw."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 1.4))
         figure.text(0.5, 0.5, wrapped(text, 90), ha="center", va="center", fontsize=11)
@@ -182,6 +182,6 @@ def message(text: str) -> Figure:
 
 
 def empty(ax: Axes, text: str) -> None:
-    """The same in one panel of a figure."""
+    """Write a text in one panel of a figure, where there is nothing to draw."""
     ax.set(xticks=[], yticks=[])
     ax.text(0.5, 0.5, wrapped(text, 24), transform=ax.transAxes, ha="center", va="center", fontsize=10)

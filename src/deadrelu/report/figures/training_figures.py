@@ -1,4 +1,4 @@
-"""Figures of loss histories: a table in, a matplotlib figure out."""
+"""Matplotlib figures, drawn from tables, of loss histories."""
 
 import itertools
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from deadrelu.report.figures.style import INK, STYLE, by_activation, legend_belo
 from deadrelu.report.labels import Panel
 
 MAX_PANEL_COLUMNS = 2
-"""Panels side by side."""
+"""Largest number of panels side by side."""
 
 
 def loss_curves(
@@ -21,8 +21,8 @@ def loss_curves(
 ) -> Figure:
     """Draw the loss of a batch by step, with its band over trials; marks are the loss on the validation images.
 
-    One panel per network and activation, one colour per initializer; logarithmic, since a loss may be in the
-    thousands or in the hundredths.
+    There is one panel per network and activation, and one colour per initializer. The scale is logarithmic, since
+    losses range from hundredths to thousands.
 
     Args:
         curves: `summaries.loss_curves`.
@@ -64,5 +64,5 @@ def loss_curves(
 
 
 def _finite(frame: pd.DataFrame) -> pd.DataFrame:
-    """Infinities, of trainings that diverged, as what a figure leaves out."""
+    """Return infinities, which come from diverged trainings, as NaN, which a figure leaves out."""
     return frame.replace([np.inf, -np.inf], np.nan)

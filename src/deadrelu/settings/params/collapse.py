@@ -1,4 +1,4 @@
-"""`collapse`: small networks trained many times."""
+"""The group `collapse`: small networks that are trained many times."""
 
 from itertools import pairwise
 from typing import Annotated, Literal, Self, TypeVar
@@ -9,7 +9,7 @@ from deadrelu.settings.params.group import CaseKey, Epochs, Group, Trials
 from deadrelu.settings.params.initializer import FanScaled, InitializerOrRai, Rai, Settings
 
 MAX_WEIGHTS = 1_000_000
-"""Of a network between its hidden layers: 128 of them are drawn together, in half a gigabyte."""
+"""Maximum number of weights between the hidden layers: 128 networks are drawn at once, in half a gigabyte."""
 
 
 class AdamParams(Group):
@@ -23,12 +23,12 @@ class SgdParams(Group):
 
 
 class Trainable(Group):
-    """Hidden layers of these widths and a linear output; the defaults are Keras's, but for the biases.
+    """A network with hidden layers of given widths and a linear output, and its training; the defaults are Keras's.
 
-    `first_initializer` and `last_initializer` are those of the first layer and of
-    the output layer, where they differ. `trials`, `epochs` and `batch_size` replace those of all cases. `follow` lists
-    epochs after which each network is measured, too; they may lie beyond `epochs`. `protocol`: an independent trial is
-    one `fit` of a new network; a trial of refits is the notebook's loop, one network fitted `fits` times.
+    Unlike in Keras, biases are absent by default. `first_initializer` and `last_initializer` are those of the first
+    layer and of the output layer, where they differ. `trials`, `epochs` and `batch_size` replace those of all cases.
+    `follow` lists further epochs after which each network is measured; they may lie beyond `epochs`. With the protocol
+    "independent", a trial is one `fit` of a new network; with "refit", one network fitted `fits` times (the notebook).
     """
 
     activation: Literal["relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid"]
@@ -90,12 +90,12 @@ class Trainable(Group):
 
     @property
     def initializers(self) -> tuple[Settings | Rai, Settings | Rai, Settings | Rai]:
-        """Those of the first layer, of the layers between, and of the output layer."""
+        """Initializers of the first layer, of the layers between, and of the output layer."""
         return self.first_initializer or self.initializer, self.initializer, self.last_initializer or self.initializer
 
 
 class CollapseCase(Trainable):
-    """What is trained on a target, which is a name of `data.targets`."""
+    """A network and its training on a target, which is a key of `data.targets`."""
 
     target: str
 
@@ -119,16 +119,16 @@ class CollapseParams(Group):
 
     @property
     def refit(self) -> list[str]:
-        """Cases that are the notebook's loop."""
+        """Keys of the cases with the protocol "refit", the notebook's loop."""
         return [key for key, case in self.cases.items() if case.protocol == "refit"]
 
     @property
     def independent(self) -> list[str]:
-        """All other cases."""
+        """Keys of the cases with independent trials."""
         return [key for key in self.cases if key not in self.refit]
 
     def complete(self, case: Case) -> Case:
-        """Return the case with trials, epochs and batch size given."""
+        """Return the case with trials, epochs and batch size filled in from the group."""
         shared = {name: getattr(case, name) or getattr(self, name) for name in ("trials", "epochs", "batch_size")}
         return case.model_copy(update=shared)
 
@@ -137,5 +137,5 @@ class CollapseParams(Group):
         return self.cases[key].trials or self.trials
 
     def epochs_of(self, key: str) -> int:
-        """Return the epochs of a trial of a case; of refits, those of one fit."""
+        """Return the number of epochs of a trial of a case, or of one fit of refits."""
         return self.cases[key].epochs or self.epochs

@@ -1,9 +1,11 @@
-"""`data`: the digits, and the training sets of the small networks."""
+"""The group `data`: the MNIST digits, and the training sets of the small networks."""
 
+from difflib import get_close_matches
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from deadrelu.functions import FUNCTIONS
 from deadrelu.settings.params.group import CaseKey, Group, Real
 
 
@@ -12,10 +14,19 @@ class MnistParams(Group):
 
 
 class TargetParams(Group):
-    function: Literal["x_sin_x", "abs_x", "x_sin_5x", "step_sin_5x", "abs_sum_abs_difference"]
+    function: str
     low: Real
     high: Real
     points: int = Field(ge=1, le=1_000_000)
+
+    @field_validator("function")
+    @classmethod
+    def _known(cls, function: str) -> str:
+        if function not in FUNCTIONS:
+            guess = get_close_matches(function, FUNCTIONS, n=1)
+            meant = f"; did you mean {guess[0]}?" if guess else ""
+            raise ValueError(f"unknown function{meant}; expected one of {', '.join(FUNCTIONS)}")
+        return function
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -26,13 +37,14 @@ class TargetParams(Group):
     @property
     def of_one_input(self) -> bool:
         """Whether the function has one input and one output."""
-        return self.function != "abs_sum_abs_difference"
+        function = FUNCTIONS[self.function]
+        return function.inputs == function.outputs == 1
 
 
 class DataParams(Group):
     mnist: MnistParams
     targets: dict[CaseKey, TargetParams] = Field(min_length=1)
-    """By the names that cases use. The first is the one of the report's main questions."""
+    """Targets by the keys that cases use; the first is the target of the report's main questions."""
 
     @model_validator(mode="before")
     @classmethod
@@ -43,5 +55,5 @@ class DataParams(Group):
 
     @property
     def main_target(self) -> str:
-        """Name of the first target."""
+        """Key of the first target."""
         return next(iter(self.targets))

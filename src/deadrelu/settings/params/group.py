@@ -1,4 +1,4 @@
-"""What every group of `params.yaml` has in common: no unknown key, no silent conversion, no later change."""
+"""The base class of all groups of `params.yaml`, and types of values that several groups use."""
 
 import re
 from typing import Annotated
@@ -9,13 +9,13 @@ CASE_KEY = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
 class Group(BaseModel):
-    """A part of `params.yaml`: no unknown key, no converted value, no later change."""
+    """A part of `params.yaml`: frozen, without unknown keys, and with values of the declared types only."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
 
 def _case_key(key: str) -> str:
-    # A dot would end the name of a DVC parameter, a slash or a space would change a stage or a file name.
+    # A dot separates parts of a DVC parameter; a slash or a space would alter the name of a stage or a file.
     if not CASE_KEY.fullmatch(key) or len(key) > 64:
         raise ValueError("a case key has 1 to 64 of a-z, 0-9, _ and -, and starts with a letter or digit")
     return key
@@ -25,7 +25,7 @@ CaseKey = Annotated[str, AfterValidator(_case_key)]
 
 
 Real = Annotated[float, Field(ge=-1e6, le=1e6)]
-"""Beyond, float32 overflows within a few layers and nothing is left to measure."""
+"""A real number; with larger ones, float32 overflows within a few layers."""
 
 Trials = Annotated[int, Field(ge=1, le=10_000_000)]
 Epochs = Annotated[int, Field(ge=1, le=100_000)]

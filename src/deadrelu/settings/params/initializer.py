@@ -1,4 +1,4 @@
-"""Initializers as `params.yaml` names them: Keras's names, each with its own arguments."""
+"""Initializers of `params.yaml`: each has its name in Keras and its own arguments."""
 
 from typing import Annotated, Literal, Self
 
@@ -56,7 +56,7 @@ class ZerosOrOnes(Group):
 
 
 class Rai(Group):
-    """Lu et al.'s randomized asymmetric initialization (arXiv:1903.06733): of weights and biases together."""
+    """Randomized asymmetric initialization of weights and biases (Lu et al., arXiv:1903.06733)."""
 
     name: Literal["rai"]
 

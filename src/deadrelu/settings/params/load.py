@@ -1,4 +1,4 @@
-"""`params.yaml` from its file; what is wrong with it, in one line."""
+"""Read `params.yaml`, and describe its first error in one line."""
 
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,7 +16,7 @@ from deadrelu.settings.params.whole import Params
 def load(path: Path = Path("params.yaml")) -> Params:
     """Read and check a params file.
 
-    YAML 1.2, as DVC reads it: PyYAML would take `1e-3` for a string and `no` for false.
+    The file is YAML 1.2, as for DVC: PyYAML would parse `1e-3` as a string and `no` as false.
 
     Raises:
         InputError: one line that names the file, the key, the value received and what is expected.
@@ -33,7 +33,7 @@ def load(path: Path = Path("params.yaml")) -> Params:
 
 
 def _one_line(path: Path, error: ValidationError) -> str:
-    # An unknown key before a missing one: where both are, the first is the second, mistyped.
+    # An unknown key is reported before a missing one: where both occur, the key was probably mistyped.
     first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
     keys, group = _keys(first["loc"])
     where = f"{path}:{'.'.join(keys)}" if keys else str(path)
@@ -56,15 +56,15 @@ def _one_line(path: Path, error: ValidationError) -> str:
     else:
         message = first["msg"].removeprefix("Value error, ")
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    if not keys and first["type"] == "value_error":  # the message names the keys and what was received
+    if not keys and first["type"] == "value_error":  # the message names the keys and the value
         return f"{where}:{message}{more}"
     return f"{where}: {message}; received {received}{more}"
 
 
 def _keys(location: tuple[Any, ...]) -> tuple[list[str], type[BaseModel] | None]:
-    """Return the keys of a location in the file, and the group that the last of them stands in.
+    """Return the keys of a location in the file, and the group that contains the last of them.
 
-    Pydantic adds to a location the name of the group that it took among several, and `[key]` for a key itself.
+    Pydantic adds to a location the name of the group that it chose among several, and `[key]` for a key itself.
     """
     keys: list[str] = []
     kind: Any = Params
@@ -86,7 +86,7 @@ def _keys(location: tuple[Any, ...]) -> tuple[list[str], type[BaseModel] | None]
 
 
 def _plain(kind: Any) -> Any:
-    """Return a type without its annotation and without None; a tuple of several groups."""
+    """Return a type without its annotation and without None, or a tuple of types for a union of several groups."""
     while get_origin(kind) is Annotated:
         kind = get_args(kind)[0]
     if get_origin(kind) not in (Union, UnionType):

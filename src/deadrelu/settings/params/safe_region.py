@@ -1,4 +1,4 @@
-"""`safe_region`: how wide a deep ReLU network must be, over a grid of depths and widths."""
+"""The group `safe_region`: how wide a deep ReLU network must be, over a grid of depths and widths."""
 
 from typing import Annotated, Any, Self
 
@@ -9,7 +9,7 @@ from deadrelu.settings.params.initializer import Initializer, InitializerOrRai, 
 
 
 class Span(Group):
-    """From `low` to `high`, both included."""
+    """A range of integers from `low` to `high`, both included."""
 
     low: int = Field(ge=1, le=1000)
     high: int = Field(ge=1, le=1000)
@@ -22,18 +22,18 @@ class Span(Group):
 
     @property
     def values(self) -> range:
-        """All of them."""
+        """All integers of the range."""
         return range(self.low, self.high + 1)
 
 
 MAIN = "main"
-"""Key of `safe_region.initializer` in tables, where the others have theirs."""
+"""Key of `safe_region.initializer` in tables, where other initializers have their own keys."""
 
 Sizes = Annotated[list[Annotated[int, Field(ge=1, le=100)]], Field(min_length=1, max_length=100)]
 
 
 class TrainedGrid(Group):
-    """Cells of the grid that are trained: the case `of` of `collapse` with other widths and initializers."""
+    """The trained cells of the grid: the case `of` of `collapse` with other widths and initializers."""
 
     of: str
     depths: Sizes
@@ -100,5 +100,5 @@ class SafeRegionParams(Group):
 
     @property
     def initializers(self) -> dict[str, Settings | Rai]:
-        """All of them, by their keys: the main one first."""
+        """All initializers by their keys, the main one first."""
         return {MAIN: self.initializer, **{key: other.initializer for key, other in self.other_initializers.items()}}

@@ -1,4 +1,4 @@
-"""`sensitivity`: tables of variations, each of which changes one thing of a case of `collapse`."""
+"""The group `sensitivity`: tables of variations, each of which changes one setting of a case of `collapse`."""
 
 from pydantic import Field
 
@@ -14,7 +14,7 @@ class Variation(Trainable):
 
 
 class SensitivityTable(Group):
-    """`of` is a key of `collapse.cases`; in the file, a variation has only the keys that it changes."""
+    """Variations of the case `of`, a key of `collapse.cases`; in the file, each has only the keys that it changes."""
 
     of: str
     variations: dict[CaseKey, Variation] = Field(min_length=1)

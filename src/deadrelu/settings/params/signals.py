@@ -1,4 +1,4 @@
-"""`activations` and `training`: Keras networks on MNIST, untrained and trained."""
+"""The groups `activations` and `training`: Keras networks on MNIST, untrained and trained."""
 
 from typing import Literal, Self
 
@@ -19,7 +19,7 @@ class ActivationCase(Group):
 
 
 class EnsembleParams(Group):
-    """How many networks of each case give its factors, and on how many images."""
+    """The numbers of networks of each case and of images from which its factors are estimated."""
 
     networks: int = Field(ge=2, le=10_000)
     images: int = Field(ge=2, le=1000)

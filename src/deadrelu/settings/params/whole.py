@@ -1,4 +1,4 @@
-"""All of `params.yaml`."""
+"""The whole of `params.yaml`, and checks across its groups."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -28,7 +28,7 @@ class Params(Group):
     @model_validator(mode="before")
     @classmethod
     def _complete_variations(cls, values: Any) -> Any:
-        """Put the keys of the case into each of its variations, so that what is wrong is reported where it stands."""
+        """Copy the keys of the case into each of its variations, so that errors are reported at their location."""
         tables = values.get("sensitivity") if isinstance(values, dict) else None
         if not isinstance(tables, dict):
             return values
@@ -44,7 +44,7 @@ class Params(Group):
                 changed = {name: {**base, "follow": [], **changes} for name, changes in variations.items()}
                 for name, changes in variations.items():
                     changed[name]["target"] = {**target, **changes.get("target", {})}
-            except (KeyError, TypeError, AttributeError):  # refused below
+            except (KeyError, TypeError, AttributeError):  # rejected by the validation of fields
                 completed[key] = table
             else:
                 completed[key] = {**table, "variations": changed}
@@ -83,16 +83,16 @@ class Params(Group):
         return self
 
     def target(self, case: CollapseCase | Variation) -> TargetParams:
-        """Return what the networks of a case or a variation learn."""
+        """Return the target that the networks of a case or a variation learn."""
         return case.target if isinstance(case, Variation) else self.data.targets[case.target]
 
     def target_of(self, key: str) -> TargetParams:
-        """Return what the networks of a case of `collapse` learn."""
+        """Return the target that the networks of a case of `collapse` learn."""
         return self.target(self.collapse.cases[key])
 
     @property
     def target_of_grid(self) -> TargetParams:
-        """What the networks of `safe_region` learn."""
+        """Target that the trained networks of `safe_region` learn."""
         return self.target_of(self.safe_region.trained.of)
 
     def grid_case(self, depth: int, width: int, initializer: str) -> CollapseCase:
@@ -106,23 +106,23 @@ class Params(Group):
 
     @property
     def grid_epochs(self) -> int:
-        """Epochs of the trained cells of the grid."""
+        """Number of epochs of the trained cells of the grid."""
         grid = self.safe_region.trained
         return grid.epochs or self.collapse.epochs_of(grid.of)
 
     @property
     def main_cases(self) -> list[str]:
-        """Cases of independent trials on the first target: the report's main questions."""
+        """Keys of the cases of independent trials on the first target, for the report's main questions."""
         return [key for key in self.collapse.independent if self.collapse.cases[key].target == self.data.main_target]
 
     @property
     def other_cases(self) -> list[str]:
-        """Cases of independent trials on other targets."""
+        """Keys of the cases of independent trials on other targets."""
         return [key for key in self.collapse.independent if key not in self.main_cases]
 
 
 def _known_case(key: str, of: str, cases: Mapping[str, Any]) -> Any:
-    """Return a case of independent trials by its key; refuse another, where `key` of the file names it."""
+    """Return a case of independent trials by its key `of`; reject any other, naming the location `key` in the file."""
     if of not in cases:
         raise ValueError(f"{key}: received {of!r}; expected one of collapse.cases: {', '.join(cases)}")
     if cases[of].get("protocol") == "refit":
