@@ -239,6 +239,7 @@ REACHES = {
 """Stages that a defect can change, where it is not all of them; the others would make the same tables again."""
 
 
+@pytest.mark.without_digits
 @pytest.mark.parametrize("name", DEFECTS)
 def test_planted_defect_is_found(name: str, place: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
     plant, finds, _ = DEFECTS[name]
@@ -249,6 +250,7 @@ def test_planted_defect_is_found(name: str, place: params.Params, monkeypatch: p
     assert finds in changes(comparison) | {s.stage for s in comparison.stages if s.verdict == Verdict.CHANGED}
 
 
+@pytest.mark.without_digits
 @pytest.mark.parametrize("name", [name for name, (_, _, other) in DEFECTS.items() if other])
 def test_planted_defect_under_another_seed(name: str, place: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
     plant, finds, other = DEFECTS[name]

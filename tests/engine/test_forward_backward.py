@@ -141,7 +141,7 @@ def test_what_is_computed_side_by_side_changes_no_bit(
 
 
 @pytest.mark.parametrize("unrolled", [True, False], ids=["written out", "loops"])
-def test_predictions_and_who_is_awake(unrolled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_predictions_and_active_units(unrolled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Against the forward pass as matrix products in float64: to rounding, and the same zeros."""
     monkeypatch.setattr(programs, "MAX_UNROLLED_WEIGHTS", 100 if unrolled else 0)
     net = network("relu", widths=(2, 1, 2), biases=False, inputs=1, outputs=1)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers.commands import Done, deadrelu
 
-from deadrelu.inspection import compare
+from deadrelu.inspection import checkpoints
 from deadrelu.inspection.inspect import inspect
 
 X = np.random.default_rng(8).normal(size=(80, 6)).astype(np.float32)
@@ -33,7 +33,7 @@ def model(**biases: float) -> Any:
 
 def test_what_died_and_what_came_back() -> None:
     whole, broken = inspect(model(), X), inspect(model(hidden_1=-1000.0), X)
-    died, back = compare.changes(whole, broken), compare.changes(broken, whole)
+    died, back = checkpoints.changes(whole, broken), checkpoints.changes(broken, whole)
     assert died.sentences[0].startswith("Died: hidden_1")
     assert back.sentences[0].startswith("No longer dead: hidden_1")
     assert any(s.startswith("New: ") and "dead-network" in s for s in died.sentences)
@@ -45,7 +45,7 @@ def test_what_died_and_what_came_back() -> None:
 
 
 def test_the_same_model_has_not_changed() -> None:
-    found = compare.changes(inspect(model(), X), inspect(model(), X))
+    found = checkpoints.changes(inspect(model(), X), inspect(model(), X))
     assert not found.table["changed"].any()
     assert found.sentences[-1] == "In 4 layers, signal and gradient changed by less than a factor of 2."
     assert not any("Died" in sentence or "New" in sentence for sentence in found.sentences)
@@ -56,7 +56,7 @@ def test_layers_of_one_model_only_are_named() -> None:
 
     other = keras.Sequential([*model().layers[:2], keras.layers.Dense(2, name="head")])
     other.build((None, 6))
-    found = compare.changes(inspect(model(), X), inspect(other, X))
+    found = checkpoints.changes(inspect(model(), X), inspect(other, X))
     assert found.sentences[0] == "Only in one of them: head, hidden_2, out."
 
 

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser
 from rich.console import Console
 
 from deadrelu.errors import InputError
-from deadrelu.inspection import fitting, inspect, printing, verdicts, words
+from deadrelu.inspection import inspect, printing, validation, verdicts, words
 from deadrelu.inspection.command import LAYERS
 from deadrelu.inspection.measure import Measured
 from deadrelu.inspection.records import LayerRecord
@@ -537,7 +537,7 @@ def test_datasets_tensors_and_losses_are_taken_as_users_have_them() -> None:
         inspect.inspect(model, X, Y, loss=keras.losses.SparseCategoricalCrossentropy()),
     ):
         pd.testing.assert_frame_equal(found.table, expected.table, rtol=1e-5)
-    assert inspect.inspect(model, dataset.repeat()).inputs >= fitting.MAX_FROM_BATCHES
+    assert inspect.inspect(model, dataset.repeat()).inputs >= validation.MAX_FROM_BATCHES
     assert inspect.inspect(model, (X[at : at + 8] for at in (0, 8))).inputs == 16
     with pytest.raises(InputError, match="inputs: received an empty dataset"):
         inspect.inspect(model, iter(()))

@@ -11,7 +11,7 @@ import pytest
 from helpers.commands import deadrelu
 
 from deadrelu.errors import InputError
-from deadrelu.inspection import compare
+from deadrelu.inspection import checkpoints
 from deadrelu.inspection.inspect import Inspection, inspect
 from deadrelu.watch import DeadUnits
 
@@ -135,15 +135,15 @@ def test_checkpoints_of_other_widths_and_other_names() -> None:
         hidden = keras.layers.Dense(width, "relu", name=f"{prefix}_hidden")
         return sequential(hidden, keras.layers.Dense(3, name=f"{prefix}_out"))
 
-    wider = compare.changes(inspect(built(8, "a"), X), inspect(built(9, "a"), X))
+    wider = checkpoints.changes(inspect(built(8, "a"), X), inspect(built(9, "a"), X))
     assert "Of another width: a_hidden." in wider.sentences
     assert wider.table["changed"].any()
-    renamed = compare.changes(inspect(built(8, "a"), X), inspect(built(8, "b"), X))
+    renamed = checkpoints.changes(inspect(built(8, "a"), X), inspect(built(8, "b"), X))
     assert len(renamed.table) == 2
     assert not any("-0" in sentence for sentence in renamed.sentences)
     other = sequential(keras.layers.Dense(4), keras.layers.Dense(4), keras.layers.Dense(4, name="c"))
     with pytest.raises(InputError, match="compare: received models without a layer in common"):
-        compare.changes(inspect(built(8, "a"), X), inspect(other, X))
+        checkpoints.changes(inspect(built(8, "a"), X), inspect(other, X))
 
 
 def test_a_fault_of_our_own_is_no_fault_of_the_model(monkeypatch: pytest.MonkeyPatch) -> None:

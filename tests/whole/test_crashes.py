@@ -75,7 +75,7 @@ def begin(folder: Path, **more: str) -> "subprocess.Popen[str]":
 def finished_properly(folder: Path) -> None:
     """The same bits as if nothing had happened, and nothing left over."""
     assert bits(folder / "data/collapse/leaky_relu") == bits(folder / "expected/leaky_relu")
-    assert [path.name for path in (folder / "data").iterdir()] == ["collapse"]
+    assert [path.name for path in (folder / "data").iterdir()] == ["collapse", "versions"]
     assert [path.name for path in (folder / "data/collapse").iterdir()] == ["leaky_relu"]
 
 

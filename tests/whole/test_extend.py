@@ -12,6 +12,8 @@ from ruamel.yaml import YAML
 
 from deadrelu.storage import parquet, tables
 
+pytestmark = pytest.mark.without_digits
+
 PAGE = ROOT / "docs" / "extend.md"
 PLACE = re.compile(r"# ([\w./]+)(?:, (above|below|instead of) (.+))?")
 

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from helpers.projects import ROOT
 
+pytestmark = pytest.mark.without_digits
+
 MAX_PACKAGES = 12
 """That `inspect` and `DeadUnitLog` add to an environment with PyTorch."""
 

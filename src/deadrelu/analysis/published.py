@@ -61,7 +61,7 @@ def _of_notebook(params: Params, key: str) -> float | None:
 
 
 def lu_rate(params: Params, case: CollapseCase | Variation) -> float | None:
-    """Return Lu et al.'s rate for a case, if network, interval and loss may be theirs; their training is not known."""
+    """Return the rate that Lu et al. print for this network, interval and loss, or None; their training is unknown."""
     target = params.target(case)
     row = (target.function, "rai" if isinstance(case.initializer, Rai) else "he")
     return LU.get(row) if is_like_lu(params, case) else None

@@ -181,11 +181,11 @@ def readings(trials: Frames, of_tables: Frames, params: Params) -> pd.DataFrame:
 
 
 def by_criterion(trials: Frames, params: Params) -> pd.DataFrame:
-    """Count the trials of the case of the first table under other criteria.
+    """Count the constant trials of the case that the first sensitivity table varies, under other criteria.
 
     Returns:
-        Columns case, criterion ("range" or "loss": at least `NO_BETTER` of the best constant's), limit, count,
-        trials, rate, low, high, published, published_p, z.
+        Columns case, criterion ("range": at most `limit`; "loss": at least `limit` times the best constant's), limit,
+        count, trials, rate, low, high, published, published_p, z.
     """
     rows = []
     for table in list(params.sensitivity.values())[:1]:

@@ -91,7 +91,7 @@ def _dead_on_both(widths: Sequence[float], q: float) -> float:
 
 
 def width_at(probability: float, depth: int) -> Bounds:
-    """Return the width at which `depth` equal layers are dead on the interval with this probability: a contour line.
+    """Return the width at which a network of `depth` equal layers is dead with this probability: a contour line.
 
     Args:
         probability: between 0 and 1, both excluded.

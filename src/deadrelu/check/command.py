@@ -160,7 +160,7 @@ def _text(path: Path) -> str:
 
 
 def _update(params: Params, present: Present, seeds: int | None, form: Form) -> None:
-    """Accept the present results; the spreads of stages that are identical or consistent are kept."""
+    """Write the present results as the reference; stages that are identical or consistent keep their spreads."""
     try:
         before = reference.read(REFERENCE)
     except InputError as error:

@@ -80,9 +80,9 @@ def headline(comparison: Comparison) -> str:
 
 def sentences(comparison: Comparison) -> list[str]:
     """Return sentences on what was tested, how, and what was not tested."""
-    told = []
+    notes = []
     if comparison.hypotheses:
-        told.append(
+        notes.append(
             f"Null hypothesis of each of {count_of(comparison.hypotheses, 'random number')}: it is drawn from the "
             "distribution of the reference. Where the seed is the same, trial k is compared with trial k (McNemar's "
             "exact test), else shares of trials (Fisher's); other numbers, or their logarithms, with those of other "
@@ -91,18 +91,20 @@ def sentences(comparison: Comparison) -> list[str]:
             "paired, if all that change go one way."
         )
     if untested := [f"{stage.stage} {stage.untested}" for stage in comparison.stages if stage.untested]:
-        told.append(f"Numbers not judged, which another seed draws or some seed makes infinite: {', '.join(untested)}.")
-    told += [f"{stage.stage}: {stage.why}." for stage in comparison.stages if stage.why]
+        notes.append(
+            f"Numbers not judged, which another seed draws or some seed makes infinite: {', '.join(untested)}."
+        )
+    notes += [f"{stage.stage}: {stage.why}." for stage in comparison.stages if stage.why]
     if comparison.stale:
-        told.append(
+        notes.append(
             f"Not rerun with the installed packages: {', '.join(comparison.stale)}. DVC does not see packages: "
             "`dvc repro --force` reruns these stages."
         )
     if comparison.elsewhere:
-        told.append(f"The same bytes are not due: {'; '.join(comparison.elsewhere)}.")
+        notes.append(f"The same bytes are not due: {'; '.join(comparison.elsewhere)}.")
     elif comparison.verdict in (Verdict.CONSISTENT, Verdict.CHANGED):
-        told.append("Seed, machine and versions are the reference's: where bytes differ, the code does.")
-    return told
+        notes.append("Seed, machine and versions are the reference's: where bytes differ, the code does.")
+    return notes
 
 
 def change(finding: Finding) -> str:

@@ -102,7 +102,7 @@ def tanh(ops: Operations, x: Any) -> Any:
 
 
 def sigmoid(ops: Operations, x: Any) -> Any:
-    """Return 1 / (1 + exp(-x)) from t = exp(-|x|), which never overflows: t / (1 + t) or t - t² / (1 + t) for x < 0."""
+    """Return 1 / (1 + exp(-x)) from t = exp(-|x|): 1 / (1 + t); for x < 0, t / (1 + t), near 0 as t - t² / (1 + t)."""
     t = ops.call(exp, ops.select(x > 0.0, -x, x))
     small = t < 0.25
     ratio = ops.select(x > 0.0, 1.0, ops.select(small, t * t, t)) / (t + 1.0)

@@ -148,7 +148,7 @@ def at_points(
     """Run a program that computes predictions, or one that counts active units.
 
     Args:
-        program: compiled program from `programs.predictions` or `programs.awake`.
+        program: compiled program from `programs.predictions` or `programs.count_active`.
         architecture: architecture of the networks.
         weights: weights of at most as many networks as the program has lanes, shape (n, n_weights), float32.
         x: inputs, shape (n_points, inputs), float32, in C order.

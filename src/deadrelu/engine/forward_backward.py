@@ -8,7 +8,7 @@ bits for every implementation of `Operations`.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from deadrelu.engine.activations import activate, through
 from deadrelu.engine.network import Adam, Architecture, Training
@@ -69,6 +69,26 @@ class State:
     gradient: Any
     mean: Any = None
     square: Any = None
+
+
+class Plan(Protocol):
+    """The batches `first` to `end` - 1, or the points, of a program, and where its results go.
+
+    `batch(b)` has the positions `first` and `end`, their number `size`, and the learning rate `rate`; `point(p)` has
+    the inputs and targets. The sum of the losses is added to `loss[0]`, that of `count_active` to `active[0]`.
+    """
+
+    first: Any
+    end: Any
+    n_weights: Any
+    loss: Any
+    active: Any
+
+    def batch(self, b: Any) -> Any:
+        """Return a batch."""
+
+    def point(self, p: Any) -> Any:
+        """Return a point."""
 
 
 def hidden(ops: Operations, architecture: Architecture, layers: Layers, weights: Any, units: Units) -> None:
@@ -177,7 +197,7 @@ def epoch(
     layers: Layers,
     state: State,
     units: Units,
-    plan: Any,
+    plan: Plan,
 ) -> None:
     """Train through some batches of points.
 
@@ -187,9 +207,7 @@ def epoch(
         training: names the loss and the optimizer.
         state: weights and optimizer state, updated in place.
         units: scratch memory for the units.
-        plan: describes the batches `plan.first` to `plan.end` - 1. `plan.batch(b)` has the positions `first` and `end`,
-            their number `size`, and the learning rate `rate`; `plan.point(p)` has the inputs and targets; the sum of
-            the losses is added to `plan.loss[0]`.
+        plan: the batches.
     """
 
     def step(b: Any) -> None:
@@ -237,7 +255,9 @@ def move(ops: Operations, training: Training, state: State, k: Any, gradient: An
     state.weights[k] = state.weights[k] - step
 
 
-def predict(ops: Operations, architecture: Architecture, layers: Layers, weights: Any, units: Units, plan: Any) -> None:
+def predict(
+    ops: Operations, architecture: Architecture, layers: Layers, weights: Any, units: Units, plan: Plan
+) -> None:
     """Compute the outputs at the points `plan.first` to `plan.end` - 1 and store each by `point.put(j, output)`."""
 
     def visit(p: Any) -> None:
@@ -249,8 +269,10 @@ def predict(ops: Operations, architecture: Architecture, layers: Layers, weights
     ops.points(plan.first, plan.end, visit)
 
 
-def awake(ops: Operations, architecture: Architecture, layers: Layers, weights: Any, units: Units, plan: Any) -> None:
-    """Count in `plan.awake[0]` the non-zero outputs of the last ReLU layer, over its units and all points."""
+def count_active(
+    ops: Operations, architecture: Architecture, layers: Layers, weights: Any, units: Units, plan: Plan
+) -> None:
+    """Count in `plan.active[0]` the non-zero outputs of the last ReLU layer, over its units and all points."""
 
     def visit(p: Any) -> None:
         read(ops, layers, units, plan.point(p))
@@ -258,7 +280,7 @@ def awake(ops: Operations, architecture: Architecture, layers: Layers, weights: 
 
         def count(i: Any) -> None:
             signal = units.signals[layers.last.inputs + i]
-            plan.awake[0] = ops.accumulate(plan.awake[0], ops.select(signal < SMALLEST, 0.0, 1.0))
+            plan.active[0] = ops.accumulate(plan.active[0], ops.select(signal < SMALLEST, 0.0, 1.0))
 
         ops.repeat(0, layers.last.fan_in, count)
 

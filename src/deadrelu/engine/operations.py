@@ -22,7 +22,7 @@ class Operations(Protocol):
         """Return the correctly rounded square root."""
 
     def call(self, function: Callable[[Any, Any], Any], value: Any) -> Any:
-        """Return function(operations, value)."""
+        """Return function(self, value); a program has the function once and calls it."""
 
     def each(self, n: Any, body: Body) -> None:
         """Call body(k) for each k from 0 to n - 1, in any order: no call depends on what another one stores."""
@@ -37,7 +37,7 @@ class Operations(Protocol):
         """Call body(point) for each point from `first` to `end` - 1; points share only the sums of `accumulate`."""
 
     def accumulate(self, total: Any, value: Any) -> Any:
-        """Return total + value; where values have several points, add them point by point in order."""
+        """Return total + value; where a value has numbers of several points, add them one after the other, in order."""
 
 
 class Reference:

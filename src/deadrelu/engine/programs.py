@@ -36,7 +36,7 @@ WASM_LANES = 4
 UNITS = ("preactivations", "signals", "deltas")
 TRAIN = ("weights", "gradient", "mean", "square", "loss", *UNITS, "table", "rows", "starts", "sizes", "rates")
 PREDICT = ("weights", "outputs", *UNITS, "table")
-AWAKE = ("weights", "awake", *UNITS, "table")
+ACTIVE = ("weights", "active", *UNITS, "table")
 COMMON = ("layers", "stop")
 NUMBERS = ("first", "end", "n_weights", "n_layers")
 
@@ -47,7 +47,7 @@ _COMPILING = Lock()  # LLVM has one global context, and threads that need the sa
 class Program:
     """Machine code that computes `lanes` trials side by side.
 
-    Its arguments are addresses of arrays in the order of TRAIN, PREDICT or AWAKE and of COMMON, then the integers of
+    Its arguments are addresses of arrays in the order of TRAIN, PREDICT or ACTIVE and of COMMON, then the integers of
     NUMBERS. Arrays of vectors have the lanes in their last axis.
     """
 
@@ -67,9 +67,9 @@ def predictions(architecture: Architecture) -> Program:
     return _program(PREDICT, architecture)
 
 
-def awake(architecture: Architecture) -> Program:
-    """Return the program of `forward_backward.awake`, which counts the non-zero outputs of the last hidden layer."""
-    return _program(AWAKE, architecture)
+def count_active(architecture: Architecture) -> Program:
+    """Return the program of `forward_backward.count_active`: number of non-zero outputs of the last hidden layer."""
+    return _program(ACTIVE, architecture)
 
 
 def lanes(architecture: Architecture) -> int:
@@ -92,7 +92,7 @@ def _compiled(
 
 
 def webassembly(architecture: Architecture, settings: Training, *, points: int = 1) -> bytes:
-    """Return a WebAssembly module with the programs `train`, `predict` and `awake`.
+    """Return a WebAssembly module with the programs `train`, `predict` and `count_active`.
 
     Their arguments are those of native programs and, after `stop`, the address of the negative slope of Leaky ReLU.
 
@@ -103,7 +103,7 @@ def webassembly(architecture: Architecture, settings: Training, *, points: int =
     """
     module, functions = ir.Module(), dict[Any, ir.Function]()
     settings = replace(settings, epochs=1, batch_size=1, optimizer=replace(settings.optimizer, learning_rate=1.0))
-    written = {"train": (TRAIN, settings), "predict": (PREDICT, None), "awake": (AWAKE, None)}
+    written = {"train": (TRAIN, settings), "predict": (PREDICT, None), "count_active": (ACTIVE, None)}
     for name, (names, of) in written.items():
         pointers = (*names, *COMMON, "slope")
         _write(module, name, pointers, _general(architecture), of, lanes=WASM_LANES, points=points, functions=functions)
@@ -137,7 +137,7 @@ def _write(
         state = State(*(Memory(tracer, argument[name]) for name in TRAIN[:4]))
         forward_backward.epoch(tracer, architecture, settings, plan.layers, state, plan.units, plan)
     else:
-        write = forward_backward.predict if "outputs" in argument else forward_backward.awake
+        write = forward_backward.predict if "outputs" in argument else forward_backward.count_active
         write(tracer, architecture, plan.layers, Memory(tracer, argument["weights"]), plan.units, plan)
     tracer.builder.ret_void()
 
@@ -162,10 +162,13 @@ def layer_table(architecture: Architecture) -> npt.NDArray[np.int64]:
 class _Plan:
     """The layers, units, batches and points of a program, read from its arguments."""
 
+    loss: Memory
+    active: Memory
+
     def __init__(self, tracer: Tracer, argument: dict[str, ir.Value], architecture: Architecture) -> None:
         self.tracer, self.argument, self.architecture = tracer, argument, architecture
         self.first, self.end, self.n_weights = (Index(tracer, argument[name]) for name in NUMBERS[:3])
-        for name in ("loss", "awake"):
+        for name in ("loss", "active"):
             if name in argument:
                 setattr(self, name, Memory(tracer, argument[name]))
         if 0 in architecture.sizes:

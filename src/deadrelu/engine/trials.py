@@ -312,7 +312,7 @@ def _last_layer_is_dead(network: Network, weights: Float, x: Float, stop: Stop) 
     """Return a mask of the ReLU networks whose last hidden layer is 0 on all inputs, shape (n,), bool."""
     if not network.can_be_dead:
         return np.zeros(len(weights), bool)
-    program = programs.awake(network.architecture)
+    program = programs.count_active(network.architecture)
     counts = [
         at_points(program, network.architecture, part, x, stop, aligned((program.lanes,)))
         for part in _cut(weights, program.lanes)

@@ -15,8 +15,8 @@ from deadrelu.analysis.counting import count_of
 from deadrelu.analysis.growth import EXPLODES, VANISHES
 from deadrelu.errors import InputError
 from deadrelu.inspection import input_files, inspect, layer_figure, model_file, printing
+from deadrelu.inspection.checkpoints import Changes, changes
 from deadrelu.inspection.codes import CODES, GROUPS, SEVERITIES, codes_of
-from deadrelu.inspection.compare import Changes, changes
 from deadrelu.report import page
 from deadrelu.report.figures import save
 from deadrelu.signals import tensorflow

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from deadrelu.errors import InputError
-from deadrelu.inspection import fitting
+from deadrelu.inspection import validation
 from deadrelu.inspection.findings import Finding
 from deadrelu.inspection.inspect import after_steps, reported
 from deadrelu.inspection.measure import measure
@@ -52,16 +52,16 @@ class DeadUnitLog:
 
     def __init__(
         self,
-        x: fitting.Given,
-        y: fitting.Given | None = None,
+        x: validation.Given,
+        y: validation.Given | None = None,
         *,
-        loss: fitting.Loss = None,
+        loss: validation.Loss = None,
         training: bool = False,
         every: int = 1,
     ) -> None:
         if every < 1:
             raise InputError(f"every: received {every}; expected: 1 or more epochs between two looks")
-        self.x, self.y = fitting.from_dataset(x, y, most=MAX_INPUTS)
+        self.x, self.y = validation.from_dataset(x, y, most=MAX_INPUTS)
         self.loss, self.training, self.every = loss, training, every
         self.rows: list[dict[str, Any]] = []
         self.epoch: int | None = None

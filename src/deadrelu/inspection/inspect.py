@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from deadrelu.errors import InputError
-from deadrelu.inspection import fitting, words
+from deadrelu.inspection import validation, words
 from deadrelu.inspection.codes import codes_of
 from deadrelu.inspection.findings import Finding, find
 from deadrelu.inspection.folding import folded
@@ -74,10 +74,10 @@ class Inspection:
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a model may have infinities and NaN
 def inspect(
     model: Any,
-    inputs: fitting.Given,
-    labels: fitting.Given | None = None,
+    inputs: validation.Given,
+    labels: validation.Given | None = None,
     *,
-    loss: fitting.Loss = None,
+    loss: validation.Loss = None,
     training: bool = False,
     batch_size: int | None = None,
     seed: int = 0,
@@ -90,8 +90,8 @@ def inspect(
         model: a Keras model, see `keras.trace`, or a `torch.nn.Module`, see `pytorch.calls`; it is left unchanged.
         inputs: an array of shape (n, …); for several inputs a list in their order, or a dictionary by their names; or
             batches of them, with labels or without: a `tf.data.Dataset`, a PyTorch `DataLoader`, or some other
-            iterable, of which about `fitting.MAX_FROM_BATCHES` inputs are taken. Values in a dictionary for a PyTorch
-            model that are no rows of inputs (None, flags, a mask of positions) are passed on unchanged.
+            iterable, of which about `validation.MAX_FROM_BATCHES` inputs are taken. Values in a dictionary for a
+            PyTorch model that are no rows of inputs (None, flags, a mask of positions) are passed on unchanged.
         labels: classes, shape (n, …), or targets of the output's shape; a list or dictionary for several outputs.
             None: gradients are those of a random projection of the outputs, or of the loss of a PyTorch model that
             takes `labels` among its inputs.

@@ -9,16 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from deadrelu.inspection.records import Array, LayerRecord, WeightRecord
+from deadrelu.inspection.records import CHUNK_ROWS, Array, LayerRecord, WeightRecord
 from deadrelu.inspection.subject import Objective, Subject
 from deadrelu.inspection.units import BOUNDED, DEAD_SLOPE
 from deadrelu.signals.statistics import Running, Spread
 
 USUAL_SCALE = (0.1, 10.0)
 """Usual range of the root mean square of inputs; initializers are made for about 1."""
-
-CHUNK_ROWS = 1000
-"""Number of rows that are processed at once: a mapped file may be larger than the memory."""
 
 MAX_DOUBLES = 2**16
 """Means and squares are kept in float64 for layers with at most this many output numbers per input, else in float32."""

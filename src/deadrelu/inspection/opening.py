@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deadrelu.errors import InputError
-from deadrelu.inspection import fitting, objectives
+from deadrelu.inspection import objectives, validation
 from deadrelu.inspection.subject import Objective, Subject
 
 
@@ -25,10 +25,10 @@ class Opened(NamedTuple):
 @contextmanager
 def opened(
     model: Any,
-    inputs: fitting.Given,
-    labels: fitting.Given | None = None,
+    inputs: validation.Given,
+    labels: validation.Given | None = None,
     *,
-    loss: fitting.Loss = None,
+    loss: validation.Loss = None,
     training: bool = False,
     seed: int = 0,
     most: int | None = None,
@@ -42,11 +42,11 @@ def opened(
     Raises:
         InputError: the model cannot be inspected, or inputs or labels do not fit it.
     """
-    how = _of_torch if fitting.is_torch(model) else _of_keras
+    how = _of_torch if validation.is_torch(model) else _of_keras
     with _random_states_kept():
-        inputs, labels = fitting.from_dataset(inputs, labels)
+        inputs, labels = validation.from_dataset(inputs, labels)
         if labels is None and loss is not None:
-            raise InputError(f"loss: received {fitting.name_of(loss)!r} without labels; expected: with labels")
+            raise InputError(f"loss: received {validation.name_of(loss)!r} without labels; expected: with labels")
         with how(model, inputs, labels, loss, training, seed, most) as made:
             if not made.subject.records:
                 raise InputError("model: received no layer with a signal; expected: a model with layers of its own")
@@ -68,31 +68,31 @@ def _random_states_kept() -> Iterator[None]:
 
 @contextmanager
 def _of_keras(
-    model: Any, inputs: Any, labels: Any, loss: fitting.Loss, training: bool, seed: int, most: int | None
+    model: Any, inputs: Any, labels: Any, loss: validation.Loss, training: bool, seed: int, most: int | None
 ) -> Iterator[Opened]:
     from deadrelu.inspection.keras.losses import KerasLosses
     from deadrelu.inspection.keras.model import KerasModel, check_runs_here, run_eagerly
     from deadrelu.inspection.keras.unchanged import unchanged
 
-    fitting.check_model(model)
+    validation.check_model(model)
     check_runs_here(model)
     tensors = getattr(model, "inputs", None) or []  # a subclassed model that was never called has none
     names = [] if tensors or not isinstance(inputs, Mapping) else list(inputs)
-    x = [array[:most] for array in fitting.arranged(inputs, names or [tensor.name for tensor in tensors], "inputs")]
-    fitting.check_inputs(x, [tuple(tensor.shape[1:]) for tensor in tensors] if tensors else None)
-    with fitting.failures_of("Keras"), unchanged(model, seed), run_eagerly():
+    x = [array[:most] for array in validation.arranged(inputs, names or [tensor.name for tensor in tensors], "inputs")]
+    validation.check_inputs(x, [tuple(tensor.shape[1:]) for tensor in tensors] if tensors else None)
+    with validation.failures_of("Keras"), unchanged(model, seed), run_eagerly():
         subject = KerasModel(model, x, names)
         losses = KerasLosses()
         objective = objectives.random_projection(losses, seed)
         if labels is not None:
             y = _labels(labels, [output.name for output in subject.outputs], x, most)
-            objective = objectives.of_labels(losses, subject.outputs, y, loss or fitting.compiled_loss(model))
+            objective = objectives.of_labels(losses, subject.outputs, y, loss or validation.compiled_loss(model))
         yield Opened(subject, x, objective)
 
 
 @contextmanager
 def _of_torch(
-    model: Any, inputs: Any, labels: Any, loss: fitting.Loss, training: bool, seed: int, most: int | None
+    model: Any, inputs: Any, labels: Any, loss: validation.Loss, training: bool, seed: int, most: int | None
 ) -> Iterator[Opened]:
     from deadrelu.inspection.pytorch.kept import checked, kept
     from deadrelu.inspection.pytorch.losses import TorchLosses
@@ -100,11 +100,11 @@ def _of_torch(
     from deadrelu.inspection.pytorch.trace import Arguments
 
     model = checked(model)
-    inputs, constants = fitting.without_constants(inputs)
+    inputs, constants = validation.without_constants(inputs)
     names = list(inputs) if isinstance(inputs, Mapping) else []
-    x = [array[:most] for array in fitting.arranged(inputs, names, "inputs")]
-    fitting.check_inputs(x, None)
-    with fitting.failures_of("PyTorch"), kept(model, seed, training=training) as frozen:
+    x = [array[:most] for array in validation.arranged(inputs, names, "inputs")]
+    validation.check_inputs(x, None)
+    with validation.failures_of("PyTorch"), kept(model, seed, training=training) as frozen:
         subject = TorchModel(model, x, Arguments(names, constants), frozen)
         losses = TorchLosses()
         objective = objectives.random_projection(losses, seed)
@@ -117,7 +117,7 @@ def _of_torch(
 
 
 def _labels(labels: Any, names: list[str], x: list[npt.NDArray[Any]], most: int | None) -> list[npt.NDArray[Any]]:
-    y = [array[:most] for array in fitting.arranged(labels, names, "labels")]
+    y = [array[:most] for array in validation.arranged(labels, names, "labels")]
     if any(len(array) != len(x[0]) for array in y):
         counts = " and ".join(str(len(array)) for array in y)
         raise InputError(f"labels: received {counts} for {len(x[0])} inputs; expected: as many")

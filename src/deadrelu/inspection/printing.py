@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from deadrelu.inspection.compare import Changes
+from deadrelu.inspection.checkpoints import Changes
 from deadrelu.inspection.findings import Finding
 from deadrelu.inspection.folding import folded
 from deadrelu.inspection.inspect import Inspection

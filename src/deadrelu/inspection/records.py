@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
+CHUNK_ROWS = 1000
+"""Number of rows that are processed at once: a mapped file may be larger than the memory."""
+
 Kind = Literal["weights", "normalization", "activation", "merge", "block", "output"]
 """A block is a composite layer that computes its own output from those of its layers, such as `x + dense(x)`."""
 
@@ -61,7 +64,7 @@ class LayerRecord:
 
 
 class Output(NamedTuple):
-    """One output of a model."""
+    """Name, activation and shape of one output of a model."""
 
     name: str
     activation: str | None

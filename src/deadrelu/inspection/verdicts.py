@@ -13,7 +13,7 @@ from deadrelu.inspection.units import BOUNDED
 CONSTANT = 1e-6
 """A layer is constant when at most this share of its output depends on the input: float32 loses it afterwards."""
 
-SATURATED = 0.5
+MOSTLY_SATURATED = 0.5
 """A layer is saturated when at least this share of its outputs is saturated."""
 
 SLIGHTLY_SATURATED = 0.05
@@ -97,7 +97,7 @@ def judge(measured: Measured) -> Verdicts:
     normalizes = bool((table["kind"] == "normalization").any())
     table = _with_trends(table, measured, judged=not measured.new_normalizations and not normalizes)
     table = table.assign(
-        saturated=table["saturated_fraction"] >= SATURATED, state=[_state(row) for _, row in table.iterrows()]
+        saturated=table["saturated_fraction"] >= MOSTLY_SATURATED, state=[_state(row) for _, row in table.iterrows()]
     )
     outputs = table[table["kind"] == "output"]
     is_constant = (outputs["strength"] <= CONSTANT * outputs["rms"]) | (outputs["strength"] == 0)
@@ -112,7 +112,7 @@ def judge(measured: Measured) -> Verdicts:
 
 
 def _is_cut_off(measured: Measured, table: pd.DataFrame) -> bool:
-    """Return whether a layer is dead that no step revives: it is on every path, or no weight up to it changes."""
+    """Return whether some dead layer stays dead: every path goes through it, or no weight before it can change."""
     moving = [measured.moves.get(name, False) for name in table["layer"]]
     only_path = (table["on_trunk"] & (measured.arrays == 1)).tolist()
     dead = np.flatnonzero(table["state"] == "dead").tolist()

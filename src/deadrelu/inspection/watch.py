@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from deadrelu.errors import InputError
-from deadrelu.inspection import fitting
+from deadrelu.inspection import validation
 from deadrelu.inspection.dead_unit_log import DeadUnitLog
 
 
@@ -31,7 +31,7 @@ class DeadUnits(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships 
     """
 
     def __init__(
-        self, x: fitting.Given, y: fitting.Given | None = None, *, every: int = 1, training: bool = False
+        self, x: validation.Given, y: validation.Given | None = None, *, every: int = 1, training: bool = False
     ) -> None:
         super().__init__()
         self.log = DeadUnitLog(x, y, training=training)

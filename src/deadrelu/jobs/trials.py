@@ -113,7 +113,7 @@ class _Measurement:
                 yield piece, {}
 
     def _followed(self, numbers: range) -> tuple[engine.Trained, Columns]:
-        """Train trials through all checkpoints; return the trials after `experiment.epochs` epochs, and the rows."""
+        """Train through all checkpoints; return the trials after `experiment.epochs` epochs, and their history."""
         experiment = self.experiment
         moments = sorted({*experiment.checkpoints, experiment.epochs} - {0})
         followed = engine.follow(
@@ -146,7 +146,7 @@ class _Measurement:
         return last, _joined(rows)
 
     def _columns(self, part: engine.Trained) -> tuple[Columns, Columns]:
-        """Return the columns of trials and of their functions, the latter empty with several inputs or outputs."""
+        """Return columns of `trials.parquet` and `functions.parquet`, which is empty with several inputs or outputs."""
         experiment, n = self.experiment, len(self.x)
         grid = experiment.target.grid(CURVE_POINTS)
         inputs = _with_probes(self.x, grid)  # one call predicts at all
@@ -182,7 +182,7 @@ class _Measurement:
 
 
 class _Ranges:
-    """Ranges and dead layers of some trials at successive checkpoints.
+    """Measurement of the trials of a shard at successive checkpoints: ranges of their predictions, and dead layers.
 
     The weights of most dead networks do not change, and networks with unchanged weights are not measured again.
     """
@@ -193,7 +193,7 @@ class _Ranges:
         self.values: Columns = {}
 
     def measure(self, epoch: int, trial: np.ndarray, weights: engine.Float) -> Columns:
-        """Return the rows of a checkpoint, given the weights of all trials, shape (n, n_weights), float32."""
+        """Return columns of `history.parquet` after `epoch` epochs; weights of all trials: (n, n_weights), float32."""
         network, x = self.of.experiment.network, self.of.x
         moved = np.ones(len(trial), bool) if self.weights is None else (weights != self.weights).any(axis=1)
         self.weights = weights

@@ -67,8 +67,8 @@ def _raise(failures: dict[Shard, BaseException], todo: int) -> None:
         if not isinstance(error, InputError | MemoryError) and type(error).__name__ != "KilledWorker":
             error.add_note(f"in {shard}")
             raise error
-    told = f"{len(failures)} of {todo} shards failed, first {first}: {_line(failures[first])}"
-    raise InputError(f"{told}; all others are kept: the same command computes the rest")
+    summary = f"{len(failures)} of {todo} shards failed, first {first}: {_line(failures[first])}"
+    raise InputError(f"{summary}; all others are kept: the same command computes the rest")
 
 
 def _compute(measure: Measure, shard: Shard, address: str, threads: int, expected: str, stop: StopSignal) -> None:
@@ -112,8 +112,8 @@ def _workers() -> Iterator[tuple[Executor, list[int]]]:
         codes, nthreads = client.run(code), client.nthreads()
     except Exception as error:  # errors of Dask, the network and unpickling share no base class
         needed = "`pip install 'deadrelu[cluster]'`, a `dask scheduler` that answers and a `dask worker` of it"
-        told = f"{address}; expected: {needed}, or no address, to compute here ({_line(error)})"
-        raise InputError(f"DASK_SCHEDULER_ADDRESS: received {told}") from None
+        problem = f"{address}; expected: {needed}, or no address, to compute here ({_line(error)})"
+        raise InputError(f"DASK_SCHEDULER_ADDRESS: received {problem}") from None
     try:
         if others := [worker for worker, digest in sorted(codes.items()) if digest != code()]:
             raise InputError(f"{', '.join(others)}: {OTHER_CODE}; expected: the same on all workers")

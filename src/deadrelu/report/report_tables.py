@@ -169,7 +169,7 @@ def before_and_after(params: Params, numbers: Numbers) -> pd.DataFrame:
 
 
 def papers(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """Return the cases on other targets with the numbers of Lu et al., before and after training by each criterion."""
+    """Return the table of the cases of `params.other_cases`: rates before and after training, and those of Lu et al."""
     collapse, found = params.collapse, numbers["collapse_rates"]
     keys = params.other_cases
     of_event = {event: rows.set_index("case").reindex(keys) for event, rows in found.groupby("event")}

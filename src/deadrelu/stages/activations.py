@@ -26,7 +26,7 @@ Row = dict[str, object]
 
 
 def settings(params: Params) -> dict[str, object]:
-    """Return the settings that the tables depend on."""
+    """Return the settings that the tables in `data/activations/` depend on; their digest is stored in each."""
     return {"seed": params.seed, "activations": params.activations.model_dump()}
 
 

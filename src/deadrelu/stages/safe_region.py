@@ -12,7 +12,7 @@ from deadrelu.storage.tables import BORN_DEAD, FUNCTIONS, OTHER_INITIALIZERS, RE
 
 
 def settings(params: Params) -> dict[str, object]:
-    """Return the settings that the tables depend on."""
+    """Return the settings that the tables in `data/safe_region/` depend on; their digest is stored in each."""
     region = params.safe_region.model_dump(exclude={"trained"})
     grid = experiments.of_grid(params).items()
     cells = {f"{depth}x{width}-{name}": one.settings for (name, depth, width), one in grid}
@@ -54,7 +54,7 @@ def _counts(store: Store, of_table: list[shards.Shard], table: tables.Table) -> 
 
 
 def _functions(store: Store, trained: dict[experiments.Cell, list[shards.Shard]], origin: dict[str, object]) -> bytes:
-    """Return the functions of the first trained networks of each cell."""
+    """Return a table, as bytes, of the outputs over the interval of the trained networks that each cell keeps."""
     parts = []
     for cell, of_cell in trained.items():
         rows = parquet.from_bytes(store.get(of_cell[0])["functions.parquet"], FUNCTIONS.schema)

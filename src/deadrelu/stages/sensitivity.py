@@ -10,7 +10,7 @@ from deadrelu.storage import files, parquet, tables, versions
 
 
 def settings(params: Params, key: str) -> dict[str, object]:
-    """Return the settings that a table depends on."""
+    """Return the settings that the table `key` depends on; their digest is stored in it."""
     variations = experiments.of_variations(params, key)
     return {"seed": params.seed, "variations": {name: one.settings for name, one in variations.items()}}
 

@@ -24,7 +24,7 @@ LOSS_DIGITS = 4
 
 
 def settings(params: Params) -> dict[str, object]:
-    """Return the settings that the tables depend on."""
+    """Return the settings that the tables in `data/training/` depend on; their digest is stored in each."""
     return {"seed": params.seed, "training": params.training.model_dump()}
 
 

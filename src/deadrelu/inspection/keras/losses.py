@@ -28,7 +28,7 @@ class KerasLosses:
     ignores: int | None = None
 
     def usual(self, kind: Usual, output: Output, class_axis: int) -> tuple[Callable[[Any, Any], Any], bool]:
-        """See `Losses`."""
+        """Return the loss of each input, and whether it passes gradients to the output."""
         import keras
 
         function = getattr(keras.losses, FUNCTIONS[kind])
@@ -37,7 +37,7 @@ class KerasLosses:
         return function, kind == "mean squared error"  # Keras takes other losses from the logits
 
     def given(self, loss: Any, output: Output, labels: Labels) -> Chosen:
-        """See `Losses`."""
+        """Return a loss that the user gave, by name or as a function."""
         import keras
 
         if isinstance(loss, str) and _named(loss) is None:
@@ -62,20 +62,20 @@ class KerasLosses:
         return Chosen(function, labels, readable, not has_logits)
 
     def total(self, losses: list[Any]) -> Any:
-        """See `Losses`."""
+        """Return the sum over inputs of the mean over positions, over all outputs."""
         import keras
 
         return sum(keras.ops.sum(keras.ops.mean(keras.ops.reshape(each, (len(each), -1)), axis=1)) for each in losses)
 
     def weighted_sum(self, output: Any, weights: Any) -> Any:
-        """See `Losses`."""
+        """Return the sum of the products of an output and numbers of the same shape."""
         import keras
 
         precise = output if output.dtype == "float64" else keras.ops.cast(output, "float32")
         return keras.ops.sum(precise * keras.ops.cast(weights, precise.dtype))
 
     def tensor(self, labels: Labels, like: Any) -> Any:  # losses of Keras convert types
-        """See `Losses`."""
+        """Return labels as a tensor, next to another one; floating-point labels have its dtype."""
         import keras
 
         return keras.ops.convert_to_tensor(labels)

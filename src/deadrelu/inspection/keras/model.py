@@ -37,7 +37,7 @@ class KerasModel:
     def passes(
         self, x: Sequence[npt.NDArray[Any]], objective: Objective, recorder: Recorder, *, size: int, training: bool
     ) -> Iterator[int]:
-        """See `Subject`."""
+        """Run the inputs forward and backward in batches, see `Subject.passes`."""
         import keras
         import tensorflow as tf
 
@@ -73,7 +73,7 @@ class KerasModel:
             yield rows.stop - rows.start
 
     def weights(self) -> list[WeightRecord]:
-        """See `Subject`."""
+        """Return all weights, with the gradients of the last `passes`."""
         layers, trained = owners(self.model), {id(v) for v in self.model.trainable_variables}
         kernels = {id(kernel) for entry in self.traced for kernel in kernels_of(entry.operation)}
         gradients = dict(zip(map(id, self.variables), self.gradients, strict=True))
@@ -99,7 +99,7 @@ class KerasModel:
 
     @contextmanager
     def stepped(self, keys: Sequence[Any]) -> Iterator[None]:
-        """See `Subject`."""
+        """Move some weights that are all 0 a step against their gradient, and back at the end."""
         pairs = zip(self.variables, self.gradients, strict=True)
         chosen = [(v, g) for v, g in pairs if id(v) in keys and g is not None]
         try:
@@ -113,7 +113,7 @@ class KerasModel:
                 variable.assign(np.zeros(variable.shape))
 
     def new_normalizations(self) -> int:
-        """See `Subject`."""
+        """Return how many BatchNormalization layers have the moving averages of a new layer."""
         operations = {id(e.operation): e.operation for e in self.traced if hasattr(e.operation, "moving_variance")}
         return sum(is_new(o.moving_mean.numpy(), o.moving_variance.numpy()) for o in operations.values())
 

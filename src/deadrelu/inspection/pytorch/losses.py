@@ -10,9 +10,9 @@ from torch import nn
 from torch.nn import functional
 
 from deadrelu.errors import InputError
-from deadrelu.inspection.fitting import name_of
 from deadrelu.inspection.objectives import IGNORED, Chosen, Labels, Usual
 from deadrelu.inspection.records import Output
+from deadrelu.inspection.validation import name_of
 
 
 class TorchLosses:
@@ -22,7 +22,7 @@ class TorchLosses:
     ignores: int | None = IGNORED
 
     def usual(self, kind: Usual, output: Output, class_axis: int) -> tuple[Callable[[Any, Any], Any], bool]:
-        """See `Losses`."""
+        """Return the loss of each input, and whether it passes gradients to the output."""
         if kind == "mean squared error":
             return lambda y, p: functional.mse_loss(p, y, reduction="none"), True
         if kind == "binary cross-entropy":
@@ -40,7 +40,7 @@ class TorchLosses:
         return cross_entropy, True
 
     def given(self, loss: Any, output: Output, labels: Labels) -> Chosen:  # it accepts any labels
-        """See `Losses`."""
+        """Return a loss that the user gave, by name or as a function."""
         given: Any = loss
         if isinstance(given, str):
             given = getattr(functional, given, None)
@@ -59,15 +59,15 @@ class TorchLosses:
         return Chosen(function, labels, name.replace("_", " "))
 
     def total(self, losses: list[Any]) -> Any:
-        """See `Losses`."""
+        """Return the sum over inputs of the mean over positions, over all outputs."""
         return sum(each.reshape(len(each), -1).mean(1).sum() for each in losses)
 
     def weighted_sum(self, output: Any, weights: Any) -> Any:
-        """See `Losses`."""
+        """Return the sum of the products of an output and numbers of the same shape."""
         precise = output if output.dtype == torch.float64 else output.float()
         return (precise * torch.as_tensor(weights, dtype=precise.dtype, device=output.device)).sum()
 
     def tensor(self, labels: Labels, like: Any) -> Any:
-        """See `Losses`."""
+        """Return labels as a tensor, next to another one; floating-point labels have its dtype."""
         tensor = torch.as_tensor(labels, device=like.device)
         return tensor.to(like.dtype) if tensor.is_floating_point() else tensor

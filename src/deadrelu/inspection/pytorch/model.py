@@ -58,7 +58,7 @@ class TorchModel:
         size: int,
         training: bool,  # the model is in the right mode already, see `kept.kept`
     ) -> Iterator[int]:
-        """See `Subject`."""
+        """Run the inputs forward and backward in batches, see `Subject.passes`."""
         self.gradients, self.inputs = [None] * len(self.parameters), len(x[0])
         for rows in _rows(len(x[0]), size):
             batch = _Batch(self, rows.stop - rows.start, Parts(recorder))
@@ -82,7 +82,7 @@ class TorchModel:
             yield batch.inputs
 
     def weights(self) -> list[WeightRecord]:
-        """See `Subject`."""
+        """Return all weights, with the gradients of the last `passes`."""
         kernels = {id(kernel) for entry in self.traced for kernel in entry.call.kernels}
         scales = {
             id(m.weight)
@@ -115,7 +115,7 @@ class TorchModel:
 
     @contextmanager
     def stepped(self, keys: Sequence[Any]) -> Iterator[None]:
-        """See `Subject`."""
+        """Move some weights that are all 0 a step against their gradient, and back at the end."""
         pairs = zip(self.parameters, self.gradients, strict=True)
         chosen = [(w, g) for w, g in pairs if id(w) in keys and g is not None]
         try:
@@ -128,7 +128,7 @@ class TorchModel:
                 weight.data.zero_()
 
     def new_normalizations(self) -> int:
-        """See `Subject`."""
+        """Return how many BatchNormalization layers have the moving averages of a new layer."""
         modules = [m for m in self.model.modules() if getattr(m, "running_var", None) is not None]
         return sum(is_new(_array(m.running_mean), _array(m.running_var)) for m in modules)
 

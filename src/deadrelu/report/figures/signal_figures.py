@@ -74,7 +74,7 @@ def gradient_violins(
 
 
 def subset(sample: pd.DataFrame) -> pd.DataFrame:
-    """Return a subset of the rows of one case: twice as many as are drawn, since zeros are not drawn."""
+    """Return a random subset of the rows of one case: twice as many as violins show, since they leave out zeros."""
     # The subset is random: a fixed step would select the same units again and again.
     return sample.sample(min(len(sample), 2 * VALUES_PER_VIOLIN * sample["layer"].nunique()), random_state=0)
 

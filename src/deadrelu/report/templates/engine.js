@@ -188,7 +188,7 @@ var deadreluEngine = (() => {
       if (activation !== "relu" || biases) return new Array(this.networks).fill(false);
       this.inputs.set(this.x);
       this.outputs.fill(0, 0, LANES);
-      this.run("awake", ["weights", "outputs", "preactivations", "signals", "deltas", "inputs"], 0, this.n);
+      this.run("count_active", ["weights", "outputs", "preactivations", "signals", "deltas", "inputs"], 0, this.n);
       return Array.from({ length: this.networks }, (_, lane) => this.outputs[lane] === 0);
     }
   }

@@ -117,7 +117,7 @@ class Params(Group):
 
     @property
     def other_cases(self) -> list[str]:
-        """Keys of the cases of independent trials on other targets."""
+        """Keys of the cases of independent trials whose target is not the first one, see `main_cases`."""
         return [key for key in self.collapse.independent if key not in self.main_cases]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deadrelu.errors import InputError
+from deadrelu.inspection.records import CHUNK_ROWS
 
 Array = npt.NDArray[Any]
 Given = Array | Sequence[Array] | Mapping[str, Array]
@@ -22,9 +23,6 @@ Loss = str | Callable[..., Any] | None
 
 MAX_FROM_BATCHES = 10_000
 """Maximum number of inputs taken from batches, which may be endless."""
-
-CHUNK_ROWS = 1000
-"""Number of rows that are checked at once: a mapped file may be larger than the memory."""
 
 
 def check_model(model: Any) -> None:
