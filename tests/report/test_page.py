@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import nbformat
 import pandas as pd
 import pytest
 from helpers.browser import is_drawn, opened, serious
+from helpers.commands import deadrelu
 from helpers.projects import ROOT, run_all, tree, write_small_params
 from papermill.exceptions import PapermillExecutionError
 from PIL import Image
@@ -325,6 +327,23 @@ def test_notebook_says_nothing_by_heart() -> None:
     cells = json.loads((ROOT / "reports" / "report.ipynb").read_text())["cells"]
     assert all(not cell.get("outputs") for cell in cells)
     assert [cell["metadata"].get("tags") for cell in cells].count(["parameters"]) == 1
+
+
+def test_a_case_that_is_put_first_is_no_question(repository: Path) -> None:
+    """The questions are those of the signals and of the notebook's two cases, wherever these stand in params.yaml."""
+    yaml = YAML()
+    settings = yaml.load(Path("params.yaml"))
+    mine = {"activation": "tanh", "target": "x_sin_x", "widths": [3], "trials": 8, "epochs": 1}
+    settings["collapse"]["cases"] = {"mine": mine, **settings["collapse"]["cases"]}
+    yaml.dump(settings, Path("params.yaml"))
+    assert deadrelu("collapse", "mine").returncode == 0
+    assert deadrelu("report").returncode == 0
+    text = Path("reports/report.html").read_text()
+    questions = re.findall(r'<div class="card"><h3>(.*?)</h3>', text)
+    assert [question[:2] for question in questions] == ["1.", "2.", "3."]
+    assert "with ReLU" in questions[1]
+    assert "with Leaky ReLU" in questions[2]
+    assert "tanh" in text
 
 
 def test_notebook_opens_in_jupyter(repository: Path) -> None:

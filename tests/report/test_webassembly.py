@@ -1,8 +1,11 @@
-"""The page's programs have the bits of the engine in a browser, and are what is committed."""
+"""The page's programs have the bits of the engine in a browser and in node, and are what is committed."""
 
 import base64
 import hashlib
 import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -48,8 +51,35 @@ def sha256(rows: list[list[int]], shape: tuple[int, ...]) -> str:
     return hashlib.sha256(values.tobytes()).hexdigest()
 
 
+Run = Callable[[list[Any]], list[list[list[int]]]]
+
+
+@pytest.fixture(params=["browser", "node"])
+def train(request: pytest.FixtureRequest) -> Iterator[Run]:
+    """Train some networks in a browser, or in node where it is."""
+    source = (TEMPLATES / "trainers.js").read_text()
+    if request.param == "browser":
+        page = request.getfixturevalue("browser").new_page()
+        page.add_script_tag(content=source)
+        yield lambda given: page.evaluate(TRAIN, given)
+        page.close()
+        return
+    if shutil.which("node") is None:
+        pytest.skip("no node here")
+    code = (
+        f"{source}\n({TRAIN})(JSON.parse(require('fs').readFileSync(0))).then((x) => console.log(JSON.stringify(x)));"
+    )
+
+    def run(given: list[Any]) -> list[list[list[int]]]:
+        done = subprocess.run(["node", "-e", code], input=json.dumps(given), capture_output=True, text=True, check=True)
+        found: list[list[list[int]]] = json.loads(done.stdout)
+        return found
+
+    yield run
+
+
 @pytest.mark.parametrize("name", list(trainings()))
-def test_golden_trainings_have_their_bits_in_a_browser(name: str, browser: Browser) -> None:
+def test_golden_trainings_have_their_bits(name: str, train: Run) -> None:
     network, training, target = trainings()[name]
     x, y = targets.sample(*target, seed=10)
     program = base64.b64encode(programs.webassembly(network.architecture, training)).decode()
@@ -62,8 +92,6 @@ def test_golden_trainings_have_their_bits_in_a_browser(name: str, browser: Brows
     how = {"batchSize": training.batch_size, "rate": training.optimizer.learning_rate}
     how["optimizer"] = "adam" if isinstance(training.optimizer, engine.Adam) else "sgd"
     initial = engine.draw_weights(network, 10, np.array(TRIALS))
-    page = browser.new_page()
-    page.add_script_tag(content=(TEMPLATES / "engine.js").read_text())
     found: list[Any] = []
     for block in (range(500, 512), range(512, 530)):
         rows = [text(shuffles.left(len(x), 10, block[0] // shuffles.BLOCK, k)) for k in range(training.epochs)]
@@ -72,8 +100,7 @@ def test_golden_trainings_have_their_bits_in_a_browser(name: str, browser: Brows
             starts = [text(initial[k - TRIALS[0]]) for k in numbers]
             orders = [text(shuffles.right(len(x), 10, k % shuffles.BLOCK)) for k in numbers]
             given = [{wasm.name(network.activation, network.biases): program}, about, how, starts, text(x), text(y)]
-            found += page.evaluate(TRAIN, [*given, orders, rows])
-    page.close()
+            found += train([*given, orders, rows])
     final, loss, after = ([trial[part] for trial in found] for part in range(3))
     assert sha256(final, initial.shape) == GOLDEN[name]["final"]
     assert sha256(loss, (len(TRIALS), training.epochs)) == GOLDEN[name]["loss"]

@@ -12,7 +12,7 @@ FOLDER = Path("reports")
 NOTEBOOK = FOLDER / "report.ipynb"
 PATHS = {"params_file": Path("params.yaml"), "data_folder": Path("data")}
 TITLE = "Initialization, signals and dead ReLU networks"
-PLAYGROUND = ("engine", "streams", "trial", "workers", "pictures", "experiment", "death", "playground")
+PLAYGROUND = ("trainers", "streams", "trial", "workers", "pictures", "experiment", "death", "playground")
 SCRIPTS = ("explorer.js", *(f"{name}.js" for name in PLAYGROUND))
 MADE = ("figures", "vectors", "tables", "metrics.json", "executed.ipynb", "report.html")
 

@@ -1,7 +1,7 @@
 """The page's playground: it trains networks in the browser, and proves that they are those of the tables.
 
-`templates/programs.json` has the engine's programs, `templates/engine.js` calls them, and `templates/playground.js` is
-the user interface. The page draws initial weights and shuffles from the seed, as the pipeline does
+`templates/programs.json` has the engine's programs, `templates/trainers.js` calls them, and `templates/playground.js`
+is the user interface. The page draws initial weights and shuffles from the seed, as the pipeline does
 (`templates/streams.js`); it contains the training points and the results that the trainings must reach.
 """
 

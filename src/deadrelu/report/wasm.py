@@ -31,7 +31,7 @@ TRAINING = Training(epochs=1, batch_size=64)
 
 
 def build() -> dict[str, str]:
-    """Compile all programs of the page, and return them in base64 by their names in `engine.js`."""
+    """Compile all programs of the page, and return them in base64 by their names in `trainers.js`."""
     made = {}
     for activation in ACTIVATIONS:
         for biases in (False, True):

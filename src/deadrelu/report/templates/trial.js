@@ -1,4 +1,4 @@
-// What a worker runs: drawing networks and points, training them by the programs of engine.js, and what became of them.
+// What a worker runs: drawing networks and points, training them by the programs of trainers.js, and what became of them.
 "use strict";
 var deadreluTrial = (() => {
   const f = Math.fround;

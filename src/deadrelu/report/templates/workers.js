@@ -1,7 +1,7 @@
 // Workers of the playground: as many as there are cores, or none, and then the page itself in turns.
 "use strict";
 var deadreluWorkers = (() => {
-  const SOURCES = ["engine", "streams", "trial"];
+  const SOURCES = ["trainers", "streams", "trial"];
   let address;
 
   function made(programs) {
