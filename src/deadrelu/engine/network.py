@@ -128,7 +128,7 @@ class Network:
 
     @property
     def can_be_dead(self) -> bool:
-        """Whether all units of the last hidden layer can be 0 on all inputs; see `trials._Part`."""
+        """True if all units of the last hidden layer can be 0 on all inputs, which `trials._Part` makes use of."""
         return self.activation == "relu" and bool(self.widths)
 
 

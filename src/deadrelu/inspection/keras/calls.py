@@ -92,7 +92,7 @@ def record_calls(inside: Sequence[Any], record: Callable[[Call], Any]) -> Iterat
 
 
 class _Wrappers:
-    """Wrappers that record calls of layers and activations; a shared stack tells which call another one is part of."""
+    """Wrappers that record calls of layers and activations; a shared stack holds the calls that a call is part of."""
 
     def __init__(self, record: Callable[[Call], Any]) -> None:
         self.record = record

@@ -2,10 +2,8 @@
 // each loss and each final weight beside the number in the tables, bit by bit.
 "use strict";
 var deadreluExperiment = (() => {
-  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
-  const floats = (text) => new Float32Array(bytes(text));
+  const floats = (text) => new Float32Array(deadreluEngine.bytes(text).buffer);
   const bits = (array) => new Uint32Array(array.buffer, array.byteOffset, array.length);
-  const CONSTANT = ["born_dead", "died", "stayed_within", "became_within"];
 
   // `proof`: the page's data of the tables, see report/playground.py.
   function of(proof, programs, tolerance) {
@@ -42,8 +40,8 @@ var deadreluExperiment = (() => {
     async function run(shown = () => {}, stopped = () => false) {
       const tasks = [], owners = [];
       for (const about of cases)
-        for (let first = 0; first < about.trials; first += deadreluTrial.TOGETHER) {
-          const numbers = Array.from({ length: Math.min(deadreluTrial.TOGETHER, about.trials - first) }, (_, k) => first + k);
+        for (let first = 0; first < about.trials; first += deadreluTrial.NETWORKS_PER_TASK) {
+          const numbers = Array.from({ length: Math.min(deadreluTrial.NETWORKS_PER_TASK, about.trials - first) }, (_, k) => first + k);
           tasks.push([given(about), points, proof.seed, numbers]);
           owners.push(about.key);
         }
@@ -57,7 +55,7 @@ var deadreluExperiment = (() => {
           for (const trial of found) {
             const { equal, total, wrong } = compared(result, trial);
             result.done += 1;
-            result.constant += CONSTANT.includes(trial.outcome);
+            result.constant += deadreluTrial.CONSTANT.includes(trial.outcome);
             result.equal += equal;
             result.total += total;
             if (wrong) result.wrong.push(`${result.name}, trial ${trial.trial}: ${wrong}.`);

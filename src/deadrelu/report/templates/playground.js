@@ -78,12 +78,12 @@ if (typeof document !== "undefined" && document.getElementById("playground")) {
     return `${percent(count / n)} (95\u00a0% interval ${percent(low)} to ${percent(high)})`;
   };
   const interval = ([rate, low, high]) => `${percent(rate)} (${percent(low)} to ${percent(high)})`;
-  const constant = (counts) => counts.born_dead + counts.died + counts.stayed_within + counts.became_within;
+  const constant = (counts) => deadreluTrial.CONSTANT.reduce((sum, outcome) => sum + counts[outcome], 0);
   let run = 0;
 
   // Train networks of some settings in workers; the promise holds when all are done, or `stopped()` does.
   function trained(settings, networks, done, stopped) {
-    const size = deadreluTrial.TOGETHER, tasks = [];
+    const size = deadreluTrial.NETWORKS_PER_TASK, tasks = [];
     for (let k = 0; k < networks; k += size) tasks.push([settings, Array.from({ length: Math.min(size, networks - k) }, (_, at) => k + at)]);
     return deadreluWorkers.all(programs, "run", tasks, (found) => found.forEach(done), stopped);
   }
@@ -153,7 +153,7 @@ if (typeof document !== "undefined" && document.getElementById("playground")) {
     const [from, to] = theory(settings) || [];
     if (from !== undefined)
       text += ` Theory, dead at initialization: ${from === to ? percent(from) : `${percent(from)} to ${percent(to)}`}; here ${percent(counts.born_dead / n)}.`;
-    say(`${text} ${fits} of ${n} fit: their loss is below half of the best constant's.`, "p-rates");
+    say(`${text} ${fits} of ${n} networks have a loss below half of the best constant's.`, "p-rates");
   }
 
   // Bounds of the probability to be dead at initialization: src/deadrelu/analysis/theory.py.
@@ -317,7 +317,7 @@ if (typeof document !== "undefined" && document.getElementById("playground")) {
   }
   function moment() {
     const at = Number(part("p-moment").value), below = deadreluDeath.draw(part("p-layer"), death, at, death.xs);
-    const state = at >= death.death ? "All its units are below 0 for every input: no gradient comes through, and the network stays constant." : below ? "Below 0 at all inputs that are drawn." : "Some input still gets through.";
+    const state = at >= death.death ? "All its units are 0 on all training inputs: no gradient passes through the layer." : below ? "All its units are 0 at the inputs that are drawn." : "Some unit is above 0 at some input.";
     say(`Hidden layer ${death.layer + 1} before batch ${at + 1}. ${state}`, "p-dying");
   }
 

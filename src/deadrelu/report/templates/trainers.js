@@ -232,5 +232,5 @@ var deadreluEngine = (() => {
     return found;
   }
 
-  return { LANES, load, Trainers, trials, countWeights, layersOf };
+  return { LANES, bytes, load, Trainers, trials, countWeights, layersOf };
 })();

@@ -1,4 +1,4 @@
-// What a worker runs: drawing networks and points, training them by the programs of trainers.js, and what became of them.
+// Functions that workers run: they draw networks and points, train them by the programs of trainers.js, and classify outcomes.
 "use strict";
 var deadreluTrial = (() => {
   const f = Math.fround;
@@ -19,6 +19,7 @@ var deadreluTrial = (() => {
     ["alive", "alive"],
     ["diverged", "diverged"],
   ];
+  const CONSTANT = ["born_dead", "died", "stayed_within", "became_within"];
 
   // Numbers in [0, 1) from a seed and a key: sfc32, by Chris Doty-Humphrey, each part of the key mixed in by 4 rounds, and all by 12.
   function randomNumbers(...key) {
@@ -93,15 +94,15 @@ var deadreluTrial = (() => {
     }
     return order;
   }
-  const TOGETHER = 16; // networks of a task
-  // What networks `numbers` of some settings, at most TOGETHER, start from. As in the pipeline, each goes through the points in
+  const NETWORKS_PER_TASK = 16;
+  // What networks `numbers` of some settings, at most NETWORKS_PER_TASK, start from. As in the pipeline, each goes through the points in
   // an order of its own, which all of them rearrange in the same way in each epoch (src/deadrelu/engine/shuffles.py).
   function started(settings, numbers) {
     const { x, y } = pointsOf(settings), about = network(settings), training = { batchSize: settings.batch, rate: settings.rate };
     const randoms = numbers.map((k) => randomNumbers(settings.seed, 1, k));
     const initial = randoms.map((random) => draw(about, settings.initializer, random));
     const order = (k) => shuffled(x.length, randomNumbers(settings.seed, 3, numbers[k])), kept = [];
-    const task = Math.floor(numbers[0] / TOGETHER);
+    const task = Math.floor(numbers[0] / NETWORKS_PER_TASK);
     const rows = (epoch) => (kept[epoch] ??= shuffled(x.length, randomNumbers(settings.seed, 2, task, epoch)));
     return { about, training, initial, x, y, order, rows };
   }
@@ -143,7 +144,7 @@ var deadreluTrial = (() => {
     return lossOf(new Float64Array(y.length).fill(sum / y.length), y);
   }
 
-  // Networks `numbers` of some settings, those of a task: what became of them, whether they fit, and what they compute.
+  // Train networks `numbers` of some settings, those of a task: their outcomes, whether they fit, and their predictions.
   async function run(settings, numbers) {
     const { about, training, initial, x, y, order, rows } = started(settings, numbers), xs = grid(settings.target);
     const found = await deadreluEngine.trials(about, training, initial, x, y, order, rows, settings.epochs, xs);
@@ -175,7 +176,7 @@ var deadreluTrial = (() => {
     return settings;
   }
 
-  return { TARGETS, OUTCOMES, CURVE, grid, run, ofTables, TOGETHER, started, outcomeOf, lossOf, bestConstant, checked, sizesOf };
+  return { TARGETS, OUTCOMES, CONSTANT, CURVE, grid, run, ofTables, NETWORKS_PER_TASK, started, outcomeOf, lossOf, bestConstant, checked, sizesOf };
 })();
 
 // In a worker: messages name a function of deadreluTrial and its arguments, the answers come in their order.
@@ -184,5 +185,6 @@ var deadreluWorker = () => {
   self.onmessage = ({ data: { programs, name, given, id } }) => {
     if (programs) return deadreluEngine.load(programs);
     last = last.then(async () => self.postMessage({ id, found: await deadreluTrial[name](...given) }));
+    last.catch((error) => setTimeout(() => { throw error; })); // so that the page receives it as an error of the worker
   };
 };
