@@ -171,6 +171,7 @@ def test_a_browser_without_vectors_says_so(browser: Browser) -> None:
 def test_a_long_training_is_stopped(browser: Browser) -> None:
     with played(browser) as tab:
         tab.select_option("#p-preset", "leaky_relu")
+        tab.locator("#p-depth").fill("20")
         tab.fill("#p-epochs", "100")
         tab.click("#train-many")
         tab.locator("#p-status", has_text="networks are trained.").wait_for()
