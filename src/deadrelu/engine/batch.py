@@ -1,7 +1,9 @@
 """Train some trials of one block side by side in one program, and prepare arrays in the layout of programs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import CancelledError
+from functools import lru_cache
+from itertools import islice
 from math import prod
 from threading import Event
 
@@ -82,7 +84,6 @@ class TrialBatch:
         self.program, self.epoch = programs.training(architecture, training), 0
         self.state = [filled(weights.T, self.program.lanes)]
         self.state += [aligned(self.state[0].shape) for _ in ("gradient", "mean", "square")]
-        self.rates = learning_rates(training, points.n)
 
     @property
     def weights(self) -> Float:
@@ -99,22 +100,29 @@ class TrialBatch:
         Returns:
             The loss of each epoch, shape (n, epochs), float32.
         """
-        n_points, lanes, architecture = self.points.n, self.program.lanes, self.architecture
-        starts, sizes = batches(n_points, self.training.batch_size)
-        units, layers = scratch(architecture, lanes), programs.layer_table(architecture)
-        table = self.points.table(self.positions, lanes)
-        losses = []
-        for _ in range(epochs):
-            rows = left(n_points, self.points.seed, self.block, self.epoch)
-            loss = aligned((lanes,))
-            arrays = (*self.state, loss, *units, table, rows, starts, sizes, next(self.rates), layers, stop.flag)
-            numbers = (0, len(sizes), architecture.n_weights, len(layers))
-            self.program.run(*(array.ctypes.data for array in arrays), *numbers)
+        points, architecture = self.points, self.architecture
+        starts, sizes = batches(points.n, self.training.batch_size)
+        rates = first_learning_rates(self.training, points.n, self.epoch + epochs)[self.epoch :]
+        loss = aligned((epochs, self.program.lanes))
+        table, layers = points.table(self.positions, self.program.lanes), programs.layer_table(architecture)
+        units = scratch(architecture, self.program.lanes)
+        numbers = (0, len(sizes), architecture.n_weights, len(layers))
+        # An epoch of a small network takes as long as a few calls of NumPy, so that little is done for each epoch.
+        state, points_at, batches_at, common = (
+            _addresses(arrays) for arrays in (self.state, [*units, table], [starts, sizes], [layers, stop.flag])
+        )
+        for losses, rates_of_steps in zip(loss, rates, strict=True):
+            rows = left(points.n, points.seed, self.block, self.epoch)
+            loss_at, rows_at, rates_at = _addresses([losses, rows, rates_of_steps])
+            self.program.run(*state, loss_at, *points_at, rows_at, *batches_at, rates_at, *common, *numbers)
             if stop.is_set():
                 raise CancelledError
-            losses.append(loss[: len(self.positions)] / np.float32(n_points))
             self.epoch += 1
-        return plain(np.stack(losses, axis=1))
+        return plain(loss[:, : len(self.positions)].T / np.float32(points.n))
+
+
+def _addresses(arrays: Iterable[np.ndarray]) -> list[int]:
+    return [array.ctypes.data for array in arrays]
 
 
 def batches(n_points: int, size: int) -> tuple[np.ndarray, Float]:
@@ -142,6 +150,12 @@ def learning_rates(training: Training, n_points: int) -> Iterator[Float]:
         yield rate * np.sqrt(one - power_2) / (one - power_1)
 
 
+@lru_cache(maxsize=8)
+def first_learning_rates(training: Training, n_points: int, epochs: int) -> Float:
+    """Return the learning rates of the first epochs, shape (epochs, steps), float32; all batches of a run share them."""
+    return np.stack(list(islice(learning_rates(training, n_points), epochs)))
+
+
 def at_points(
     program: programs.Program, architecture: Architecture, weights: Float, x: Float, stop: Stop, out: Float
 ) -> Float:
@@ -160,7 +174,7 @@ def at_points(
     """
     layers, units = programs.layer_table(architecture), scratch(architecture, program.lanes)
     arrays: tuple[np.ndarray, ...] = (filled(weights.T, program.lanes), out, *units, x, layers, stop.flag)
-    program.run(*(array.ctypes.data for array in arrays), 0, len(x), architecture.n_weights, len(layers))
+    program.run(*_addresses(arrays), 0, len(x), architecture.n_weights, len(layers))
     if stop.is_set():
         raise CancelledError
     return out[..., : len(weights)]

@@ -3,7 +3,9 @@
 Losses are computed in float64 and rounded, so that the tables are the same on every processor.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import numpy as np
@@ -78,38 +80,55 @@ def measure(
         images: images of each kind of network, from `draw`.
         trainers: compiled networks of other runs, to save the time of compiling; missing ones are added.
     """
-    group = params.training
     tensorflow.import_tensorflow()
     trainers = {} if trainers is None else trainers
-    todo = ((key, case, t) for key, case in group.cases.items() for t in range(group.sizes(case.network).trials))
-    for key, case, trial in todo:
-        sizes, kind = group.sizes(case.network), (case.network, case.activation)
-        if kind not in trainers:
-            trainers[kind] = Trainer(_network(params, case))
-        shape = trainers[kind].model.input_shape[1:]
-        data, validation = (((x.reshape(-1, *shape)), y) for x, y in images[case.network])
-        history = trainers[kind].history(
-            case.initializer,
-            data,
-            validation,
-            epochs=sizes.epochs,
-            batch_size=sizes.batch_size,
-            seed=params.seed,
-            trial=trial,
-        )
-        at = {"case": key, "trial": trial}
-        batches = [
-            pd.DataFrame({**at, "epoch": epoch, "batch": range(1, len(losses) + 1), "loss": _rounded(losses)})
-            for epoch, losses in enumerate(history.batches, start=1)
+    group = params.training
+    # Each compiled network has a thread of its own, because small networks leave processor cores idle.
+    pools: defaultdict[tuple[str, str], ThreadPoolExecutor] = defaultdict(lambda: ThreadPoolExecutor(1))
+    try:
+        runs = [
+            pools[case.network, case.activation].submit(_measure_trial, params, key, trial, images, trainers)
+            for key, case in group.cases.items()
+            for trial in range(group.sizes(case.network).trials)
         ]
-        epochs = {
-            **at,
-            "epoch": range(sizes.epochs + 1),
-            "loss": _rounded([np.nan, *history.loss]),
-            "validation_loss": _rounded(history.validation_loss),
-            "validation_accuracy": _rounded(history.validation_accuracy),
-        }
-        yield pd.concat(batches), pd.DataFrame(epochs)
+        for run in runs:
+            yield run.result()
+    finally:
+        for pool in pools.values():
+            pool.shutdown(cancel_futures=True)
+
+
+def _measure_trial(
+    params: Params, key: str, trial: int, images: Images, trainers: Trainers
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    case = params.training.cases[key]
+    sizes, kind = params.training.sizes(case.network), (case.network, case.activation)
+    if kind not in trainers:
+        trainers[kind] = Trainer(_network(params, case))
+    shape = trainers[kind].model.input_shape[1:]
+    data, validation = (((x.reshape(-1, *shape)), y) for x, y in images[case.network])
+    history = trainers[kind].history(
+        case.initializer,
+        data,
+        validation,
+        epochs=sizes.epochs,
+        batch_size=sizes.batch_size,
+        seed=params.seed,
+        trial=trial,
+    )
+    at = {"case": key, "trial": trial}
+    batches = [
+        pd.DataFrame({**at, "epoch": epoch, "batch": range(1, len(losses) + 1), "loss": _rounded(losses)})
+        for epoch, losses in enumerate(history.batches, start=1)
+    ]
+    epochs = {
+        **at,
+        "epoch": range(sizes.epochs + 1),
+        "loss": _rounded([np.nan, *history.loss]),
+        "validation_loss": _rounded(history.validation_loss),
+        "validation_accuracy": _rounded(history.validation_accuracy),
+    }
+    return pd.concat(batches), pd.DataFrame(epochs)
 
 
 def _rounded(losses: list[float]) -> np.ndarray:
