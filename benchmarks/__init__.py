@@ -1,1 +1,1 @@
-"""What the trial engine is measured against, how a run grows, and whether shuffles matter. Not in the wheel."""
+"""Benchmarks of the trial engine, of `inspect`, of the page and of installation. They are not in the wheel."""

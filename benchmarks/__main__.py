@@ -1,4 +1,4 @@
-"""`make bench`, or `python -m benchmarks --help`."""
+"""Command line of the benchmarks: `make bench`, or `python -m benchmarks --help`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +18,7 @@ Figure = Annotated[Path | None, typer.Option(help="A .png file for the figure.")
 
 
 def png(figure: Path | None) -> Path | None:
-    """Return the file; refuse one of another kind."""
+    """Return the file, or refuse it if its name does not end with .png."""
     if figure and figure.suffix != ".png":
         raise InputError(f"--figure: received {figure}; expected: a file whose name ends with .png")
     return figure
@@ -30,7 +30,7 @@ def engine(
     figure: Figure = None,
     as_json: Json = False,
 ) -> None:
-    """Measure ms/trial of the notebook's experiment for the engine, Keras's fit in a loop, and JAX if it is there."""
+    """Measure ms/trial of the notebook's experiment for the engine, Keras's fit in a loop, and JAX if installed."""
     from benchmarks import engine_speed
 
     engine_speed.main(repeats=repeats, as_json=as_json, figure=png(figure))
@@ -50,7 +50,7 @@ def scale(
 
 @app.command()
 def grid(as_json: Json = False) -> None:
-    """Measure what each trained cell of the depth-width grid in params.yaml costs, in seconds."""
+    """Measure the seconds that each trained cell of the depth-width grid in params.yaml takes."""
     from benchmarks import grid
 
     grid.main(params.load(), as_json=as_json)
@@ -68,7 +68,7 @@ def shuffles(
 
 @app.command()
 def inspect(as_json: Json = False) -> None:
-    """Compare `inspect` with a plain pass, of four PyTorch models: time, and peak memory. It needs PyTorch."""
+    """Compare the time and peak memory of `inspect` and of a plain pass for four PyTorch models. It needs PyTorch."""
     from benchmarks import inspect_costs
 
     inspect_costs.main(as_json=as_json)
@@ -76,7 +76,7 @@ def inspect(as_json: Json = False) -> None:
 
 @app.command()
 def page(as_json: Json = False) -> None:
-    """Compare trials in the report's page, in Chromium, with the engine: time, and how long the page is busy."""
+    """Compare the time of trials in the report's page, in Chromium, with the engine's; measure the longest task."""
     from benchmarks import page_speed
 
     page_speed.main(params.load(), as_json=as_json)

@@ -1,4 +1,4 @@
-"""engine: the trial engine beside its peers, and over sizes, in one run on one machine; no stage of the pipeline."""
+"""Measure the trial engine against its peers and over sizes, in one run on one machine, outside the pipeline."""
 
 import importlib.util
 import json
@@ -19,13 +19,13 @@ from deadrelu.signals import tensorflow
 from deadrelu.storage import files
 
 TRIALS = {"engine_leaky_relu": 8192, "engine_relu": 65536, "keras_loop": 3, "jax_vmap": 256}
-"""Trials in one repetition, so that each takes about a second or more."""
+"""Number of trials in one repetition, so that each takes about a second or more."""
 
 
 def main(*, repeats: int, as_json: bool, figure: Path | None = None) -> None:
     """Measure, print tables or JSON, and draw a figure."""
     if figure:
-        with files.scratch_folder(figure.parent):  # early: a place that cannot be written costs no minute
+        with files.scratch_folder(figure.parent):  # checked early: a place that cannot be written costs no minute
             pass
     x, y = targets.sample("x_sin_x", -(7**0.5), 7**0.5, 3000, seed=10)
     training = engine.Training(epochs=10, batch_size=64)

@@ -1,4 +1,4 @@
-"""Figures of the benchmarks, over trials and over sizes: a table in, a matplotlib figure out."""
+"""Draw the figures of the benchmarks, over trials and over sizes, from tables."""
 
 import matplotlib as mpl
 import pandas as pd
@@ -14,7 +14,7 @@ def scale(table: pd.DataFrame, limit: int, about: str) -> Figure:
     Args:
         table: columns trials, per_second, peak_bytes.
         limit: bytes that memory must stay under.
-        about: what was measured, and on what.
+        about: description of the measurement and of the machine.
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 3.6), layout="constrained")
@@ -41,11 +41,11 @@ def scale(table: pd.DataFrame, limit: int, about: str) -> Figure:
 
 
 def sizes(table: pd.DataFrame, about: str) -> Figure:
-    """Draw what a weight costs, and how long programs take to compile, over width.
+    """Draw the time per weight, and the time to compile programs, over width.
 
     Args:
         table: columns depth, width, ns (per trial, weight and point), compile_s.
-        about: what it was measured on.
+        about: description of the machine.
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 3.6), layout="constrained")

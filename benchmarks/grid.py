@@ -1,4 +1,4 @@
-"""grid: what each trained cell of the depth-width grid in params.yaml costs."""
+"""Measure the seconds that each trained cell of the depth-width grid in params.yaml takes."""
 
 import json
 import time

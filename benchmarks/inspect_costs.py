@@ -1,4 +1,4 @@
-"""What `inspect` costs beside a plain pass forward and backward over the same inputs: time and peak memory."""
+"""Compare time and peak memory of `inspect` with those of a plain forward and backward pass over the same inputs."""
 
 import json
 import resource
@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 INPUTS = {"MLP": 10_000, "convnet": 512, "ViT": 256, "GPT-like": 1024}
-"""Inputs of each model."""
+"""Number of inputs of each model."""
 
 
 def built(name: str) -> tuple[Any, np.ndarray]:
@@ -42,7 +42,7 @@ def built(name: str) -> tuple[Any, np.ndarray]:
 
 
 def Tokens(first: Any, encoder: Any, head: Any) -> Any:  # noqa: N802  # it makes one
-    """Return a module that makes tokens, lets them attend to each other, and reads from each."""
+    """Return a module that makes tokens, encodes them, and applies a head to each."""
     from torch import nn
 
     class Module(nn.Module):
@@ -64,7 +64,7 @@ def measured(name: str, how: str) -> dict[str, float]:
     from deadrelu import inspect
 
     model, x = built(name)
-    inspect(model, x[:8])  # all imports are done
+    inspect(model, x[:8])  # makes all imports first
     before, begun = _peak(), time.perf_counter()
     if how == "inspect":
         inspect(model, x)

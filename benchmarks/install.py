@@ -1,4 +1,4 @@
-"""What each way to install deadrelu brings into an empty environment: packages, MB, seconds; and its import time."""
+"""Measure packages, MB and seconds of each way to install deadrelu into an empty environment, and its import time."""
 
 import json
 import os
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 UV = str(Path(sys.executable).with_name("uv"))
 
 WAYS = {"core": "", "engine": "[engine]", "keras": "[keras]", "pipeline": "[pipeline]"}
-"""Extras of each way."""
+"""Extra of each way to install deadrelu."""
 
 IMPORTS = {"python": "pass", "pandas": "import pandas", "inspect": "from deadrelu import inspect"}
 

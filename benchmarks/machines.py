@@ -1,4 +1,4 @@
-"""What a measurement was made on, in words."""
+"""Describe the machine of a measurement in words."""
 
 import platform
 from pathlib import Path
@@ -7,7 +7,7 @@ from deadrelu import engine
 
 
 def description() -> str:
-    """Processor, cores, Python."""
+    """Return the processor, the number of cores and the version of Python, in words."""
     return f"{_processor()}, {engine.cores()} cores, Python {platform.python_version()}"
 
 

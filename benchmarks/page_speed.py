@@ -1,4 +1,4 @@
-"""What a trial costs in the page, in Chromium, beside the engine: `window.deadrelu.count` of 1,000 networks."""
+"""Compare the time of 1,000 networks in the page, by `window.deadrelu.count` in Chromium, with the engine's."""
 
 import json
 import shutil
@@ -41,7 +41,7 @@ LONG_TASKS = """() => {
 
 
 def main(params: Params, *, as_json: bool) -> None:
-    """Print milliseconds a network, and their ratio; the longest task on the page's main thread, of which 50 ms count.
+    """Print milliseconds per network, their ratio, and the page's longest task, if one takes 50 ms or more.
 
     Raises:
         InputError: there is no report, or no chromium.

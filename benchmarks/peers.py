@@ -1,4 +1,4 @@
-"""Other ways to train the same networks: Keras's fit in a loop, and JAX's vmap over trials."""
+"""Train the same networks in other ways: by Keras's fit in a loop, and by JAX's vmap over trials."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 from deadrelu.engine import Adam, Float, Network, Training, draw_weights
 
 Trainer = Callable[[int], None]
-"""Trains so many networks."""
+"""Function that trains so many networks."""
 
 
 def keras_loop(network: Network, training: Training, x: Float, y: Float) -> Trainer:

@@ -1,4 +1,4 @@
-"""scale: a thousand trials to a million, through shards to tables, as `collapse` does."""
+"""Measure a thousand to a million trials, from shards to tables, as `collapse` runs them."""
 
 import json
 import statistics
@@ -25,24 +25,24 @@ from deadrelu.settings.params import Params
 from deadrelu.storage import files
 
 BUDGET = {"points": 3000, "epochs": 1, "batch_size": 64}
-"""What a network is trained on and how long: 47 steps, in place of the notebook's 470."""
+"""Training set and length of the training: 47 steps, instead of the notebook's 470."""
 
 BUDGET_IN_WORDS = "the notebook's Leaky ReLU network on its 3,000 points for 1 of its 10 epochs"
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 REPEATS = {1_000: 9, 10_000: 3}
-"""Runs of which the median counts; of larger sizes, one."""
+"""Number of runs of which the median is reported, by size; larger sizes run once."""
 
 Row = dict[str, float]
 
 MEMORY_LIMIT_BYTES = 2 * 2**30
-"""Bytes of memory that no number of trials may need."""
+"""Maximum memory in bytes, for any number of trials."""
 
 
 def main(params: Params, *, up_to: int, as_json: bool, figure: Path | None) -> None:
     """Measure, print a table or JSON, and draw a figure."""
     if figure:
-        with files.scratch_folder(figure.parent):  # early: a place that cannot be written costs no minute
+        with files.scratch_folder(figure.parent):  # checked early: a place that cannot be written costs no minute
             pass
     rows: list[Row] = []
     sizes = [n for n in SIZES if n <= up_to] or [up_to]
@@ -96,7 +96,7 @@ def _seconds(experiment: Experiment, folder: Path, bar: Progress) -> float:
 
 @contextmanager
 def _peak_memory() -> Iterator[list[int]]:
-    """While open, note the most bytes of memory that this process has had: looked at every 10 ms."""
+    """Record the peak memory of this process in bytes until the context ends, sampled every 10 ms."""
     process, ended, peak = psutil.Process(), Event(), [0]
 
     def watch() -> None:

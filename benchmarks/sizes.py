@@ -1,4 +1,4 @@
-"""What a trial costs, and how long its program takes to compile, over width and depth."""
+"""Measure the time of a trial, and the time to compile its program, over width and depth."""
 
 import time
 
@@ -12,7 +12,7 @@ WIDTHS = (1, 2, 4, 8, 16, 32, 64)
 DEPTHS = (3, 10, 30)
 
 SECONDS = 0.3
-"""What a measurement should take: as many trials."""
+"""Seconds that a measurement should take, by its number of trials."""
 
 TRAINING = engine.Training(epochs=5, batch_size=64)
 
@@ -54,7 +54,7 @@ def _seconds(network: engine.Network, x: engine.Float, y: engine.Float, n: int) 
 
 
 def as_text(table: pd.DataFrame, n_points: int) -> Table:
-    """For the terminal."""
+    """Return a table for the terminal."""
     shown = Table(title=f"{TRAINING.epochs} epochs of {n_points:,} points; ns are per trial, weight and point")
     for column in ("depth", "width", "weights", "ms/trial", "ns", "compiled in, s"):
         shown.add_column(column, justify="right")
@@ -67,6 +67,6 @@ def as_text(table: pd.DataFrame, n_points: int) -> Table:
 
 
 def as_json(table: pd.DataFrame) -> list[dict[str, float]]:
-    """Rows, in plain numbers."""
+    """Return the rows as plain numbers."""
     rows = table.to_dict(orient="list")
     return [dict(zip(map(str, rows), map(float, row), strict=True)) for row in zip(*rows.values(), strict=True)]

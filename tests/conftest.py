@@ -1,4 +1,4 @@
-"""What several tests need: the project's settings and points, a small project, one run of the pipeline, a browser."""
+"""Shared fixtures: the project's settings and points, a small project, a run of the pipeline, and a browser."""
 
 import os
 import shutil
@@ -27,12 +27,12 @@ FIRST = (
     *("check/test_check", "engine/test_trials", "whole/test_pipeline", "whole/test_crashes", "report/test_figures"),
     *("whole/test_readme", "whole/test_dvc", "report/test_page", "whole/"),
 )
-"""Files that take longest, so that no process waits for others at the end. The first makes the pipeline's run, and
-those of the first line do not wait for it."""
+"""Test files that run first, because they take longest and would otherwise keep other processes waiting at the end.
+The first makes the pipeline's run; the others in the first line do not wait for it."""
 
 
 def pytest_configure() -> None:
-    """Handle SIGINT although a shell that ran this in the background made it ignored, for children as well."""
+    """Restore the SIGINT handler, also for child processes: shells start background commands with SIGINT ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     become_subreaper()
 
@@ -48,7 +48,7 @@ def pytest_runtest_call() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Longest files first."""
+    """Sort the files that take longest to the front."""
 
     def place(item: pytest.Item) -> int:
         path = item.path.as_posix()
@@ -58,31 +58,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def chromium() -> str | None:
-    """Where Debian's chromium, or Chrome, is."""
+    """Return the path of Debian's chromium or of Chrome, or None."""
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Say in the last line what could not be tested here."""
+    """Report in the last line which tests could not run on this machine."""
     if not hasattr(config, "workerinput") and not config.option.collectonly and chromium() is None:
         print("Not tested: pages in a browser, which `apt-get install chromium` brings.")
 
 
 @pytest.fixture(scope="session")
 def settings() -> params.Params:
-    """The project's own params.yaml."""
+    """Return the settings in the project's own params.yaml."""
     return params.load(ROOT / "params.yaml")
 
 
 @pytest.fixture(scope="session")
 def points() -> tuple[np.ndarray, np.ndarray]:
-    """The notebook's 3,000 training points."""
+    """Return the notebook's 3,000 training points."""
     return targets.sample("x_sin_x", -(7**0.5), 7**0.5, 3000, seed=10)
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with params for a run of seconds: three panels, 8 trials, the bundled digits. Nothing ran yet."""
+    """Make and enter a folder with params for a run of seconds: three panels, 8 trials, bundled digits, no results."""
     folder = tmp_path / "project"
     (folder / "reports").mkdir(parents=True)
     shutil.copy(ROOT / "reports" / "report.ipynb", folder / "reports")
@@ -94,9 +94,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository in which `dvc repro` ran, with results that were accepted: made once for all workers; only read it.
+    """Return a repository in which `dvc repro` ran and the results were accepted; all workers share it: only read it.
 
-    Beside it, `repro.log` is what `dvc repro` printed.
+    The file `repro.log` next to it holds what `dvc repro` printed.
     """
     workers = "PYTEST_XDIST_WORKER" in os.environ
     base = tmp_path_factory.getbasetemp().parent if workers else tmp_path_factory.getbasetemp()
@@ -114,7 +114,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def repository(pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of it to change, and to work in."""
+    """Make a copy of that repository that the test may change, and enter it."""
     folder = tmp_path / "repository"
     shutil.copytree(pipeline, folder, symlinks=True)
     monkeypatch.chdir(folder)
@@ -122,9 +122,9 @@ def repository(pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return folder
 
 
-@pytest.fixture(scope="module")  # closed before others run: Playwright keeps an event loop in this thread
+@pytest.fixture(scope="module")  # closed before other modules run: Playwright keeps an event loop in this thread
 def browser() -> Iterator[Browser]:
-    """As a reader has it."""
+    """Yield a running chromium; where there is none, skip the test, or fail it on CI."""
     if (program := chromium()) is None:
         text = "no chromium on this machine: `apt-get install chromium` for the tests of pages"
         pytest.fail(text) if os.environ.get("CI") else pytest.skip(text)

@@ -37,6 +37,8 @@ def _project() -> "Params":
     here = Path.cwd()
     if not (here / "params.yaml").exists():
         above = (folder for folder in here.parents if all((folder / f).exists() for f in ("params.yaml", "dvc.yaml")))
+        if folder := os.environ.get("MNIST_DIR"):
+            os.environ["MNIST_DIR"] = os.path.abspath(folder)
         os.chdir(next(above, here))
     return params.load()
 
@@ -153,36 +155,40 @@ def report() -> None:
     build.main(_project())
 
 
+Loss = Annotated[str | None, typer.Option(help="A name of keras.losses. Default: chosen by labels and output.")]
+TrainingMode = Annotated[
+    bool, typer.Option("--training-mode", help="BatchNormalization and Dropout as in training, not as in use.")
+]
+BatchSize = Annotated[int | None, typer.Option(min=1, help="Default: as many as fit into about 1 GB.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of random projections and of Dropout.")]
+FailOn = Annotated[
+    list[str] | None,
+    typer.Option(help="Exit with 1 on findings of this code or severity, e.g. dead, error; may be repeated."),
+]
+Ignore = Annotated[
+    list[str] | None, typer.Option(help="Leave out findings of this code, e.g. unusual-scale; may be repeated.")
+]
+Compare = Annotated[Path | None, typer.Option(help="An earlier checkpoint, a .keras file: print what changed since.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "--all", help="Print every finding, and every row, also of blocks that repeat.")
+]
+
+
 @app.command()
 def inspect(
     model: Annotated[Path, typer.Argument(help="A .keras file, as model.save writes it.")],
     inputs: Annotated[Path, typer.Option(help="A .npy or .npz file or a Parquet table: one row an input.")],
-    labels: Annotated[
-        Path | None, typer.Option(help="The same for classes or targets. Without: see gradients below.")
-    ] = None,
+    labels: Annotated[Path | None, typer.Option(help="The same for classes or targets. Without: see below.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the files. Default: MODEL-signals, here.")] = None,
     first: Annotated[int | None, typer.Option(min=1, help="Use the first N inputs only.")] = None,
-    loss: Annotated[
-        str | None, typer.Option(help="A name of keras.losses. Default: chosen by labels and output.")
-    ] = None,
-    training_mode: Annotated[
-        bool, typer.Option("--training-mode", help="BatchNormalization and Dropout as in training, not as in use.")
-    ] = False,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Default: as many as fit into about 1 GB.")] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of random projections and of Dropout.")] = 0,
-    fail_on: Annotated[
-        list[str] | None,
-        typer.Option(help="Exit with 1 on findings of this code or severity, e.g. dead, error; may be repeated."),
-    ] = None,
-    ignore: Annotated[
-        list[str] | None, typer.Option(help="Leave out findings of this code, e.g. unusual-scale; may be repeated.")
-    ] = None,
-    compare: Annotated[
-        Path | None, typer.Option(help="An earlier checkpoint, a .keras file: print what has changed since.")
-    ] = None,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "--all", help="Print every finding, and every row, also of blocks that repeat.")
-    ] = False,
+    loss: Loss = None,
+    training_mode: TrainingMode = False,
+    batch_size: BatchSize = None,
+    seed: Seed = 0,
+    fail_on: FailOn = None,
+    ignore: Ignore = None,
+    compare: Compare = None,
+    verbose: Verbose = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Measure the signals of your own model: whether it is initialized well, and which units are dead.
@@ -201,19 +207,8 @@ def inspect(
     from deadrelu.inspection import command
 
     options: dict[str, Any] = {"first": first, "loss": loss, "batch_size": batch_size, "seed": seed}
-    if command.main(
-        model,
-        inputs,
-        labels,
-        out,
-        training=training_mode,
-        fail_on=fail_on or (),
-        ignore=ignore or (),
-        compare=compare,
-        verbose=verbose,
-        as_json=as_json,
-        **options,
-    ):
+    options |= {"fail_on": fail_on or (), "ignore": ignore or (), "compare": compare, "verbose": verbose}
+    if command.main(model, inputs, labels, out, training=training_mode, as_json=as_json, **options):
         raise typer.Exit(1)
 
 

@@ -12,10 +12,10 @@ Array = npt.NDArray[np.float64]
 class Function(NamedTuple):
     """A function, its label in figures and on the page, and the numbers of its inputs and outputs.
 
-    `of` takes an array of shape (points,) or (points, inputs), and returns (points,) or (points, outputs).
+    `compute` takes an array of shape (points,) or (points, inputs), and returns (points,) or (points, outputs).
     """
 
-    of: Callable[[Array], Array]
+    compute: Callable[[Array], Array]
     label: str
     inputs: int = 1
     outputs: int = 1

@@ -1,4 +1,4 @@
-"""When a network counts as constant, and what the best constant costs."""
+"""Test when a network counts as constant, and the loss of the best constant."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from deadrelu.stages import experiments
 
 
 def test_a_constant_is_finite_and_within_the_tolerance() -> None:
-    """The tolerance itself is included; what is not finite or was not measured is no constant."""
+    """The tolerance itself is included; a range that is not finite or was not measured is not constant."""
     ranges = [0.0, 1e-3, np.nextafter(1e-3, 1), np.inf, np.nan]
     assert criteria.within(ranges, 1e-3).tolist() == [True, True, False, False, False]
     assert criteria.within(ranges, 0.0).tolist() == [True, False, False, False, False]
@@ -19,13 +19,13 @@ def test_a_constant_is_finite_and_within_the_tolerance() -> None:
 
 
 def test_float32_within_a_float64_tolerance() -> None:
-    """0.001 in float32 lies above 0.001 in float64, by 4.7e-11: it is not within it."""
+    """The number 0.001 in float32 exceeds 0.001 in float64 by 4.7e-11, so that it is not within this tolerance."""
     assert criteria.within(np.array([1e-3], np.float32), 1e-3).tolist() == [False]
 
 
 @pytest.mark.parametrize("key", ["x_sin_5x-he", "x_sin_5x-he-mae", "abs_sum_abs_difference-he"])
 def test_best_constant_is_the_mean_or_the_median(key: str, settings: params.Params) -> None:
-    """Against a search over constants."""
+    """The loss is the least that a search over constants finds."""
     experiment = experiments.of_case(settings, key)
     target, loss = experiment.target, experiment.training.loss
     _, y = target.sample(settings.seed)
@@ -37,7 +37,7 @@ def test_best_constant_is_the_mean_or_the_median(key: str, settings: params.Para
 
 
 def test_best_constant_is_that_of_the_seed() -> None:
-    """Other points have another mean."""
+    """Another seed draws other points, which have another mean."""
     target = Target(function="abs_x", low=-1.0, high=1.0, points=50)
     _, y = target.sample(3)
     assert criteria.best_constant(target, "mean_squared_error", 3) == pytest.approx(np.var(y.astype(float)))

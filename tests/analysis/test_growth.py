@@ -1,4 +1,4 @@
-"""What becomes of a signal from layer to layer, by hand and against SciPy's t intervals."""
+"""Test how a signal changes from layer to layer, by hand and against SciPy's t intervals."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_a_factor_has_a_word(factor: float, low: float, high: float, word: str) 
 
 
 def test_factor_over_networks_is_a_geometric_mean_with_a_t_interval() -> None:
-    """Networks with factors of 0.5, 1 and 4: on average the cube root of 2, whatever happens between first and last."""
+    """Factors of 0.5, 1 and 4 have the cube root of 2 as mean; only the first and the last layer count."""
     strengths = np.array([[8.0, 3.0, 2.0], [1.0, 5.0, 1.0], [1.0, 1.0, 16.0]])
     factor, low, high = growth.factor_over_networks(strengths)
     assert factor == pytest.approx(2 ** (1 / 3))

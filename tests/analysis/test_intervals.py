@@ -1,4 +1,4 @@
-"""Intervals and tests of shares and of their differences: against SciPy, published examples, and simulation."""
+"""Test intervals and tests of shares and of their differences against SciPy, published examples and simulation."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ RNG = np.random.default_rng(5)
 
 
 def happened(count: int, n: int) -> np.ndarray:
-    """The first `count` of n."""
+    """Return n outcomes, of which the first `count` are true."""
     return np.arange(n) < count
 
 
@@ -30,7 +30,7 @@ def test_wilson_of_no_share_is_refused(count: int, n: int) -> None:
 
 
 def test_test_of_bounds_is_that_of_one_probability_where_they_are_equal() -> None:
-    """Twice the smaller tail of SciPy's one-sided tests; between bounds that hold, no doubt."""
+    """For equal bounds, p is twice the smaller tail of SciPy's one-sided tests; for a share between bounds, p is 1."""
     for count in (0, 3, 50, 100):
         tails = [stats.binomtest(count, 100, 0.4, alternative=way).pvalue for way in ("less", "greater")]
         assert intervals.p_of_bounds(count, 100, 0.4, 0.4) == pytest.approx(min(1, 2 * min(tails)), rel=1e-9)
@@ -39,7 +39,7 @@ def test_test_of_bounds_is_that_of_one_probability_where_they_are_equal() -> Non
 
 
 def pairs(up: int, down: int, both: int, neither: int) -> tuple[np.ndarray, np.ndarray]:
-    """Networks that it happened to only after, only before, both times, and never."""
+    """Return outcomes before and after, true only after, only before, both times and never, in random order."""
     before = np.repeat([False, True, True, False], [up, down, both, neither])
     after = np.repeat([True, False, True, False], [up, down, both, neither])
     order = RNG.permutation(len(before))
@@ -54,7 +54,7 @@ def test_paired_difference_is_mcnemars(up: int, down: int) -> None:
     expected = stats.binomtest(up, up + down, 0.5).pvalue if up + down else 1.0
     assert found.p == pytest.approx(expected, rel=1e-9)
     assert found.low <= found.difference <= found.high
-    # Half a pair more in each cell, and Wald's interval of a mean of -1, 0 and 1 over so many.
+    # Half a pair is added to each cell; Wald's interval is then that of a mean of -1, 0 and 1.
     values, weights = np.array([1, -1, 0]), np.array([up + 0.5, down + 0.5, 61]) / (n + 2)
     centre = values @ weights
     half = stats.norm.ppf(0.975) * np.sqrt((values**2 @ weights - centre**2) / (n + 2))
@@ -62,7 +62,7 @@ def test_paired_difference_is_mcnemars(up: int, down: int) -> None:
 
 
 def test_independent_difference_is_newcombes_and_fishers() -> None:
-    """His example (1998, table II, method 10): 56 of 70 and 48 of 80 differ by 0.2, 0.0524 to 0.3339."""
+    """In Newcombe's example (1998, table II, method 10), 56 of 70 and 48 of 80 differ by 0.2 (0.0524 to 0.3339)."""
     found = intervals.independent_difference(happened(48, 80), happened(56, 70))
     assert found.difference == pytest.approx(0.2)
     assert (found.low, found.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
@@ -75,11 +75,11 @@ def test_independent_difference_is_newcombes_and_fishers() -> None:
 
 @pytest.mark.parametrize("paired", [True, False])
 def test_intervals_hold_the_true_difference_as_often_as_they_say(paired: bool) -> None:
-    """2,000 samples of 300 networks, shares 0.3 and 0.36: 95 % of intervals hold 0.06, but for 5 standard errors."""
+    """Over 2,000 samples of 300 networks, shares 0.3 and 0.36, 95 % of intervals hold 0.06, to 5 standard errors."""
     runs, n, held = 2000, 300, 0
     for _ in range(runs):
         before = RNG.random(n) < 0.3
-        # Paired: of those that are not constant, 0.06 / 0.7 enter and as many as leave come in their place.
+        # Paired, 0.06 / 0.7 of those that are not constant enter, and others replace as many as leave.
         enters, leaves = RNG.random(n) < (0.06 + 0.03) / 0.7, RNG.random(n) < 0.03 / 0.3
         after = np.where(before, ~leaves, enters) if paired else RNG.random(n) < 0.36
         found = (intervals.paired_difference if paired else intervals.independent_difference)(before, after)
@@ -97,7 +97,7 @@ def test_fishers_test_is_twice_scipys_smaller_tail() -> None:
 
 
 def test_holm_stops_at_the_first_that_is_not_rejected() -> None:
-    """Limits 0.05 / 4, / 3, / 2, / 1: the third smallest is above its own, so the largest stays, too."""
+    """The limits are 0.05 / 4, / 3, / 2, / 1: the third smallest is above its own, so the largest stays, too."""
     assert intervals.holm(np.array([0.01, 0.04, 0.03, 0.005]), 0.05).tolist() == [True, False, False, True]
     assert intervals.holm(np.array([0.01, 0.04, 0.02, 0.005]), 0.05).tolist() == [True] * 4
     assert intervals.holm(np.array([0.02, 0.02, 0.02]), 0.05).tolist() == [False] * 3

@@ -1,4 +1,4 @@
-"""Theory of the size of signals: against networks drawn by NumPy, and exact values."""
+"""Test the theory of the size of signals against networks drawn by NumPy, and exact values."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def test_relu_halves() -> None:
     ("activation", "width", "networks"), [("relu", 5, 4000), *((name, 100, 300) for name in mean_field.ACTIVATIONS)]
 )
 def test_networks_have_this_rms_on_average(activation: str, width: int, networks: int) -> None:
-    """Mean square over networks within 4.5 standard errors: 3 layers of 4 settings, a false alarm in 12,000 seeds.
+    """The tolerance of 4.5 standard errors, for 3 layers of 4 settings, gives a false alarm in 12,000 seeds.
 
     ReLU's value is exact at width 5, too.
     """
@@ -54,7 +54,7 @@ def test_networks_have_this_rms_on_average(activation: str, width: int, networks
         signals = mean_field.ACTIVATIONS[activation](signals @ kernels)
         squares = (signals**2).mean(axis=(1, 2))
         error = squares.std() / networks**0.5
-        wide = 0.02 * rms**2 * (activation != "relu")  # what is left of width 100
+        wide = 0.02 * rms**2 * (activation != "relu")  # the error at width 100
         assert abs(squares.mean() - rms**2) < 4.5 * error + wide
 
 
@@ -69,7 +69,7 @@ def test_networks_have_this_rms_on_average(activation: str, width: int, networks
     ],
 )
 def test_variance_is_that_of_the_weights(initializer: params.Settings) -> None:
-    """400,000 weights: within 2 %, more than 4.5 standard errors of a variance."""
+    """The tolerance of 2 % is more than 4.5 standard errors of the variance of 400,000 weights."""
     weights = initializers.sampler(initializer)(np.random.default_rng(3), 200, 50, 40)
     assert weights.var() == pytest.approx(initializers.variance(initializer, 50, 40), rel=0.02)
 
@@ -91,7 +91,7 @@ COVARIANCES = {"apart": 0.0, "alike": 0.9, "opposite": -0.6, "equal": 1.0, "mirr
 @pytest.mark.parametrize("activation", mean_field.ACTIVATIONS)
 @pytest.mark.parametrize("cosine", COVARIANCES.values(), ids=COVARIANCES)
 def test_mean_products_are_those_of_drawn_preactivations(activation: str, cosine: float) -> None:
-    """400,000 pairs with variances 0.5 and 3: within 4.5 standard errors, and 1e-6 of quadrature."""
+    """The tolerance for 400,000 pairs with variances 0.5 and 3 is 4.5 standard errors, and 1e-6 for quadrature."""
     a, b = 0.5**0.5, 3**0.5
     covariance = np.array([[a * a, cosine * a * b], [cosine * a * b, b * b]])
     found = mean_field.mean_products(activation, covariance)
@@ -105,12 +105,12 @@ def test_mean_products_are_those_of_drawn_preactivations(activation: str, cosine
 
 
 def test_mean_products_by_hand() -> None:
-    """Independent signals: the product of their means. ReLU's mean is σ / √(2π), the sigmoid's 1/2, tanh's 0."""
+    """Independent signals have the product of their means: σ / √(2π) for ReLU, 1/2 for the sigmoid, 0 for tanh."""
     apart = np.diag([4.0, 9.0])
     assert mean_field.mean_products("relu", apart)[0, 1] == pytest.approx(6 / (2 * np.pi))
     assert mean_field.mean_products("sigmoid", apart)[0, 1] == pytest.approx(0.25)
     assert mean_field.mean_products("tanh", apart)[0, 1] == pytest.approx(0, abs=1e-12)
-    # ReLU's halves of opposite signals are never on together; an input of zeros sends no signal and is no NaN.
+    # ReLUs of opposite signals are never active together; an input of zeros gives 0 and not NaN.
     assert mean_field.mean_products("relu", np.array([[1.0, -1.0], [-1.0, 1.0]]))[0, 1] == pytest.approx(0, abs=1e-12)
     nothing = mean_field.mean_products("relu", np.diag([1.0, 0.0]))
     assert nothing.tolist() == [[0.5, 0], [0, 0]]
@@ -127,7 +127,7 @@ CASES = [
 
 @pytest.mark.parametrize(("activation", "initializer"), CASES)
 def test_factors_are_those_of_wide_networks(activation: str, initializer: params.Settings) -> None:
-    """12 networks of width 400: within 3 % of the factors measured there, forwards and backwards."""
+    """Theory is within 3 % of the factors measured in 12 networks of width 400, forwards and backwards."""
     width, layers, rng = 400, 5, np.random.default_rng(6)
     images = rng.uniform(0, 1, (24, 50))
     fans = [50, *[width] * layers]
@@ -150,7 +150,7 @@ def test_factors_are_those_of_wide_networks(activation: str, initializer: params
 
 
 def test_relus_gradient_has_a_closed_form() -> None:
-    """Half of the units are on: the factor is the root of N σ² / 2, which is 1 for He's initialization."""
+    """Half of the units are active, so the factor is the root of N σ² / 2, which is 1 for He initialization."""
     images = np.random.default_rng(6).uniform(0, 1, (24, 50))
     for scale in (1.0, 2.0, 3.0):
         _, backward = mean_field.factors("relu", images, [50, *[100] * 5], [1 / 50, *[scale / 100] * 5])
@@ -158,7 +158,7 @@ def test_relus_gradient_has_a_closed_form() -> None:
 
 
 def test_factors_of_the_committed_run_are_near_theory() -> None:
-    """30 networks of width 100: within 4 %, on the way forward and on the way back."""
+    """Factors of 30 networks of width 100 are within 4 % of theory, forwards and backwards."""
     import pandas as pd
 
     ratios = pd.read_csv(ROOT / "reports" / "tables" / "signal_ratios.csv")
@@ -168,7 +168,7 @@ def test_factors_of_the_committed_run_are_near_theory() -> None:
 
 
 def test_measured_signals_lie_near_the_line() -> None:
-    """The committed run: one network of width 100 is within a quarter of the average over networks, in each layer."""
+    """In the committed run, one network of width 100 is within a quarter of the average over networks in each layer."""
     import pandas as pd
 
     signals = pd.read_csv(ROOT / "reports" / "tables" / "signals.csv")

@@ -1,4 +1,4 @@
-"""Figures of odd tables: none, one trial, zeros alone, 40 cases, endless names. They read, or say what is missing."""
+"""Test figures of empty tables, one trial, zeros alone, 40 cases and long names: texts fit, or say what is missing."""
 
 import itertools
 import os
@@ -41,7 +41,7 @@ def words(figure: Figure) -> str:
 
 
 def read(figure: Figure) -> None:
-    """Titles, labels, names and notes lie inside the figure, titles and names of rows not over each other."""
+    """Check that titles, labels, names and notes lie inside the figure, and that titles and names do not overlap."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     width, height = canvas.get_width_height()
@@ -84,7 +84,7 @@ def test_violins_of_no_sample_are_told_in_words(draw: Callable[..., Figure]) -> 
 
 
 def crowd(table: pd.DataFrame, like: str, cases: int) -> pd.DataFrame:
-    """The rows of one case again and again, under other names."""
+    """Return the rows of one case several times, under other names."""
     return pd.concat([table[table["case"] == like].assign(case=f"case-{k}") for k in range(cases)])
 
 
@@ -119,7 +119,7 @@ def of_tolerances(tables: dict[str, pd.DataFrame]) -> Figure:
 
 
 def over_training(tables: dict[str, pd.DataFrame]) -> Figure:
-    """All cases in one panel, one case in others, and a target of which no case is followed."""
+    """Draw all cases in one panel, one case in others, and a target of which no case is followed."""
     table = crowd(tables["over_training"], "relu", CASES)
     ends = {"low": -(7**0.5), "high": 7**0.5, "points": 3000}
     titles = [
@@ -138,7 +138,7 @@ def of_functions(tables: dict[str, pd.DataFrame]) -> Figure:
 
 
 def of_deaths(_: dict[str, pd.DataFrame]) -> Figure:
-    """Deaths after every checkpoint through every layer of a deep network."""
+    """Draw deaths at every checkpoint in every layer of a deep network."""
     rows = [(key, epoch, layer, 7, 1000) for key in MANY for epoch in (0, 1, 2, 5, 10, 500) for layer in range(11)]
     table = pd.DataFrame(rows, columns=["case", "epoch", "layer", "count", "networks"])
     return outcome_figures.deaths(table, MANY, dict.fromkeys(MANY, (0, 1, 2, 5, 10, 500)))
@@ -197,13 +197,13 @@ def test_region_of_few_and_of_many(depths: int, widths: int) -> None:
 
 
 def counts_of(*counts: int) -> pd.DataFrame:
-    """So many trials of each outcome, in their order."""
+    """Return a table of so many trials of each outcome, in order."""
     table = pd.DataFrame({"case": "a", "outcome": list(outcomes.OUTCOMES), "count": counts})
     return table.assign(trials=sum(counts))
 
 
 def test_one_trial_and_zeros_alone() -> None:
-    """A case whose only trial is dead: every range 0, every loss the same."""
+    """The only trial of the case is dead, so that every range is 0 and every loss the same."""
     tables, counts = committed(), counts_of(1, 0, 0, 0, 0, 0)
     losses = pd.DataFrame(
         {"case": "a", "outcome": "born_dead", "epoch": [0, 1], "low": 0.0, "median": 0.0, "high": 0.0}

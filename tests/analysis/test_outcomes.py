@@ -1,4 +1,4 @@
-"""What becomes of networks: outcomes of trials made by hand, counts before and after training, losses, functions."""
+"""Test outcomes of trials made by hand, counts before and after training, losses and functions."""
 
 import numpy as np
 import pandas as pd
@@ -17,14 +17,14 @@ BY_HAND = (
     (1.0, 5e-4, 5e-4, 5e-4, "became_within"),
     (1.0, 1.0, 1e-4, 1.0, "one_sided"),
     (1.0, 1.0, 1.0, 1e-3, "one_sided"),
-    (5e-4, 1.0, 1.0, 1.0, "alive"),  # constant before training only: it left
+    (5e-4, 1.0, 1.0, 1.0, "alive"),  # constant before training only
     (0.0, 1.0, 1.0, 1.0, "alive"),
     (1.0, np.inf, np.inf, np.inf, "alive"),  # not finite, so no constant
 )
 
 
 def trials(**columns: object) -> pd.DataFrame:
-    """A trial of each row above; the losses of trial k begin at k."""
+    """Return a trial of each row above; the losses of trial k begin at k."""
     values: dict[str, object] = {"trial": range(len(BY_HAND))}
     names = ("range_initial", "range", "range_low", "range_high")
     values |= {name: [row[at] for row in BY_HAND] for at, name in enumerate(names)}
@@ -39,7 +39,7 @@ def test_each_trial_has_its_outcome() -> None:
 
 
 def test_with_a_tolerance_of_0_nothing_is_within_it_but_not_dead() -> None:
-    """Those of 1e-4 or 5e-4 are alive."""
+    """Networks with ranges of 1e-4 or 5e-4 are then alive."""
     found = outcomes.outcomes(trials(range_low=1.0, range_high=1.0), 0.0).tolist()
     assert found == ["born_dead", "died", *["alive"] * 8]
 
@@ -55,7 +55,7 @@ def test_training_inputs_on_one_side_of_0_make_no_network_one_sided(side: str) -
 
 
 def test_before_and_after_by_one_criterion_at_a_time() -> None:
-    """Counted by hand: exactly 0 before in rows 0, 3 and 8, after in 0 and 1."""
+    """By hand, the range is exactly 0 before training in rows 0, 3 and 8, and after it in rows 0 and 1."""
     found = outcomes.before_and_after({"a": trials()}, 1e-3).set_index("criterion")
     counts = ["trials", "before", "after", "stay", "enter", "leave"]
     assert found.loc["exact", counts].tolist() == [10, 3, 2, 1, 1, 2]
@@ -68,7 +68,7 @@ def test_before_and_after_by_one_criterion_at_a_time() -> None:
 
 
 def history() -> pd.DataFrame:
-    """Five networks at epochs 0, 1 and 5: dead from the start, from 1 on, from 5 on, for a while, and never."""
+    """Return five networks at epochs 0, 1 and 5: dead from the start, from 1 on, from 5 on, for a while, and never."""
     ranges = {0: [0, 0, 0], 1: [2, 0, 0], 2: [2, 1e-4, 0], 3: [0, 0, 3], 4: [2, np.nan, 1e-4]}
     layers = {0: [2, 2, 2], 1: [0, 3, 1], 2: [0, 0, 0], 3: [2, 2, 0], 4: [0, 0, 0]}
     rows = [
@@ -88,7 +88,7 @@ def test_shares_over_training_are_of_each_checkpoint_and_criterion() -> None:
 
 
 def test_deaths_are_for_good_and_named_by_the_layer_at_that_moment() -> None:
-    """The order of rows does not matter; a network that came back is no death, but is counted beside them."""
+    """The order of rows does not matter; a network that recovered is no death, but is counted separately."""
     found = outcomes.deaths({"a": history().sample(frac=1, random_state=3)})
     assert found[["epoch", "layer", "count"]].to_numpy().tolist() == [[0, 2, 1], [1, 3, 1], [5, 0, 1]]
     assert set(found["networks"]) == {5}
@@ -130,14 +130,14 @@ def test_tables_count_outcomes_and_follow_losses(only_relu: params.Params) -> No
 
 
 def test_band_holds_the_middle_80_percent(only_relu: params.Params) -> None:
-    """Of 21 living networks, the third and the nineteenth."""
+    """The band ends at the third and at the nineteenth of 21 active networks."""
     alive = pd.concat([trials()[8:9]] * 21, ignore_index=True).assign(loss_initial=range(21))
     losses = outcomes.tables({"relu": alive}, {}, only_relu)["losses"].set_index("epoch")
     assert losses.loc[0, ["low", "median", "high"]].tolist() == [2, 10, 18]
 
 
 def test_few_functions_of_each_outcome(only_relu: params.Params) -> None:
-    """The first ones, however many trials of each there are."""
+    """The functions are those of the first trials, however many trials have the outcome."""
     many = pd.concat([trials(trial=range(10 * k, 10 * k + 10)) for k in range(6)])
     drawn = pd.DataFrame({"trial": range(50), "x": 0.0, "untrained": 0.0, "trained": 0.0})
     found = outcomes.tables({"relu": many}, {"relu": drawn}, only_relu)["functions"]
@@ -165,7 +165,7 @@ def test_without_independent_trials_there_are_columns(settings: params.Params) -
 
 
 def test_one_diverged_trial_changes_no_other() -> None:
-    """Its ranges are not numbers, on both sides; those of others still say that they are constant on one."""
+    """The ranges of one trial are NaN on both sides; others can still count as constant on one side."""
     broken = trials()
     broken.loc[9, ["range", "range_low", "range_high"]] = np.nan
     assert outcomes.outcomes(broken, 1e-3).tolist() == [row[-1] for row in BY_HAND]

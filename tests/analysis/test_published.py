@@ -1,4 +1,4 @@
-"""A published number stands beside its own settings, and beside no other run."""
+"""Test that a published number is compared only with runs of its own settings."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ ELSEWHERE = "elsewhere"
 
 
 def with_case(settings: params.Params, key: str, **values: Any) -> params.Params:
-    """The same params with some values of one case of `collapse` set; a target is the changes of its own."""
+    """Return the params with some values of one case of `collapse` set; `target` holds changes of its target."""
     case = settings.collapse.cases[key].model_dump()
     targets = settings.data.targets
     if "target" in values:
@@ -60,7 +60,7 @@ def test_of_the_notebook_with_what_all_cases_share(settings: params.Params, shar
 def test_of_the_notebooks_main_cases_and_loops(settings: params.Params) -> None:
     assert published.notebook_rates(settings) == {"relu": 0.956, "leaky_relu": 0.192}
     assert published.loop_rates(settings) == {"relu-refit": 0.956, "leaky_relu-refit": 0.192}
-    # Its number of trials and what is measured on the way do not matter.
+    # The number of trials and the checkpoints do not matter.
     assert published.notebook_rate(with_case(settings, "relu", trials=5, follow=[0, 7]), "relu") == 0.956
     # The same data under another name are the notebook's, too, but not those of the main cases.
     apart = with_case(settings, "relu", target={})
@@ -91,7 +91,7 @@ def test_of_the_paper(settings: params.Params, values: dict[str, Any]) -> None:
 
 
 def test_of_the_paper_for_any_training(settings: params.Params) -> None:
-    """The paper does not say how it trained."""
+    """The training does not matter, because the paper does not describe its own."""
     for values in ({"epochs": 7, "trials": 9}, {"batch_size": 3}, {"optimizer": {"name": "sgd"}}):
         assert lu(settings, "x_sin_5x-rai", **values) == 0.292
 
@@ -104,7 +104,7 @@ def test_of_the_paper_for_both_starts_of_rai(settings: params.Params) -> None:
 
 
 def test_of_the_paper_for_two_inputs_of_any_depth(settings: params.Params) -> None:
-    """Layers of 4; the paper does not say how many."""
+    """Layers have 4 units; their number does not matter, because the paper does not state it."""
     key = "abs_sum_abs_difference-he"
     assert lu(settings, key) == lu(settings, key, widths=[4] * 20) == 0.768
     assert lu(settings, key, widths=[2] * 9) is None
@@ -112,7 +112,7 @@ def test_of_the_paper_for_two_inputs_of_any_depth(settings: params.Params) -> No
 
 
 def test_of_variations_by_their_own_network_and_target(settings: params.Params) -> None:
-    """Of RAI's variations, those that change the training or the reading of RAI; of two inputs, all."""
+    """Numbers apply to RAI's variations of the training or the interpretation, and to all variations of two inputs."""
     known = {
         key: [name for name, one in table.variations.items() if published.lu_rate(settings, one) is not None]
         for key, table in settings.sensitivity.items()

@@ -1,4 +1,4 @@
-"""From tables of trials to rates and metrics, on tables small enough to check by hand."""
+"""Test rates and metrics made from tables of trials that are small enough to check by hand."""
 
 import json
 
@@ -18,7 +18,7 @@ Case = dict[str, pd.DataFrame]
 
 
 def trial_table(ranges: list[float], low: list[float], high: list[float], probes: list[float]) -> pd.DataFrame:
-    """Trials with these ranges; `probes`: the last of the five predictions, where the others are 0.
+    """Return trials with these ranges; `probes` is the last of the five predictions, of which the others are 0.
 
     Before training, the ranges are half as large, in the opposite order.
     """
@@ -41,9 +41,9 @@ def trial_table(ranges: list[float], low: list[float], high: list[float], probes
 
 @pytest.fixture
 def four() -> pd.DataFrame:
-    """After training: exactly constant; constant within 1e-3; alive for x < 0 only; alive on both.
+    """Return four trials: exactly constant, constant within 1e-3, active for x < 0 only, and active on both sides.
 
-    Before it: constant within 1e-3; alive; constant within 1e-3; exactly constant.
+    Before training, they are constant within 1e-3, active, constant within 1e-3, and exactly constant.
     """
     return trial_table([0, 5e-4, 2, 1.5e-3], [0, 5e-4, 2, 1.2e-3], [0, 5e-4, 0, 1.5e-3], [0, 1e-4, 0, 1])
 
@@ -109,14 +109,14 @@ def test_rate_grows_with_tolerance_in_every_place(four: pd.DataFrame) -> None:
 
 
 def test_half_lines(four: pd.DataFrame) -> None:
-    """The last two: constant on each half-line and not across; alive for x > 0 only, with equal probes."""
+    """The last two are constant on each half-line but not across, and active for x > 0 only, with equal probes."""
     more = trial_table([1.6e-3, 2], [8e-4, 0], [8e-4, 2], [1e-4, 0])
     row = rates.half_lines({"relu": pd.concat([four, more])}, 1e-3).iloc[0]
     assert (row["trials"], row["probes_only"], row["positive_only"], row["negative_only"]) == (6, 2, 1, 1)
 
 
 def one_sided_trials(sign: float) -> pd.DataFrame:
-    """Measured by the engine: a constant network and x itself, at 20 inputs of one sign."""
+    """Return trials of a constant network and of x itself, with the engine's ranges at 20 inputs of one sign."""
     x = sign * np.linspace(0.1, 2, 20, dtype=np.float32)[:, None]
     spread = ranges.spread(np.stack([np.zeros_like(x), x]), x)
     return trial_table([0, 1.9], [0, 0], [0, 0], [0, 1]).assign(
@@ -197,7 +197,7 @@ def test_values_are_those_of_collapsed_networks_with_biases(settings: params.Par
 
 
 def test_numbers_of_loops() -> None:
-    """Three loops of four fits: always equal, never, and from the second fit on; only the last is constant within 1."""
+    """Three loops of four fits have equal probes always, never and from the second fit on; the last is within 1."""
     fits = pd.DataFrame(
         {
             "trial": np.tile([0, 1, 2], 4),

@@ -1,4 +1,4 @@
-"""Variations against their case, readings against the paper's rows: on trials whose counts are known."""
+"""Test comparisons of variations with their case, and of interpretations with the paper's rows, on known counts."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from deadrelu.stages import experiments
 
 
 def trials(constant: int, n: int = 1000, *, first: int = 0, born_dead: float = 0.0) -> pd.DataFrame:
-    """So many constant networks, from number `first` on, of which a share was dead before training."""
+    """Return n trials with so many constant networks from number `first` on, and a share dead before training."""
     ranges = np.full(n, 2.0)
     ranges[first : first + constant] = 5e-4
     loss = np.where(ranges < 1, 1.0, 0.1)
@@ -30,7 +30,7 @@ def of_cases(settings: params.Params) -> dict[str, pd.DataFrame]:
 
 
 def of_tables(settings: params.Params, **changed: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Trials of every variation: those of its case, but for the variations in `changed`."""
+    """Return the trials of every variation: those of its case, except for the variations in `changed`."""
     found = {}
     for key, table in settings.sensitivity.items():
         same = trials(COUNTS.get(table.of, 100))
@@ -42,7 +42,7 @@ def of_tables(settings: params.Params, **changed: pd.DataFrame) -> dict[str, pd.
 def test_variations_on_the_same_networks_are_compared_network_by_network(
     settings: params.Params, of_cases: dict[str, pd.DataFrame]
 ) -> None:
-    """Of RAI's, 300 of 1,000: another optimizer makes 40 others constant and frees 10."""
+    """With RAI, 300 of 1,000 networks are constant; another optimizer makes 40 others constant and frees 10."""
     tables = of_tables(settings, sgd=trials(330, first=10, born_dead=0.2))
     found = sensitivity.variations(of_cases, tables, settings)
     rows = found[found["table"] == "x_sin_5x-rai"].set_index("variation")
@@ -75,14 +75,14 @@ def test_variations_of_the_first_layer_are_compared_as_independent_samples(
 
 
 def leading_equal_kernels(network: engine.Network, other: engine.Network) -> int:
-    """How many layers, from the first on, have the same kernels in the first three trials of both."""
+    """Return how many layers, from the first on, have the same kernels in the first three trials of both networks."""
     drawn = [one.architecture.split(engine.draw_weights(one, 10, np.arange(3))) for one in (network, other)]
     equal = [np.array_equal(kernels, others) for (kernels, _), (others, _) in zip(*drawn, strict=False)]
     return [*equal, False].index(False)
 
 
 def test_shared_layers_are_those_that_are_drawn_alike(settings: params.Params) -> None:
-    """Every variation of params.yaml, against the kernels that the engine draws."""
+    """Every variation of params.yaml shares as many layers with its case as the engine draws equal kernels for both."""
     shared = set()
     for key, table in settings.sensitivity.items():
         case = experiments.of_case(settings, table.of).network
@@ -96,7 +96,7 @@ def test_shared_layers_are_those_that_are_drawn_alike(settings: params.Params) -
 def test_what_differs_passes_holms_correction_within_its_table(
     settings: params.Params, of_cases: dict[str, pd.DataFrame]
 ) -> None:
-    """Of 13 variations, one has 12 pairs against 1, p = 0.0034: it differs. With 10 against 1, it does not."""
+    """Of 13 variations, one with 12 pairs against 1 (p = 0.0034) differs; with 10 against 1, it does not."""
     few = trials(311, first=1)
     tables = of_tables(settings, sgd=few)
     of_rai = sensitivity.variations(of_cases, tables, settings).set_index(["table", "variation"]).loc["x_sin_5x-rai"]
@@ -114,14 +114,14 @@ def test_what_differs_passes_holms_correction_within_its_table(
 def test_fewer_trials_are_paired_with_the_first_ones(
     settings: params.Params, of_cases: dict[str, pd.DataFrame]
 ) -> None:
-    """A variation of 400 trials: the first 400 of the case, of which 300 are constant."""
+    """A variation of 400 trials is compared with the first 400 of the case, of which 300 are constant."""
     found = sensitivity.variations(of_cases, of_tables(settings, sgd=trials(320, 400)), settings)
     row = found.set_index(["table", "variation"]).loc[("x_sin_5x-rai", "sgd")]
     assert (row["trials"], row["pairs_differ"], row["difference"]) == (400, 20, 20 / 400)
 
 
 def test_distances_are_those_of_two_samples(settings: params.Params, of_cases: dict[str, pd.DataFrame]) -> None:
-    """The number in print is a share of 1,000, too: z² is chi-squared of the table of both, p is Fisher's."""
+    """The published number is a share of 1,000, too: z² is chi-squared of the table of both, and p is Fisher's."""
     found = sensitivity.variations(of_cases, of_tables(settings), settings).set_index(["table", "variation"])
     row = found.loc[("x_sin_5x-he", "")]
     assert (row["published"], row["z"], row["published_p"]) == (0.919, 0, 1)
@@ -131,7 +131,7 @@ def test_distances_are_those_of_two_samples(settings: params.Params, of_cases: d
     assert row["z"] ** 2 == pytest.approx(stats.chi2_contingency(table, correction=False)[0])
     tails = [stats.fisher_exact(table, alternative=way).pvalue for way in ("less", "greater")]
     assert row["published_p"] == pytest.approx(min(1, 2 * min(tails)))
-    # What is not the paper's network stands beside the number of its case.
+    # A network that is not the paper's is compared with the number of its case.
     assert found.loc[("x_sin_5x-rai", "eight_hidden_layers"), "published"] == 0.292
 
 
@@ -156,7 +156,7 @@ def test_without_a_table_there_are_columns(settings: params.Params, of_cases: di
 
 
 def test_readings_are_those_of_all_four_rows(settings: params.Params, of_cases: dict[str, pd.DataFrame]) -> None:
-    """Two starts of RAI; and with each, no variation, or one that all four rows have: those with RAI start with He."""
+    """An interpretation is a first layer of RAI with no variation, or a first layer of He with one of all four rows."""
     tables = of_tables(settings, rate_slow=trials(700))
     found = sensitivity.readings(of_cases, tables, settings).set_index(["first", "variation"])
     assert list(found.index) == [("rai", ""), ("he", ""), ("he", "eight_hidden_layers"), ("he", "rate_slow")]
@@ -188,7 +188,7 @@ def test_a_reading_is_rejected_by_its_worst_row_times_four(settings: params.Para
 
 
 def test_other_criteria_of_the_first_table(settings: params.Params, of_cases: dict[str, pd.DataFrame]) -> None:
-    """Ranges of 5e-4 and 2; a loss counts from 0.99 of the best constant's on."""
+    """Ranges are 5e-4 and 2; a network is constant by its loss from 0.99 of the best constant's on."""
     table = next(iter(settings.sensitivity.values()))
     learned = settings.target_of(table.of)
     best = criteria.best_constant(engine.Target(**learned.model_dump()), "mean_squared_error", settings.seed)

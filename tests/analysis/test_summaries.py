@@ -1,4 +1,4 @@
-"""From tables of signals and losses to numbers and sentences, on tables small enough to check by hand."""
+"""Test numbers and sentences made from tables of signals and losses that are small enough to check by hand."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from deadrelu.settings import params
 
 
 def networks(**columns: object) -> pd.DataFrame:
-    """Two networks of four layers, in any order: one halves the signal, one quarters it; gradients are doubled."""
+    """Return two networks of four layers, in any order: one halves the signal, one quarters it; gradients double."""
     layers = np.array([3, 1, 2, 4])
     parts = [
         pd.DataFrame(
@@ -35,7 +35,7 @@ IMAGES = np.random.default_rng(3).uniform(size=(100, 784))
 
 
 def of_one_case(settings: params.Params, **change: object) -> params.ActivationsParams:
-    """The settings of `activations` for a case `a` alone, ReLU from He's initialization."""
+    """Return the settings of `activations` with only a case `a`, ReLU with He initialization."""
     tree = settings.activations.model_dump() | {
         "network": {"hidden_layers": 4, "width": 100},
         "cases": {"a": {"activation": "relu", "initializer": {"name": "he_normal"}}},
@@ -73,7 +73,7 @@ def test_factor_of_signals_that_die_or_overflow_is_told(settings: params.Params)
 
 
 def test_theory_of_factors_stands_only_where_it_holds(settings: params.Params) -> None:
-    """Theory follows few of the images, evenly spaced among all."""
+    """Theory uses few of the images, evenly spaced among all."""
 
     def theory(**change: object) -> list[float]:
         found = summaries.signal_ratios(SUMMARY, networks(), of_one_case(settings, **change), IMAGES)
@@ -101,7 +101,7 @@ def test_order_of_cases_is_that_of_the_networks(settings: params.Params) -> None
 
 
 def batches(losses: dict[int, list[float]]) -> pd.DataFrame:
-    """A row of each batch of two epochs of each trial, in any order."""
+    """Return a row for each batch of two epochs of each trial, in random order."""
     rows = [("a", trial, 1 + step // 6, step % 6, loss) for trial, of in losses.items() for step, loss in enumerate(of)]
     table = pd.DataFrame(rows, columns=["case", "trial", "epoch", "batch", "loss"]).astype({"loss": np.float32})
     return table.sample(frac=1, random_state=2)
@@ -119,7 +119,7 @@ def test_running_mean_is_over_the_last_batches_and_its_band_over_trials() -> Non
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf])
 def test_running_mean_is_infinite_as_long_as_a_loss_of_it_is_not_finite(broken: float) -> None:
-    """A mean of the finite ones would hide that the training diverged: the mean of 8 with the third batch in it."""
+    """A mean of finite losses would hide a divergence, so each mean of 8 that contains the third batch is infinite."""
     losses = [1.0] * 12
     losses[2] = broken
     found = summaries.loss_curves(batches({0: losses}))
@@ -143,7 +143,7 @@ def test_each_case_has_its_own_last_epoch() -> None:
 
 
 def test_epochs_over_trials_are_medians_and_extremes() -> None:
-    """A diverged trial has an infinite loss; before training there is none, and that is no divergence."""
+    """A diverged trial has an infinite loss; before training the loss is missing, which is no divergence."""
     rows = [
         ("a", trial, epoch, loss, loss + 1, accuracy)
         for trial, of in enumerate(([np.nan, 3.0, 1.0], [np.nan, 2.0, np.nan], [np.nan, 1.0, 4.0]))
@@ -164,10 +164,10 @@ STRIDES = [(100, 20), (100, 21), (100, 30), (100, 2), (100, 1), (100, 100), (7, 
 
 @pytest.mark.parametrize(("width", "every"), STRIDES)
 def test_units_that_a_stride_meets(width: int, every: int) -> None:
-    """Counted: which units each image has in the sample, and in how many images each of them is."""
+    """The sentence agrees with counts of the sampled units, and of those that each image has in the sample."""
     at = np.arange(0, 5000 * width, every)
     image, unit = np.divmod(at, width)
-    whole = image < image.max()  # of the last one, there may be a part
+    whole = image < image.max()  # the last image may be incomplete
     by_image = {tuple(sorted(units)) for units in pd.Series(unit[whole]).groupby(image[whole]).unique()}
     met, text = len(set(unit)), findings.units_sampled(width, every)
     assert (f"all {width} units" in text) == (met == width)
@@ -204,7 +204,7 @@ def test_learned(low: float, high: float, word: str) -> None:
 
 
 def test_factors_say_what_is_left_and_how_far_theory_is() -> None:
-    """Of five layers, four steps: 0.5 to the fourth. A case whose signal died has no factor to tell."""
+    """Five layers have four steps, so 0.5 to the fourth is left. A case whose signal died has no factor."""
     panels = {key: labels.Panel("ReLU", name) for key, name in zip("abc", ("Small", "Right", "Zeros"), strict=True)}
     ratios = pd.DataFrame(
         {
@@ -236,14 +236,14 @@ def committed() -> dict[str, pd.DataFrame]:
 
 
 def of_training(settings: params.Params, numbers: dict[str, pd.DataFrame], accuracy: float, verdict: str) -> list[str]:
-    """The sentences, where every training ends with this accuracy and every signal has this verdict."""
+    """Return the sentences if every training ends with this accuracy and every signal has this verdict."""
     ratios = numbers["signal_ratios"].assign(forward=0.5, forward_verdict=verdict)
     epochs = numbers["epochs"].assign(validation_accuracy_low=accuracy, validation_accuracy_high=accuracy)
     return findings.training(settings, numbers | {"signal_ratios": ratios, "epochs": epochs})
 
 
 def test_sentences_on_training_turn_with_the_numbers(settings: params.Params) -> None:
-    """Learning despite a vanishing signal is told of MLPs whose signals were measured, and guessing of every case."""
+    """Guessing is reported of every case, learning despite a vanishing signal only of MLPs with measured signals."""
     numbers, cases = committed(), settings.training.cases
     guess = of_training(settings, numbers, 0.1, "vanishes")
     assert len(guess) == len(cases)

@@ -1,4 +1,4 @@
-"""Closed forms and bounds against simulation, exhaustive cases and extended precision."""
+"""Test closed forms and bounds against simulation, exhaustive cases and extended precision."""
 
 import itertools
 from fractions import Fraction
@@ -29,9 +29,9 @@ WIDTHS = [(1, *(2,) * 9), (3, 2, 4), (1,), (2,), (2, 1), (2, 3), (2, 2, 2), (3, 
 @pytest.mark.parametrize("initialize", [glorot_uniform, he_normal])
 @pytest.mark.parametrize("widths", WIDTHS)
 def test_born_dead_rates_match_theory(widths: tuple[int, ...], initialize: Any) -> None:
-    """Two-sided exact tests at 1e-7 of N networks: at most 72 comparisons raise a false alarm once in 140,000 seeds.
+    """At most 72 exact tests of N networks, two-sided at 1e-7, raise a false alarm once in 140,000 seeds.
 
-    Power: a depth off by one moves each probability here by at least 13 standard errors.
+    They have power: a depth off by one moves each probability here by at least 13 standard errors.
     """
     network = engine.Network(widths=widths, activation="relu", initialize=initialize)
     weights = engine.draw_weights(network, 10, np.arange(N))
@@ -52,14 +52,14 @@ def test_born_dead_rates_match_theory(widths: tuple[int, ...], initialize: Any) 
 def test_by_hand() -> None:
     assert theory.born_dead_on_half_line([1, 2]) == pytest.approx(1 - 1 / 2 * 3 / 4)
     assert theory.born_dead_on_interval([1, 2]) == pytest.approx((1 / 4, 1 / 4))
-    assert theory.born_dead_on_interval([5]) == (0, 0)  # a unit is on for one of the signs
-    # Two units: each sign has its own with probability 1/2; then both die with (1/4)^2. Else one is alive: 1/4.
+    assert theory.born_dead_on_interval([5]) == (0, 0)  # each unit is active for one sign
+    # Two units have different signs with probability 1/2: both signs die with (1/4)^2. Else the active one dies: 1/4.
     assert theory.born_dead_on_interval([2, 2]) == pytest.approx((1 / 2 / 16 + 1 / 2 / 4,) * 2)
 
 
 @pytest.mark.parametrize("widths", [(2, 2), (3, 2), (2, 3)])
 def test_two_layers_by_counting_signs(widths: tuple[int, int]) -> None:
-    """All signs are equally likely: count those of the first layer, and of the second layer's two sums."""
+    """All signs are equally likely, so those of the first layer and of the second layer's two sums are counted."""
     first, second = widths
     dead = Fraction(0)
     for signs in itertools.product((False, True), repeat=first):
@@ -79,7 +79,7 @@ def test_large_widths_and_depths_keep_their_digits(width: int, depth: int) -> No
 
 def test_bounds_of_wide_networks_are_small_and_in_order() -> None:
     low, high = theory.born_dead_on_interval([100] * 20)
-    # To first order: at one of 18 layers both stop; or two signals stop by themselves.
+    # To first order, both signals stop together at one of 18 layers, or each stops by itself.
     assert 0 < low < high
     assert high == pytest.approx(18 * 2.0**-100, rel=1e-9)
     assert theory.born_dead_on_interval([1])[0] == 0
@@ -87,7 +87,7 @@ def test_bounds_of_wide_networks_are_small_and_in_order() -> None:
 
 @pytest.mark.parametrize("widths", [(2,), (2, 2), (1, 3, 2), (3, 3, 3), (4,) * 9])
 def test_born_dead_on_a_plane_lies_between_the_bounds(widths: tuple[int, ...]) -> None:
-    """200 directions of a two-dimensional input, 20,000 networks; one-sided exact tests at 1e-7."""
+    """One-sided exact tests at 1e-7 are made of 20,000 networks on 200 directions of a two-dimensional input."""
     angle = np.linspace(0, 2 * np.pi, 200, endpoint=False)
     x = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
     network = engine.Network(widths=widths, activation="relu", initialize=he_normal, inputs=2)
@@ -106,7 +106,7 @@ def test_bounds_of_one_input_lie_within_those_of_any(widths: list[int]) -> None:
 
 
 def test_any_inputs_by_hand() -> None:
-    """A single unit behind a single unit is off for all inputs where its weight is negative: one in two."""
+    """A single unit after a single unit is off for all inputs if its weight is negative, so for one in two."""
     assert theory.born_dead_on_any_inputs([1, 1]) == pytest.approx((1 / 2, 3 / 4))
     assert theory.born_dead_on_any_inputs([2, 3])[0] == pytest.approx(2**-6)
     assert theory.born_dead_on_any_inputs([2, 3, 1])[0] == pytest.approx(1 - (1 - 2**-6) * (1 - 2**-3))
@@ -118,7 +118,7 @@ def test_any_inputs_by_hand() -> None:
     ("probability", "depth"), [(1e-6, 2), (1e-6, 10), (0.01, 3), (0.5, 10), (0.5, 2), (0.99, 20), (0.99, 1000)]
 )
 def test_width_at_a_probability(probability: float, depth: int) -> None:
-    """The bounds at these widths are the probability; one more unit is safer."""
+    """The bounds at these widths equal the probability, and one more unit brings the upper bound below it."""
     low, high = theory.width_at(probability, depth)
     assert low <= high
     assert (low == pytest.approx(high)) == (depth == 2)

@@ -1,4 +1,4 @@
-"""`deadrelu check` on results that ran: still under other seeds, awake to planted defects, deaf to cut files."""
+"""Test `deadrelu check` on real results: it accepts other seeds, finds planted defects, and refuses cut files."""
 
 import json
 import shlex
@@ -37,7 +37,7 @@ def with_seed(settings: params.Params, seed: int) -> params.Params:
 
 
 def judge(settings: params.Params) -> compare.Comparison:
-    """The comparison behind the command."""
+    """Return the comparison that the command reports."""
     return command.Present.of(settings, load.read(settings)).beside(reference.read(REFERENCE))
 
 
@@ -49,7 +49,7 @@ Trainer, TRAINERS = training.Trainer, dict[str, Any]()
 
 
 def trainer_of(model: Any) -> Any:
-    """One for each kind of network, compiled once: what it does depends on the arguments of its trainings alone."""
+    """Return a trainer for each kind of network, compiled once; its trainings depend on their arguments alone."""
     layers = [{k: v for k, v in layer.get_config().items() if "initializer" not in k} for layer in model.layers]
     described = str([{**config, "name": ""} for config in layers])
     if described not in TRAINERS:
@@ -59,7 +59,7 @@ def trainer_of(model: Any) -> Any:
 
 @pytest.fixture
 def place(pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> params.Params:
-    """A copy of accepted results to work in: few networks on MNIST, the narrow ones in full; their params."""
+    """Copy accepted results (few networks on MNIST, all narrow ones), enter the copy, and return its params."""
     for name in ("data", "reports"):
         shutil.copytree(pipeline / name, tmp_path / "place" / name)
     shutil.copy(pipeline / "params.yaml", tmp_path / "place")
@@ -77,9 +77,9 @@ def test_nothing_changed_is_identical(place: params.Params, capsys: pytest.Captu
 
 
 def verdicts_under(seeds: range, place: params.Params) -> list[Verdict]:
-    """Of the same science, all of it run again under each seed."""
+    """Run all stages of the same science again under each seed, and return the verdicts."""
     tree = place.model_dump()
-    tree["collapse"]["trials"] = 250  # a fourth of the trials of the reference: comparable
+    tree["collapse"]["trials"] = 250  # a fourth of the reference's trials, which are still comparable
     verdicts = []
     for seed in seeds:
         other = params.Params.model_validate(tree | {"seed": seed})
@@ -96,7 +96,7 @@ def test_other_seeds_are_consistent(place: params.Params) -> None:
 
 @pytest.mark.soak
 def test_200_other_seeds_raise_few_alarms(place: params.Params) -> None:
-    """The whole chance of a false alarm is 1 %: more than 7 of 200 would come by it once in 1,000 times."""
+    """The probability of any false alarm is 1 %, so that chance gives more than 7 of 200 once in 1,000 times."""
     verdicts = verdicts_under(range(1000, 1200), place)
     assert set(verdicts) <= {Verdict.CONSISTENT, Verdict.CHANGED}
     assert stats.binom.sf(7, 200, compare.ALPHA) < 0.002
@@ -107,7 +107,7 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 
 def networks_with(change: Callable[[engine.Network], dict[str, Any]]) -> Plant:
-    """The engine gets another network than the settings and the tables say."""
+    """Return a plant that gives the engine another network than the settings and the tables state."""
 
     def plant(patch: pytest.MonkeyPatch) -> None:
         for module, name in ((engine, "run"), (engine, "follow"), (engine, "predict"), (trials, "first_dead_layer")):
@@ -172,7 +172,7 @@ def shifted_by(step: float) -> Plant:
 
 
 def swapped(one: str, other: str) -> Plant:
-    """Rows of two cases under each other's name."""
+    """Return a plant that swaps the names of two cases in the results."""
 
     def swap(found: dict[str, Any]) -> dict[str, Any]:
         return {**found, one: found[other], other: found[one]} if {one, other} <= found.keys() else found
@@ -218,9 +218,9 @@ DEFECTS: dict[str, tuple[Plant, str, str]] = {
     "y shifted by 0.001": (shifted_by(1e-3), "data@target: x_sin_x.y_mean", "nothing"),
     "y shifted by 0.1": (shifted_by(0.1), "data@target: x_sin_x.y_mean", "the same"),
 }
-"""What is planted; what finds it with the seed of the reference; and with another seed (empty: by chance, if at all).
+"""The plant, what finds it with the seed of the reference, and with another seed (empty: by chance, if at all).
 
-docs/check.md has this as a table, with reasons.
+The table in docs/check.md lists the same defects, with reasons.
 """
 
 
@@ -236,7 +236,7 @@ REACHES = {
     "y shifted by 0.001": ("data_target", *ENGINE_STAGES),
     "y shifted by 0.1": ("data_target", *ENGINE_STAGES),
 }
-"""Stages that a defect can change, where it is not all of them; the others would make the same tables again."""
+"""Stages that a defect can change, if these are not all; the others would make the same tables again."""
 
 
 @pytest.mark.without_digits
@@ -407,7 +407,7 @@ def test_bad_input_is_refused_in_one_line(name: str, place: params.Params) -> No
 
 
 def test_other_digits_are_told_with_what_fetches_them(place: params.Params) -> None:
-    """A reference of the official digits beside a run without them."""
+    """A reference with the official digits cannot be compared with a run without them."""
     accepted = reference.read(REFERENCE)
     official = accepted.origin.model_copy(update={"mnist": "official"})
     reference.write(accepted.model_copy(update={"origin": official}), REFERENCE)
@@ -422,7 +422,7 @@ def test_other_digits_are_told_with_what_fetches_them(place: params.Params) -> N
 def test_tables_of_other_packages_are_told(
     place: params.Params, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """DVC reruns nothing when a package changes: results that are there are another package's."""
+    """DVC reruns nothing when a package changes, so that results may be those of another version."""
     assert judge(place).stale == []
     installed = versions._version
     made_with = installed("llvmlite")
@@ -441,7 +441,7 @@ def test_tables_of_other_packages_are_told(
 
 
 def test_cells_and_variations_are_compared_trial_by_trial(place: params.Params) -> None:
-    """Of the cells and of the variations, too, a reference keeps which trials it happened to."""
+    """A reference also keeps the outcome of each trial of cells and of variations."""
     methods = {f"{f.stage}: {f.quantity}": f.method for stage in judge(place).stages for f in stage.findings}
     cell = "trained.glorot_uniform.width_2.depth_3"
     for name in (f"safe_region: {cell}.collapsed", f"safe_region: {cell}.dead", "sensitivity@deep: deeper.born_dead"):

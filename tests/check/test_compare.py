@@ -1,4 +1,4 @@
-"""Verdicts: of bytes, of trials, of numbers, of settings; each by hand."""
+"""Test verdicts on bytes, trials, numbers and settings by hand."""
 
 import json
 import math
@@ -42,7 +42,7 @@ ACCEPTED = Reference(
 
 
 def compared(origin: Origin = ORIGIN, tables: Mapping[str, Mapping[str, str]] = TABLES, **now: Observed) -> Comparison:
-    """Compare with some stages replaced; names as in `NOW`, with _ for @."""
+    """Compare results with some stages replaced; names are those of `NOW`, with _ for @."""
     stages = {stage: now.get(stage.replace("@", "_"), found) for stage, found in NOW.items()}
     return compare.compare(ACCEPTED, origin, stages, tables)
 
@@ -77,7 +77,7 @@ def test_the_same_is_identical() -> None:
 
 
 def outlier() -> tuple[Reference, dict[str, Observed]]:
-    """Accepted results whose own number lies far from those of other seeds, and the same results now."""
+    """Return accepted results with a number that lies far from those of other seeds, and the same results now."""
     far = replace(SIGNALS, values=SIGNALS.values | {"relu.layer_1.std": 5.0})
     record = reference.record(far, TABLES["activations"], 20, SPREAD)
     return ACCEPTED.model_copy(update={"stages": {**ACCEPTED.stages, "activations": record}}), {
@@ -142,7 +142,7 @@ def test_a_table_more_or_less_is_no_identity() -> None:
 
 
 def test_a_report_that_alone_differs_has_changed() -> None:
-    """Nothing random stands between equal tables and the report's numbers."""
+    """The report's numbers follow from the tables without any randomness."""
     found = compared(tables=other_bytes("report"))
     assert found.verdict == Verdict.CHANGED
     assert stage(found, "report").why == "what it is made from is the same, but not data/report"
@@ -154,7 +154,7 @@ def test_a_report_of_other_versions_may_differ_in_its_last_digits() -> None:
 
 
 def test_few_trials_that_all_go_one_way_are_found_with_the_same_seed_only() -> None:
-    """18 of 1,000: below the noise of two samples, and as good as impossible between the same trials."""
+    """A change of 18 in 1,000 is below the noise of two samples, but nearly impossible between the same trials."""
     more = with_count(np.arange(1000) < 318)
     found = compared(collapse_relu=more, tables=other_bytes("collapse@relu"))
     assert found.verdict == Verdict.CHANGED
@@ -184,7 +184,7 @@ def test_another_number_of_trials_is_comparable() -> None:
 
 
 LIMIT = math.exp(stats.t.isf(0.01 / 3 / 2, 19) * 0.1 * math.sqrt(1 + 1 / 20))
-"""Of the factor to the mean over 20 seeds, by the first of three hypotheses."""
+"""Factor to the mean over 20 seeds from which on the first of three hypotheses is rejected."""
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_points_that_the_seed_fixes_must_be_the_same() -> None:
     assert finding(found, "y_mean").method == Method.ROUNDING
     rounded = replace(CASE, drawn={"y_mean": 1.0000001})
     assert compared(collapse_relu=rounded).verdict == Verdict.IDENTICAL
-    # Other points are other points.
+    # Points of another seed are not compared.
     other = compared(ORIGIN.model_copy(update={"seed": 11}), collapse_relu=moved)
     assert other.verdict == Verdict.IDENTICAL
     assert [stage.untested for stage in other.stages] == [0, 1, 0]
@@ -278,7 +278,7 @@ def test_a_new_stage_and_a_removed_one() -> None:
 
 
 def test_an_added_case_is_told_and_the_others_are_compared() -> None:
-    """The report has it, too; what else differs in the report's settings is in the way as before."""
+    """The report's settings contain the added case; any other difference in them still prevents a comparison."""
     added = {"collapse.cases.new.trials_are": "independent", "data.targets.new.points": 30}
     now = {**NOW, "collapse@new": CASE, "report": Observed(added)}
     found = compare.compare(ACCEPTED, ORIGIN, now, {**TABLES, "collapse@new": {"data/new": "c" * 64}})
@@ -300,7 +300,7 @@ def test_an_added_case_is_told_and_the_others_are_compared() -> None:
 
 
 def test_more_hypotheses_need_more_evidence() -> None:
-    """What is found alone is not found among a thousand: Holm's correction."""
+    """By Holm's correction, a change that is found among few hypotheses is not found among a thousand."""
     up = OUTCOMES.copy()
     up[300:311] = True
     events = {f"event_{k}": Count(300, 1000, OUTCOMES) for k in range(1000)}
@@ -385,7 +385,7 @@ def test_a_point_moment_that_is_gone_has_changed() -> None:
 
 
 def test_numbers_share_the_chance_of_a_false_alarm_with_counts() -> None:
-    """18 trials one way are found at 0.01 / 3, and the smallest change says so."""
+    """The smallest changes that can be found are those at 0.01 / 3, for counts and for numbers."""
     found = compared()
     level = 0.01 / 3
     assert finding(found, "collapsed").smallest == math.ceil(math.log2(2 / level)) / 1000

@@ -1,4 +1,4 @@
-"""The tests keep their level, find what they say they find, and agree with SciPy's where it has them."""
+"""Test that hypothesis tests keep their level, have the stated power, and agree with SciPy's where it has them."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_paired_is_the_binomial_test_of_trials_that_differ() -> None:
 
 @pytest.mark.parametrize("shared", [0.0, 0.9])
 def test_paired_keeps_its_level_whatever_the_runs_share(shared: float) -> None:
-    """4,000 pairs of runs, nothing changed: at most 1 % of p-values lie below 0.01, but for 4 standard errors."""
+    """In 4,000 pairs of unchanged runs, at most 1 % of p-values lie below 0.01, to 4 standard errors."""
     runs, trials, level = 4000, 300, 0.01
     u, v = RNG.random((2, runs, trials))
     v = np.where(RNG.random((runs, trials)) < shared, u, v)
@@ -48,7 +48,7 @@ def test_fisher_exact_keeps_its_level() -> None:
 
 
 def test_over_seeds_keeps_its_level() -> None:
-    """A further seed beside 20 others, all of one normal distribution: exactly so often a false alarm."""
+    """For a further seed and 20 others of one normal distribution, the rate of false alarms is exactly the level."""
     runs, seeds, level = 100_000, 20, 0.01
     others, further = RNG.normal(3, 2, (runs, seeds)), RNG.normal(3, 2, runs)
     p = hypothesis_tests.over_seeds(further, others.mean(axis=1), others.std(axis=1, ddof=1), np.full(runs, seeds))
@@ -68,7 +68,7 @@ def test_smallest_mcnemar_exact_change_is_the_first_that_is_found() -> None:
     ("count", "trials", "now"), [(960, 1000, 1000), (0, 1000, 500), (217, 1000, 1000), (64, 128, 128)]
 )
 def test_smallest_change_of_two_samples_is_found_as_often_as_stated(count: int, trials: int, now: int) -> None:
-    """20,000 simulated reruns; tolerance 4 standard errors. The nearer of the two directions is meant."""
+    """In 20,000 simulated reruns, the direction that is easier to find has the stated power, to 4 standard errors."""
     level, runs = 1e-4, 20_000
     one = np.array([1])
     (change,) = hypothesis_tests.smallest_fisher_exact(count * one, trials * one, now * one, level)

@@ -1,4 +1,4 @@
-"""What is compared: every quantity, from the right rows, under the settings that it depends on."""
+"""Test that every compared quantity comes from the right rows, and has the settings on which it depends."""
 
 import functools
 import operator
@@ -19,7 +19,7 @@ from deadrelu.settings import params
 
 @pytest.fixture(scope="module")
 def small(settings: params.Params) -> params.Params:
-    """A followed ReLU case, its loop, one of two inputs, a grid of one width, and a table of two variations."""
+    """Return params of a followed ReLU case, its loop, a case of two inputs, a grid, and a table of two variations."""
     tree = settings.model_dump()
     kept = ("relu", "relu-refit", "abs_sum_abs_difference-he")
     tree["data"]["targets"] = {key: tree["data"]["targets"][key] for key in ("x_sin_x", "abs_sum_abs_difference")}
@@ -33,7 +33,7 @@ def small(settings: params.Params) -> params.Params:
 
 @pytest.fixture(scope="module")
 def found(small: params.Params) -> load.Results:
-    """Four trials of each case: dead, dead by training, constant within the tolerance, alive."""
+    """Return results of four trials a case: dead at initialization, died in training, within the tolerance, active."""
     trials = pd.DataFrame({"trial": range(4), "range": np.float32([0, 0, 5e-4, 1])})
     trials = trials.assign(born_dead=[True, False, False, False], dead=[True, True, False, False])
     trials = trials.assign(probes_equal=pd.Series([True, True, True, False], dtype=object))
@@ -42,7 +42,7 @@ def found(small: params.Params) -> load.Results:
     fits = pd.DataFrame({"trial": np.tile(range(4), 2), "epoch": np.repeat([10, 20], 4), "range": np.float32(0)})
     fits["probe_range"] = np.float32([0, 0, 1, 1, 0, 1, 0, 1])  # loops print 1, 1/2, 1/2, 0
     followed = pd.DataFrame({"trial": np.tile([2, 0, 1, 3], 2), "epoch": np.repeat([500, 0], 4)})
-    followed["range"] = np.float32([0.5, 0, 9e-4, 1e-4, 0, 0, 0, 0])  # of the last epoch first, trials in disorder
+    followed["range"] = np.float32([0.5, 0, 9e-4, 1e-4, 0, 0, 0, 0])  # the last epoch is first, trials in disorder
     of_trials = {"relu": trials, "relu-refit": trials, "abs_sum_abs_difference-he": plane}
     counts = pd.DataFrame({"depth": [2, 3], "width": 4, "networks": 1000, "born_dead_low": 90})
     counts = counts.assign(born_dead_high=[100, 200], born_dead=[10, 20])
@@ -139,7 +139,7 @@ def test_signals_and_losses_are_the_finite_ones_of_the_last_epoch(observed: dict
 
 
 def test_losses_are_those_of_the_last_epoch_of_each_case() -> None:
-    """Cases need not have as many epochs as others."""
+    """Cases may have different numbers of epochs."""
     epochs = pd.DataFrame({"case": ["m", "m", "c", "c", "c"], "epoch": [0, 1, 0, 1, 2]})
     epochs = epochs.assign(loss=[np.nan, 1, np.nan, 2, 3], validation_loss=[4, 5, 6, 7, 8], validation_accuracy=0.5)
     found = quantities.of_training(epochs)
@@ -188,7 +188,7 @@ def test_cells_are_counted_by_name(observed: dict[str, quantities.Observed]) -> 
 
 
 def test_variations_keep_the_outcome_of_each_trial(observed: dict[str, quantities.Observed]) -> None:
-    """So that trial k is compared with trial k, in the order of the table."""
+    """The outcomes are in the order of the table, so that trial k is compared with trial k."""
     assert shown(observed["sensitivity@rates"].counts) == {
         "sgd.collapsed": [0, 1, 2],
         "sgd.born_dead": [0],
@@ -201,7 +201,7 @@ def test_variations_keep_the_outcome_of_each_trial(observed: dict[str, quantitie
 
 
 def test_settings_are_all_but_seed_and_sizes(small: params.Params, found: load.Results) -> None:
-    """Runs that differ in them are not comparable; the tolerance is one, though no stage before the report reads it."""
+    """Runs of other settings are not comparable, also those of another tolerance, which only the report reads."""
 
     def settings_of(tree: dict[str, object]) -> dict[str, dict[str, object]]:
         changed = params.Params.model_validate(tree)

@@ -1,4 +1,4 @@
-"""The reference: what is written is read again, and anything else is refused in one line."""
+"""Test that a reference is read as it was written, and that anything else is refused in one line."""
 
 import hashlib
 import json
@@ -115,7 +115,7 @@ def test_outcomes_must_agree_with_their_count() -> None:
 
 
 def test_the_machine_is_its_system_and_architecture(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the processor: it is no reason for other bytes."""
+    """The processor is not part of the machine's name, because it is no reason for other bytes."""
     monkeypatch.setattr("platform.system", lambda: "Linux")
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     assert reference.machine() == "Linux x86_64"

@@ -1,7 +1,7 @@
-"""Eight small trainings that go through all of the engine, and the SHA-256 of what each step of them yields.
+"""Run eight small trainings that use the whole engine, and hash the results of each of their steps by SHA-256.
 
-`python tests/engine/golden.py` prints them, `--write` makes them the ones in golden.json. It needs no more than NumPy,
-llvmlite and pydantic: `tests/engine/arm64.sh` runs it on an emulated ARM64 processor.
+`python tests/engine/golden.py` prints the hashes, and `--write` stores them in golden.json. It needs only NumPy,
+llvmlite and pydantic, so that `tests/engine/arm64.sh` can run it on an emulated ARM64 processor.
 """
 
 import hashlib
@@ -18,11 +18,11 @@ from deadrelu.settings.params import FanScaled, Normal, Orthogonal, Rai, Uniform
 FILE = Path(__file__).with_suffix(".json")
 ROOT3 = 3**0.5
 TRIALS = range(500, 530)
-"""Across the end of a block."""
+"""Numbers of the trials, on both sides of the end of a block."""
 
 
 def trainings() -> dict[str, tuple[engine.Network, engine.Training, tuple[str, float, float, int]]]:
-    """Network, training, and target function with its interval and number of points."""
+    """Return the network, the training and the target (function, interval, number of points) of each."""
     he, glorot = FanScaled(name="he_normal"), FanScaled(name="glorot_uniform")
     narrow = (1, 2, 2, 2, 2, 2, 2, 2, 2, 2)
     short = engine.Training(epochs=2, batch_size=64)
@@ -49,7 +49,7 @@ def trainings() -> dict[str, tuple[engine.Network, engine.Training, tuple[str, f
 
 
 def hashes(threads: int | None = None) -> dict[str, dict[str, str]]:
-    """SHA-256 of the points, the initial and final weights, the losses and the predictions of each training."""
+    """Return the SHA-256 of the points, weights before and after, losses and predictions of each training."""
     found = {}
     for name, (network, training, target) in trainings().items():
         x, y = targets.sample(*target, seed=10)

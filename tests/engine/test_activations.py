@@ -1,4 +1,4 @@
-"""exp, erf and what is made of them: within 2 units in the last place of the exact value, over the whole range."""
+"""Test that exp, erf and functions made of them are exact to 2 units in the last place, over the whole range."""
 
 from collections.abc import Callable
 from math import inf, nan
@@ -15,7 +15,7 @@ OPS = Reference()
 
 
 def every_size() -> np.ndarray:
-    """Positive float32: all powers of two, 20,000 values in each binade from 2**-40 to 2**8, and a fine grid."""
+    """Return positive float32: all powers of two, 20,000 values in each binade from 2**-40 to 2**8, and a fine grid."""
     rng = np.random.default_rng(0)
     binades = [np.ldexp(1 + rng.random(20_000), e) for e in range(-40, 8)]
     return np.concatenate([np.ldexp(1.0, np.arange(-149, 128)), *binades, np.linspace(0, 110, 500_000)]).astype("f4")
@@ -36,7 +36,7 @@ EVERYWHERE: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # what a choice leaves out may overflow
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # the branch that is not selected may overflow
 @pytest.mark.parametrize("name", [*BELOW_ZERO, *EVERYWHERE])
 def test_within_two_units_in_the_last_place(name: str) -> None:
     ours, exact = (BELOW_ZERO | EVERYWHERE)[name]
@@ -49,7 +49,7 @@ def test_within_two_units_in_the_last_place(name: str) -> None:
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_gelu_within_two_units_of_its_input() -> None:
-    """Far below 0, where 1 + erf cancels, in Keras as well, the error is relative to z, not to z times nearly 0."""
+    """Far below 0, where 1 + erf cancels, as in Keras, the error is relative to z, not to z times nearly 0."""
     sizes = every_size()
     z = np.concatenate([-sizes, sizes[sizes < 1e18]])
     found = activations.activate(OPS, of("gelu"), z).astype(float)
@@ -69,7 +69,7 @@ def test_infinity_and_nan(activation: str, at_minus_infinity: float, at_infinity
 
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid"])
 def test_slopes_are_finite_differences(activation: str) -> None:
-    """In float32, steps of 2**-7: the third derivative and rounding each leave less than 1e-4."""
+    """With steps of 2**-7 in float32, the third derivative and rounding each cause an error below 1e-4."""
     z = np.linspace(-4, 4, 400, dtype=np.float32)
     z = z[np.abs(z) > 0.01]
     step = np.float32(2.0**-7)

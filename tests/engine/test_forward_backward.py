@@ -1,4 +1,4 @@
-"""The compiled programs compute what `forward_backward` says: the same lines, on NumPy's arrays, give the same bits."""
+"""Test that the compiled programs give the same bits as the code of `forward_backward` on NumPy arrays."""
 
 import itertools
 from typing import Any
@@ -16,7 +16,7 @@ LOSSES = ["mean_squared_error", "mean_absolute_error"]
 
 
 class Point:
-    """A point as each trial sees it: inputs, then targets, each of shape (trials,)."""
+    """A point of each trial: inputs, then targets, each of shape (trials,)."""
 
     def __init__(self, values: np.ndarray, inputs: int) -> None:
         self.input = lambda i: values[i]
@@ -24,17 +24,17 @@ class Point:
 
 
 class Plan:
-    """Batches of an epoch, for NumPy."""
+    """The batches of an epoch, for NumPy."""
 
     def __init__(self, training: engine.Training, table: np.ndarray, rows: np.ndarray, rates: np.ndarray, inputs: int):
-        self.starts, self.sizes = batch.batches(len(table), training.batch_size)
+        self.starts, self.sizes, _ = batch.batches(len(table), training.batch_size)
         self.table, self.rows, self.rates, self.inputs = table, rows, rates, inputs
         self.first, self.end = 0, len(self.sizes)
         self.loss = np.zeros((1, table.shape[2]), np.float32)
 
     def batch(self, b: int) -> Any:
         parts = {"first": self.starts[b], "end": self.starts[b + 1], "size": self.sizes[b], "rate": self.rates[b]}
-        return type("Batch", (), parts)
+        return type("Batch", (), {**parts, "epoch": 0})
 
     def point(self, p: int) -> Point:
         return Point(self.table[self.rows[p]], self.inputs)
@@ -43,7 +43,7 @@ class Plan:
 def reference(
     net: engine.Network, training: engine.Training, points: batch.Points, weights: np.ndarray, numbers: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Final weights and losses, by `forward_backward.epoch` on arrays of shape (trials,)."""
+    """Return final weights and losses by `forward_backward.epoch` on arrays of shape (trials,)."""
     architecture, n = net.architecture, len(numbers)
     first, *middle, last = forward_backward.layers_of(architecture)
 
@@ -77,7 +77,7 @@ def network(activation: Any, **more: Any) -> engine.Network:
 
 
 def both(net: engine.Network, training: engine.Training, scale: float = 1.0) -> None:
-    """Train four trials by both, on 23 points: compare all bits."""
+    """Train four trials on 23 points with the programs and with NumPy, and compare all bits."""
     rng = np.random.default_rng(3)
     x = (scale * rng.standard_normal((23, net.inputs))).astype(np.float32)
     points = batch.Points(x, np.sin(x[:, :1] + np.arange(net.outputs, dtype=np.float32)), 10)
@@ -92,7 +92,7 @@ def both(net: engine.Network, training: engine.Training, scale: float = 1.0) -> 
     assert loss.tobytes() == expected[1].tobytes()
 
 
-# Each activation with one optimizer and one loss of each, both ways; `make soak` has all of them.
+# `make test` runs two pairs, in which each optimizer and each loss occurs once; `make soak` runs all pairs.
 WAYS = [
     pytest.param(*way, marks=[] if way in (("adam", LOSSES[0]), ("sgd", LOSSES[1])) else pytest.mark.soak)
     for way in itertools.product(OPTIMIZERS, LOSSES)
@@ -105,7 +105,7 @@ WAYS = [
 def test_programs_compute_what_the_arithmetic_says(
     activation: str, optimizer: str, loss: Any, unrolled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two epochs of batches of 8, 8 and 7 points: blocks of points side by side, and what is left of them."""
+    """Two epochs have batches of 8, 8 and 7 points: blocks of points that are computed together, and a remainder."""
     monkeypatch.setattr(programs, "MAX_UNROLLED_WEIGHTS", 100 if unrolled else 0)
     training = engine.Training(epochs=2, batch_size=8, optimizer=OPTIMIZERS[optimizer], loss=loss)
     both(network(activation), training)
@@ -114,14 +114,14 @@ def test_programs_compute_what_the_arithmetic_says(
 @pytest.mark.parametrize("widths", [(1,), (5,), (4, 1, 9), (2, 2, 2, 2, 2), (17, 6)], ids=str)
 @pytest.mark.parametrize("biases", [True, False])
 def test_loops_take_layers_of_any_size(widths: tuple[int, ...], biases: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Widths that are no multiple of the tile, one layer, many."""
+    """Loops take widths that are no multiple of the tile, a single layer, and many layers."""
     monkeypatch.setattr(programs, "MAX_UNROLLED_WEIGHTS", 0)
     both(network("leaky_relu", widths=widths, biases=biases), engine.Training(epochs=2, batch_size=8))
 
 
 @pytest.mark.parametrize("unrolled", [True, False], ids=["written out", "loops"])
 def test_diverging_trainings_diverge_alike(unrolled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Infinite and NaN weights, too: one NaN for all."""
+    """Infinite weights have the same bits, and so have NaN weights, because all NaN are replaced by one."""
     monkeypatch.setattr(programs, "MAX_UNROLLED_WEIGHTS", 100 if unrolled else 0)
     wild = engine.Training(epochs=3, batch_size=8, optimizer=engine.SGD(learning_rate=1e4))
     both(network("elu"), wild, scale=10.0)
@@ -142,7 +142,7 @@ def test_what_is_computed_side_by_side_changes_no_bit(
 
 @pytest.mark.parametrize("unrolled", [True, False], ids=["written out", "loops"])
 def test_predictions_and_active_units(unrolled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Against the forward pass as matrix products in float64: to rounding, and the same zeros."""
+    """Predictions equal matrix products in float64 up to rounding, and last layers are 0 in the same networks."""
     monkeypatch.setattr(programs, "MAX_UNROLLED_WEIGHTS", 100 if unrolled else 0)
     net = network("relu", widths=(2, 1, 2), biases=False, inputs=1, outputs=1)
     weights = engine.draw_weights(net, 10, np.arange(100))

@@ -1,4 +1,4 @@
-"""The bits of eight trainings are those of golden.json: on whatever processor this is, and for code made for others."""
+"""Test that eight trainings have the bits of golden.json on this processor, and with code compiled for others."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from deadrelu.errors import InputError
 GOLDEN = json.loads(FILE.read_text())
 
 NUMPY_PLAIN = {"NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512_SKX AVX2 FMA3", "OPENBLAS_CORETYPE": "Prescott"}
-"""What else may use instructions that another processor has not."""
+"""Settings with which NumPy and OpenBLAS do without the instructions of newer processors."""
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -25,7 +25,7 @@ def test_bits_are_those_of_every_processor(threads: int) -> None:
 
 
 def test_trainings_differ_and_do_what_they_are_for() -> None:
-    """Weights move; all activations, small and large networks; one diverges, others do not."""
+    """Weights move; all activations and both kinds of programs occur; of two trainings that run again, one diverges."""
     kinds = trainings()
     assert {network.activation for network, _, _ in kinds.values()} == {
         "relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid",
@@ -43,7 +43,7 @@ def test_trainings_differ_and_do_what_they_are_for() -> None:
     "processor", ["generic", *(pytest.param(name, marks=pytest.mark.soak) for name in ("x86-64", "nehalem", "haswell"))]
 )
 def test_code_made_for_another_processor_gives_the_same_bits(processor: str) -> None:
-    """In a process of its own, where NumPy plays an old one, too."""
+    """The trainings run in a new process, in which NumPy uses the instructions of an old processor, too."""
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("DEADRELU_CPU", processor)
@@ -71,7 +71,7 @@ def test_any_number_of_lanes(lanes: int, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_alone_or_among_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trials one by one have the weights that they have among thirty."""
+    """A trial alone has the weights and losses that it has among thirty."""
     network, training, target = trainings()["rai"]
     points = targets.sample(*target, seed=10)
     (first, second) = engine.run(network, training, *points, trials=TRIALS, seed=10)

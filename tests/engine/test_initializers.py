@@ -1,4 +1,4 @@
-"""Our draws follow the distributions of Keras's initializers, and labels say what was drawn."""
+"""Test that initializers draw from the distributions of Keras's, and that RAI follows its paper."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ FIXED = [
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=lambda s: s.name)
 def test_draws_are_distributed_as_keras_draws(settings: initializers.Settings) -> None:
-    """Kolmogorov and Smirnov's test at 1e-6 for each of 9. A scale wrong by 5 % would give p < 1e-12 at this size."""
+    """A Kolmogorov-Smirnov test at 1e-6 is made of each. A scale wrong by 5 % would give p < 1e-12 at this size."""
     shape = (400, 500)
     (ours,) = initializers.sampler(settings)(np.random.default_rng(1), 1, *shape)
     keras = np.asarray(networks.keras_initializer(settings, seed=2)(shape))
@@ -62,7 +62,7 @@ def test_orthogonal_rows_or_columns_are_orthonormal(shape: tuple[int, int]) -> N
 
 @pytest.mark.parametrize("layer_seeds", ["independent", "shared"])
 def test_layers_share_weights_only_when_asked(layer_seeds: str) -> None:
-    """The notebook handed one seeded initializer to every layer: hidden layers of equal shape were equal."""
+    """The notebook gave one seeded initializer to every layer, so that its hidden layers of equal shape were equal."""
     model = networks.mlp(3, 10, "relu", SETTINGS[3], seed=10, layer_seeds=layer_seeds)  # type: ignore[arg-type]
     hidden = [model.get_layer(f"hidden_{k}").kernel.numpy() for k in (1, 2, 3)]
     equal = [np.array_equal(a, b) for a, b in ((hidden[0], hidden[1]), (hidden[1], hidden[2]), (hidden[0], hidden[2]))]
@@ -87,10 +87,10 @@ def test_mlp_is_the_notebooks() -> None:
     ids=str,
 )
 def test_relu_layers_multiply_the_second_moment_by_half_n_var(settings: params.Normal, variance: float) -> None:
-    """One input through 3 layers of 100 units, mean over 400 networks, against (n Var(w) / 2)^3.
+    """Compare the factor of 3 layers of 100 units, as a mean over 400 networks, with (n Var(w) / 2)^3.
 
-    Six standard errors: a false alarm once in 5e8. One network's factor spreads by about 5 * depth / width in the
-    log (Hanin and Nica, arXiv:1812.05994): the standard error is 2 %, and a variance 5 % off would be found.
+    Six standard errors give a false alarm once in 5e8. The log of one network's factor spreads by about 5 * depth /
+    width (Hanin and Nica, arXiv:1812.05994), so the standard error is 2 %, and a variance 5 % off would be found.
     """
     rng = np.random.default_rng(4)
     draw = initializers.sampler(settings)
@@ -106,7 +106,7 @@ def test_relu_layers_multiply_the_second_moment_by_half_n_var(settings: params.N
 
 
 def test_cut_normal_is_scipys() -> None:
-    """Its deviation is written out, because scipy.stats takes half a second to import; the draw, at 1e-6."""
+    """The deviation is a literal, because importing scipy.stats takes half a second; draws are tested at 1e-6."""
     assert truncnorm.std(-2, 2) == initializers.CUT_STD
     drawn = initializers._cut_normal(np.random.default_rng(3), (10, 100, 100))
     assert kstest(drawn.ravel(), truncnorm(-2, 2).cdf).pvalue > 1e-6
@@ -118,7 +118,7 @@ RAI = params.Rai(name="rai")
 
 @pytest.mark.parametrize("fan_in", [1, 2, 7])
 def test_rai_replaces_one_entry_of_each_unit(fan_in: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the normal part: one entry a unit is left, from Beta(2, 1), anywhere. Each test at 1e-6."""
+    """Without the normal part, one entry of each unit is left, from Beta(2, 1), at any place; each test is at 1e-6."""
     monkeypatch.setattr(initializers, "RAI_STD", 0.0)
     drawn = initializers.sampler(RAI)(np.random.default_rng(1), 1000, fan_in, 3)
     assert drawn.shape == (1000, fan_in + 1, 3)
@@ -130,7 +130,7 @@ def test_rai_replaces_one_entry_of_each_unit(fan_in: int, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("fan_in", [1, 2, 7])
 def test_rai_entries_are_the_papers_mixture(fan_in: int) -> None:
-    """Of the fan_in + 1 entries one is Beta(2, 1), the others N(0, 0.6007^2 / fan_in); a test at 1e-6."""
+    """One of the fan_in + 1 entries is Beta(2, 1), the others are N(0, 0.6007^2 / fan_in); the test is at 1e-6."""
     drawn = initializers.sampler(RAI)(np.random.default_rng(2), 20_000, fan_in, 2).ravel()
 
     def mixture(x: np.ndarray) -> np.ndarray:

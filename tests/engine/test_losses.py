@@ -1,4 +1,4 @@
-"""The mean loss: exact to float32, in an order of its own, alone or among others."""
+"""Test that the mean loss is exact to float32 and does not depend on other networks."""
 
 from math import fsum
 
@@ -11,7 +11,7 @@ from deadrelu import engine
 @pytest.mark.parametrize("loss", ["mean_squared_error", "mean_absolute_error"])
 @pytest.mark.parametrize("n_points", [1, 2, 3, 7, 1000, 3001])
 def test_mean_loss_is_the_exact_mean(loss: str, n_points: int) -> None:
-    """Against Python's exact sum: no more than the rounding of the result, and the same bits for one network alone."""
+    """The loss is Python's exact mean up to the rounding of the result; one network alone has the same bits."""
     rng = np.random.default_rng(n_points)
     predictions = rng.normal(size=(5, n_points, 2)).astype(np.float32)
     y = rng.normal(size=(n_points, 2)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Criteria and intervals against hand-made arrays and formulas."""
+"""Test criteria and intervals against hand-made arrays and SciPy."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def test_spread_by_hand() -> None:
 
 
 def test_spread_of_two_inputs_and_outputs() -> None:
-    """Each output constant, though not the same: collapsed. One of two that varies: not. Half-lines do not exist."""
+    """Two different constant outputs have range 0; if one output varies, its range counts. Half-lines do not exist."""
     x = np.zeros((3, 2), np.float32)
     constant = np.broadcast_to(np.array([1, 5], np.float32), (3, 2))
     varying = constant + np.array([[0, 0], [0, 1], [0, 3]], np.float32)
@@ -34,7 +34,7 @@ def test_spread_of_two_inputs_and_outputs() -> None:
 
 
 def test_a_half_line_without_inputs_has_no_range() -> None:
-    """Not 0, which would say that a network is constant where nothing was measured."""
+    """A range of 0 would claim that a network is constant where nothing was measured."""
     x = np.array([[0], [1], [2]], np.float32)
     spread = ranges.spread(x[None], x)
     assert spread.range_low is None
@@ -43,7 +43,7 @@ def test_a_half_line_without_inputs_has_no_range() -> None:
 
 
 def test_probes_of_one_sign_miss_the_other_half() -> None:
-    """max(0, -x) is constant on the notebook's probes, and is not constant."""
+    """The function max(0, -x) is constant on the notebook's probes, although it is not constant."""
     outputs = np.maximum(0, -ranges.PROBES)[None, :]
     assert ranges.probes_equal(outputs).tolist() == [True]
     x = np.array([[-1], [1]], np.float32)
@@ -77,6 +77,6 @@ def test_p_of_bounds_is_scipys_smaller_tail_twice(count: int, low: float, high: 
 
 
 def test_p_of_bounds_near_one() -> None:
-    """Two million networks, all but one dead, where 1 - 2^-21 are: a table of six digits would make that 1."""
+    """All but one of two million networks are dead at a probability of 1 - 2^-21, which six digits would round to 1."""
     assert p_of_bounds(1_999_999, 2_000_000, 1 - 2.0**-21, 1 - 2.0**-21) > 0.1
     assert p_of_bounds(1_999_999, 2_000_000, 1.0, 1.0) == 0

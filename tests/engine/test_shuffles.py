@@ -1,4 +1,4 @@
-"""Orders of the points: permutations, uniform one by one, independent two by two."""
+"""Test that orders of the points are permutations, each uniform, and any two of them independent."""
 
 from collections import Counter
 
@@ -19,7 +19,7 @@ def test_every_trial_and_epoch_has_a_permutation_of_its_own(n_points: int) -> No
 
 
 def test_orders_are_uniform() -> None:
-    """All 24 orders of 4 points over 1,200 seeds, by chi-square at 1e-6."""
+    """The 24 orders of 4 points are equally frequent over 1,200 seeds, by a chi-square test at 1e-6."""
     counts = Counter(tuple(shuffles.epoch_order(4, seed, 5, 0).tolist()) for seed in range(1200))
     assert len(counts) == 24
     assert chisquare(list(counts.values())).pvalue > 1e-6
@@ -31,7 +31,7 @@ def test_orders_are_uniform() -> None:
     ids=["one block", "one position", "one trial, two epochs"],
 )
 def test_two_orders_are_independent(first: tuple[int, int], second: tuple[int, int]) -> None:
-    """All 36 pairs of orders of 3 points over 1,080 seeds, by chi-square at 1e-6."""
+    """The 36 pairs of orders of 3 points are equally frequent over 1,080 seeds, by a chi-square test at 1e-6."""
     pairs = Counter[tuple[int, ...]]()
     for seed in range(1080):
         orders = (shuffles.epoch_order(3, seed, *key) for key in (first, second))
@@ -41,7 +41,7 @@ def test_two_orders_are_independent(first: tuple[int, int], second: tuple[int, i
 
 
 def test_trials_of_a_block_share_the_reordering_between_epochs() -> None:
-    """What the module says that does not hold: orders of two trials in two epochs are not jointly independent."""
+    """As the module documents, the orders of two trials in two epochs are not jointly independent."""
     for trial in (0, 7, shuffles.BLOCK - 1):
         orders = [shuffles.epoch_order(50, 10, trial, epoch) for epoch in (0, 1)]
         between = np.argsort(orders[0])[orders[1]]

@@ -1,4 +1,4 @@
-"""Target functions by hand, and their names everywhere they are needed."""
+"""Test target functions against values by hand, and that params accept their names and no others."""
 
 import numpy as np
 import pytest
@@ -20,13 +20,13 @@ from deadrelu.settings import params
     ],
 )
 def test_by_hand(name: str, x: float, y: float) -> None:
-    assert targets.FUNCTIONS[name].of(np.array([x]))[0] == pytest.approx(y)
+    assert targets.FUNCTIONS[name].compute(np.array([x]))[0] == pytest.approx(y)
 
 
 def test_two_inputs_two_outputs_by_hand() -> None:
     function = targets.FUNCTIONS["abs_sum_abs_difference"]
     assert (function.inputs, function.outputs) == (2, 2)
-    np.testing.assert_allclose(function.of(np.array([[1.0, -3.0], [0.5, 0.5]])), [[2, 4], [1, 0]])
+    np.testing.assert_allclose(function.compute(np.array([[1.0, -3.0], [0.5, 0.5]])), [[2, 4], [1, 0]])
 
 
 def test_every_function_can_be_asked_for_and_no_other() -> None:
@@ -46,8 +46,8 @@ def test_samples_are_uniform_and_lie_on_the_function(name: str) -> None:
     assert x.size == 4000 * function.inputs
     assert y.size == 4000 * function.outputs
     assert np.abs(x).max() <= 3**0.5
-    # Variance 1, and of the mean of squares (9/5 - 1) / n: five standard errors.
+    # The variance is 1, that of the mean of squares (9/5 - 1) / n; the tolerance is five standard errors.
     assert abs(np.mean(x.astype(float) ** 2) - 1) < 5 * np.sqrt(0.8 / 4000)
-    np.testing.assert_array_equal(y, function.of(x.astype(float)).astype(np.float32))
+    np.testing.assert_array_equal(y, function.compute(x.astype(float)).astype(np.float32))
     again, _ = targets.sample(name, -(3**0.5), 3**0.5, 4000, seed=2)
     assert (again != x).any()

@@ -1,4 +1,4 @@
-"""The trial engine is right when it is Keras: same weights in, same order of the points, same weights out."""
+"""Test the trial engine against Keras: the same initial weights and order of points give the same final weights."""
 
 from concurrent.futures import CancelledError
 from threading import Timer
@@ -22,7 +22,7 @@ Points = tuple[np.ndarray, np.ndarray]
 def train_all(
     net: engine.Network, training: engine.Training, points: Points, numbers: range, threads: int | None = None
 ) -> engine.Trained:
-    """All chunks as one."""
+    """Train the trials, and return all chunks joined."""
     return engine.Trained.joined(list(engine.run(net, training, *points, trials=numbers, seed=10, threads=threads)))
 
 
@@ -47,7 +47,7 @@ def set_weights(model: Any, flat: np.ndarray) -> None:
 
 
 def keras_begin(model: Any, start: np.ndarray) -> None:
-    """These weights, and an optimizer that has done nothing."""
+    """Set the weights of a model, and reset its optimizer."""
     set_weights(model, start)
     for variable in model.optimizer.variables:
         if "learning_rate" not in variable.path:
@@ -57,7 +57,7 @@ def keras_begin(model: Any, start: np.ndarray) -> None:
 def keras_epoch(
     model: Any, trial: int, epoch: int, training: engine.Training, points: Points
 ) -> tuple[np.ndarray, list[float]]:
-    """Weights and loss after `model.fit`, which sees the points in the trial's order."""
+    """Return weights and losses after one epoch of `model.fit`, with the points in the trial's order."""
     order = engine.epoch_order(len(points[0]), 10, trial, epoch)
     x, y = (values[order] for values in points)
     losses = model.fit(x, y, batch_size=training.batch_size, shuffle=False, verbose=0).history["loss"]
@@ -67,7 +67,7 @@ def keras_epoch(
 def keras_train(
     model: Any, start: np.ndarray, trial: int, training: engine.Training, points: Points
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Final weights and losses of all epochs."""
+    """Return the final weights, and the losses of all epochs."""
     keras_begin(model, start)
     losses: list[float] = []
     for epoch in range(training.epochs):
@@ -81,12 +81,12 @@ def keras_train(
 def test_all_weights_are_keras_weights(
     key: str, trainings: int, may_part: int, settings: params.Params, points: Points
 ) -> None:
-    """One step, 47, then the notebook's 470, of some networks that are not born dead.
+    """Compare networks, none of them dead at initialization, after 1 step, 47 steps and the notebook's 470 steps.
 
-    Both sum in float32, in another order: weights of size 1 differ by a few units of 1e-7 in the last place. 1e-6
-    allows ten of them, and a step moves a weight by 1e-3. Where a preactivation is so near 0 that the two programs
-    take different sides of the kink, a long trajectory parts for good: seen in 1 of 32 trainings, so both of
-    two part with probability 0.001, more than two of eight with 0.0012.
+    Both sum in float32, in different orders, so weights of size 1 differ by a few units of 1e-7 in the last place. The
+    tolerance of 1e-6 allows ten of them; a step moves a weight by 1e-3. If a preactivation is so near 0 that the two
+    programs take different sides of the kink, a long trajectory parts for good. This was seen in 1 of 32 trainings, so
+    both of two part with probability 0.001, and more than two of eight with 0.0012.
     """
     net = network(settings.collapse.cases[key])
     assert net.architecture.n_weights == 37
@@ -145,12 +145,12 @@ TRAININGS = {
 
 
 def some_points(net: engine.Network, n: int) -> Points:
-    """Of a smooth function of as many inputs and outputs as the network has."""
+    """Return n points of a smooth function with as many inputs and outputs as the network."""
     x = np.random.default_rng(7).uniform(-2, 2, (n, net.inputs)).astype(np.float32)
     return x, np.stack([np.sin(x.sum(axis=1) + k) for k in range(net.outputs)], axis=1)
 
 
-# Each kind once, two of them with each way to train; `make soak` has all pairs.
+# `make test` trains each kind in one way, and two kinds in every way; `make soak` runs all pairs.
 PAIRS = [
     pytest.param(
         net,
@@ -165,7 +165,7 @@ PAIRS = [
 
 @pytest.mark.parametrize(("net", "training"), PAIRS)
 def test_every_kind_of_network_is_keras(net: engine.Network, training: engine.Training) -> None:
-    """Eight steps, the last of each epoch with 4 points; 1e-5 because exp and erf are not the same code in both."""
+    """Train eight steps, the last of each epoch with 4 points; the tolerance is 1e-5, as their exp and erf differ."""
     assert programs.is_unrolled(net.architecture) == (max(net.widths, default=0) <= 3)
     points = some_points(net, 100)
     trained = train_all(net, training, points, range(2))
@@ -195,7 +195,7 @@ def test_any_batch_size(kind: str, n_points: int, batch_size: int) -> None:
 
 @pytest.mark.parametrize("key", ["relu", "leaky_relu"])
 def test_trial_depends_on_its_number_alone(key: str, settings: params.Params, points: Points) -> None:
-    """Bit for bit: alone, at the edge of a block, among few or many, with one thread or two."""
+    """A trial has the same bits alone, at the edge of a block, among few or many, and with one thread or two."""
     net = network(settings.collapse.cases[key])
     training = engine.Training(epochs=2, batch_size=64)
     end = 2 * shuffles.BLOCK + 3
@@ -221,7 +221,7 @@ def test_wide_trial_depends_on_its_number_alone() -> None:
 def test_born_dead_networks_are_skipped_and_would_not_have_moved(
     settings: params.Params, points: Points, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Zero on all inputs means an identically zero gradient: with the skip and without, the same weights and losses."""
+    """A network that is 0 on all inputs has gradient 0, so that skipping it leaves the same weights and losses."""
     net = network(settings.collapse.cases["relu"])
     skipped = train_all(net, SHORT, points, range(200))
     monkeypatch.setattr(engine.Network, "can_be_dead", False)
@@ -239,7 +239,7 @@ def test_born_dead_networks_are_skipped_and_would_not_have_moved(
 def test_output_biases_of_dead_networks_are_trained_alone_to_the_same_bits(
     key: str, loss: Any, settings: params.Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A network whose last hidden layer is 0 learns its output biases only: with the short way and without."""
+    """A network whose last hidden layer is 0 learns its output biases only, with and without the fast path."""
     experiment = experiments.of_case(settings, key)
     points = experiment.target.sample(10)
     training = engine.Training(epochs=3, batch_size=64, loss=loss)
@@ -255,7 +255,7 @@ def test_output_biases_of_dead_networks_are_trained_alone_to_the_same_bits(
 
 
 def test_nothing_is_drawn_ahead_where_no_network_lives() -> None:
-    """Forty layers of one unit: all are dead, and the first trials come before the last are drawn."""
+    """With forty layers of one unit all networks are dead; the first trials are returned before the last are drawn."""
     net = engine.Network(widths=(1,) * 40, activation="relu", initialize="he_normal")
     drawn: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
@@ -299,9 +299,9 @@ FITS = 3
 
 @pytest.mark.parametrize("kind", ["relu", "leaky_relu"])
 def test_refits_are_keras_fits_in_a_loop(kind: str, settings: params.Params, points: Points) -> None:
-    """Weights after each of three fits of one epoch, optimizer and all, as `fit` called three times on one model.
+    """The weights after each of three fits of one epoch are those of three calls of `fit`, which keep the optimizer.
 
-    Against 1e-5: 141 steps, where one trial in a hundred may part at a kink; five living trials.
+    The tolerance is 1e-5 for 141 steps, in which one trial in a hundred may part at a kink. Five trials are compared.
     """
     net = network(settings.collapse.cases[kind])
     fitted = list(engine.follow(net, SHORT, *points, trials=range(100), seed=10, epochs=range(1, FITS + 1)))
@@ -314,14 +314,14 @@ def test_refits_are_keras_fits_in_a_loop(kind: str, settings: params.Params, poi
             weights, losses = keras_epoch(model, trial, fit, SHORT, points)
             np.testing.assert_allclose(after.final[trial], weights, rtol=0, atol=1e-5)
             np.testing.assert_allclose(after.loss[trial], losses, rtol=1e-4)
-    for after in fitted:  # the born dead stay
+    for after in fitted:  # networks that are dead at initialization do not move
         assert (after.final[~moved] == after.initial[~moved]).all()
         assert (after.initial == fitted[0].initial).all()
     assert (~moved).any() == (kind == "relu")
 
 
 def test_first_fit_is_an_independent_trial_and_others_change_nothing(settings: params.Params, points: Points) -> None:
-    """Bit for bit: whatever else runs, with one thread or two."""
+    """The bits of a trial do not depend on other trials, on later fits or on the number of threads."""
     net = network(settings.collapse.cases["relu"])
     alone = train_all(net, SHORT, points, range(300))
     many = list(engine.follow(net, SHORT, *points, trials=range(300), seed=10, epochs=[1, 2]))
@@ -336,7 +336,7 @@ def test_first_fit_is_an_independent_trial_and_others_change_nothing(settings: p
 
 
 def test_biases_of_rai_are_drawn_and_those_of_others_zero() -> None:
-    net = KINDS["rai"]  # 1 to 3, 3 to 2, 2 to 1: kernels of 3, 6 and 2, each with its biases behind it
+    net = KINDS["rai"]  # 1 to 3, 3 to 2, 2 to 1: kernels of 3, 6 and 2 weights, each followed by its biases
     is_bias = np.repeat([False, True, False, True, False, True], [3, 3, 6, 2, 2, 1])
     drawn = engine.draw_weights(net, 10, np.arange(200))
     assert (drawn[:, is_bias] != 0).all()
@@ -346,14 +346,14 @@ def test_biases_of_rai_are_drawn_and_those_of_others_zero() -> None:
 
 
 def test_diverging_training_is_recorded_as_such(points: Points) -> None:
-    """A learning rate of 1e6: losses that are not finite, no error, and no other trial is touched."""
+    """A learning rate of 1e6 gives losses that are not finite, and no error."""
     wild = engine.Training(epochs=3, batch_size=64, optimizer=engine.SGD(learning_rate=1e6))
     trained = train_all(KINDS["elu"], wild, points, range(4))
     assert not np.isfinite(trained.loss[:, -1]).any()
 
 
 def test_one_million_trials_begin_at_once(points: Points) -> None:
-    """Memory does not grow with the number of trials: the first ones come before the last are drawn."""
+    """The first trials are returned before the last are drawn, so that memory does not grow with their number."""
     few = (points[0][:10], points[1][:10])
     chunks = engine.run(KINDS["relu"], TRAININGS["adam, mse"], *few, trials=range(1_000_000), seed=10)
     assert next(chunks).trial.tolist() == list(range(shuffles.BLOCK))
@@ -368,7 +368,7 @@ def test_points_of_another_shape_are_refused(x: tuple[int, int], y: tuple[int, i
 
 @pytest.mark.parametrize("widths", [(512, 512), (3,) * 100], ids=["width 512", "100 layers"])
 def test_large_networks_are_trained(widths: tuple[int, ...]) -> None:
-    """Two steps move the weights and stay finite; a batch may be larger than the points."""
+    """Two steps move the weights and leave finite losses; a batch may be larger than the training set."""
     net = engine.Network(widths=widths, activation="leaky_relu", negative_slope=0.9, initialize=glorot)
     training = engine.Training(epochs=2, batch_size=64)
     trained = train_all(net, training, some_points(net, 5), range(2))
@@ -378,7 +378,7 @@ def test_large_networks_are_trained(widths: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("widths", [(2, 2), (400, 400)], ids=["small", "one step takes minutes"])
 def test_a_stop_ends_programs_at_their_next_point(widths: tuple[int, ...]) -> None:
-    """Else this test would take hours."""
+    """Without the stop signal, this test would take hours."""
     net = engine.Network(widths=widths, activation="tanh", initialize=glorot)
     points = some_points(net, 100_000)
     training = engine.Training(epochs=100_000, batch_size=100_000)

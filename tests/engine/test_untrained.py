@@ -1,4 +1,4 @@
-"""Dead networks over depth and width: against closed forms, and against networks computed one by one."""
+"""Test counts of dead networks over depth and width against closed forms, and networks computed one by one."""
 
 import threading
 import tracemalloc
@@ -19,9 +19,9 @@ N = 20_000
 
 @pytest.mark.parametrize("width", [1, 2, 3, 5])
 def test_counts_match_theory_at_every_depth(width: int) -> None:
-    """Exact tests at 1e-7 in 3 x 12 cells of 4 widths: a false alarm once in 70,000 seeds.
+    """Exact tests at 1e-7 in 3 x 12 cells of 4 widths give a false alarm once in 70,000 seeds.
 
-    Power: a depth off by one moves every exact probability here that is below 0.99 by 9 standard errors or more.
+    They have power: a depth off by one moves every exact probability below 0.99 here by at least 9 standard errors.
     """
     found = untrained.born_dead(HE, width, 12, range(N), seed=3)
     for depth in range(1, 13):
@@ -33,12 +33,12 @@ def test_counts_match_theory_at_every_depth(width: int) -> None:
         assert binomtest(both, N, low, alternative="less").pvalue > 1e-7
         assert binomtest(both, N, high, alternative="greater").pvalue > 1e-7
     for counts in found:
-        assert (np.diff(counts) >= 0).all()  # dead stays dead
+        assert (np.diff(counts) >= 0).all()  # a dead signal stays dead
     assert (found.both <= np.minimum(found.low, found.high)).all()
 
 
 def test_one_pass_is_every_depth_by_itself() -> None:
-    """The same kernels, multiplied out network by network and depth by depth."""
+    """The counts are those of the same kernels, multiplied out network by network and depth by depth."""
     kernels: list[np.ndarray] = []
 
     def remember(rng: np.random.Generator, n: int, fan_in: int, fan_out: int) -> np.ndarray:
@@ -72,7 +72,7 @@ def test_deeper_and_more_networks_change_none() -> None:
 
 
 def test_small_weights_do_not_underflow() -> None:
-    """Weights of 1e-6 in 100 layers: 1e-600 is no float, and not dead."""
+    """Weights of 1e-6 in 100 layers make signals of 1e-600, which is no float, and not dead."""
     small = initializers.sampler(params.Normal(name="random_normal", stddev=1e-6))
     large = initializers.sampler(params.Normal(name="random_normal", stddev=1.0))
     found = [untrained.born_dead(draw, 8, 100, range(1000), seed=3).both.tolist() for draw in (small, large)]
@@ -99,7 +99,7 @@ RAI = initializers.sampler(params.Rai(name="rai"))
 
 
 def test_constant_with_biases_network_by_network() -> None:
-    """The same draws, multiplied out by hand: a network is constant from the layer on in which every unit is."""
+    """Counts are those of the same draws by hand: a network is constant from the layer on in which every unit is."""
     x, drawn = np.linspace(-2, 2, 9), []
 
     def remember(rng: np.random.Generator, n: int, fan_in: int, fan_out: int) -> np.ndarray:
@@ -107,7 +107,7 @@ def test_constant_with_biases_network_by_network() -> None:
         return drawn[-1]
 
     found = untrained.born_constant(remember, x, 2, 4, range(300), seed=3)
-    for first, second in zip(drawn[:4], drawn[4:], strict=True):  # drawn twice, so that no two layers are kept
+    for first, second in zip(drawn[:4], drawn[4:], strict=True):  # drawn twice, so that no two layers are in memory
         np.testing.assert_array_equal(first, second)
     del drawn[4:]
     constant = np.zeros((300, 4), bool)
@@ -121,7 +121,7 @@ def test_constant_with_biases_network_by_network() -> None:
 
 
 def test_a_deep_and_wide_network_needs_the_memory_of_a_layer() -> None:
-    """1,000 layers of 100 units would be 40 GB for a block; here 60 of 40, and room for four layers."""
+    """A block of 1,000 layers of 100 units would be 40 GB; this one, of 60 layers of 40, needs less than 12 layers."""
     tracemalloc.start()
     try:
         untrained.born_constant(RAI, np.linspace(-1, 1, 5), 40, 60, range(1000), seed=3)
@@ -142,14 +142,14 @@ def test_a_stop_ends_counting() -> None:
 
 
 def test_without_biases_both_ways_count_the_same() -> None:
-    """Two points, one of each sign, say what many do: the fast way and the general one see the same networks die."""
+    """Two points, one of each sign, suffice: the fast way, which uses them, and the general one count the same."""
     fast = untrained.born_dead(HE, 3, 6, range(2000), seed=3).both
     general = untrained.born_constant(HE, np.linspace(-1, 1, 7), 3, 6, range(2000), seed=3)
     assert fast.tolist() == general.tolist()
 
 
 def test_rai_dies_as_often_as_in_the_engine(settings: params.Params) -> None:
-    """The paper's network, as `collapse` counts it on 3,000 points: a false alarm once in 10,000 seeds."""
+    """The paper's network is dead as often as in `collapse` on 3,000 points; one in 10,000 seeds is a false alarm."""
     import pandas as pd
     from conftest import ROOT
 
@@ -165,7 +165,7 @@ def test_rai_dies_as_often_as_in_the_engine(settings: params.Params) -> None:
 
 @pytest.mark.parametrize("initialize", [HE, RAI])
 def test_functions_are_those_of_the_counted_networks(initialize: initializers.Sampler) -> None:
-    """Constant where they are counted as constant; without biases homogeneous on each side of 0."""
+    """As many functions are constant as are counted, and without biases all are homogeneous on each side of 0."""
     x = np.linspace(-2, 2, 9)
     drawn = untrained.functions(initialize, x, 2, 5, 100, seed=3)
     assert drawn.shape == (5, 100, 9)
@@ -186,4 +186,4 @@ def test_functions_are_those_of_the_counted_networks(initialize: initializers.Sa
     untrained.functions(remember, x, 2, 3, 8, seed=3)
     assert len({kernels.tobytes() for kernels in outputs}) == 3  # each depth has an output of its own
     few = untrained.functions(initialize, x, 2, 3, 8, seed=3)
-    np.testing.assert_array_equal(few, drawn[:3, :8])  # more layers and networks change none
+    np.testing.assert_array_equal(few, drawn[:3, :8])  # more layers and networks change no function

@@ -1,1 +1,1 @@
-"""What tests share beside fixtures: small projects, repositories, commands, clusters, a browser."""
+"""Helper functions of the tests: small projects, repositories, commands, clusters and a browser."""

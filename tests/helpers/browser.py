@@ -1,4 +1,4 @@
-"""Debian's chromium, driven with Playwright: tests open pages in it as a reader does."""
+"""Open pages in Debian's chromium with Playwright, as a reader does, and check what they show."""
 
 import io
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page
 def opened(
     browser: Browser, page: Path, *, width: int = 1440, scheme: str = "light", script: bool = True
 ) -> Iterator[Page]:
-    """A page as it opens from a file. It may write nothing to the console, and ask nobody for anything."""
+    """Open a page from a file; fail if it logs to the console, raises an error, or requests more than files."""
     context = browser.new_context(
         viewport={"width": width, "height": 900},
         color_scheme=scheme,
@@ -41,7 +41,7 @@ def allowed(url: str) -> bool:
 
 
 def is_drawn(screenshot: bytes, scheme: str) -> bool:
-    """Whether an image has paper of its scheme, and something on it."""
+    """Return whether an image has its scheme's background, or over 100 grey levels, and something drawn on it."""
     pixels = np.asarray(Image.open(io.BytesIO(screenshot)).convert("L"), float)
     paper = np.median(pixels)
     as_the_page = paper > 200 if scheme == "light" else paper < 60
@@ -49,6 +49,6 @@ def is_drawn(screenshot: bytes, scheme: str) -> bool:
 
 
 def serious(tab: Page) -> list[str]:
-    """What axe-core finds that keeps readers out."""
+    """Return the accessibility violations that axe-core rates as serious or critical."""
     found = Axe().run(tab).response["violations"]
     return [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in found if v["impact"] in ("serious", "critical")]

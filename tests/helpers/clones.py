@@ -1,4 +1,4 @@
-"""Git repositories with the pipeline's files and small params, in which tests run the real `dvc`."""
+"""Make Git repositories with the pipeline's files and small params, in which tests run the real `dvc`."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ DVC_FILES = (".dvc/config", ".dvc/.gitignore", ".dvc/plots", ".dvc/plots_page.ht
 
 
 def make(folder: Path, write_params: Callable[[Path], None] = write_small_params) -> None:
-    """A repository with one commit, and nothing run."""
+    """Make a repository with one commit, in which no stage has run."""
     for name in (*FILES, *DVC_FILES):
         copy(ROOT / name, folder / name)
     write_params(folder / "params.yaml")
@@ -39,7 +39,7 @@ def commit(folder: Path) -> None:
 
 
 def run(folder: Path, *command: str) -> str:
-    """Run a command that must succeed; what it prints."""
+    """Run a command that must succeed, and return what it prints to stdout."""
     done = attempt(folder, *command)
     assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     return done.stdout

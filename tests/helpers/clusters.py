@@ -1,4 +1,4 @@
-"""A Dask cluster of processes on this machine, each of which can be killed; and work for it that fails."""
+"""Start a Dask cluster whose processes on this machine can be killed, and define work that fails."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ from deadrelu.jobs.store import Store
 
 
 class Cluster:
-    """A scheduler, and workers of one thread, each with a nanny that starts it again."""
+    """A Dask scheduler and workers of one thread, each with a nanny that restarts it."""
 
     def __init__(self, folder: Path, workers: int = 2) -> None:
         with socket.socket() as free:
@@ -35,11 +35,11 @@ class Cluster:
         return self.scheduler
 
     def start_worker(self, source: Path | None = None) -> "subprocess.Popen[bytes]":
-        """A worker with this code, or that of another folder."""
+        """Start a worker with this code, or with the code in another folder."""
         return self._start("worker", self.address, "--nthreads", "1", source=source)
 
     def workers(self) -> list[psutil.Process]:
-        """The processes that compute."""
+        """Return the worker processes, which are children of the nannies."""
         found = []
         for nanny in self.nannies:
             try:
@@ -50,7 +50,7 @@ class Cluster:
         return found
 
     def mend(self) -> None:
-        """Start again what was killed."""
+        """Restart the scheduler and the nannies that have ended."""
         if self.scheduler.poll() is not None:
             self.start_scheduler()
         self.nannies = [nanny if nanny.poll() is None else self.start_worker() for nanny in self.nannies]
@@ -74,26 +74,26 @@ class Cluster:
 
 
 def kill_group(process: "subprocess.Popen[bytes] | subprocess.Popen[str]") -> None:
-    """Kill -9 of a process and all that it started."""
+    """Kill a process and all processes of its group with SIGKILL, and wait until it has ended."""
     with process:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
 
 
 def run(work: Any, cut: list[Shard], store: Store) -> None:
-    """Compute shards by the `measure` of some work, as a stage does."""
+    """Compute shards with the method `measure` of some work, as a stage does."""
     with progress.rate_and_time_left() as bar:
         workers.run(work.measure, cut, store, bar, "toy")
 
 
 @dataclass(frozen=True)
 class Toy:
-    """Shards that take a moment; some fail, and of some the worker dies.
+    """Work whose shards take a moment; some shards fail, and some kill their worker.
 
     Attributes:
-        fails: numbers of the shards that fail.
-        kills: numbers of those of which the worker dies.
-        error: what those that fail raise: by default, what is told in one line.
+        fails: indices of the shards that fail.
+        kills: indices of the shards that kill their worker.
+        error: class of the error that failing shards raise; the default is reported in one line.
     """
 
     fails: tuple[int, ...] = ()

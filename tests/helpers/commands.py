@@ -1,4 +1,4 @@
-"""The command line: in this process, and through a shell where the process is the point."""
+"""Run the command line in this process, or in a new process where a test needs one."""
 
 import contextlib
 import io
@@ -15,7 +15,7 @@ from deadrelu import cli
 
 @contextlib.contextmanager
 def environment(**variables: object) -> Iterator[None]:
-    """While open, these environment variables are set."""
+    """Set environment variables until the context ends."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in variables.items():
             patch.setenv(name, str(value))
@@ -26,7 +26,7 @@ COMMAND = [sys.executable, "-m", "deadrelu"]
 
 
 class Done(NamedTuple):
-    """How a command ended."""
+    """The exit status and the output of a command."""
 
     returncode: int
     stdout: str
@@ -34,7 +34,7 @@ class Done(NamedTuple):
 
 
 def deadrelu(*words: str) -> Done:
-    """Run a command here: modules are imported once for all tests."""
+    """Run a command in this process, so that modules are imported once for all tests."""
     out, told = io.StringIO(), io.StringIO()
     with (
         pytest.MonkeyPatch.context() as patch,
@@ -42,7 +42,7 @@ def deadrelu(*words: str) -> Done:
         contextlib.redirect_stderr(told),
         warnings.catch_warnings(),
     ):
-        warnings.simplefilter("ignore")  # what a user would not see as an error is none here
+        warnings.simplefilter("ignore")  # warnings would fail the tests, but are no errors for a user
         patch.setattr(sys, "argv", ["deadrelu", *words])
         with pytest.raises(SystemExit) as ended:
             cli.run()
@@ -50,12 +50,12 @@ def deadrelu(*words: str) -> Done:
 
 
 def in_a_process(*words: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command as a user does."""
+    """Run a command in a new process, as a user does."""
     return subprocess.run([*COMMAND, *words], capture_output=True, text=True, check=False)
 
 
 def one_line(done: "Done | subprocess.CompletedProcess[str]") -> str:
-    """The one line of a command that was refused as wrong input is."""
+    """Check that a command was refused as wrong input (exit status 2, one line), and return the line."""
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("\n") == 1, done.stderr
     assert done.stderr.startswith("deadrelu: ")
@@ -63,5 +63,5 @@ def one_line(done: "Done | subprocess.CompletedProcess[str]") -> str:
 
 
 def refused(*words: str) -> str:
-    """Run a command here that must fail as wrong input does; its one line on stderr."""
+    """Run a command in this process that must be refused as wrong input; return its line on stderr."""
     return one_line(deadrelu(*words))

@@ -1,4 +1,4 @@
-"""Processes that tests start, and those that these start, whoever their parent is now."""
+"""Find and kill the descendants of the test process, also those whose parent has ended."""
 
 import ctypes
 import sys
@@ -16,7 +16,7 @@ def become_subreaper() -> None:
 
 
 def children() -> list[psutil.Process]:
-    """List all descendants of this process, but for that which Python keeps for shared memory."""
+    """List all descendants of this process, except Python's resource tracker for shared memory."""
     return [
         process for process in psutil.Process().children(recursive=True) if "resource_tracker" not in _command(process)
     ]

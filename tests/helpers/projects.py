@@ -1,4 +1,4 @@
-"""Projects of seconds: the settings of params.yaml cut down, and all stages in this process."""
+"""Write params.yaml with smaller values, and run the stages in this process within seconds."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -13,7 +13,7 @@ from deadrelu.settings import params
 from deadrelu.stages import activations, collapse, data_mnist, data_target, safe_region, sensitivity, training
 
 ROOT = Path(__file__).parents[2]
-"""The project itself."""
+"""Root folder of this project."""
 
 ACTIVATIONS = ("tanh-glorot_normal", "relu-he_normal", "tanh-glorot_uniform")
 TRAINING = ("mlp-he_normal", "cnn-zeros")
@@ -22,7 +22,7 @@ COLLAPSE = ("relu", "leaky_relu", "relu-refit", "step_sin_5x-rai")
 
 
 def write_small_params(path: Path) -> None:
-    """The project's params.yaml, cut down: the bundled digits, few layers, 8 trials of one epoch."""
+    """Write the project's params.yaml with smaller values: the bundled digits, few layers, 8 trials of one epoch."""
     yaml = YAML()
     tree = yaml.load(ROOT / "params.yaml")
     tree["data"]["mnist"]["source"] = "bundled"
@@ -61,7 +61,7 @@ def write_small_params(path: Path) -> None:
 
 
 def write_params_of_pipeline(path: Path) -> None:
-    """The same with the narrow networks of the notebook in full: 1,000 trials of 10 epochs on 3,000 points."""
+    """Write small params, except that narrow networks have the notebook's 1,000 trials, 10 epochs and 3,000 points."""
     write_small_params(path)
     yaml = YAML()
     tree = yaml.load(path)
@@ -75,7 +75,7 @@ STAGES = ("data_target", "activations", "training", "collapse", "safe_region", "
 
 
 def run_all(settings: params.Params, stages: Iterable[str] = STAGES) -> None:
-    """All stages here, or some, but the report's page, which shows and does not measure."""
+    """Run all or some of the stages in this process, and write the report's numbers, but not its page."""
     if not Path("data/mnist").exists():
         data_mnist.main(settings)
     if "data_target" in stages:
@@ -94,7 +94,7 @@ def run_all(settings: params.Params, stages: Iterable[str] = STAGES) -> None:
 
 
 def network(case: params.Trainable) -> engine.Network:
-    """The engine's description of a case of one input and output."""
+    """Return the engine's description of a case with one input and one output."""
     return engine.Network(
         widths=tuple(case.widths),
         activation=case.activation,
@@ -105,12 +105,12 @@ def network(case: params.Trainable) -> engine.Network:
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Every file, by its path from the folder on."""
+    """Return the content of every file in a folder by its relative path."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
-    """Look again and again; fail where it does not become true."""
+    """Call a function until it returns true; fail if it does not within so many seconds."""
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline

@@ -1,8 +1,7 @@
-"""Healthy models of other people's libraries, with the random weights that their own defaults draw.
+"""Build healthy models of other libraries, with the random weights that their own defaults draw.
 
-None is trained and none is broken, so whatever `inspect` calls a fault in one of them is a false alarm, or needs a good
-reason. The libraries are no dependencies of deadrelu: each is imported where a model of it is built, and nothing is
-downloaded.
+All are untrained and intact, so a fault that `inspect` reports in one of them is a false alarm, or needs a good reason.
+The libraries are no dependencies of deadrelu: each is imported where a model of it is built, and nothing is downloaded.
 """
 
 from collections.abc import Callable
@@ -11,45 +10,45 @@ from typing import Any, NamedTuple
 import numpy as np
 
 N = 16
-"""Inputs for each model."""
+"""Number of inputs for each model."""
 
 SIZE = 64
-"""Width and height of images."""
+"""Width and height of images in pixels."""
 
 LENGTH, VOCABULARY, WIDTH, DEPTH = 12, 200, 256, 6
-"""Of the models of text: tokens in a row, tokens that there are, units and blocks."""
+"""Sizes of models of text: tokens in a sequence, tokens in the vocabulary, units, and blocks."""
 
 
 class Stranger(NamedTuple):
-    """A model and what it is inspected on."""
+    """A model with the inputs on which it is inspected."""
 
     model: Any
     inputs: Any
-    """An array, or arrays by the names that the model gives them."""
+    """An array, or arrays by the model's names for them."""
     training: bool = False
-    """It has BatchNormalization that has seen no data, and needs the statistics of the batch."""
+    """Whether it has BatchNormalization that has seen no data, and so needs the statistics of the batch."""
 
 
 Builder = Callable[[], Stranger]
 
 
 def normal(*shape: int) -> np.ndarray:
-    """Standard normal numbers, such as images whose mean and scale have been taken out."""
+    """Return standard normal numbers, such as images with mean and scale removed."""
     return np.random.default_rng(1).normal(size=(N, *shape)).astype(np.float32)
 
 
 def pixels(size: int) -> np.ndarray:
-    """Images from 0 to 255, channels last, for models that scale their inputs themselves."""
+    """Return images from 0 to 255, channels last, for models that scale their inputs themselves."""
     return np.clip(np.round(128 + 64 * normal(size, size, 3)), 0, 255)
 
 
 def tokens(length: int = LENGTH, seed: int = 2) -> np.ndarray:
-    """Whole numbers; the first few, which models keep for padding and the like, are not among them."""
+    """Return random tokens, except the first few, which models reserve for padding and the like."""
     return np.random.default_rng(seed).integers(10, VOCABULARY, (N, length))
 
 
 def _is_new(modules: Any) -> bool:
-    """Whether any of them normalizes by batches; in a model without training, none has seen one."""
+    """Return whether any module normalizes by batches, of which an untrained model has seen none."""
     return any("BatchNorm" in type(module).__name__ for module in modules)
 
 
@@ -96,7 +95,7 @@ TIMM: dict[str, dict[str, Any]] = {
     **{name: {"img_size": SIZE} for name in _OF_PATCHES},
     **{name: {"img_size": 2 * SIZE} for name in ("levit_128s", "mobilevit_xxs")},
 }
-"""Arguments of `timm.create_model`. Of smaller images, the last stages of two see one position."""
+"""Arguments of `timm.create_model`. With smaller images, the last stages of two models would have one position."""
 
 
 def _timm(name: str, arguments: dict[str, Any]) -> Builder:
@@ -118,7 +117,7 @@ _T5 = {"vocab_size": VOCABULARY, "d_model": WIDTH, "num_layers": DEPTH, "num_hea
 _SIZES = {"layers": DEPTH, "attention_heads": 4, "ffn_dim": 4 * WIDTH}
 _BOTH = {f"{part}_{what}": size for part in ("encoder", "decoder") for what, size in _SIZES.items()}
 _BART = {"vocab_size": VOCABULARY, "d_model": WIDTH, **_BOTH}
-_SPECIAL = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}  # whose defaults are beyond the vocabulary
+_SPECIAL = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}  # their defaults are beyond the vocabulary
 _WHISPER = {**_BART, **_SPECIAL, "decoder_start_token_id": 1, "max_source_positions": 50}
 
 
@@ -148,7 +147,7 @@ TRANSFORMERS: dict[str, tuple[str, dict[str, Any], Callable[[], Any]]] = {
     "Wav2Vec2Model": ("Wav2Vec2Config", {**_BLOCKS, "conv_dim": (64,) * 7}, lambda: normal(4000)),
     "WhisperModel": ("WhisperConfig", _WHISPER, _sounds),
 }
-"""Of each class its configuration, the arguments of that, and what makes its inputs."""
+"""The configuration of each class, the configuration's arguments, and a function that makes inputs."""
 
 
 def _transformers(name: str, config: str, arguments: dict[str, Any], inputs: Callable[[], Any]) -> Builder:
@@ -181,7 +180,7 @@ def _of_keras(make: Callable[[], Any], inputs: Callable[[Any], Any]) -> Builder:
 
 
 def _application(name: str) -> Builder:
-    size = {"InceptionV3": 75, "Xception": 71}.get(name, SIZE)  # they take no smaller ones
+    size = {"InceptionV3": 75, "Xception": 71}.get(name, SIZE)  # they accept no smaller images
 
     def make() -> Any:
         import keras
@@ -206,7 +205,7 @@ HUB: dict[str, dict[str, Any]] = {
 
 
 def _by_name(model: Any) -> dict[str, np.ndarray]:
-    """What a backbone takes: tokens, a mask that hides none of them, one segment; or images."""
+    """Return the inputs of a backbone: tokens, a mask that hides none of them and one segment, or images."""
     made = {}
     for name in [tensor.name for tensor in model.inputs]:
         if "images" in name:

@@ -1,4 +1,4 @@
-"""Models that others wrote, `keras.applications` without their weights: a minute each for hundreds of layers."""
+"""Test models of `keras.applications` with random weights; hundreds of layers take a minute each."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ MODELS = (
 
 
 def shifted(model: Any) -> tuple[Any, str]:
-    """The weights that shift all units before an activation, and its layer; of all these, the middle one."""
+    """Return the weights that shift all units before an activation, and its layer, for the middle one of all these."""
     found = []
     for layer in model.layers:
         if type(layer).__name__ in ("Activation", "ReLU"):
@@ -54,7 +54,7 @@ def test_dead_layer_of_a_known_architecture_is_found(name: str) -> None:
 @pytest.mark.soak  # graphs of hundreds of layers are traced: a minute
 @pytest.mark.parametrize("name", ["ResNet50V2", "MobileNetV3Small", "EfficientNetB0"])
 def test_architectures_of_keras_applications(name: str) -> None:
-    """Small images; `deadrelu inspect` on the full size is timed in the README."""
+    """The images are small; tracing hundreds of layers takes the time."""
     import keras
 
     keras.utils.set_random_seed(2)
@@ -67,7 +67,7 @@ def test_architectures_of_keras_applications(name: str) -> None:
     assert table["parameters"].sum() == model.count_params()
     assert np.isfinite(table["rms"]).all()
     assert table["on_trunk"].sum() > 20
-    # What BatchNormalization puts out has a mean square of at most 1, over inputs and positions of each unit.
+    # The outputs of BatchNormalization have a mean square of at most 1, over inputs and positions of each unit.
     normalized = table[table["layer"].str.contains("bn")]
     assert len(normalized) > 30
     assert (normalized["rms"] < 1.001).all()

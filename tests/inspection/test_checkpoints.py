@@ -1,4 +1,4 @@
-"""Two checkpoints: what died, what came back, what changed, and nothing where nothing did."""
+"""Test the comparison of two checkpoints: layers that died, recovered or changed, and none in equal models."""
 
 import contextlib
 import json
@@ -40,7 +40,7 @@ def test_what_died_and_what_came_back() -> None:
     assert any(s.startswith("No longer: ") and "dead-network" in s for s in back.sentences)
     row = died.table.set_index("layer").loc["hidden_1"]
     assert (row["dead_units_after"], row["verdict_after"], row["changed"]) == (8, "dead", True)
-    before = died.table.set_index("layer").loc["hidden_0"]  # its signal is as it was, its gradient is gone
+    before = died.table.set_index("layer").loc["hidden_0"]  # its signal is unchanged, its gradient is gone
     assert (before["rms_after"], before["gradient_rms_after"], before["changed"]) == (before["rms_before"], 0, True)
 
 

@@ -1,4 +1,4 @@
-"""Long tables are folded: nothing that is wrong is hidden, and every row is shown or counted."""
+"""Test that folding a long table hides no layer with a finding, and shows or counts every row."""
 
 import re
 

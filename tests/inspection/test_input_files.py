@@ -1,4 +1,4 @@
-"""Files that nobody vouches for: round trips, and refusals before anything is read."""
+"""Test that untrusted input files are read as written, or refused."""
 
 import os
 import zipfile
@@ -45,7 +45,7 @@ def test_parquet_lists_are_rows(tmp_path: Path, kind: pa.DataType) -> None:
 
 
 class Evil:
-    """Unpickling it leaves a file behind."""
+    """An object that creates a file when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""Inspecting models, from Python and from the command line: what is true is said, what does not fit is named."""
+"""Test `inspect` from Python and from the command line: it reports what is true, and names wrong input."""
 
 import contextlib
 import io
@@ -26,7 +26,7 @@ from deadrelu.storage import parquet
 
 
 def messages(found: inspect.Inspection) -> list[str]:
-    """What is said, in sentences."""
+    """Return the messages of the findings and the sentences of the summary."""
     return [*(finding.message for finding in found.findings), *found.summary]
 
 
@@ -35,7 +35,7 @@ X, Y = RNG.normal(size=(300, 20)).astype(np.float32), RNG.integers(0, 3, 300)
 
 
 def dense(*kernels: float, width: int = 30, separate: bool = False) -> Any:
-    """Hidden ReLU layers, each with weights of standard deviation k √(2 / fan_in): k multiplies the signal."""
+    """Build ReLU layers with weights of standard deviation k √(2 / fan_in), so that each scales the signal by k."""
     import keras
 
     keras.utils.set_random_seed(11)
@@ -58,7 +58,7 @@ def test_scale_of_the_weights_is_the_verdict(k: float, verdict: str, separate: b
     last = activations["verdict"].iloc[-1]
     assert [word for word in ("vanish", "explode") if word in last] == ([verdict] if verdict else [])
     assert len(activations) == 8
-    # Each layer's factor is k, but for fluctuations of a width of 30: sqrt(5 / 30) / 2 per layer, and 7 layers.
+    # Each layer's factor is k up to fluctuations at width 30: sqrt(5 / 30) / 2 per layer, averaged over 7 layers.
     mean = activations["forward_mean"].iloc[-1]
     assert abs(np.log(mean / k)) < 5 * np.sqrt(5 / 30) / 2 / np.sqrt(7)
     assert np.exp(np.log(activations["forward"].dropna()).mean()) == pytest.approx(mean)
@@ -162,7 +162,7 @@ def test_saturation_and_scale_are_named() -> None:
 
 
 def test_a_linear_layer_of_zeros_is_not_dead() -> None:
-    """Its own weights have a gradient: a head of zeros is usual."""
+    """A head of zeros is usual, and its own weights have a gradient."""
     model = dense(1.0, 1.0)
     model.layers[-1].kernel.assign(np.zeros((30, 3)))
     model.layers[-1].activation = None
@@ -187,7 +187,7 @@ def test_inputs_that_are_meant_to_be_large_are_not_rescaled(first: str) -> None:
 
 
 def test_labels_by_the_names_of_the_outputs_in_any_order() -> None:
-    """Each head gets its own loss: the gradient is that of a tape around the model with both losses by hand."""
+    """Each head has its own loss: the gradient is that of a tape around the model with both losses by hand."""
     import keras
     import tensorflow as tf
 
@@ -286,7 +286,7 @@ def test_what_does_not_fit_is_named(x: Any, y: Any, named: str) -> None:
 
 
 def test_mean_factor_is_for_layers_of_one_kind_on_the_trunk() -> None:
-    """Weights and activations alternate; a branch has its own scale; a layer far from the others counts for itself."""
+    """Factors compare layers of one kind on the trunk; a branch has none; a layer with an unusual gain is reported."""
     kinds = ["weights", "activation"] * 6 + ["output"]
     strengths = [2.0 ** -(k // 2) for k in range(12)]
     table = pd.DataFrame(
@@ -339,7 +339,7 @@ def test_page_of_a_model_in_a_browser(width: int, scheme: str, folder: Path, bro
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A saved model and its inputs, as a user has them."""
+    """Make a folder with saved models and their inputs, as a user has them."""
     made = tmp_path_factory.mktemp("inspect")
 
     dense(*[0.5] * 5).save(made / "model.keras")
@@ -360,7 +360,7 @@ def run(folder: Path, *words: str) -> Done:
 
 
 class Text(HTMLParser):
-    """What a page says, and what it asks of other hosts."""
+    """A parser that collects the text of a page and the addresses to which it refers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -416,7 +416,7 @@ def test_command_on_a_table_into_a_folder_with_other_files(folder: Path) -> None
 
 
 def test_options_of_the_command_reach_the_model(folder: Path) -> None:
-    """Flat rows of a table in the shape of an image, training mode, and a name that is markup elsewhere."""
+    """Flat rows become images, training mode and the seed are used, and a name that looks like markup is printed."""
     import keras
 
     layers = [
@@ -485,7 +485,7 @@ def test_json_has_what_the_table_and_the_sentences_say(folder: Path) -> None:
 
 @pytest.mark.parametrize("columns", [60, 80, 200])
 def test_names_are_never_cut(folder: Path, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two rows can be told apart in a narrow terminal."""
+    """Rows can be distinguished even in a narrow terminal."""
     import keras
 
     long = "a_convolution_with_a_long_name_in_block"
@@ -571,14 +571,14 @@ def test_bytes_of_an_image_are_a_large_scale() -> None:
 
 
 def test_dropout_draws_what_the_seed_says_whatever_it_drew_before() -> None:
-    """And goes on afterwards where it was; layers in nested models, too."""
+    """The state of the layer's generator is restored afterwards, also in nested models."""
     import keras
 
     dropout = keras.layers.Dropout(0.5, name="dropout")
     inner = keras.Sequential([keras.Input((20,)), dropout], name="inner")
     model = keras.Sequential([keras.Input((20,)), keras.layers.Dense(20), inner, keras.layers.Dense(3)])
     first = inspect.inspect(model, X, training=True, seed=4).table
-    model(X, training=True)  # moves the generator on
+    model(X, training=True)  # advances the generator
     before = dropout.seed_generator.state.numpy()
     again = inspect.inspect(model, X, training=True, seed=4).table
     assert (dropout.seed_generator.state.numpy() == before).all()

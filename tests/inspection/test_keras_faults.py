@@ -1,4 +1,4 @@
-"""Keras models on which `inspect` once failed, or said what is not so."""
+"""Test Keras models on which `inspect` once failed, or reported what is not true."""
 
 import json
 import re
@@ -78,7 +78,7 @@ def test_a_bidirectional_layer_has_its_file(tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.parametrize("flat", ["relu6", "sign"])
 def test_an_output_that_varies_is_not_dead(flat: str) -> None:
-    """Behind huge weights, no unit of a ReLU6 has a slope; nor has a sign. The output depends on the input, though."""
+    """A sign function, or a ReLU6 after huge weights, has slope 0 in all units, yet outputs depend on inputs."""
     import keras
 
     hidden = keras.layers.Dense(16, flat if flat == "relu6" else keras.ops.sign)
@@ -216,7 +216,7 @@ def test_positions_and_masks_are_no_signals() -> None:
 
 
 def test_the_worst_of_many_is_not_hidden() -> None:
-    """One layer among nine weak ones is far weaker."""
+    """One layer is far weaker than the seven other weak ones, and is reported first."""
     import keras
 
     layers = [keras.layers.Dense(20, name=f"layer_{k}") for k in range(12)]
@@ -240,7 +240,7 @@ def test_frozen_layers_have_a_note() -> None:
 
 
 def test_each_code_is_in_the_documents() -> None:
-    """docs/inspect.md has the table of `codes.CODES`."""
+    """The table in docs/inspect.md has a row for each of `codes.CODES`."""
     from deadrelu.inspection.codes import CODES
 
     page = (Path(__file__).parents[2] / "docs" / "inspect.md").read_text(encoding="utf-8")

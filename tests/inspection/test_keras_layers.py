@@ -1,4 +1,4 @@
-"""Signals of Keras models against Keras itself, finite differences, and what theory says of ReLU."""
+"""Test signals of Keras models against Keras itself, finite differences, and the theory of ReLU."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def mlp(activation: str = "relu", stddev: float = 0.1, **settings: Any) -> Any:
 
 
 class Kept:
-    """A recorder that keeps what it is given."""
+    """A recorder that keeps the signals and gradients that it is given."""
 
     def __init__(self, layers: int) -> None:
         self.signals: list[list[np.ndarray]] = [[] for _ in range(layers)]
@@ -55,7 +55,7 @@ def passed(subject: KerasModel, x: list[np.ndarray], objective: Objective, **opt
 
 
 def measured(model: Any, x: np.ndarray, labels: np.ndarray, **options: Any) -> tuple[list[LayerRecord], list[Any]]:
-    """All batches put together: activations, gradients and summed gradients of kernels, one for each layer."""
+    """Return the layers, and for each activations and gradients over all batches and summed gradients of kernels."""
     subject = KerasModel(model, [x])
     objective = of_labels(KerasLosses(), subject.outputs, [labels], None)
     kept = passed(subject, [x], objective, **options)
@@ -70,7 +70,7 @@ def records(model: Any, inputs: list[np.ndarray]) -> list[LayerRecord]:
 
 
 def branched() -> Any:
-    """Two inputs, convolutions, BatchNorm, a skip connection, a nested model, an operator and a shared layer."""
+    """Build a two-input model with convolutions, BatchNorm, a skip, a nested model, an operator and a shared layer."""
     import keras
 
     layers = keras.layers
@@ -94,7 +94,7 @@ def test_layers_of_a_branched_model() -> None:
     found = {
         entry.name: (entry.kind, entry.activation, entry.on_trunk, entry.shape) for entry in records(model, inputs)
     }
-    # The way of the image is the longer one: what the vector goes through alone is a branch.
+    # The image's path is the longer one, so layers that only the vector goes through are a branch.
     assert found == {
         "conv": ("weights", None, True, (4, 4, 4)),
         "bn": ("normalization", None, True, (4, 4, 4)),
@@ -192,7 +192,7 @@ def test_activations_are_those_of_keras() -> None:
 
 
 def test_gradients_of_kernels_are_those_of_keras() -> None:
-    """A tape around the whole model, with the loss that Keras itself computes for it."""
+    """The gradients equal those of a tape around the whole model, with the loss that Keras itself computes."""
     import tensorflow as tf
 
     model = branched()
@@ -259,7 +259,7 @@ def test_a_subclassed_model_before_its_first_call() -> None:
 
 
 def test_gradients_are_finite_differences(digits: Arrays) -> None:
-    """Central differences of the loss in float64, through the layers behind the entry; tanh, so that it is smooth."""
+    """Gradients equal central differences of the loss in float64 through the later layers; tanh makes it smooth."""
     x, labels = digits
     model = mlp("tanh")
     recorded, (activations, gradients, _) = measured(model, x, labels)
@@ -275,12 +275,12 @@ def test_gradients_are_finite_differences(digits: Arrays) -> None:
         step = np.zeros(20)
         step[unit] = 1e-5
         differences = (loss(at + step) - loss(at - step)) / 2e-5
-        # The probabilities that Keras's loss sees are float32: relative errors of 1e-5, some more by cancellation.
+        # Keras's loss gets float32 probabilities, so relative errors are 1e-5, and larger where there is cancellation.
         np.testing.assert_allclose(gradients[first][:, unit], differences, rtol=1e-3, atol=1e-5)
 
 
 def test_certain_and_wrong_predictions_keep_their_gradient() -> None:
-    """(p - y) W^T, also where the probability of the true class is 0: a loss that clips it would give 0 there."""
+    """The gradient is (p - y) W^T, also where the true class has probability 0: a loss that clips gives 0 there."""
     rng = np.random.default_rng(0)
     x, labels = rng.uniform(0, 1, (50, 784)).astype(np.float32), rng.integers(0, 10, 50).astype(np.uint8)
     model = mlp(stddev=3.0)
@@ -305,7 +305,7 @@ def test_batches_make_no_difference_to_gradients(digits: Arrays) -> None:
 
 
 def test_inputs_times_four_are_signals_times_four_and_the_same_dead_units(digits: Arrays) -> None:
-    """ReLU without biases is homogeneous, and 4 is a power of two: equality without a tolerance."""
+    """ReLU without biases is homogeneous, and 4 is a power of two, so the test needs no tolerance."""
     x, labels = digits
     recorded, (once, _, _) = measured(mlp(), x, labels)
     _, (four, _, _) = measured(mlp(), 4 * x, labels)
@@ -325,7 +325,7 @@ def test_inputs_times_four_are_signals_times_four_and_the_same_dead_units(digits
 
 @pytest.mark.parametrize(("stddev", "width"), [(0.1, 40), (0.3, 30)])
 def test_relu_multiplies_the_mean_square_by_half_the_fan_in_times_the_variance(stddev: float, width: int) -> None:
-    """E[q_(l+1) | q_l] = q_l N Var(w) / 2, exactly, for symmetric weights and no biases: mean over 60 networks."""
+    """For symmetric weights without biases, E[q_(l+1) | q_l] = q_l N Var(w) / 2 exactly; 60 networks are averaged."""
     x = np.random.default_rng(0).normal(size=(20, 784)).astype(np.float32)
     normal = params.Normal(name="random_normal", stddev=stddev)
     ratios = []
@@ -339,7 +339,7 @@ def test_relu_multiplies_the_mean_square_by_half_the_fan_in_times_the_variance(s
         ]
         ratios.append(np.mean(np.divide(q[1:], q[:-1])))
     error = np.std(ratios, ddof=1) / np.sqrt(len(ratios))
-    # Five standard errors, a false alarm in 2 million; a factor off by a half would be off by some 20 of them.
+    # Five standard errors give a false alarm in 2 million; a factor off by a half would be some 20 of them off.
     assert abs(np.mean(ratios) - width * stddev**2 / 2) < 5 * error
     assert 20 * error < width * stddev**2 / 4
 

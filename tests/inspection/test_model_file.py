@@ -1,4 +1,4 @@
-"""Model untrusted files: what Keras ships is loaded, what would run code is refused and not run."""
+"""Test untrusted model files: classes that Keras ships are loaded, and those that run code are refused and not run."""
 
 import io
 import json
@@ -22,7 +22,7 @@ def saved(path: Path, *layers: Any) -> Path:
 
 
 def changed(path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
-    """The same archive with another config."""
+    """Change the config in an archive, and return its path."""
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     config = json.loads(members["config.json"])
@@ -38,7 +38,7 @@ def test_round_trip_without_optimizer(tmp_path: Path) -> None:
     import keras
 
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, activation="gelu", kernel_regularizer="l2")])
-    model.compile("adam", loss=lambda y, p: keras.ops.mean(y - p))  # a loss of one's own is no obstacle
+    model.compile("adam", loss=lambda y, p: keras.ops.mean(y - p))  # a custom loss is no obstacle
     model.save(tmp_path / "m.keras")
     loaded = model_file.load(tmp_path / "m.keras")
     x = np.ones((3, 4), np.float32)
@@ -64,7 +64,7 @@ def test_a_lambda_as_activation_is_refused_too(tmp_path: Path) -> None:
 
 
 def test_keras_is_told_to_be_safe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second line of defence, which no file of ours reaches."""
+    """Keras's safe mode is a second line of defence, which none of the files in these tests reaches."""
     import keras
 
     path = saved(tmp_path / "m.keras", keras.layers.Dense(2))
@@ -101,7 +101,7 @@ def test_weights_that_are_declared_and_not_held(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(InputError, match=r"m\.keras: its layers declare 5,000,000,000 weights, it holds 10"):
         model_file.load(path)
     monkeypatch.setattr(keras.initializers.GlorotUniform, "__call__", lambda *_, **__: pytest.fail("made after all"))
-    with keras.StatelessScope():  # at its end Keras makes all weights that wait for it
+    with keras.StatelessScope():  # at its end, Keras creates all deferred weights
         pass
 
 

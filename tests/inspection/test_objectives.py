@@ -1,4 +1,4 @@
-"""What gradients are taken of: the usual loss for each kind of labels, and labels that do not fit."""
+"""Test the losses of which gradients are taken: the usual one for each kind of labels, and labels that do not fit."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ def test_usual_loss(activation: str | None, shape: tuple[int, ...], labels: Any,
     if name.endswith("logits"):
         of_keras = type(of_keras)(from_logits=True)
     truth = labels.reshape(2, 1) if name.startswith("bin") or shape == (1,) else labels
-    # Keras means over inputs (and positions); ours is the sum over inputs.
+    # Keras averages over inputs (and positions); ours is the sum over inputs.
     expected = 2 * float(of_keras(truth, prediction))
     assert float(objective.function([prediction], slice(0, 2))) == pytest.approx(expected, rel=1e-5)
 

@@ -1,6 +1,6 @@
-"""Healthy models of other people's libraries: no error, and hardly a warning that is not true.
+"""Test that healthy models of other libraries have no errors, and few of them false warnings.
 
-`pip install torchvision timm transformers keras-hub` runs this; so many models take some minutes.
+The tests need `pip install torchvision timm transformers keras-hub`, and take some minutes for so many models.
 """
 
 import gc
@@ -16,10 +16,10 @@ TRUE = {
     "keras.applications.VGG16": "Glorot's initializer is too small for ReLU",
     "keras_hub.T5Backbone": "its embeddings are drawn with mean 1 in the place of a standard deviation of 1",
 }
-"""Models with a fault in their default weights."""
+"""Models whose default weights have a fault, with a description of it."""
 
 MAX_SHARE = 0.1
-"""Models with a warning, of those that have no fault, at most."""
+"""Maximum number of models without a fault that may have a warning, as a share of all models."""
 
 pytestmark = [pytest.mark.soak, pytest.mark.filterwarnings("ignore")]
 

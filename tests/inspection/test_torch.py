@@ -1,6 +1,6 @@
-"""PyTorch models have the same table as their Keras twins; what is planted is found; the model comes out unchanged.
+"""Test that PyTorch models have the table of equal Keras models, that planted faults are found, and models unchanged.
 
-PyTorch is no dependency: `pip install torch` runs these tests.
+PyTorch is no dependency: these tests need `pip install torch`.
 """
 
 import sys
@@ -33,7 +33,7 @@ def mlp() -> Any:
 
 
 class Residual(nn.Module):
-    """As in ResNet: one ReLU, in place, called twice, and a sum in place."""
+    """A residual block as in ResNet: one in-place ReLU that is called twice, and an in-place sum."""
 
     def __init__(self, channels: int = 8) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ def resnet() -> Any:
 
 
 class UNet(nn.Module):
-    """Functional ReLUs, pooling, upsampling, and a skip by concatenation."""
+    """A U-Net with functional ReLUs, pooling, upsampling, and a skip connection by concatenation."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ def transformer() -> Any:
 
 
 class ByHand(nn.Module):
-    """Weights that are parameters, and no module inside."""
+    """A network whose weights are parameters, without modules inside."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,7 +86,7 @@ class ByHand(nn.Module):
 
 
 class SequenceFirst(nn.Module):
-    """Tensors of shape (positions, inputs, features) inside, and a state of an LSTM at the end."""
+    """A network with tensors of shape (positions, inputs, features), whose head reads the state of an LSTM."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -184,7 +184,7 @@ def test_cnn_has_the_table_of_its_keras_twin() -> None:
 
 
 def test_gradients_are_those_of_autograd() -> None:
-    """With a skip connection, in place: by the derivative of the loss along a random direction, at each layer."""
+    """The gradients of a kernel and of an activation, with in-place skip connections, are those of `autograd.grad`."""
     model = resnet().double().eval()
     found = inspect(model, IMAGES.astype(np.float64), Y[:40]).table.set_index("layer")
     images = torch.tensor(IMAGES, dtype=torch.float64)
@@ -315,7 +315,7 @@ def test_models_that_cannot_be_heard_are_refused() -> None:
 
 
 class TokensAndMask(nn.Module):
-    """A boolean mask, and whole numbers that are tokens though there is no nn.Embedding."""
+    """A network that takes a boolean mask, and integers that are tokens although it has no nn.Embedding."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -326,7 +326,7 @@ class TokensAndMask(nn.Module):
 
 
 class Attention(nn.Module):
-    """Scores with -inf, weights by the transpose of a parameter, LayerNorm over channels, and a custom function."""
+    """Attention with scores of -inf, the transpose of a parameter as weights, and LayerNorm over channels."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -339,7 +339,7 @@ class Attention(nn.Module):
 
 
 class Fourier(nn.Module):
-    """Complex weights."""
+    """A network with complex weights."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -374,7 +374,7 @@ class Swish(torch.autograd.Function):
 
 
 class Custom(nn.Module):
-    """A custom function, a clamp that is a ReLU, and a child class of Linear with a ReLU inside."""
+    """A network with a custom function, a clamp that is a ReLU, and a subclass of Linear with a ReLU inside."""
 
     class LinearRelu(nn.Linear):
         def forward(self, x: Any) -> Any:
@@ -401,7 +401,7 @@ class Cells(nn.Module):
 
 
 class Experts(nn.Module):
-    """Rows are chosen by the data."""
+    """A mixture of experts, in which the data decide the rows of each expert."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -457,7 +457,7 @@ TOKENS = {"tokens": RNG.integers(0, 9, (30, 5)), "mask": RNG.random((30, 5)) < 0
     ],
 )
 def test_models_as_people_write_them(build: Any, x: Any, layers: list[str] | None) -> None:
-    """Every layer has its row, nothing is wrong with it, and outputs are those of the model."""
+    """Every layer has its row, no alarm is false, and the outputs are those of the model."""
     model = build().eval()
     before = state_of(model)
     found = inspect(model, x)

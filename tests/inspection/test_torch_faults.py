@@ -1,4 +1,4 @@
-"""PyTorch models on which `inspect` once failed, said what is not so, or left something behind."""
+"""Test PyTorch models on which `inspect` once failed, reported what is not true, or left something behind."""
 
 import gc
 import os
@@ -58,7 +58,7 @@ def test_hooks_that_a_forward_registers_are_gone() -> None:
 
 
 def test_nothing_holds_on_to_a_tensor_after_a_look() -> None:
-    """Not even until the next collection, which may come late: a look at a large model would keep its memory."""
+    """Tensors are freed before the next garbage collection, which may come late and so keep a large model's memory."""
     model = nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 4))
     outputs: list[weakref.ref[Any]] = []
     model[0].register_forward_hook(lambda module, given, made: outputs.append(weakref.ref(made)))
@@ -73,7 +73,7 @@ def test_nothing_holds_on_to_a_tensor_after_a_look() -> None:
 
 
 def test_a_large_model_with_zeros_is_not_taken_for_one_that_writes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of large models, weights are not copied but watched; the step of a weight of zeros is ours."""
+    """Weights of large models are checked, not copied; the step on weights of zeros is made by `inspect` itself."""
     from deadrelu.inspection.pytorch import kept
 
     monkeypatch.setattr(kept, "MAX_COPIED_BYTES", 0)
@@ -97,7 +97,7 @@ def test_a_keras_model_on_this_backend_is_refused() -> None:
 
 
 def test_zeros_on_purpose_are_no_fault() -> None:
-    """A head of zeros, and the last scale of each residual branch: all moves after a step or two."""
+    """Zeros in a head and in the last scale of each residual branch let all weights move after a step or two."""
 
     class Block(nn.Module):
         def __init__(self) -> None:
@@ -173,7 +173,7 @@ def test_every_embedding_takes_tokens() -> None:
 
 
 class Language(nn.Module):
-    """As transformers builds them: a dictionary with flags, None and masks goes in; one with the loss comes out."""
+    """A model as in transformers: it takes a dictionary with flags, None and masks, and returns one with the loss."""
 
     def __init__(self) -> None:
         super().__init__()

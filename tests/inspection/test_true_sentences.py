@@ -1,4 +1,4 @@
-"""Models on which a sentence was once false, or missing: several outputs, NaN, networks that come back, softmax."""
+"""Test models for which a sentence was once false or missing: several outputs, NaN, networks that recover, softmax."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ def seed() -> None:
 
 
 def two_heads() -> Any:
-    """Two layers, and two heads of two layers each: 'classes' and 'number'."""
+    """Build a model with a trunk and two heads of two layers each: 'classes' and 'number'."""
     import keras
 
     inputs = keras.Input((20,))
@@ -55,7 +55,7 @@ def test_nan_is_not_dead() -> None:
 
 
 def test_a_network_that_a_step_may_bring_back_is_not_called_dead() -> None:
-    """Embeddings of 0 behind which all is 0, and a PReLU whose slopes are 0: both are trained."""
+    """Training can change embeddings of 0 and a PReLU's slopes of 0, so neither alone makes a network dead."""
     import keras
 
     tokens = np.arange(60).reshape(20, 3) % 7
@@ -75,7 +75,7 @@ def test_a_network_that_a_step_may_bring_back_is_not_called_dead() -> None:
 
 
 def test_logits_count_where_a_softmax_or_sigmoid_comes_last() -> None:
-    """Large inputs saturate a softmax, which is not weak; one that is stuck on a class has logits that differ."""
+    """A softmax that large inputs saturate is not weak; the logits of one that is stuck on a class differ."""
     import keras
 
     layers = [keras.layers.Dense(16, "relu"), keras.layers.Dense(4, "softmax", name="classes")]
@@ -89,7 +89,7 @@ def test_logits_count_where_a_softmax_or_sigmoid_comes_last() -> None:
 
 
 def test_what_lies_between_layers_on_the_trunk_counts() -> None:
-    """In a subclassed model, x + f(x) is no layer: the way from the input is not the last layer's own factor."""
+    """In a subclassed model, x + f(x) is no layer, but counts for the signal on the path from the input."""
     import keras
 
     class Skips(keras.Model):

@@ -1,4 +1,4 @@
-"""Units that die in training are in the logs of their epoch, and told once."""
+"""Test that units that die in training are in the logs of their epoch, and reported once."""
 
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ def test_a_layer_that_dies_is_told_once(capsys: pytest.CaptureFixture[str]) -> N
     watch = DeadUnits(X)
     model().fit(X, Y, epochs=4, verbose=0, callbacks=[Kill(), watch])
     told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("deadrelu: ")]
-    # Behind it, units without biases are dead as well.
+    # After it, units without biases are dead as well.
     assert told[0].startswith("deadrelu: epoch 2: layer")
     assert "hidden_1" in told[0]
     assert len(told) == 1
@@ -97,7 +97,7 @@ def test_every_so_many_epochs_and_an_empty_figure() -> None:
     built = model()
     built.fit(X, Y, epochs=5, verbose=0, callbacks=[five])
     assert sorted(set(five.table["epoch"])) == [0, 5]
-    built.fit(X, Y, epochs=5, verbose=0, callbacks=[five])  # a second training goes on
+    built.fit(X, Y, epochs=5, verbose=0, callbacks=[five])  # a second training continues the count of epochs
     assert sorted(set(five.table["epoch"])) == [0, 5, 10]
     with pytest.raises(InputError, match="every: received 0; expected: 1 or more epochs"):
         DeadUnits(X, every=0)

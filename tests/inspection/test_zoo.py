@@ -1,6 +1,6 @@
-"""On models of many shapes, untouched and with planted faults: what is said is so, and what is so is said.
+"""Test on many models, healthy or with planted faults, that reports are true and that faults are reported.
 
-Oracles: plain Keras for outputs and factors, one large SGD step for what moves.
+The oracles are plain Keras for outputs and factors, and one large SGD step for the layers that training moves.
 """
 
 from collections.abc import Callable
@@ -15,12 +15,12 @@ from deadrelu.inspection.keras.calls import operations
 from deadrelu.inspection.keras.kinds import own_weights
 
 FEW = ("relu", "resnet", "encoder_decoder", "custom_residual_blocks", "vision_transformer", "two_heads")
-"""On these, plants are tried in `make test`; on all, in `make soak`."""
+"""Models in which `make test` plants faults; `make soak` plants them in all."""
 SOME = [pytest.param(name, marks=[] if name in FEW else pytest.mark.soak) for name in ZOO]
 
 
 def inspected(specimen: Specimen) -> Inspection:
-    """As in training where there is BatchNormalization, which has seen no data."""
+    """Inspect a specimen, in training mode if it has BatchNormalization, which has seen no data."""
     normalizes = any(type(o).__name__ == "BatchNormalization" for o in operations(specimen.model))
     return inspect(specimen.model, specimen.x, specimen.y, training=normalizes)
 
@@ -56,7 +56,7 @@ def predictions(specimen: Specimen) -> list[np.ndarray]:
 
 
 def unmoved_by_a_step(specimen: Specimen) -> set[str]:
-    """Layers all of whose trainable weights a step of SGD leaves as they are; so large that none is rounded away."""
+    """Return the layers whose trainable weights an SGD step leaves unchanged, too large a step to be rounded away."""
     import keras
     import tensorflow as tf
 
@@ -83,7 +83,7 @@ def unmoved_by_a_step(specimen: Specimen) -> set[str]:
 
 
 def check_what_is_said(specimen: Specimen, found: Inspection) -> None:
-    """By the oracles."""
+    """Compare what is reported with the oracles."""
     outputs = predictions(specimen)
     text = told(found)
     finite = all(np.isfinite(output).all() for output in outputs)
@@ -113,7 +113,7 @@ def test_nothing_is_said_of_untouched_models_that_is_not_so(name: str) -> None:
 
 
 Plant = Callable[[list[tuple[Any, str]]], str | None]
-"""Breaks one of the layers, which are given with their paths, and says which; None: there is none to break."""
+"""A function that breaks one of the layers given with their paths, and returns its path, or None if it cannot."""
 
 
 def kernels(layers: list[tuple[Any, str]]) -> list[tuple[Any, str]]:
@@ -191,7 +191,7 @@ ABSENT = {
     "one weak": ("shallow", "preprocessed", *RECURRENT),
     "one exploding": ("shallow", "preprocessed", *RECURRENT),
 }
-"""Models that have no layer to break in this way: no bias before a ReLU, or fewer than three kernels."""
+"""Models with no layer to break in this way: they have no bias before a ReLU, or fewer than three kernels."""
 
 UNSEEN = {
     ("one weak", "mobilenet"): "a depthwise convolution, whose defaults are as weak, before BatchNormalization",
@@ -220,7 +220,7 @@ def test_plants_are_found_and_what_is_said_of_them_is_so(name: str, plant: str) 
 
 
 def test_own_factors_are_those_of_keras() -> None:
-    """Standard deviations over inputs of what goes into each layer and of what comes out, by plain Keras."""
+    """A layer's gain is the ratio of the standard deviations over inputs of its output and its input in plain Keras."""
     import keras
 
     for name in ("vgg", "unet", "tanh"):

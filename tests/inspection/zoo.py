@@ -1,4 +1,4 @@
-"""Small models in the shapes that people build, with inputs and labels: none is trained, none is broken."""
+"""Small Keras models of common architectures, untrained and healthy, with inputs and labels."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ N = 48
 
 
 class Specimen(NamedTuple):
-    """A model and what it is inspected on."""
+    """A model with the inputs and labels on which it is inspected."""
 
     model: Any
     x: Any
@@ -221,7 +221,7 @@ def lstm() -> Specimen:
 
 
 def encoder_decoder() -> Specimen:
-    """The encoder's sequence is not used, its states are."""
+    """Build an encoder and a decoder that uses the encoder's states, but not its sequence."""
     import keras
 
     kl = keras.layers
@@ -354,7 +354,7 @@ def block_class() -> Any:
     import keras
 
     class Block(keras.layers.Layer):
-        """A residual block, as people write it."""
+        """A residual block, as users write it."""
 
         def __init__(self, width: int, skips: bool = True, **settings: Any) -> None:
             super().__init__(**settings)
@@ -473,7 +473,7 @@ ZOO: dict[str, Callable[[], Specimen]] = {
 
 
 def built(name: str, seed: int = 7) -> Specimen:
-    """A fresh one."""
+    """Build a model of the zoo in a new Keras session, with seeded weights."""
     import keras
 
     keras.utils.clear_session()

@@ -1,4 +1,4 @@
-"""What experiments depend on: every field of them, as their tables say of their origin."""
+"""Test that the settings of an experiment, which its tables record, include every field."""
 
 import json
 from collections.abc import Callable
@@ -63,7 +63,7 @@ def test_settings_are_plain_and_leave_out_what_is_not_given() -> None:
 
 
 def test_initializers_are_names_or_groups_and_no_functions() -> None:
-    """A function has no name that tells what it draws."""
+    """Functions are refused as initializers, because no name identifies what they draw."""
     named = replace(BASE, network=replace(BASE.network, initialize="he_normal"))
     assert named.settings["network"]["initialize"] == "he_normal"
     drawn = replace(BASE, network=replace(BASE.network, initialize=lambda *_: None))

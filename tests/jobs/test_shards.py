@@ -1,4 +1,4 @@
-"""Work cut into shards, and what discards them."""
+"""Test how work is split into shards, and which changes discard them."""
 
 import pickle
 from pathlib import Path

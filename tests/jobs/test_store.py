@@ -1,4 +1,4 @@
-"""Finished shards are known to the last bit, and stale ones are never used."""
+"""Test that only undamaged shards count as finished, and that stale ones are never used."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +17,7 @@ CONTENTS = {"trials.parquet": b"rows", "history.parquet": b"more rows"}
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
-    """A bucket of an S3 that runs on this machine."""
+    """Start an S3 server on this machine, and yield the address of a bucket."""
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -35,7 +35,7 @@ def s3() -> Iterator[str]:
 
 @pytest.fixture(params=["disk", "memory", "s3"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    """On disk, and on other file systems of fsspec."""
+    """Make an empty store on disk, in memory or on S3, through fsspec."""
     places = {"disk": lambda: str(tmp_path / "work"), "memory": lambda: f"memory://{tmp_path.name}"}
     place = places.get(request.param, lambda: f"{request.getfixturevalue('s3')}/{tmp_path.name}")
     address = place()
@@ -75,7 +75,7 @@ def test_damaged_shards_are_not_finished(store: Store, damage: Callable[[bytes],
 
 
 def test_shards_may_end_twice(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One whose client was killed is computed once more."""
+    """A shard whose client was killed is computed again, and may then be stored already."""
     store.put(CUT[0], CONTENTS)
     monkeypatch.setattr(store.fs, "pipe_file", lambda *_: pytest.fail("it is there"))
     store.put(CUT[0], CONTENTS)
@@ -139,7 +139,7 @@ def test_stale_shards_vanish_with_the_work(tmp_path: Path, monkeypatch: pytest.M
         interrupted_after(CUT[:1])
     with open_store("collapse-relu", "of other params") as store:
         assert store.whole(CUT) == set()
-        assert list((tmp_path / "data/.work/collapse-relu/abc").rglob("*.shard"))  # they may be asked for again
+        assert list((tmp_path / "data/.work/collapse-relu/abc").rglob("*.shard"))  # another run may still need them
     assert not (tmp_path / "data/.work").exists()
 
 

@@ -1,4 +1,4 @@
-"""The one job of three stages: shards of experiments, their tables, and how these are joined."""
+"""Test the job that three stages share: they measure shards of experiments and join the tables."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +27,7 @@ BASE = Experiment(
 
 
 def of_tables(made: dict[str, bytes], **schemas: Any) -> dict[str, pd.DataFrame]:
-    """The tables of a shard, by their names."""
+    """Return the tables of a shard by name."""
     known = {"trials": tables.TRIALS, "history": tables.HISTORY}
     return {
         name.removesuffix(".parquet"): parquet.from_bytes(made[name], known[name.removesuffix(".parquet")].schema)
@@ -53,7 +53,7 @@ def test_shards_have_as_many_trials_as_memory_holds(changes: dict[str, Any], siz
     one = replace(BASE, network=replace(BASE.network, **changes), trials=size + 5)
     other = replace(BASE, trials=3)
     shards = trials.shards_of({"one": one, "other": other}, begin=7)
-    assert {key: [(s.index, s.of, s.low, s.high) for s in found] for key, found in shards.items()} == {
+    assert {key: [(s.index, s.work, s.low, s.high) for s in found] for key, found in shards.items()} == {
         "one": [(7, one, 0, size), (8, one, size, size + 5)],
         "other": [(9, other, 0, 3)],
     }
@@ -86,7 +86,7 @@ def test_trials_are_the_same_in_whatever_shard(follow: tuple[int, ...]) -> None:
     ],
 )
 def test_checkpoints_are_shorter_trainings(network: dict[str, Any], target: dict[str, Any]) -> None:
-    """Also epoch 0, and one beyond the epochs of the table of trials."""
+    """Checkpoints include epoch 0, and epoch 3, which is beyond the 2 epochs of the table of trials."""
     changed = {"network": replace(BASE.network, **network), "target": replace(BASE.target, **target)}
     followed = measured(replace(BASE, **changed, follow=(0, 1, 3)))
     history, x = followed["history"], replace(BASE, **changed).target.sample(BASE.seed)[0]
@@ -108,7 +108,7 @@ def test_checkpoints_are_shorter_trainings(network: dict[str, Any], target: dict
 
 
 def test_dead_layers_are_those_of_the_weights() -> None:
-    """Of nine layers, at each checkpoint: forward passes by hand, of the weights that the engine leaves."""
+    """Forward passes in NumPy with the engine's weights find the same dead layers of nine, at each checkpoint."""
     network = replace(BASE.network, widths=(2,) * 9)
     experiment = replace(BASE, network=network, trials=60, follow=(0, 1, 4))
     history = measured(experiment)["history"]
@@ -128,7 +128,7 @@ def test_dead_layers_are_those_of_the_weights() -> None:
 
 
 def dead_layer_by_hand(weights: np.ndarray, x: np.ndarray) -> int:
-    """The first of nine layers of two units that is 0 on all inputs; weights and biases as Keras has them."""
+    """Return the first of nine layers of two units that is 0 on all inputs, or 0; weights are in Keras's order."""
     signal, at = x.astype(float), 0
     for layer in range(1, 10):
         fan_in = signal.shape[1]
@@ -141,7 +141,7 @@ def dead_layer_by_hand(weights: np.ndarray, x: np.ndarray) -> int:
 
 
 def test_the_first_dead_layer_is_found() -> None:
-    """Three networks of two layers of two units: alive; dead in the second layer; in the first, and so in both."""
+    """Of four networks, one is active, one dies in layer 2, one in layer 1, and one has a unit for each sign of x."""
     network = engine.Network(widths=(2, 2), activation="relu", biases=True, initialize="rai")
     alive = [1, 1, 0, 0, 1, 1, 1, 1, 0, 0, 1, 1, 0]
     second = [1, 1, 0, 0, 1, 1, 1, 1, -9, -9, 1, 1, 0]
@@ -159,7 +159,7 @@ def test_the_first_dead_layer_is_found() -> None:
     [(0.0, 1.0, "low", "high"), (-1.0, 0.0, "high", "low"), (-1.0, 1.0, "", "low"), (-1.0, 1.0, "", "high")],
 )
 def test_half_lines_without_inputs_have_no_columns(low: float, high: float, absent: str, there: str) -> None:
-    """Not 0, which would be a range, nor false, which would be an outcome."""
+    """The columns are null, not 0 or false, which would be a measured range or outcome."""
     found = measured(replace(BASE, target=replace(BASE.target, low=low, high=high)))["trials"]
     for column in ("range", "born_dead"):
         assert found[f"{column}_{there}"].notna().all()
@@ -193,7 +193,7 @@ def test_progress_ends_at_all_trials(follow: tuple[int, ...]) -> None:
 
 
 def test_files_of_trials_have_enough_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shards of 10 trials, 25 rows a file or more: files of three shards, the last of what is left."""
+    """Shards of 10 trials, in files of at least 25 rows, make one file of three shards and one of the last."""
     monkeypatch.setattr(trials, "MAX_NETWORKS_IN_MEMORY", 10)
     monkeypatch.setattr(trials, "MIN_ROWS_PER_FILE", 25)
     experiment = replace(BASE, follow=(0, 2))
@@ -241,7 +241,7 @@ def test_probes_are_where_the_notebook_looked() -> None:
 
 
 def test_first_and_last_layers_have_their_own_initializer() -> None:
-    """He has no biases, RAI draws them, and more positive weights than negative ones."""
+    """He initialization sets biases to 0, but RAI draws them, and draws more positive weights than negative ones."""
     network = replace(BASE.network, initialize="rai", initialize_first="he_normal", initialize_last="he_normal")
     shard = Shard(0, replace(BASE, network=network, trials=100, saved_trials=100), 0, 100)
     made = trials.measure(shard, 1, StopSignal())["weights.parquet"]

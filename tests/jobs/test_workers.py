@@ -1,4 +1,4 @@
-"""Shards on the threads of this process: what fails is told with its trials, and all else is kept."""
+"""Test shards on threads of this process: failures are reported with their trials, and all other shards are kept."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ CUT = shards.cut(["toy"], 100, 10)
 
 @dataclass
 class Toy:
-    """Each shard's file is its name; some fail, with errors of their own."""
+    """Work whose shards contain their names; some shards raise given errors."""
 
     fails: Mapping[int, Exception] = field(default_factory=dict)
     measured: list[tuple[int, int]] = field(default_factory=list)
@@ -68,7 +68,7 @@ def test_a_damaged_shard_is_computed_again(store: Store) -> None:
 
 
 KilledWorker = type("KilledWorker", (Exception,), {})
-"""Dask's name for a shard that workers died of; `distributed` need not be there."""
+"""Error with the name of Dask's for a shard that killed its workers; it does not need `distributed`."""
 
 TOLD: dict[str, tuple[Exception, str]] = {
     "wrong input": (InputError("no such file"), "InputError: no such file"),
@@ -97,7 +97,7 @@ def test_what_users_can_mend_is_one_line_and_the_rest_is_kept(store: Store, name
 def test_a_fault_of_our_own_is_raised_as_it_is_with_its_trials(
     store: Store, kind: type[Exception], threads: int
 ) -> None:
-    """It has its traceback, and counts more than wrong input in an earlier shard; all else is kept."""
+    """The error keeps its traceback and precedes wrong input in an earlier shard; all other shards are kept."""
     fault = kind("a bug")
     with environment(DASK_NUM_WORKERS=threads), pytest.raises(kind, match="a bug") as caught:
         run(Toy({4: fault, 2: InputError("no such file")}), CUT, store)
@@ -125,7 +125,7 @@ def test_a_lone_shard_gets_all_threads(store: Store, given: str, threads: int | 
 
 
 def test_other_code_measures_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a worker that comes when others are at work; those that are there before are asked."""
+    """A worker that joins during a run checks its own code; those present at the start are asked before."""
     toy = Toy()
     with pytest.raises(InputError, match="its Python, deadrelu or packages are not those of the client"):
         workers._compute(toy.measure, CUT[0], store.address, 1, "the client's", StopSignal())
@@ -155,7 +155,7 @@ def test_few_shards_share_the_threads_of_their_worker(
 
 
 def test_a_lost_cluster_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Dask cancels what it can no longer ask for."""
+    """Dask cancels the futures whose results it can no longer fetch, as `Lost` does here."""
 
     class Lost(Executor):
         def submit(self, *_: Any, **__: Any) -> Future[Any]:
@@ -170,7 +170,7 @@ def test_a_lost_cluster_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_store_that_fails_ends_all_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full disk: no other shard is computed in vain."""
+    """On a full disk, the run ends before the remaining shards are computed in vain."""
     toy = Toy()
 
     def full(*_: object) -> None:
@@ -189,7 +189,7 @@ def test_workers_that_see_another_place_are_noticed(store: Store, monkeypatch: p
 
 
 def test_threads_end_with_the_run(store: Store) -> None:
-    """On Ctrl-C, or an error: shards under way are told."""
+    """On Ctrl-C, the shards that are still running receive the stop signal and end."""
     seen: list[StopSignal] = []
     ended: list[StopSignal] = []
 

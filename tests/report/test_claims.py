@@ -1,4 +1,4 @@
-"""The tables and the advice on the page: each verdict follows from the numbers, and turns with them."""
+"""Test that the tables and the advice on the page follow from the numbers, and change with them."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from deadrelu.settings import params
 
 @pytest.fixture
 def numbers() -> dict[str, pd.DataFrame]:
-    """The small tables of the committed report."""
+    """Return the small tables of the committed report."""
     return {path.stem: pd.read_csv(path) for path in (ROOT / "reports" / "tables").glob("*.csv")}
 
 
@@ -24,7 +24,7 @@ def verdicts(settings: params.Params, numbers: dict[str, pd.DataFrame]) -> dict[
 
 
 def test_claims_of_the_committed_run(settings: params.Params, numbers: dict[str, pd.DataFrame]) -> None:
-    """What SCIENCE says of the 2019 notebook, found again in the numbers."""
+    """The verdicts on the 2019 notebook that SCIENCE states follow from the committed numbers."""
     found = verdicts(settings, numbers)
     assert found["ReLU: 0.956 collapse"] == CONSISTENT
     assert found["Leaky ReLU (slope 0.1): 0.192 collapse"] == CONSISTENT
@@ -157,7 +157,7 @@ def test_tables_are_of_strings_and_of_every_case(settings: params.Params, number
 
 
 def test_rows_stay_with_their_case(settings: params.Params, numbers: dict[str, pd.DataFrame]) -> None:
-    """Whatever the order of the tables' rows."""
+    """Rows are the same whatever the order of the tables' rows."""
     shuffled = {name: table.sample(frac=1, random_state=1) for name, table in numbers.items()}
     of = {(row[0], row[1], row[2]): row for row in report_tables.papers(settings, numbers).itertuples(index=False)}
     for row in report_tables.papers(settings, shuffled).itertuples(index=False):
@@ -205,7 +205,7 @@ VARIED = pd.DataFrame(
 
 
 def test_rows_of_variations(settings: params.Params, numbers: dict[str, pd.DataFrame]) -> None:
-    """As read from a CSV file, where the case itself has no name: its row has no difference."""
+    """The case itself has no name, as in a table read from a CSV file, and its row shows no difference."""
     of_another = VARIED.assign(table="x_sin_5x-he")
     table = pd.concat([of_another, VARIED], ignore_index=True)
     case, sgd, eight = report_tables.variations(settings, numbers | {"variations": table}, "x_sin_5x-rai").to_dict(

@@ -1,4 +1,4 @@
-"""Shares over training, and flows from before training to after it, point by point."""
+"""Test the figures of shares over training, and of flows from before training to after it, point by point."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ CRITERIA = labels.criteria(1e-3)
 
 
 def over_training() -> pd.DataFrame:
-    """Case a, dying; case b, leaving the tolerance and never dead. Rows in any order."""
+    """Return, in random order, shares of case a, which dies, and of case b, which leaves the tolerance."""
     rows = [
         (case, criterion, epoch, rate, rate - 0.05, rate + 0.05)
         for case, criterion, rates in (
@@ -38,7 +38,7 @@ def test_share_of_each_case_and_criterion_is_a_line_with_its_band() -> None:
     assert (within.get_linestyle(), exact.get_linestyle()) == ("-", "--")
     assert notebook.get_xydata().tolist() == [[10, 0.956]]
     assert second.get_lines()[0].get_xydata().tolist() == [[0, 0.8], [1, 0.4], [20, 0.2]]
-    assert len(second.get_lines()) == 3  # it has no number of the notebook
+    assert len(second.get_lines()) == 3  # the notebook has no number for this case
     band = first.collections[0].get_paths()[0].vertices
     ends = {(x, round(y, 9)) for x, y in band.tolist()}
     assert ends == {(0, 0.5), (0, 0.6), (1, 0.6), (1, 0.7), (20, 0.7), (20, 0.8)}
@@ -67,7 +67,7 @@ FLOW = {"trials": 1000, "before": 690, "after": 217, "stay": 200, "enter": 17, "
 
 
 def ribbons(ax: Axes) -> dict[tuple[float, float, float, float], str]:
-    """Of each ribbon: its lower and upper end at the left, at the right, and its colour."""
+    """Return the colour of each ribbon by its lower and upper ends at the left and at the right."""
     found = {}
     for ribbon in ax.collections:
         vertices = ribbon.get_paths()[0].vertices
@@ -78,7 +78,7 @@ def ribbons(ax: Axes) -> dict[tuple[float, float, float, float], str]:
 
 
 def test_flow_has_the_counts_of_both_ends_and_of_what_is_between() -> None:
-    """Constant networks are below, in both bars; ribbons fill both bars and do not cross in them."""
+    """Constant networks are at the bottom of both bars; ribbons fill both bars and do not cross in them."""
     table = pd.DataFrame([{"case": "a", "criterion": name, **FLOW} for name in ("within", "exact")])
     figure = constant_figures.before_and_after(table, {"a": "A"}, CRITERIA)
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["A: range ≤ 0.001", "A: range exactly 0"]
@@ -105,7 +105,7 @@ def test_flow_of_each_case_and_criterion_stands_in_its_panel() -> None:
     ]
     figure = constant_figures.before_and_after(pd.DataFrame(rows[::-1]), {"a": "A", "b": "B"}, CRITERIA)
     assert [ax.texts[-1].get_text().split()[0] for ax in figure.axes] == ["5", "4", "3", "2"]
-    assert all(len(ax.collections) == 2 for ax in figure.axes)  # no ribbon of nothing
+    assert all(len(ax.collections) == 2 for ax in figure.axes)  # a count of 0 has no ribbon
 
 
 def test_colours_are_those_of_the_outcomes_and_told_apart_on_a_dark_page() -> None:

@@ -1,4 +1,4 @@
-"""The explorer: counts of each cell, theory where there is one, functions and whether they are constant."""
+"""Test the explorer: counts of each cell, theory where there is one, and which functions are constant."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from deadrelu.settings import params
 
 @pytest.fixture
 def one_cell(settings: params.Params) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Depth 3, width 2: the explorer's table and functions of two networks."""
+    """Return the explorer's table and the functions of three networks, at depth 3 and width 2."""
     counts = pd.DataFrame({"depth": [3], "width": 2, "networks": 1000, "born_dead_low": 6, "born_dead_high": 5})
     grid = grid_tables.born_dead_grid(counts.assign(born_dead=300), settings.safe_region.initializer)
     others = pd.DataFrame(
@@ -44,7 +44,7 @@ def test_cells_have_counts_theory_and_training(one_cell: tuple[pd.DataFrame, pd.
 
 
 def test_data_hold_what_is_drawn(one_cell: tuple[pd.DataFrame, pd.DataFrame], settings: params.Params) -> None:
-    """Untrained, constant is exact; trained, it is within the tolerance. What is not finite is not drawn."""
+    """Untrained functions are constant exactly, trained ones within the tolerance; those not finite are not drawn."""
     data = explorer._data(*one_cell, settings)
     he, glorot, rai = data["initializers"]
     cell = he["cells"]["3,2"]

@@ -1,4 +1,4 @@
-"""Figures read: one panel per case, zeros told apart, same table same bytes, small tables too."""
+"""Test what figures show: one panel per case, zeros apart from densities, and the numbers of their tables."""
 
 import re
 import signal
@@ -75,7 +75,7 @@ def test_violins_one_row_per_activation() -> None:
 
 
 def test_zeros_stand_apart_from_the_density() -> None:
-    """A bar of the share of exact zeros, of the whole layer, and no zero in the violins."""
+    """A bar shows the share of exact zeros in the whole layer, and the violins contain no zero."""
     drawn, summary = sample(["a"])
     summary["zero_fraction"] = [0.5, 0.25]
     density, zeros = signal_figures.activation_violins(drawn, summary, {"a": PANELS["a"]}, COLOURS).axes
@@ -188,7 +188,7 @@ def test_one_initializer_one_colour(settings: params.Params) -> None:
 
 
 def test_every_colour_is_told_apart_on_both_pages() -> None:
-    """Contrast of 3 to 1, as WCAG asks of graphics, with the paper: but for the grid, and Okabe and Ito's lightest."""
+    """Colours have WCAG's contrast of 3 to 1 to the page, except the grid and, on light pages, the lightest colours."""
     lightest = {style.GRID, style.PALETTE[3], style.PALETTE[4], style.PALETTE[5]}
     for colour, on_dark in style.DARK.items():
         if colour not in (style.PAPER, *lightest):
@@ -199,7 +199,7 @@ def test_every_colour_is_told_apart_on_both_pages() -> None:
 
 
 def contrast(a: str, b: str) -> float:
-    """Of two colours, by WCAG 2."""
+    """Return the contrast of two colours by WCAG 2."""
     from matplotlib.colors import to_rgb
 
     def luminance(colour: str) -> float:
@@ -231,7 +231,7 @@ def rate_rows() -> pd.DataFrame:
 
 
 def test_rates_show_numbers_in_print_and_theory() -> None:
-    """An exact value is a tick, bounds are a bar, and what theory does not know is neither."""
+    """An exact value of theory is a tick, its bounds are a bar, and without theory there is neither."""
     rows = rate_rows().rename(columns={"in_print": "notebook"})
     events = {"collapsed": "collapsed", "born_dead": "untrained"}
     figure = rate_figures.collapse_rates(rows, {"a": "A", "b": "B"}, events)
@@ -252,7 +252,7 @@ def test_rates_show_numbers_in_print_and_theory() -> None:
 
 
 def test_papers_row_has_before_after_and_the_number_in_print() -> None:
-    """Each panel has one criterion; the paper's numbers and theory stand in the panel of theirs."""
+    """Each panel has one criterion; theory is in the panel of its criterion, and the paper's numbers are in both."""
     more = [
         ("a", "collapsed_before", 0.85, 0.75, 0.9, np.nan, np.nan, np.nan),
         ("a", "dead", 0.88, 0.8, 0.9, np.nan, np.nan, np.nan),
@@ -276,7 +276,7 @@ def test_papers_row_has_before_after_and_the_number_in_print() -> None:
     ticks, before, after, in_print, _ = exact.get_lines()
     assert (ticks.get_xdata().tolist(), ticks.get_ydata().tolist()) == ([0.925], [0])
     assert (before.get_xdata().tolist(), after.get_xdata().tolist()) == ([0.8, 0.5], [0.88, 0.6])
-    assert in_print.get_xdata()[0] == 0.956  # the paper's criterion is not known: its number stands beside both
+    assert in_print.get_xdata()[0] == 0.956  # the paper's criterion is not known, so its number is in both panels
     assert len([text for text in exact.texts if not text.get_text()]) == 1
     assert "before training" in [text.get_text() for text in figure.legends[0].get_texts()]
 
@@ -340,7 +340,7 @@ def test_collapse_values_stand_between_mean_and_median() -> None:
 
 
 def committed() -> dict[str, pd.DataFrame]:
-    """The small tables of the committed report."""
+    """Return the small tables of the committed report."""
     return {path.stem: pd.read_csv(path) for path in (ROOT / "reports" / "tables").glob("*.csv")}
 
 
@@ -407,7 +407,7 @@ def test_each_figure_shows_its_cases_events_and_numbers(settings: params.Params)
 
 @pytest.fixture
 def grid(settings: params.Params) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Counts of 1,000 networks, fewer with more width, and one trained cell beyond them."""
+    """Return grids of 1,000 untrained networks a cell, fewer of them dead with more width, and of one trained cell."""
     cells = pd.DataFrame([(d, w) for d in (2, 3, 4) for w in (1, 2)], columns=["depth", "width"])
     counts = cells.assign(networks=1000, born_dead_low=600, born_dead_high=500 // cells["width"], born_dead=300)
     trained = pd.DataFrame({"depth": [5], "width": [4], "trial": 0, "born_dead": True, "dead": False})
@@ -416,7 +416,7 @@ def grid(settings: params.Params) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def test_line_after_training_is_where_a_tenth_collapses(grid: tuple[pd.DataFrame, pd.DataFrame]) -> None:
-    """Shares of 40 % at width 2 and 2.5 % at width 4: 10 % is halfway between, by logarithms."""
+    """With shares of 40 % at width 2 and 2.5 % at width 4, 10 % is halfway between by logarithms."""
     cells = pd.DataFrame([(d, w) for d in (2, 4) for w in (2, 4)], columns=["depth", "width"])
     trained = cells.assign(dead=np.where(cells["width"] == 2, 0.4, 0.025), rate=1.0, trials=1000)
     ax = grid_figures.safe_region(grid[0], trained).axes[0]
@@ -518,7 +518,7 @@ def test_every_figure_has_what_draws_it(settings: params.Params) -> None:
 
 
 def test_cases_of_two_targets_with_one_name_are_all_drawn(settings: params.Params) -> None:
-    """The same function and interval with other points: a second target of the same label."""
+    """A second target with the same function and interval, but other points, has the same label."""
     fewer = settings.data.targets["x_sin_x"].model_copy(update={"points": 100})
     targets = {**settings.data.targets, "few": fewer}
     changed = settings.model_copy(update={"data": settings.data.model_copy(update={"targets": targets})})

@@ -1,4 +1,4 @@
-"""Sentences on the depth-width grid follow the numbers."""
+"""Test that sentences on the depth-width grid follow the numbers."""
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ def test_grid_agrees_with_theory_or_not() -> None:
 
 
 def test_width_that_is_enough() -> None:
-    """From there on, all wider ones are, too; a width whose interval contains the limit may be enough; depths apart."""
+    """At each depth, all wider networks are below the limit, too; a width whose interval contains it is undecided."""
     rows = [
         (2, 1, 0.5),
         (2, 2, 0.0),
@@ -50,7 +50,7 @@ def test_width_that_is_enough() -> None:
 
 
 def test_training_adds_most_where_it_says() -> None:
-    """By one criterion, exactly constant before and after: the share within the tolerance says nothing here."""
+    """Networks exactly constant before and after training are counted; the share within the tolerance is ignored."""
     trained = pd.DataFrame({"depth": [3, 6, 9], "width": [4, 6, 2], "born_dead": [0.1, 0.2, 0.9], "trials": 128})
     trained = trained.assign(dead=[0.1, 0.5, 0.95], rate=[0.9, 0.5, 0.95])
     assert grid_findings.training_kills(trained) == (
@@ -63,7 +63,7 @@ def test_training_adds_most_where_it_says() -> None:
 
 
 def test_initializers_are_compared_where_they_differ_most(settings: params.Params) -> None:
-    """Widths 1 and 2 at depth 3: RAI is better by 0.1 and worse by 0.3; Glorot is not trained."""
+    """At depth 3, RAI is better by 0.1 for width 1 and worse by 0.3 for width 2; Glorot is not trained."""
     about = {"depth": 3, "trained": 100.0, "trained_low": 0.0, "trained_high": 1.0}
     main = pd.DataFrame({"width": [1, 2], "initializer": "main", "trained_rate": [0.9, 0.5], **about})
     rai = main.assign(initializer="rai", trained_rate=[0.8, 0.8], trained_low=0.7, trained_high=0.9)

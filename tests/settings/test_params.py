@@ -1,4 +1,4 @@
-"""`params.yaml` is read strictly: each wrong value is refused in one line that names its key."""
+"""Test that `params.yaml` is read strictly: each wrong value is refused in one line that names its key."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def write_with(tmp_path: Path, dotted: str, value: object) -> Path:
-    """A copy of the project's params.yaml with one value set."""
+    """Write a copy of the project's params.yaml with one value set, and return its path."""
     yaml = YAML()
     tree = yaml.load(ROOT / "params.yaml")
     *parents, last = dotted.split("/")

@@ -1,4 +1,4 @@
-"""Signals of untrained networks in NumPy, against Keras: the same weights, its layers and its gradients."""
+"""Test signals of untrained networks in NumPy against Keras's layers and gradients with the same weights."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def generators(layers: int) -> list[np.random.Generator]:
 
 
 def keras_network(activation: str, draw: initializers.Sampler, layers: int, width: int) -> Any:
-    """The notebook's MLP with the weights that the same generators draw."""
+    """Build the notebook's MLP in Keras with the weights that the same generators draw."""
     model = networks.mlp(layers, width, activation, params.FanScaled(name="he_normal"), seed=0, dtype="float64")
     sizes = [784, *[width] * (layers + 1), 10]
     for k, rng in enumerate(generators(layers)):
@@ -58,7 +58,7 @@ def test_strengths_are_those_of_keras(activation: str, initializer: params.Setti
 
 
 def overflowing() -> tuple[np.ndarray, np.ndarray]:
-    """60 layers, each of which multiplies the signal by a million."""
+    """Return strengths of 60 layers, each of which multiplies the signal by about a million."""
     draw = initializers.sampler(params.Normal(name="random_normal", stddev=1e6))
     return ensemble.strengths("relu", draw, X, LABELS, width=10, rngs=generators(60))
 
@@ -71,7 +71,7 @@ def test_signals_that_overflow_are_not_finite() -> None:
 
 
 def test_signals_that_overflow_warn_nobody() -> None:
-    """Settings allow them: a user would see NumPy's warnings, which tests take for errors."""
+    """Settings allow overflow, so a user would see NumPy's warnings, which would fail this test."""
     overflowing()
 
 

@@ -1,4 +1,4 @@
-"""Statistics of a layer: by hand, against NumPy on the whole, and whatever way the inputs are cut."""
+"""Test statistics of a layer by hand, and against NumPy however the inputs are split into batches."""
 
 import numpy as np
 import pytest
@@ -48,11 +48,11 @@ def test_batches_make_no_difference(shape: tuple[int, ...], cuts: tuple[int, ...
         "dead_units": 1,
     }
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-12)
-    assert found["q50"] == np.median(signal)  # fewer values than KEPT: all of them
+    assert found["q50"] == np.median(signal)  # fewer values than QUANTILE_SAMPLE, so that all are kept
 
 
 def test_no_cancellation() -> None:
-    """A standard deviation of 1e-3 beside a mean of 1e3: sums of squares would lose it."""
+    """A standard deviation of 1e-3 at a mean of 1e3 keeps its digits, whereas sums of squares would lose it."""
     rng = np.random.default_rng(1)
     signal = (1000 + 1e-3 * rng.normal(size=(5000, 4))).astype(np.float32)
     assert described(signal, *range(100, 5000, 100))["std"] == pytest.approx(signal.astype(float).std(), rel=1e-9)
@@ -64,7 +64,7 @@ def test_quantiles_of_a_large_layer_are_of_a_sample_that_meets_every_unit() -> N
     signal = np.sort(rng.normal(size=units)) + 0.01 * rng.normal(size=(20_000, units))
     found = described(signal.astype(np.float32), 7000)
     for q in statistics.QUANTILES:
-        # The level of the quantile found, within five standard errors of a sample of KEPT: false alarms 6e-7 each.
+        # The level of each lies within five standard errors for QUANTILE_SAMPLE values: false alarms are 6e-7 each.
         level = (signal < found[f"q{round(100 * q):02d}"]).mean()
         assert abs(level - q) < 5 * np.sqrt(q * (1 - q) / statistics.QUANTILE_SAMPLE)
 

@@ -1,4 +1,4 @@
-"""Loss histories: equal to Keras's own training, whatever was trained before."""
+"""Test that loss histories equal those of Keras's own training, whatever was trained before."""
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ def mlp() -> object:
 
 
 def test_history_is_that_of_keras_fit() -> None:
-    """The same weights and the same order through `fit`, whose log is a running mean over the epoch."""
+    """The weights and the order are the same in `fit`, whose log is a running mean over the epoch."""
     import keras
 
     history = Trainer(mlp()).history(HE, FLAT, OTHERS, **SETTINGS)
@@ -54,7 +54,7 @@ def test_history_is_that_of_keras_fit() -> None:
 
 @pytest.mark.parametrize("build", [mlp, networks.cnn])
 def test_a_training_does_not_depend_on_the_ones_before(build: object) -> None:
-    """Weights, optimizer, order and Dropout start afresh: the same bits."""
+    """Weights, optimizer, order and Dropout start afresh, so the history is exactly the same."""
     data = FLAT if build is mlp else IMAGES
     used, new = Trainer(build()), Trainer(build())  # type: ignore[operator]
     used.history(ZEROS, data, data, **{**SETTINGS, "trial": 0})
@@ -110,7 +110,7 @@ def test_summaries_by_hand() -> None:
     long = pd.DataFrame(
         {"case": "a", "trial": 0, "epoch": 1, "batch": range(1, 11), "loss": np.float32([1e9, *[1] * 9])}
     )
-    # A mean over 8: the huge loss has left the 9th, and has left nothing of itself there.
+    # The mean is over 8 batches: from the 9th on, the huge loss is not in it and leaves no rounding error.
     assert summaries.loss_curves(long)["loss"].tolist()[8:] == [1, 1]
     lost = batches.assign(loss=[1.0, 1.0, np.nan, np.inf])
     curve = summaries.loss_curves(lost)

@@ -1,4 +1,4 @@
-"""The digits: sources in their order, nothing accepted but by its SHA-256, never a silent fallback."""
+"""Test the sources of the digits: their order, the check of every SHA-256, and that no fallback is silent."""
 
 import contextlib
 import gzip
@@ -26,11 +26,11 @@ Handler = Callable[[http.server.BaseHTTPRequestHandler], None]
 
 @pytest.fixture(autouse=True)
 def no_other_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No mirror, no cache of this user, no MNIST_DIR, unless a test gives one."""
+    """Hide the mirrors, this user's cache and MNIST_DIR, unless a test sets them."""
     monkeypatch.setattr(data_mnist, "MIRRORS", ())
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("MNIST_DIR", raising=False)
-    monkeypatch.setattr("pooch.core.time", SimpleNamespace(sleep=lambda _: None))  # before it asks again
+    monkeypatch.setattr("pooch.core.time", SimpleNamespace(sleep=lambda _: None))  # pooch sleeps before it retries
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with four small files that count as the official ones."""
+    """Make a folder with four small files, and set their SHA-256 as the official ones."""
     import hashlib
 
     path = tmp_path / "files"
@@ -54,7 +54,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[Handler], str]]:
-    """Start a server on loopback with this handler of GET; its address."""
+    """Yield a function that starts a server on loopback with a handler of GET, and returns its address."""
     running = []
 
     def start(answer: Handler) -> str:
@@ -175,7 +175,7 @@ def endless_body(request: http.server.BaseHTTPRequestHandler) -> None:
 
 
 def endless_headers(request: http.server.BaseHTTPRequestHandler) -> None:
-    """Each piece comes before a socket's timeout, and there is no body whose bytes could be counted."""
+    """Send headers without end: each byte comes before a socket's timeout, and no body's bytes can be counted."""
     with contextlib.suppress(OSError):
         request.wfile.write(b"HTTP/1.0 200 OK\r\nX-Header: ")
         while True:
@@ -189,7 +189,7 @@ def silence(request: http.server.BaseHTTPRequestHandler) -> None:
 
 
 def bomb_in_transfer(request: http.server.BaseHTTPRequestHandler) -> None:
-    """Two gigabytes of zeros, compressed for the way."""
+    """Send two gigabytes of zeros, compressed for the transfer."""
     request.send_response(200)
     request.send_header("Content-Encoding", "gzip")
     request.end_headers()
@@ -228,10 +228,10 @@ def test_hostile_mirror_is_given_up_in_time_and_the_next_is_asked(
         InputError, match=f"{hostile}/train-images-idx3-ubyte.gz: .*{told}.*; {worse}/.*: HTTPError: 503"
     ):
         data_mnist.fetch(folder, "official")
-    assert time.monotonic() - begin < 2 + 20  # of a machine that has other work
+    assert time.monotonic() - begin < 2 + 20  # 20 s for a machine that has other work
     assert list(folder.iterdir()) == []
     cache = Path(os.environ["XDG_CACHE_HOME"]) / "deadrelu" / "mnist"
-    while cache.exists() and list(cache.iterdir()):  # what was given up may take a moment to notice
+    while cache.exists() and list(cache.iterdir()):  # an abandoned download may take a moment to end
         assert time.monotonic() - begin < 30
         time.sleep(0.05)
 
@@ -247,7 +247,7 @@ def test_hostile_mirror_is_given_up_in_time_and_the_next_is_asked(
 
 
 def test_bomb_with_the_right_name_is_not_unpacked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither when it is offered, nor where it stands in the place of the real one."""
+    """A gzip bomb is unpacked neither from MNIST_DIR nor when it is read in place of the real file."""
     offered = folder.parent / "offered"
     offered.mkdir()
     packer = zlib.compressobj(9, wbits=31)
@@ -264,7 +264,7 @@ def test_bomb_with_the_right_name_is_not_unpacked(folder: Path, monkeypatch: pyt
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 4 * idx_files.MAX_UNPACKED_BYTES  # of 500 MB
+    assert peak < 4 * idx_files.MAX_UNPACKED_BYTES  # the bomb holds 500 MB
     assert list(folder.iterdir()) == []
 
 

@@ -1,4 +1,4 @@
-"""Stages that measure: their tables hold what the functions below them say of the right images, in the right rows."""
+"""Test that stages write what the library computes from the right images into the right rows of their tables."""
 
 import shutil
 from dataclasses import replace
@@ -49,7 +49,7 @@ from deadrelu.streams import ENSEMBLE, stream
 
 @pytest.fixture
 def run(project: Path, pipeline: Path) -> params.Params:
-    """Params of the small project, with its digits in place."""
+    """Copy the digits into the small project, and return its params."""
     shutil.copytree(pipeline / "data/mnist", "data/mnist")
     return params.load()
 
@@ -76,7 +76,7 @@ def test_activations_are_those_of_the_test_images(run: params.Params) -> None:
 
 
 def test_networks_of_an_activation_stage_are_each_drawn_from_their_own_streams(run: params.Params) -> None:
-    """Three networks of each case on the first 20 test images; no two of them are the same."""
+    """Each case has three networks on the first 20 test images; no two of them are the same."""
     activations.main(run)
     found = NETWORKS.read(activations.settings(run))
     cases = list(run.activations.cases)
@@ -140,7 +140,7 @@ def test_trainings_are_on_training_images_and_validated_on_others(run: params.Pa
 
 
 def test_each_kind_of_network_has_its_own_epochs_trials_and_digits(run: params.Params) -> None:
-    """The MLP's two trials of one epoch on 100 digits, and one trial of two epochs of the CNN on 40."""
+    """The MLP has two trials of one epoch on 100 digits, the CNN one trial of two epochs on 40."""
     tree = run.model_dump()
     tree["training"]["cnn"] |= {"epochs": 2, "trials": 1}
     settings = params.Params.model_validate(tree)
@@ -218,7 +218,7 @@ def test_collapse_of_two_inputs_has_no_half_lines_and_no_probes(run: params.Para
 
 
 def test_every_column_of_a_trial_is_what_the_engine_says(run: params.Params) -> None:
-    """200 ReLU networks by SGD on the absolute error, so that each setting of a case counts."""
+    """The case has 200 ReLU networks, SGD and the absolute error, so that each of its settings matters."""
     case = {"activation": "relu", "widths": [2, 2, 2], "loss": "mean_absolute_error", "trials": 200, "epochs": 3}
     case |= {"optimizer": {"name": "sgd", "learning_rate": 0.05}, "initializer": {"name": "he_normal"}}
     case |= {"batch_size": 50, "target": "x_sin_x"}
@@ -257,7 +257,7 @@ def test_every_column_of_a_trial_is_what_the_engine_says(run: params.Params) -> 
 
 
 def test_columns_of_a_half_line_without_inputs_are_null(run: params.Params) -> None:
-    """On [0, 1], nothing is known of x < 0; what is known of x > 0 is known of all inputs."""
+    """On [0, 1], the columns for x < 0 are null, and those for x > 0 equal those for all inputs."""
     settings = with_target(run, "half", {"function": "x_sin_x", "low": 0.0, "high": 1.0, "points": 50})
     collapse.main(with_case(settings, "half", {"activation": "relu", "widths": [2], "target": "half"}), "half")
     columns = pq.read_table(TRIALS.path("half"))
@@ -268,7 +268,7 @@ def test_columns_of_a_half_line_without_inputs_are_null(run: params.Params) -> N
 
 
 def test_followed_trials_are_those_of_shorter_trainings(run: params.Params) -> None:
-    """The table of trials is as without `follow`; epochs beyond it are measured, too."""
+    """The table of trials is the same as without `follow`; checkpoints beyond its epochs are measured, too."""
     case = {"activation": "relu", "widths": [2, 2], "trials": 30, "epochs": 2, "biases": True, "target": "x_sin_x"}
     followed = with_case(run, "followed", case | {"follow": [0, 1, 2, 4]})
     collapse.main(followed, "followed")
@@ -295,7 +295,7 @@ PROBE_COLUMNS = [f"probe_{k}" for k in range(1, 6)]
     "kind", [{"activation": "relu", "trials": 100}, {"activation": "leaky_relu", "negative_slope": 0.1}]
 )
 def test_loop_keeps_what_each_fit_left(run: params.Params, kind: dict[str, object]) -> None:
-    """Each fit is a longer training; the last is what the table of trials holds."""
+    """Each fit equals a longer training, and the table of trials holds the last one."""
     alike = {**kind, "widths": [2, 2], "target": "x_sin_x", "epochs": 2}
     loop = with_case(run, "loop", alike | {"protocol": "refit", "fits": 3})
     collapse.main(loop, "loop")
@@ -334,10 +334,10 @@ def test_safe_region_holds_both_grids(run: params.Params) -> None:
 
 
 def test_trained_cells_are_cases_with_other_widths_and_initializers(run: params.Params) -> None:
-    """Every column of a trial, with the settings of the case that the grid starts from, and its own of the grid."""
+    """Every column of a trial is that of the grid's case with the settings that the grid replaces."""
     tree = run.model_dump()
     tree["collapse"]["cases"]["relu"] |= {"batch_size": 32, "optimizer": {"name": "sgd", "learning_rate": 0.05}}
-    # Not of the grid: each cell has one initializer, and is not followed.
+    # The grid ignores these settings: each cell has one initializer, and is not followed.
     tree["collapse"]["cases"]["relu"] |= {"last_initializer": {"name": "zeros"}, "follow": [0, 1]}
     settings = params.Params.model_validate(tree)
     safe_region.main(settings)
@@ -367,7 +367,7 @@ def test_cells_take_trials_and_epochs_of_their_case_where_the_grid_has_none(run:
 
 
 def test_functions_are_those_of_the_networks(run: params.Params) -> None:
-    """Of the grid, untrained as drawn and trained as the engine leaves them; of a case, of its first trials."""
+    """Saved functions are those of the grid's networks, untrained and trained, and of the first trials of a case."""
     tree = run.model_dump()
     tree["safe_region"]["trained"]["trials"] = 10  # more than are saved
     run = params.Params.model_validate(tree)
@@ -461,7 +461,7 @@ def test_safe_region_tells_the_dying_from_the_born_dead(run: params.Params) -> N
 
 
 def test_grid_of_a_case_with_biases_trains_rai_on_its_target(run: params.Params) -> None:
-    """RAI too, and of each trial the bits of the case with the same settings."""
+    """Each trial, also with RAI, has the bits of the trial of a case with the same settings."""
     settings = with_target(run, "short", {"function": "x_sin_5x", "low": -2.0, "high": 1.0, "points": 40})
     tree = with_case(
         settings, "base", {"activation": "relu", "widths": [9], "biases": True, "target": "short"}
@@ -500,7 +500,7 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 
 def test_variations_are_cases_of_which_something_is_changed(run: params.Params) -> None:
-    """Every column of a trial, beside that of a case with these settings; of a followed case, nothing is followed."""
+    """Every column of a trial is that of a case with these settings; variations of a followed case are not followed."""
     base = {"activation": "relu", "widths": [2, 2], "biases": True, "initializer": {"name": "rai"}, "trials": 20}
     base |= {"epochs": 2, "follow": [0, 1], "target": "step_sin_5x"}
     tree = with_case(run, "base", base).model_dump()
@@ -548,7 +548,7 @@ def test_a_table_that_is_not_there_is_refused(run: params.Params, tables_there: 
 
 
 def test_settings_of_a_case_are_its_experiment(run: params.Params) -> None:
-    """Trials, epochs and batch size of all cases, or its own; the target by its content, not by its name."""
+    """Trials, epochs and batch size are those of all cases or its own; the target enters by content, not by name."""
     relu = experiments.of_case(run, "relu")
     assert (relu.trials, relu.training.epochs, relu.training.batch_size, relu.follow) == (8, 1, 64, (0, 1, 3))
     assert (relu.fits, experiments.of_case(run, "relu-refit").fits) == (None, 2)
@@ -562,21 +562,21 @@ def test_settings_of_a_case_are_its_experiment(run: params.Params) -> None:
 
 
 def with_case(settings: params.Params, key: str, case: dict[str, Any]) -> params.Params:
-    """The same params with one more case of `collapse`."""
+    """Return the params with one more case of `collapse`."""
     tree = settings.model_dump()
     tree["collapse"]["cases"][key] = case
     return params.Params.model_validate(tree)
 
 
 def with_target(settings: params.Params, key: str, target: dict[str, Any]) -> params.Params:
-    """The same params with one more training set."""
+    """Return the params with one more training set."""
     tree = settings.model_dump()
     tree["data"]["targets"][key] = target
     return params.Params.model_validate(tree)
 
 
 def points_of(settings: params.Params, key: str) -> tuple[np.ndarray, np.ndarray]:
-    """The training set of one input, as its table in data/ has it."""
+    """Write the table of a training set of one input in data/, and return its columns x and y."""
     data_target.main(settings)
     table = tables.points(1, 1).read(data_target.settings(settings, key), key)
     return table["x"].to_numpy(), table["y"].to_numpy()

@@ -1,4 +1,4 @@
-"""Folders that appear whole or not at all, also where a process is killed in between; one process at a time."""
+"""Test that folders appear whole or not at all, even if a process is killed, and belong to one process at a time."""
 
 import multiprocessing
 import os
@@ -20,9 +20,9 @@ def fill(path: Path, text: str) -> None:
 
 
 def test_a_kill_between_the_two_renames_loses_nothing(tmp_path: Path) -> None:
-    """The old folder is away and the new one not yet there: the next process that writes here brings it back."""
+    """The old folder was moved away and the new one is not yet there: the next process that writes here restores it."""
     fill(tmp_path / "x", "old")
-    # What a process leaves that is killed there, written by hand: a signal would have to strike within microseconds.
+    # This is what a process that is killed there leaves, made by hand: a signal would have to come within microseconds.
     scratch = tmp_path / ".new-killed"
     (scratch / "new").mkdir(parents=True)
     (tmp_path / "x").rename(scratch / f"{files.MOVED_AWAY}x")
@@ -111,8 +111,8 @@ def test_who_waited_for_a_folder_that_is_gone_waits_for_the_new_one(tmp_path: Pa
     first = FileLock(folder / files.LOCK)
     first.acquire()
     waiting.start()
-    time.sleep(2)  # it waits for this one, or will see the next one only
-    (folder / files.LOCK).unlink()  # as the holder does at its end
+    time.sleep(2)  # the process now waits for this lock, or will see only the next one
+    (folder / files.LOCK).unlink()  # as the holder does when it ends
     folder.rmdir()
     with files.locked(folder):
         first.release()
@@ -135,7 +135,7 @@ def test_what_a_killed_process_left_vanishes(tmp_path: Path) -> None:
     victim.start()
     wait_until(lambda: bool(list(tmp_path.glob(".new-*/part"))))
     with files.scratch_folder(tmp_path) as mine:
-        assert len(list(tmp_path.glob(".new-*"))) == 2  # that of a living one stays
+        assert len(list(tmp_path.glob(".new-*"))) == 2  # that of a running process stays
     assert victim.pid
     os.kill(victim.pid, signal.SIGKILL)
     victim.join()

@@ -1,4 +1,4 @@
-"""Tables and folders: what goes in comes out, damage is named, nothing is half-written."""
+"""Test that tables are read as they were written, and that damaged or foreign ones are refused."""
 
 from pathlib import Path
 
@@ -55,7 +55,7 @@ def test_a_table_is_read_where_its_key_says_and_only_of_its_params(
 
 
 def test_trials_of_all_files_are_read_and_counted(tmp_path: Path) -> None:
-    """Three files of two trials; other params, or another number of trials, are refused."""
+    """Three files of two trials are read; other params, or another number of trials, are refused."""
     folder = tmp_path / "collapse/relu"
     folder.mkdir(parents=True)
     fields = {field.name: np.zeros(2) for field in TRIALS.schema if field.name != "loss"}
@@ -70,7 +70,7 @@ def test_trials_of_all_files_are_read_and_counted(tmp_path: Path) -> None:
 
 
 def test_columns_are_put_in_front_and_the_rest_keeps_its_bits(tmp_path: Path) -> None:
-    """Nulls, NaN and lists too; what is made is what a table written with these columns has."""
+    """Nulls, NaN and lists are kept; the bytes are those of a table written with these columns."""
     some = parquet.columns("n", pa.int64()) + parquet.columns("x", pa.float32(), nullable=True)
     own = pa.schema([*some, pa.field("list", pa.list_(pa.field("element", pa.float32(), nullable=False)))])
     longer = pa.schema([*parquet.columns("name", pa.string()), *parquet.columns("depth", pa.int32()), *own])

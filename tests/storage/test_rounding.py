@@ -1,4 +1,4 @@
-"""Rounding to significant digits is what Python's formatting does, and takes no notice of the last bits."""
+"""Test that rounding to significant digits is that of Python's formatting, and ignores the last bits."""
 
 import numpy as np
 import pytest
@@ -10,14 +10,14 @@ from deadrelu.storage.rounding import significant
 
 @given(st.floats(1e-290, 1e290) | st.floats(-1e290, -1e-290), st.integers(1, 8))
 def test_as_python_formats_them(value: float, digits: int) -> None:
-    """To the last digit, where the value is not within rounding of a tie."""
+    """Results agree with Python's to one unit of the last digit, and are off by half a unit at most, up to rounding."""
     found = significant(value, digits)
     assert found == pytest.approx(float(f"{value:.{digits - 1}e}"), rel=1.01 * 10.0 ** (1 - digits))
     assert abs(found - value) <= 0.5000001 * 10.0 ** (np.floor(np.log10(abs(value))) + 1 - digits) * 1.0000001
 
 
 def test_nothing_is_left_of_the_last_bits() -> None:
-    """A million values of all sizes, moved by up to eight units in the last place: one in 1e9 may lie at a tie."""
+    """A million values of all sizes are moved by up to eight units in the last place; one in 1e9 may lie at a tie."""
     rng = np.random.default_rng(1)
     values = rng.standard_normal(1_000_000) * 10.0 ** rng.uniform(-12, 12, 1_000_000)
     moved = values + rng.integers(-8, 9, len(values)) * np.spacing(values)

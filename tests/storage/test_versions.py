@@ -1,4 +1,4 @@
-"""Versions of packages: recorded beside tables, and only believed while these are the tables."""
+"""Test that recorded versions of packages are used only for the tables for which they were recorded."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The bench runs and reports; how fast is for a reader to judge, not for a test."""
+"""Test that the benchmarks run and report; no test judges their speed."""
 
 import importlib.util
 import json
@@ -69,7 +69,7 @@ def test_shuffles_of_a_block_and_independent_ones_start_from_the_same_networks(
     [(5_000, 20_000, 3_000), pytest.param(10_000, 100_000, 1_000, marks=pytest.mark.soak)],
 )
 def test_memory_does_not_grow_with_trials(few: int, many: int, bytes_each: int) -> None:
-    """In a process of its own: many trials need what few need, and less than the limit."""
+    """In a new process, many trials need about the memory of few, and less than the limit."""
     code = (
         f"from benchmarks import scale; from deadrelu.settings import params; scale.SIZES = ({few}, {many}); "
         f"scale.main(params.load(), up_to={many}, as_json=True, figure=None)"
@@ -78,7 +78,7 @@ def test_memory_does_not_grow_with_trials(few: int, many: int, bytes_each: int) 
     rows = json.loads(done.stdout)["sizes"]
     assert [row["trials"] for row in rows] == [few, many]
     assert rows[-1]["peak_bytes"] < scale.MEMORY_LIMIT_BYTES
-    # Kept, a trial would be its weights and predictions, 12 kB; what a process happens to hold differs by some 20 MB.
+    # A trial kept in memory would be 12 kB of weights and predictions; processes differ by some 20 MB by chance.
     assert rows[-1]["peak_bytes"] - rows[-2]["peak_bytes"] < (many - few) * bytes_each
 
 

@@ -1,4 +1,4 @@
-"""The command line as a user meets it: help that teaches, one line and exit 2 on wrong input, Ctrl-C."""
+"""Test the command line as users see it: help, one line and exit 2 on wrong input, and Ctrl-C."""
 
 import os
 import signal
@@ -53,7 +53,7 @@ print("tensorflow" in sys.modules)
 
 
 def test_narrow_networks_are_trained_without_tensorflow(project: Path) -> None:
-    """Neither it nor, for a case of collapse, pandas is waited for."""
+    """No stage of narrow networks imports TensorFlow, and cases of collapse do not import pandas either."""
     done = subprocess.run([sys.executable, "-c", MEASURE], cwd=project, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
 
@@ -126,7 +126,7 @@ def test_one_table_of_variations_or_all(words: list[str], made: list[str], proje
 
 
 def test_cases_need_no_table_of_points(project: Path) -> None:
-    """Each trains on the points that the seed draws; the tables of data@target are for readers."""
+    """Each case trains on points drawn from the seed; the tables of data@target are for readers."""
     assert deadrelu("collapse", "relu").returncode == 0
     assert sorted(path.name for path in (project / "data").iterdir()) == ["collapse", "versions"]
 
@@ -137,7 +137,7 @@ def test_outside_a_project_it_says_what_is_missing(tmp_path: Path, monkeypatch: 
 
 
 def test_a_folder_inside_a_project_is_the_project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As it is for `dvc`."""
+    """A command in a subfolder works on the whole project, as `dvc` does."""
     (project / "dvc.yaml").touch()
     (project / "notes" / "today").mkdir(parents=True)
     monkeypatch.chdir(project / "notes" / "today")
@@ -199,8 +199,8 @@ def test_interrupt_leaves_nothing_behind(words: list[str], section: str, short: 
     before = tree(project)
     running = subprocess.Popen([*COMMAND, *words], stderr=subprocess.PIPE, text=True, env=os.environ)
     work = project / "data" / ".work"
-    wait_until(work.exists)  # it has begun to work
-    finishes = words[0] in ("safe-region", "sensitivity")  # shards: those that only count the dead, a short variation
+    wait_until(work.exists)  # until the command has begun its work
+    finishes = words[0] in ("safe-region", "sensitivity")  # shards that only count dead networks, or a short variation
     wait_until(lambda: not finishes or bool(list(work.rglob("*.shard"))))
     time.sleep(1)
     told = interrupted(running, seconds=30)
@@ -212,7 +212,7 @@ def test_interrupt_leaves_nothing_behind(words: list[str], section: str, short: 
 
 
 def interrupted(running: "subprocess.Popen[str]", *, seconds: float) -> str:
-    """Send Ctrl-C to a command at work, which must end within so many seconds; return what it says."""
+    """Send Ctrl-C to a running command, which must end within so many seconds; return its stderr."""
     assert running.poll() is None
     running.send_signal(signal.SIGINT)
     _, told = running.communicate(timeout=seconds)
@@ -222,7 +222,7 @@ def interrupted(running: "subprocess.Popen[str]", *, seconds: float) -> str:
 
 
 def test_interrupt_ends_the_counting_of_untrained_networks(project: Path) -> None:
-    """20,000 networks of 60 layers of 100 units from each initializer: minutes, if nothing looked at the signal."""
+    """To count 20,000 networks of 60 layers of 100 units per initializer would take minutes without the signal."""
     yaml, path = YAML(), project / "params.yaml"
     values = yaml.load(path)
     large = {"depth": {"low": 60, "high": 60}, "width": {"low": 100, "high": 100}, "networks": 20_000}
@@ -235,7 +235,7 @@ def test_interrupt_ends_the_counting_of_untrained_networks(project: Path) -> Non
     time.sleep(3)
     begun = time.monotonic()
     interrupted(running, seconds=60)
-    assert time.monotonic() - begun < 15  # threads look at it after each layer of 1,000 networks
+    assert time.monotonic() - begun < 15  # threads check the signal after each layer of 1,000 networks
     assert tree(project) == before
 
 

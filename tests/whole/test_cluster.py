@@ -1,4 +1,4 @@
-"""One code path from one process to a cluster: the same bits, and each failure told in one line."""
+"""Test that one process and a cluster give the same bits by one code path, and report failures in one line."""
 
 import hashlib
 import os
@@ -40,7 +40,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def larger() -> params.Params:
-    """The small params with cases of several shards."""
+    """Return the small params, with cases of several shards."""
     tree = params.load().model_dump(exclude_none=True)
     tree["collapse"]["cases"]["leaky_relu"]["trials"] = 300
     tree["collapse"]["cases"]["relu"]["trials"] = 1100
@@ -51,7 +51,7 @@ def larger() -> params.Params:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """Of all files, hidden ones too."""
+    """Return the SHA-256 of every file in a folder, also of hidden ones."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
@@ -62,7 +62,7 @@ def digests(folder: Path) -> dict[str, str]:
 def test_tables_have_the_same_bits_wherever_they_are_made(
     cluster: Cluster, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Smaller shards, so that few trials are several; workers get them as they are cut here.
+    # Shards are smaller, so that few trials make several; workers get them as they are split here.
     monkeypatch.setattr(trials, "MAX_NETWORKS_IN_MEMORY", 128)
     monkeypatch.setattr(trials, "MIN_ROWS_PER_FILE", 128)
     monkeypatch.setattr(untrained_grid, "NETWORKS_PER_SHARD", 2000)
@@ -95,7 +95,7 @@ def test_a_shard_that_workers_die_of(cluster: Cluster, store: Store) -> None:
         ),
     ):
         run(Toy(kills=(7,)), CUT, store)
-    # Dask cannot tell which of the shards of a worker it died of: one beside the deadly one may be blamed, too.
+    # Dask cannot tell which of a worker's shards killed it, so that it may also blame another one.
     assert set(CUT) - store.whole(CUT) >= {CUT[7]}
     with environment(DASK_SCHEDULER_ADDRESS=cluster.address):
         run(Toy(), CUT, store)
@@ -115,7 +115,7 @@ def test_a_shard_that_fails_again_and_again(cluster: Cluster, store: Store, erro
 
 @pytest.mark.parametrize("error", [ValueError, ZeroDivisionError])
 def test_a_fault_of_our_own_is_raised_as_it_is(cluster: Cluster, store: Store, error: type[Exception]) -> None:
-    """With the shard as a note, as on threads: it is no wrong input."""
+    """The error is not reported as wrong input, and names the shard in a note, as on threads."""
     with environment(DASK_SCHEDULER_ADDRESS=cluster.address), pytest.raises(error, match="no luck") as caught:
         run(Toy(fails=(3,), error=error), CUT, store)
     assert caught.value.__notes__ == ["in trials 30 to 39 of toy"]

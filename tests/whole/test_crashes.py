@@ -1,4 +1,4 @@
-"""Kill -9 at random moments, then the same command again: the same bits, nothing computed twice, nothing left over."""
+"""Test that a command killed at any moment and run again gives the same bits, repeats no shard, and leaves no files."""
 
 import os
 import random
@@ -26,7 +26,7 @@ WORDS = [sys.executable, "-m", "deadrelu", "collapse", "leaky_relu"]
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project, and the tables of a run that nothing disturbed."""
+    """Make a project with the tables of an undisturbed run in the folder `expected`."""
     folder = tmp_path_factory.mktemp("crashes")
     write_small_params(folder / "params.yaml")
     text = (folder / "params.yaml").read_text()
@@ -56,7 +56,7 @@ def bits(folder: Path) -> dict[str, bytes]:
 
 
 def lists(folder: Path) -> dict[str, int]:
-    """Files of finished shards, and when they were written; half a file is none."""
+    """Return the files of finished shards and when they were written, without incomplete files."""
     found = {}
     for path in (folder / "data/.work").rglob("*.shard"):
         try:
@@ -73,23 +73,23 @@ def begin(folder: Path, **more: str) -> "subprocess.Popen[str]":
 
 
 def finished_properly(folder: Path) -> None:
-    """The same bits as if nothing had happened, and nothing left over."""
+    """Check that the tables have the bits of an undisturbed run, and that no other files are left."""
     assert bits(folder / "data/collapse/leaky_relu") == bits(folder / "expected/leaky_relu")
     assert [path.name for path in (folder / "data").iterdir()] == ["collapse", "versions"]
     assert [path.name for path in (folder / "data/collapse").iterdir()] == ["leaky_relu"]
 
 
 def kill_all(kills: list[tuple[str, bool]], undisturbed: Path, cluster: Cluster, rng: random.Random) -> int:
-    """Run a stage on a cluster, again where it ended, until all kills happened and it is done.
+    """Run a stage on a cluster, and restart it whenever it ends, until all kills have happened and it is done.
 
     Args:
-        kills: whom, and whether to wait until this run of the stage has finished a shard.
-        undisturbed: the project.
-        cluster: where it runs; it is mended all the time.
-        rng: of the moments of those that do not wait, and of who among several is killed.
+        kills: victims, and whether to wait until this run of the stage has finished a shard.
+        undisturbed: folder of the project.
+        cluster: cluster on which the stage runs; what was killed is restarted all the time.
+        rng: generator of the moments of kills that do not wait, and of the victim among several.
 
     Returns:
-        How many runs ended early and left finished shards.
+        Number of runs that ended early and left finished shards.
     """
     before: dict[str, int] = {}
     resumed = 0
@@ -121,7 +121,7 @@ def kill_all(kills: list[tuple[str, bool]], undisturbed: Path, cluster: Cluster,
 
 
 def test_whoever_is_killed_on_a_cluster_no_bit_changes(undisturbed: Path, cluster: Cluster) -> None:
-    """Each of them once; half a minute, as processes of Dask start and miss each other."""
+    """Each kind of process is killed once; it takes half a minute until processes of Dask start and notice losses."""
     assert kill_all([(victim, True) for victim in VICTIMS], undisturbed, cluster, random.Random(7)) > 0
 
 
@@ -135,7 +135,7 @@ def test_kills_on_a_cluster_change_no_bit(undisturbed: Path, cluster: Cluster) -
 
 
 def strike(victim: str, stage: "subprocess.Popen[str]", cluster: Cluster, rng: random.Random) -> bool:
-    """Kill one of them; False where there is none."""
+    """Kill a process of this kind; return False if there is none."""
     if victim == "stage":
         kill(stage)
     elif victim == "worker":
@@ -150,7 +150,7 @@ def strike(victim: str, stage: "subprocess.Popen[str]", cluster: Cluster, rng: r
 
 
 def test_a_killed_run_goes_on_where_it_was(undisturbed: Path) -> None:
-    """Killed once it has finished a shard, and again when the next run has finished another."""
+    """The run is killed once it has finished a shard, and the next run once it has finished another."""
     before: dict[str, int] = {}
     for _ in range(2):
         stage = begin(undisturbed)
@@ -165,7 +165,7 @@ def test_a_killed_run_goes_on_where_it_was(undisturbed: Path) -> None:
 
 @pytest.mark.soak
 def test_kills_here_change_no_bit(undisturbed: Path) -> None:
-    """The process itself, at any moment from the first import to the last rename."""
+    """The process itself is killed at random moments, from the first import to the last rename."""
     rng = random.Random(9)
     for _ in range(24):
         stage = begin(undisturbed)
@@ -178,7 +178,7 @@ def test_kills_here_change_no_bit(undisturbed: Path) -> None:
 
 
 def test_dvc_killed_and_started_again_meets_its_orphan(undisturbed: Path, tmp_path: Path) -> None:
-    """Kill -9 of dvc leaves the stage at work; the next one waits for it, and both do not write at once."""
+    """If dvc is killed, its stage continues; the next run waits for it, so that both do not write at once."""
     folder = tmp_path / "clone"
     clones.make(folder)
     (folder / "params.yaml").write_bytes((undisturbed / "params.yaml").read_bytes())
@@ -221,6 +221,6 @@ def suspended(process: psutil.Process) -> Iterator[None]:
 
 
 def kill(process: "subprocess.Popen[bytes] | subprocess.Popen[str]") -> None:
-    """Kill -9 of a process, not of those that it started."""
+    """Kill a process with SIGKILL, but not those that it started."""
     process.kill()
     process.wait()

@@ -1,4 +1,4 @@
-"""A full disk, a folder that is read-only, one that vanishes: one line, exit 2, and what was there is as it was."""
+"""Test that a full disk, a read-only folder and a vanishing one give one line and exit 2, and damage no table."""
 
 import shutil
 import subprocess
@@ -10,7 +10,7 @@ from helpers.projects import wait_until, write_small_params
 
 STAGE = f"{sys.executable} -m deadrelu"
 MOUNTS = ["unshare", "--map-root-user", "--mount", "bash", "-euc"]
-"""A shell that may mount file systems, which nobody else sees."""
+"""Command of a shell that may mount file systems, which only it sees."""
 
 may_mount = pytest.mark.skipif(
     shutil.which("unshare") is None
@@ -21,7 +21,7 @@ may_mount = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with the tables of one case."""
+    """Make a project with the tables of one case."""
     folder = tmp_path_factory.mktemp("storage")
     write_small_params(folder / "params.yaml")
     for words in (["data", "target"], ["collapse", "leaky_relu"]):
@@ -31,7 +31,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(made: Path, tmp_path: Path) -> Path:
-    """A copy of it, whose params ask for 20 shards."""
+    """Copy that project, with params that ask for many shards."""
     shutil.copytree(made, tmp_path / "project")
     params = tmp_path / "project/params.yaml"
     params.write_text(params.read_text().replace("\n  trials: 8\n", "\n  trials: 20000\n"))
@@ -39,14 +39,14 @@ def project(made: Path, tmp_path: Path) -> Path:
 
 
 def told(text: str) -> str:
-    """The one line of an error."""
+    """Check that an error is one line, and return it."""
     assert text.count("\n") == 1, text
     assert text.startswith("deadrelu: ")
     return text
 
 
 def in_its_own_mounts(folder: Path, script: str) -> tuple[subprocess.CompletedProcess[str], list[str]]:
-    """Run a script that ends with an exit status in a file `rc`; also digests of what is in `data` then."""
+    """Run a script in a shell with mounts of its own; return the result, and digests of the files in `data` then."""
     look = "find data -type f -exec sha256sum {} + | sort -k 2 > ../after"
     done = subprocess.run([*MOUNTS, f"{script}; {look}"], cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -67,7 +67,7 @@ def without_work(lines: list[str]) -> list[str]:
 @may_mount
 @pytest.mark.parametrize("size", ["100k", "600k", "2m"])
 def test_full_disk(project: Path, size: str) -> None:
-    """Full while shards are kept, or when they are joined."""
+    """The disk is full while shards are stored, or when they are joined."""
     before = digests(project)
     copy = f"cp -r data ../saved && mount -t tmpfs -o size={size} none data && cp -r ../saved/. data"
     done, after = in_its_own_mounts(
@@ -76,8 +76,8 @@ def test_full_disk(project: Path, size: str) -> None:
     assert done.stdout == "2\n"
     assert "No space left on device" in told(done.stderr)
     assert without_work(after) == before
-    assert "data/" in done.stderr  # where
-    assert size == "100k" or any(line.endswith(".shard") for line in after)  # what is finished is kept
+    assert "data/" in done.stderr  # the message names the folder
+    assert size == "100k" or any(line.endswith(".shard") for line in after)  # finished shards are kept
 
 
 @may_mount

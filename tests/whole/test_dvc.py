@@ -1,4 +1,4 @@
-"""The real `dvc` on a small pipeline: it reruns what an edit touches and nothing else, and compares what it made."""
+"""Test the real `dvc` on a small pipeline: it reruns only what an edit affects, and compares results."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from deadrelu.report.figures import drawing
 
 
 class Tags(HTMLParser):
-    """What a page asks of other hosts, and its images."""
+    """A parser that collects the addresses that a page loads, and its images."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,9 +45,9 @@ def test_pipeline_from_nothing_to_a_report(pipeline: Path) -> None:
 
 @pytest.fixture(scope="module")
 def history(pipeline: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two commits, each with results: those that were accepted, and a steeper slope.
+    """Make a repository of two commits with results: the accepted ones, and those of a steeper slope.
 
-    Beside it, `edited.log` is what `dvc repro` printed.
+    The file `edited.log` next to it holds what `dvc repro` printed.
     """
     folder = tmp_path_factory.mktemp("history") / "repository"
     shutil.copytree(pipeline, folder, symlinks=True)
@@ -58,7 +58,7 @@ def history(pipeline: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_an_edit_reruns_what_it_touches(history: Path, pipeline: Path, tmp_path: Path) -> None:
-    """And back: the order of these steps is a user's."""
+    """Undoing the edit restores the results; the steps have the order in which a user takes them."""
     assert stages_run((history.parent / "edited.log").read_text()) == ["collapse@leaky_relu", "report"]
     assert "slope 0.2" in (history / "reports" / "report.html").read_text()
     folder = tmp_path / "repository"
@@ -78,7 +78,7 @@ def test_an_edit_reruns_what_it_touches(history: Path, pipeline: Path, tmp_path:
 
 
 def test_an_edit_of_a_target_reruns_the_cases_that_use_it_and_what_starts_from_them(repository: Path) -> None:
-    """The grid and one table of variations start from relu, on x_sin_x; the other table from a case on step_sin_5x."""
+    """The grid and one table of variations start from relu on x_sin_x, the other from a case on step_sin_5x."""
     path, text = repository / "params.yaml", (repository / "params.yaml").read_text()
     cases = [f"collapse@{key}" for key in ("relu", "leaky_relu", "relu-refit", "step_sin_5x-rai")]
     others = ("data@target", "activations", "training", "safe_region", "sensitivity@rai", "sensitivity@deep")
@@ -101,7 +101,7 @@ def test_an_edit_of_a_variation_reruns_its_table_alone(repository: Path) -> None
 
 
 def would_rerun(folder: Path) -> list[str]:
-    """Names of the stages that DVC would run now; nothing is run."""
+    """Return the names of the stages that DVC would run now, without running them."""
     printed = run(folder, "dvc", "repro", "--dry")
     return sorted(stages_run(printed))
 
@@ -119,7 +119,7 @@ def test_a_mistake_in_the_params_costs_nothing(repository: Path) -> None:
 
 
 def check_page(html: str) -> None:
-    """The three answers, the banner, every figure with words beside it, and no request to anyone."""
+    """Check that a page has the three answers, the banner and every figure with its text, and no address elsewhere."""
     for words in (
         "1. Which initialization",
         "2. What becomes of",
@@ -145,7 +145,7 @@ def test_removed_case_is_not_read(repository: Path) -> None:
 
 @pytest.fixture
 def without_cache(history: Path, tmp_path: Path) -> Path:
-    """A clone as a colleague has it: no cache, no remote."""
+    """Make a clone as a colleague has it, without cache and remote."""
     run(tmp_path, "git", "clone", "--quiet", str(history), "clone")
     assert not (tmp_path / "clone" / ".dvc" / "cache").exists()
     return tmp_path / "clone"
@@ -180,7 +180,7 @@ def test_plots_of_two_commits_in_one_page_that_asks_nobody(without_cache: Path) 
     before, after = ((static / f"{side}_{name}").read_bytes() for side in ("HEAD~1", "workspace"))
     assert before != after
     assert after == (without_cache / "reports" / "figures" / "rate_by_tolerance.png").read_bytes()
-    # Curves of both, drawn by the Vega that the page brings along.
+    # The copy of Vega in the page draws the curves of both.
     assert page.count("vegaEmbed(") == 4
     for table in ("collapse_rates", "rate_by_tolerance", "loss_curves", "signals"):
         assert f"reports/tables/{table}.csv" in page
@@ -191,13 +191,13 @@ def test_plots_of_two_commits_in_one_page_that_asks_nobody(without_cache: Path) 
 
 
 def test_one_changed_line_is_told_to_a_pull_request(repository: Path) -> None:
-    """The workflow's last step, on the science as it was, and with another epsilon: twenty seconds of DVC."""
+    """The workflow's last step reports no difference, and then that of another epsilon; DVC takes twenty seconds."""
     folder = repository
     nothing = run(folder, ".ci/summary", "HEAD")
     assert "**identical: " in nothing
     assert nothing.count("No difference.") == 3
 
-    # In the arithmetic: the default of the setting is among the settings, which would no longer be comparable.
+    # The edit is in the arithmetic: the setting's default is among the settings, which would not be comparable.
     edit(folder / "src" / "deadrelu" / "engine" / "forward_backward.py", "+ optimizer.epsilon", "+ 1e-3")
     reran = stages_run(run(folder, "dvc", "repro"))
     assert set(reran) >= {"collapse@relu", "collapse@leaky_relu", "safe_region", "report"}

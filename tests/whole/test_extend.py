@@ -1,4 +1,4 @@
-"""docs/extend.md: what it says is done to a copy of the package, and runs."""
+"""Test that the steps in docs/extend.md work when they are applied to a copy of the package."""
 
 import re
 from pathlib import Path
@@ -26,7 +26,7 @@ def section(title: str) -> list[str]:
 
 
 def follow(title: str, folder: Path) -> set[str]:
-    """Do what a section says; return the files that it touches."""
+    """Apply the blocks of a section; return the files that they change or create."""
     touched = set()
     for block in section(title):
         head, _, rest = block.partition("\n")
@@ -50,7 +50,7 @@ def follow(title: str, folder: Path) -> set[str]:
 
 
 def begins(lines: list[str], text: str) -> bool:
-    """Whether lines begin with a text, however it is spread over them."""
+    """Return whether lines begin with a text, which may be spread over three of them."""
     first = lines[0].strip()
     spread = bool(first) and text.startswith(first) and " ".join("".join(lines[:3]).split()).startswith(text)
     return first.startswith(text) or spread
@@ -58,7 +58,7 @@ def begins(lines: list[str], text: str) -> bool:
 
 @pytest.fixture
 def extended(repository: Path) -> Path:
-    """A project with results; its package is a copy."""
+    """Return a project with results, whose package is a copy."""
     return repository
 
 

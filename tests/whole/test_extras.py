@@ -1,4 +1,4 @@
-"""What is installed with `pip install deadrelu` and its extras, and the line where something of an extra is missing."""
+"""Test what `pip install deadrelu` and its extras install, and the error where a package of an extra is missing."""
 
 import re
 import subprocess
@@ -17,7 +17,7 @@ from helpers.projects import ROOT
 pytestmark = pytest.mark.without_digits
 
 MAX_PACKAGES = 12
-"""That `inspect` and `DeadUnitLog` add to an environment with PyTorch."""
+"""Maximum number of packages that `inspect` and `DeadUnitLog` add to an environment with PyTorch."""
 
 
 def needed(name: str) -> set[str]:
@@ -43,7 +43,7 @@ def link(site: Path, packages: set[str]) -> None:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this checkout."""
+    """Build the wheel of this checkout, and return its path."""
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
@@ -52,7 +52,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def core(wheel: Path, tmp_path: Path) -> Path:
-    """A folder with the wheel, unpacked, and links to the packages that it needs without extras."""
+    """Make a folder with the unpacked wheel, and links to the packages that it needs without extras."""
     site = tmp_path / "site"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)

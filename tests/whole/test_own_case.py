@@ -1,4 +1,4 @@
-"""docs/experiments.md: a case of one's own, with its grid and its sensitivity table, runs from params.yaml alone."""
+"""Test that the user's case in docs/experiments.md, with grid and sensitivity table, runs from params.yaml alone."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ from deadrelu.storage import tables
 
 
 def merged(tree: Any, more: Any) -> Any:
-    """Return groups with others put into them; what is no group replaces what was there."""
+    """Return groups of settings with others merged in; other values, and groups with `of`, replace the old ones."""
     if not (isinstance(tree, dict) and isinstance(more, dict)) or "of" in more:
         return more
     return {**tree, **{key: merged(tree.get(key), value) for key, value in more.items()}}

@@ -1,4 +1,4 @@
-"""dvc.yaml, params.yaml, dvc.lock and the code agree; where they do not, it is noticed."""
+"""Test that dvc.yaml, params.yaml, dvc.lock and the code agree, and that disagreements are found."""
 
 import ast
 import copy
@@ -30,7 +30,7 @@ EDGES = {"cli", "errors", "progress"}
 
 
 class Stage(NamedTuple):
-    """A stage as DVC understands dvc.yaml."""
+    """A stage of dvc.yaml, as DVC resolves it."""
 
     name: str
     command: str
@@ -39,14 +39,14 @@ class Stage(NamedTuple):
     outs: list[str]
 
     def reads(self, key: str, stages: "list[Stage]") -> bool:
-        """Whether a change of this param reruns the stage, by itself or by a stage whose results it depends on."""
+        """Return whether a change of this param reruns the stage, directly or through a stage on which it depends."""
         if any(key == own or key.startswith(f"{own}.") for own in self.params):
             return True
         return any(stage.reads(key, stages) for stage in stages if {*stage.outs} & {*self.deps})
 
 
 def stages_of(folder: Path) -> list[Stage]:
-    """All stages, with the cases of `foreach` in place."""
+    """Return all stages, with the cases of `foreach` expanded."""
     with Repo(str(folder)) as repo:
         return [
             Stage(
@@ -61,7 +61,7 @@ def stages_of(folder: Path) -> list[Stage]:
 
 
 def imports(path: Path, root: Path) -> set[Path]:
-    """Modules of this package that a module imports, directly or not, itself included."""
+    """Return the modules of this package that a module imports, directly or indirectly, and the module itself."""
     found, queue = set(), [path]
     while queue:
         module = queue.pop()
@@ -80,7 +80,7 @@ def imports(path: Path, root: Path) -> set[Path]:
 
 @functools.cache
 def imported_by(code: str) -> list[tuple[str, list[str]]]:
-    """Modules of this package from which a module imports, and the names."""
+    """Return the modules of this package from which code imports, and the imported names."""
     nodes = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.ImportFrom) and node.module]
     ours = [node for node in nodes if str(node.module).split(".")[0] == "deadrelu"]
     return [(str(node.module), [alias.name for alias in node.names]) for node in ours]
@@ -88,7 +88,7 @@ def imported_by(code: str) -> list[tuple[str, list[str]]]:
 
 @functools.cache
 def has_code(code: str) -> bool:
-    """Whether there is more in a module than what it says of itself."""
+    """Return whether a module contains more than docstrings."""
     body = ast.parse(code).body
     return not all(isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant) for line in body)
 
@@ -102,7 +102,7 @@ COMMANDS = {(command.name or command.callback.__name__).replace("_", "-") for co
 
 
 def disagreements(folder: Path) -> list[str]:
-    """Where dvc.yaml, params.yaml and the code do not say the same."""
+    """Return a line for each disagreement between dvc.yaml, params.yaml and the code."""
     stages, told = stages_of(folder), []
     for stage in stages:
         if not stage.params:
@@ -138,7 +138,7 @@ def disagreements(folder: Path) -> list[str]:
 
 
 def settings_of(values: dict[str, Any]) -> params.Params | None:
-    """Settings, if they are allowed."""
+    """Return the settings, or None if they are not allowed."""
     try:
         return params.Params.model_validate(values)
     except ValidationError:
@@ -146,7 +146,7 @@ def settings_of(values: dict[str, Any]) -> params.Params | None:
 
 
 def made_by(settings: params.Params, stage: str) -> object:
-    """What the code says that a stage depends on."""
+    """Return the settings on which a stage depends according to the code."""
     kind, _, key = stage.partition("@")
     of: dict[str, Callable[[], object]] = {
         "data": lambda: (
@@ -165,7 +165,7 @@ def made_by(settings: params.Params, stage: str) -> object:
 
 
 def with_more(values: dict[str, Any], key: str) -> dict[str, Any]:
-    """The same settings with a number somewhat larger."""
+    """Return the settings with one number larger by 1, or by 1 % if it is not an integer."""
     changed = copy.deepcopy(values)
     *groups, last = key.split(".")
     group = functools.reduce(operator.getitem, groups, changed)
@@ -176,7 +176,7 @@ def with_more(values: dict[str, Any], key: str) -> dict[str, Any]:
 def test_files_and_code_agree(tmp_path: Path) -> None:
     assert disagreements(ROOT) == []
     clones.make(tmp_path)
-    assert disagreements(tmp_path) == []  # so that what is noticed below is what was planted
+    assert disagreements(tmp_path) == []  # so that what is found below was planted
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_each_disagreement_is_noticed(file: str, old: str, new: str, told: str, 
 
 
 def committed(name: str) -> str:
-    """A file of the last commit: a run without the official digits changes those of the workspace."""
+    """Return a file of the last commit: a run without the official digits changes those of the workspace."""
     return clones.run(ROOT, "git", "show", f"HEAD:{name}")
 
 

@@ -1,4 +1,4 @@
-"""The tests themselves: nothing that a test starts stays behind, and Ctrl-C works where a shell made it ignored."""
+"""Test the tests themselves: no process outlives its test, and Ctrl-C works even if a shell made it ignored."""
 
 import signal
 import subprocess

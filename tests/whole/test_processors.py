@@ -1,4 +1,4 @@
-"""The pipeline leaves the same bytes on every processor: run by DVC as this one, and as others on one thread."""
+"""Test that the pipeline leaves the same bytes on this processor, run by DVC, and on others that are emulated."""
 
 import os
 import shutil
@@ -51,7 +51,7 @@ OTHERS = {
         "DASK_NUM_WORKERS": "3",
     },
 }
-"""Processors, played by settings of the libraries that would otherwise choose by the present one."""
+"""Processors, emulated by settings of the libraries that would otherwise choose their code by the present one."""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="plays other processors by settings of Linux's libraries")
@@ -59,7 +59,7 @@ OTHERS = {
     "name", [name if name == "an old one" else pytest.param(name, marks=pytest.mark.soak) for name in OTHERS]
 )
 def test_another_processor_leaves_the_same_bytes(name: str, pipeline: Path, tmp_path: Path) -> None:
-    """Slower than ten seconds: all stages, with TensorFlow on one thread."""
+    """This takes more than ten seconds, because all stages run, and TensorFlow on one thread for an old processor."""
     (tmp_path / "reports").mkdir()
     for file in ("params.yaml", "reports/report.ipynb"):
         shutil.copy(pipeline / file, tmp_path / file)

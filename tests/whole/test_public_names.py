@@ -1,4 +1,4 @@
-"""What `from deadrelu import …` gives, and what `import deadrelu` does not import."""
+"""Test the names that `from deadrelu import …` provides, and that `import deadrelu` imports nothing large."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""README.md and docs/: numbers are the committed ones, commands and code run, links lead somewhere."""
+"""Test README.md and docs/: numbers are the committed ones, commands and code run, and links have targets."""
 
 import contextlib
 import importlib.util
@@ -28,20 +28,20 @@ PAGES = {
 }
 DOCS = {name: text for name, text in PAGES.items() if name.startswith("docs/")}
 ELSEWHERE = ("make ", "source .venv/", "pip install", "dask ", "DASK_SCHEDULER_ADDRESS=")
-"""Commands that are not run here: `.ci/run` and other tests do."""
+"""Beginnings of commands that are not run here, but by `.ci/run` or other tests."""
 
 LONG = "training.examples=60000", "safe_region.depth.high=50", "fits=1000"
-"""Experiments of minutes and hours: their settings are checked."""
+"""Parts of commands that take minutes or hours, of which only the settings are checked."""
 
 
 def commands(text: str) -> list[str]:
-    """What a reader would type, in order."""
+    """Return the commands that a reader would type, in order."""
     blocks = re.findall(r"^```console\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return [line.removeprefix("$ ") for block in blocks for line in block.splitlines() if line.startswith("$ ")]
 
 
 def to_run(text: str) -> list[str]:
-    """Those of them that are run here."""
+    """Return the commands of a text that are run here."""
     return [c for c in commands(text) if not c.startswith(ELSEWHERE) and not any(word in c for word in LONG)]
 
 
@@ -50,7 +50,7 @@ def python(text: str) -> list[str]:
 
 
 def failures(folder: Path, typed: list[str]) -> tuple[list[str], dict[str, str]]:
-    """Run commands in turn; those that fail, with what they say, and the output of all."""
+    """Run commands in turn; return those that fail, with their messages, and the output of all."""
     failed, printed = [], {}
     for command in typed:
         done = clones.attempt(folder, "bash", "-c", command)
@@ -62,7 +62,7 @@ def failures(folder: Path, typed: list[str]) -> tuple[list[str], dict[str, str]]
 
 @pytest.fixture(scope="module")
 def clone(pipeline: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository in which the pipeline ran and was accepted, with the model of docs/inspect.md."""
+    """Make a repository in which the pipeline ran and was accepted, with the model of docs/inspect.md."""
     folder = tmp_path_factory.mktemp("readme") / "repository"
     shutil.copytree(pipeline, folder, symlinks=True)
     with contextlib.chdir(folder):
@@ -73,7 +73,7 @@ def clone(pipeline: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_command_of_the_readme_succeeds(clone: Path) -> None:
-    """Twenty seconds: a reader's changed setting runs, and is compared."""
+    """A reader's changed setting runs and is compared; this takes twenty seconds."""
     typed = to_run(README)
     for needed in (
         "dvc params diff",
@@ -89,14 +89,14 @@ def test_every_command_of_the_readme_succeeds(clone: Path) -> None:
     assert "collapse.cases.leaky_relu.negative_slope" in printed["dvc params diff"]
     assert printed["deadrelu check"].splitlines()[-1].startswith("identical: ")
     assert (clone / "dvc_plots" / "index.html").exists()
-    assert clones.run(clone, "git", "status", "--porcelain") == ""  # the README leads back
+    assert clones.run(clone, "git", "status", "--porcelain") == ""  # the README's last commands restore the files
 
 
 @pytest.mark.parametrize(
     "page", [pytest.param(name, marks=pytest.mark.soak if name == "docs/experiments.md" else []) for name in DOCS]
 )
 def test_every_command_of_a_page_succeeds(page: str, clone: Path) -> None:
-    # Of three experiments in the queue the first stands for the others: each takes DVC a quarter of a minute.
+    # Only the first of three experiments in the queue is run: each takes DVC a quarter of a minute.
     typed = [re.sub(r"(--queue .*=[^,]*),.*", r"\1", command) for command in to_run(DOCS[page])]
     failed, printed = failures(clone, typed)
     assert not failed
@@ -115,7 +115,7 @@ def test_a_command_that_fails_is_noticed(clone: Path) -> None:
 
 
 def test_settings_of_long_experiments_are_valid() -> None:
-    """The override of a key that does not exist, or with a value out of range, is found without hours of training."""
+    """An override with an unknown key, or with a value out of range, is found without hours of training."""
     long = [c for text in PAGES.values() for c in commands(text) if any(word in c for word in LONG)]
     assert len(long) == 3
     for command in long:
@@ -136,14 +136,14 @@ def test_other_commands_are_there() -> None:
     text = "\n".join(PAGES.values())
     for target in sorted({command.split()[1] for command in commands(text) if command.startswith("make ")}):
         subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, check=True)
-    present = "\n".join(text for name, text in PAGES.items() if name != "CHANGELOG.md")  # which names what is gone
+    present = "\n".join(text for name, text in PAGES.items() if name != "CHANGELOG.md")  # which names removed commands
     for command in sorted(set(re.findall(r"`(deadrelu [a-z-]+)", present))):
         assert deadrelu(*command.split()[1:], "--help").returncode == 0
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_links_and_pictures_lead_somewhere(page: str) -> None:
-    """To files of the repository, and headings in them; addresses elsewhere are not asked."""
+    """Links to files of the repository, and to headings in them, have targets; web addresses are not checked."""
     for target in re.findall(r"\]\(([^)\s]+)\)", PAGES[page]):
         if re.match("[a-z]+:", target):
             continue
@@ -170,7 +170,7 @@ def test_readme_fits_a_few_screens_and_names_every_package() -> None:
 
 
 def callback_failures(code: str, given: dict[str, Any]) -> list[str]:
-    """Call the callbacks of other libraries as these do; return what they did not log."""
+    """Call the callbacks for other libraries as these do; return the names that were not logged."""
     logged: dict[str, Any] = {}
     exec(code, given)
     network, x = given["network"], given["x"][:64]
@@ -206,7 +206,7 @@ def test_python_runs(clone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 QUESTIONS = ("relu", "exact"), ("leaky_relu", "within")
-"""Case and criterion of the sentences on what dies and on what starts slowly."""
+"""Case and criterion of the sentences on networks that die and on those that start slowly."""
 
 
 def test_they_show_the_committed_numbers() -> None:

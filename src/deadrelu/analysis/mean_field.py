@@ -39,8 +39,8 @@ _WEIGHTS /= _WEIGHTS.sum()
 def mean_square(activation: str, variance: npt.ArrayLike) -> Array:
     """Return E[φ(√q ξ)²] for each variance q of preactivations, in the shape of `variance`."""
     spread = np.sqrt(np.asarray(variance, float))[..., None]
-    of: Array = np.sum(ACTIVATIONS[activation](spread * _NORMAL) ** 2 * _WEIGHTS, axis=-1)
-    return of
+    mean: Array = np.sum(ACTIVATIONS[activation](spread * _NORMAL) ** 2 * _WEIGHTS, axis=-1)
+    return mean
 
 
 # This trapezoid rule is exact to 1e-5 for slopes up to 6, where Gauss-Hermite with as many nodes errs by 1e-2.

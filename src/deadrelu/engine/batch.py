@@ -1,6 +1,6 @@
 """Train some trials of one block side by side in one program, and prepare arrays in the layout of programs."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from functools import lru_cache
 from itertools import islice
@@ -18,6 +18,13 @@ ALIGNMENT = 64
 
 MAX_KEPT_TABLES = 64
 """Maximum number of cached tables of points: all tables of a block whose trials are all trained."""
+
+
+POSITIONS_PER_CALL = 2**16
+"""Maximum number of positions of points in one call of a program, except for a longer epoch.
+
+Python between two calls would take as long as an epoch of a small network.
+"""
 
 
 class Stop(Event):
@@ -100,35 +107,46 @@ class TrialBatch:
         Returns:
             The loss of each epoch, shape (n, epochs), float32.
         """
-        points, architecture = self.points, self.architecture
-        starts, sizes = batches(points.n, self.training.batch_size)
-        rates = first_learning_rates(self.training, points.n, self.epoch + epochs)[self.epoch :]
-        loss = aligned((epochs, self.program.lanes))
-        table, layers = points.table(self.positions, self.program.lanes), programs.layer_table(architecture)
-        units = scratch(architecture, self.program.lanes)
-        numbers = (0, len(sizes), architecture.n_weights, len(layers))
-        # An epoch of a small network takes as long as a few calls of NumPy, so that little is done for each epoch.
-        state, points_at, batches_at, common = (
-            _addresses(arrays) for arrays in (self.state, [*units, table], [starts, sizes], [layers, stop.flag])
-        )
-        for losses, rates_of_steps in zip(loss, rates, strict=True):
-            rows = left(points.n, points.seed, self.block, self.epoch)
-            loss_at, rows_at, rates_at = _addresses([losses, rows, rates_of_steps])
-            self.program.run(*state, loss_at, *points_at, rows_at, *batches_at, rates_at, *common, *numbers)
+        points, architecture, lanes = self.points, self.architecture, self.program.lanes
+        rates = first_learning_rates(self.training, points.n, self.epoch + epochs)
+        table, layers = points.table(self.positions, lanes), programs.layer_table(architecture)
+        loss, units = aligned((epochs, lanes)), scratch(architecture, lanes)
+        per_call = max(1, POSITIONS_PER_CALL // points.n)
+        for at in range(0, epochs, per_call):
+            losses = loss[at : at + per_call]
+            some = slice(self.epoch, self.epoch + len(losses))
+            rows = np.concatenate([left(points.n, points.seed, self.block, e) for e in range(some.start, some.stop)])
+            starts, sizes, of_epochs = batches(points.n, self.training.batch_size, len(losses))
+            arrays = (
+                *self.state,
+                losses,
+                *units,
+                table,
+                rows,
+                starts,
+                sizes,
+                rates[some],
+                of_epochs,
+                layers,
+                stop.flag,
+            )
+            numbers = (0, len(sizes), architecture.n_weights, len(layers))
+            self.program.run(*(array.ctypes.data for array in arrays), *numbers)
             if stop.is_set():
                 raise CancelledError
-            self.epoch += 1
+            self.epoch = some.stop
         return plain(loss[:, : len(self.positions)].T / np.float32(points.n))
 
 
-def _addresses(arrays: Iterable[np.ndarray]) -> list[int]:
-    return [array.ctypes.data for array in arrays]
+def batches(n_points: int, size: int, epochs: int = 1) -> tuple[np.ndarray, Float, np.ndarray]:
+    """Return the first position of each batch of some epochs and the end, the batch sizes, and the batches' epochs.
 
-
-def batches(n_points: int, size: int) -> tuple[np.ndarray, Float]:
-    """Return the first position of each batch and the end, shape (batches + 1,), int64, and batch sizes, float32."""
-    starts = np.append(np.arange(0, n_points, size), n_points)
-    return starts, np.diff(starts).astype(np.float32)
+    Returns:
+        Shapes (batches + 1,), int64; (batches,), float32; (batches,), int64, from 0 on.
+    """
+    of_epoch = np.arange(0, n_points, size)
+    starts = np.append((np.arange(epochs)[:, None] * n_points + of_epoch).ravel(), epochs * n_points)
+    return starts, np.diff(starts).astype(np.float32), np.repeat(np.arange(epochs), len(of_epoch))
 
 
 def learning_rates(training: Training, n_points: int) -> Iterator[Float]:
@@ -152,7 +170,7 @@ def learning_rates(training: Training, n_points: int) -> Iterator[Float]:
 
 @lru_cache(maxsize=8)
 def first_learning_rates(training: Training, n_points: int, epochs: int) -> Float:
-    """Return the learning rates of the first epochs, shape (epochs, steps), float32; all batches of a run share them."""
+    """Return the learning rates of the first epochs, shape (epochs, steps), float32; batches of a run share them."""
     return np.stack(list(islice(learning_rates(training, n_points), epochs)))
 
 
@@ -174,7 +192,7 @@ def at_points(
     """
     layers, units = programs.layer_table(architecture), scratch(architecture, program.lanes)
     arrays: tuple[np.ndarray, ...] = (filled(weights.T, program.lanes), out, *units, x, layers, stop.flag)
-    program.run(*_addresses(arrays), 0, len(x), architecture.n_weights, len(layers))
+    program.run(*(array.ctypes.data for array in arrays), 0, len(x), architecture.n_weights, len(layers))
     if stop.is_set():
         raise CancelledError
     return out[..., : len(weights)]

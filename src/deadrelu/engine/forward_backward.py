@@ -74,8 +74,9 @@ class State:
 class Plan(Protocol):
     """The batches `first` to `end` - 1, or the points, of a program, and where its results go.
 
-    `batch(b)` has the positions `first` and `end`, their number `size`, and the learning rate `rate`; `point(p)` has
-    the inputs and targets. The sum of the losses is added to `loss[0]`, that of `count_active` to `active[0]`.
+    `batch(b)` has the positions `first` and `end`, their number `size`, the learning rate `rate`, and the `epoch`;
+    `point(p)` has the inputs and targets. The losses of an epoch are added to `loss[epoch]`, the sum of `count_active`
+    to `active[0]`.
     """
 
     first: Any
@@ -221,7 +222,7 @@ def epoch(
             read(ops, layers, units, point)
             outputs(ops, architecture, layers, state.weights, units)
             loss = loss_and_deltas(ops, architecture, training, layers.last, units, point)
-            plan.loss[0] = ops.accumulate(plan.loss[0], loss)
+            plan.loss[batch.epoch] = ops.accumulate(plan.loss[batch.epoch], loss)
             add_gradient(ops, architecture, layers, state, units)
 
         def update(k: Any) -> None:

@@ -34,7 +34,7 @@ WASM_LANES = 4
 """Number of trials side by side in WebAssembly, whose vectors have 128 bits."""
 
 UNITS = ("preactivations", "signals", "deltas")
-TRAIN = ("weights", "gradient", "mean", "square", "loss", *UNITS, "table", "rows", "starts", "sizes", "rates")
+TRAIN = ("weights", "gradient", "mean", "square", "loss", *UNITS, "table", "rows", "starts", "sizes", "rates", "epochs")
 PREDICT = ("weights", "outputs", *UNITS, "table")
 ACTIVE = ("weights", "active", *UNITS, "table")
 COMMON = ("layers", "stop")
@@ -200,7 +200,8 @@ class _Plan:
         after = self.tracer.builder.add(b.base, I64(1))
         first, end = (Index(self.tracer, self._number("starts", at, I64)) for at in (b.base, after))
         size, rate = (self._constant(self._number(name, b.base, FLOAT)) for name in ("sizes", "rates"))
-        return _Batch(first, end, size, rate)
+        epoch = Index(self.tracer, self._number("epochs", b.base, I64))
+        return _Batch(first, end, size, rate, epoch)
 
     def point(self, p: Index) -> "_Points":
         together = [self.tracer.builder.add(p.base, I64(k)) for k in range(self.tracer.side_by_side)]
@@ -238,6 +239,7 @@ class _Batch:
     end: Index
     size: Value
     rate: Value
+    epoch: Index
 
 
 class _Points:

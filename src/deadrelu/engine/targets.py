@@ -57,4 +57,4 @@ def sample(
     entry = FUNCTIONS[function]
     drawn = stream(seed, TARGET).random(points if entry.inputs == 1 else (points, entry.inputs))
     x = (low + (high - low) * drawn).astype(np.float32)
-    return x, entry.of(x.astype(np.float64)).astype(np.float32)
+    return x, entry.compute(x.astype(np.float64)).astype(np.float32)

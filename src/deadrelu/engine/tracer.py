@@ -149,9 +149,9 @@ class Tracer:
                 at = self.builder.add(at, index.step)
             yield at
 
-    def address(self, pointer: ir.Value, at: ir.Value, of: ir.Type | None = None) -> ir.Value:
-        """Return the address of entry `at` of an array of vectors, or of another type `of`."""
-        return self.builder.gep(pointer, [at], source_etype=of or self.vector)
+    def address(self, pointer: ir.Value, at: ir.Value, kind: ir.Type | None = None) -> ir.Value:
+        """Return the address of entry `at` of an array of vectors, or of another type `kind`."""
+        return self.builder.gep(pointer, [at], source_etype=kind or self.vector)
 
     def combine(self, operation: str, left: Value | float, right: Value | float) -> Value:
         """Emit a binary operation for each pair of vectors."""

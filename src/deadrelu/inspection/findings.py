@@ -138,9 +138,9 @@ def _units(table: pd.DataFrame) -> Iterator[Finding]:
     for code, rows, column in counts:
         if len(rows):
             worst = rows.iloc[int((rows[column] / rows["units"]).argmax())]
-            of = {"units": rows[column].sum(), "of": rows["units"].sum()}
+            units = {"units": rows[column].sum(), "of": rows["units"].sum()}
             place = list(table.index).index(worst.name)
-            yield _finding(code, rows["layer"], **of, worst=worst[column], worst_of=worst["units"], worst_row=place)
+            yield _finding(code, rows["layer"], **units, worst=worst[column], worst_of=worst["units"], worst_row=place)
     saturated = table[table["saturated"] & table["state"].eq("")]
     if len(saturated):
         yield _finding("saturated", saturated["layer"], share=saturated["saturated_fraction"].max())

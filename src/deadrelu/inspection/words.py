@@ -106,8 +106,8 @@ class _Words:
         numbers = self.numbers
         worst = self.verdicts.table["layer"].iloc[int(numbers["worst_row"])]
         share = f"; the largest share is {numbers['worst']:.0f} of {numbers['worst_of']:.0f}, in {worst}"
-        of = f"{numbers['units']:,.0f} of {numbers['of']:,.0f} in {names(self.layers)}"
-        return of + share * (len(self.layers) > 1)
+        count = f"{numbers['units']:,.0f} of {numbers['of']:,.0f} in {names(self.layers)}"
+        return count + share * (len(self.layers) > 1)
 
     def _squashed_output(self) -> str:
         name = self.layers[0]

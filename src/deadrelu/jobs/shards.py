@@ -26,7 +26,7 @@ class Shard:
     """Trials `low` to `high - 1` of some work, such as an `Experiment`; `index` identifies a shard of a run."""
 
     index: int
-    of: Any
+    work: Any
     """The work, a hashable object; its `str` describes it."""
     low: int
     high: int
@@ -35,7 +35,7 @@ class Shard:
         return self.high - self.low
 
     def __str__(self) -> str:
-        return f"trials {self.low:,} to {self.high - 1:,} of {self.of}"
+        return f"trials {self.low:,} to {self.high - 1:,} of {self.work}"
 
 
 class StopSignal(Stop):

@@ -63,7 +63,7 @@ def measure(shard: Shard, threads: int, stop: StopSignal) -> dict[str, bytes]:
         The contents of `trials.parquet`; with checkpoints, also of `history.parquet`; for the first shard, also of
         `weights.parquet` and `functions.parquet` with the first trials.
     """
-    return _Measurement(shard.of, shard, threads, stop).tables()
+    return _Measurement(shard.work, shard, threads, stop).tables()
 
 
 @dataclass
@@ -188,16 +188,16 @@ class _Ranges:
     """
 
     def __init__(self, measurement: _Measurement) -> None:
-        self.of = measurement
+        self.measurement = measurement
         self.weights: engine.Float | None = None
         self.values: Columns = {}
 
     def measure(self, epoch: int, trial: np.ndarray, weights: engine.Float) -> Columns:
         """Return columns of `history.parquet` after `epoch` epochs; weights of all trials: (n, n_weights), float32."""
-        network, x = self.of.experiment.network, self.of.x
+        network, x, stop = self.measurement.experiment.network, self.measurement.x, self.measurement.stop
         moved = np.ones(len(trial), bool) if self.weights is None else (weights != self.weights).any(axis=1)
         self.weights = weights
-        outputs = engine.predict(network, weights[moved], _with_probes(x), self.of.stop) if moved.any() else None
+        outputs = engine.predict(network, weights[moved], _with_probes(x), stop) if moved.any() else None
         if outputs is not None:
             found = {"range": np.ptp(outputs[:, : len(x)], axis=1).max(axis=1)}
             if x.shape[1] == 1:

@@ -59,14 +59,14 @@ def _narrow(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
     texts = []
     deepest = cells[cells["depth"] == cells["depth"].max()]
     narrowest = deepest[deepest["width"] == min(2, deepest["width"].max())]
-    of = {names[key]: rate for key, rate in zip(narrowest["initializer"], narrowest["rate"], strict=True)}
-    if others := [f"{name} {percent(rate)}" for name, rate in of.items() if name != own]:
+    rates = {names[key]: rate for key, rate in zip(narrowest["initializer"], narrowest["rate"], strict=True)}
+    if others := [f"{name} {percent(rate)}" for name, rate in rates.items() if name != own]:
         depth, width = int(deepest["depth"].iloc[0]), int(narrowest["width"].iloc[0])
         texts.append(
             f"Share dead at initialization for {labels.count_of(depth, 'layer')} of "
-            f"{labels.count_of(width, 'ReLU unit')}: {own} {percent(of[own])}, {', '.join(others)}. For initializers "
-            "that are symmetric about 0, the share for x of one sign depends on depth and width alone; for x of both "
-            "signs, theory bounds it by them."
+            f"{labels.count_of(width, 'ReLU unit')}: {own} {percent(rates[own])}, {', '.join(others)}. For "
+            "initializers that are symmetric about 0, the share for x of one sign depends on depth and width alone; "
+            "for x of both signs, theory bounds it by them."
         )
     table = numbers["before_and_after"].set_index(["case", "criterion"]).to_dict("index")
     for key in params.main_cases:

@@ -71,7 +71,7 @@ def _data(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> dict[
         trained = bool(of_name["trained"].notna().any())
         found.append({"x": [_short(value) for value in x], "trained": trained, "cells": own})
     at = np.linspace(target.low, target.high, 61)
-    y = FUNCTIONS[target.function].of(at)
+    y = FUNCTIONS[target.function].compute(at)
     after = functions[functions["trained"]]
     return {
         "initializers": found,

@@ -154,23 +154,23 @@ def of_layers(case: Trainable) -> str:
     return initializer(case.initializer) + (f" ({', '.join(named)})" if named else "")
 
 
-def widths(of: Sequence[int]) -> str:
+def widths(sizes: Sequence[int]) -> str:
     """Return the widths of layers as '2 units', or '1, then 9 × 2 units'."""
-    runs = [(width, len(list(run))) for width, run in itertools.groupby(of)]
+    runs = [(width, len(list(run))) for width, run in itertools.groupby(sizes)]
     if len(runs) == 1:
         return count_of(runs[0][0], "unit")
     parts = [f"{count} × {width}" if count > 1 else f"{width}" for width, count in runs]
     return f"{', then '.join(parts)} units"
 
 
-def target(of: TargetParams) -> str:
+def target(params: TargetParams) -> str:
     """Return a target's function and interval as 'x sin x on [−2.646, 2.646]'."""
-    return f"{FUNCTIONS[of.function].label} on {interval(of)}"
+    return f"{FUNCTIONS[params.function].label} on {interval(params)}"
 
 
-def interval(of: TargetParams) -> str:
+def interval(params: TargetParams) -> str:
     """Return the interval of a target as '[−2.646, 2.646]'."""
-    return f"[{of.low:.3f}, {of.high:.3f}]".replace("-", "−")
+    return f"[{params.low:.3f}, {params.high:.3f}]".replace("-", "−")
 
 
 def changes(variation: Variation, base: Trainable, target: TargetParams) -> str:

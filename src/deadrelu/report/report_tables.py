@@ -204,9 +204,11 @@ def papers(params: Params, numbers: Numbers) -> pd.DataFrame:
 
 def variation_names(params: Params, table: str) -> dict[str, str]:
     """Return what each variation of a table changes; "" is the case itself."""
-    of = params.sensitivity[table]
-    base, target = params.collapse.complete(params.collapse.cases[of.of]), params.target_of(of.of)
-    names = {key: labels.changes(params.collapse.complete(one), base, target) for key, one in of.variations.items()}
+    settings = params.sensitivity[table]
+    base, target = params.collapse.complete(params.collapse.cases[settings.of]), params.target_of(settings.of)
+    names = {
+        key: labels.changes(params.collapse.complete(one), base, target) for key, one in settings.variations.items()
+    }
     return {"": "nothing: the case", **names}
 
 

@@ -34,7 +34,7 @@ def main(params: Params) -> None:
         workers.run(trials.measure, of_cells, store, bar, "trials, in cells")
         with files.new_folder(folder) as new:
             for table, is_main in ((BORN_DEAD, True), (OTHER_INITIALIZERS, False)):
-                of_table = [shard for shard in untrained if (shard.of.initializer == MAIN) == is_main]
+                of_table = [shard for shard in untrained if (shard.work.initializer == MAIN) == is_main]
                 parquet.write(new / table.name, _counts(store, of_table, table), table.schema, origin)
             keys = {cell: cell._asdict() for cell in trained}
             trials.publish_together(store, trained, keys, new / TRAINED_GRID.name, TRAINED_GRID.schema, origin)

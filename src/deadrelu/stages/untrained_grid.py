@@ -49,7 +49,7 @@ def _measure(
     params: Params, origin: dict[str, object], shard: shards.Shard, threads: int, stop: shards.StopSignal
 ) -> dict[str, bytes]:
     """Count the dead networks of a shard (with biases, the constant ones), and compute functions of the first ones."""
-    region, name, width = params.safe_region, shard.of.initializer, shard.of.width
+    region, name, width = params.safe_region, shard.work.initializer, shard.work.width
     depths, deepest = np.array(region.depth.values), region.depth.high
     draw, biases = initializers.sampler(region.initializers[name]), isinstance(region.initializers[name], Rai)
     x, numbers = inputs(params, biases=biases), range(shard.low, shard.high)

@@ -52,12 +52,12 @@ def code() -> str:
     return digest.hexdigest()
 
 
-def take(name: str, of: str, folder: Path) -> bool:
-    """Copy a figure of the last run if its key is `of` and its files are intact, and return whether it was copied."""
+def take(name: str, key: str, folder: Path) -> bool:
+    """Copy a figure of the last run if its key is `key` and its files are intact, and return whether it was copied."""
     try:
         entry = json.loads(KEYS.read_text(encoding="utf-8"))[name]
         kept = {"png": FIGURES / f"{name}.png", "svg": VECTORS / f"{name}.svg"}
-        if entry != {"key": of, **{kind: _digest(path) for kind, path in kept.items()}}:
+        if entry != {"key": key, **{kind: _digest(path) for kind, path in kept.items()}}:
             return False
         for path in kept.values():
             shutil.copyfile(path, folder / path.name)
@@ -70,9 +70,9 @@ def put(entries: Mapping[str, str], folder: Path, vectors: Path) -> None:
     """Move the SVGs of a folder to the folder `vectors`, and write the keys of its figures there."""
     vectors.mkdir()
     keys: dict[str, Entry] = {}
-    for name, of in entries.items():
+    for name, key in entries.items():
         paths = {kind: folder / f"{name}.{kind}" for kind in ("png", "svg")}
-        keys[name] = {"key": of, **{kind: _digest(path) for kind, path in paths.items()}}
+        keys[name] = {"key": key, **{kind: _digest(path) for kind, path in paths.items()}}
         paths["svg"].rename(vectors / f"{name}.svg")
     (vectors / "keys.json").write_text(json.dumps(keys, indent=2) + "\n", encoding="utf-8")
 

@@ -196,8 +196,8 @@ def rate_by_tolerance(
 def _rate_curves(ax: Axes, curve: pd.DataFrame, colours: Mapping[str, Any], notebook: Mapping[str, float]) -> None:
     """Draw the rate of each case against the tolerance at one place, with its band and the notebook's rate."""
     for case, colour in colours.items():
-        rows, of = curve[curve["case"] == case], {"color": colour}
-        ax.fill_between(rows["tolerance"], rows["low"], rows["high"], alpha=0.22, linewidth=0, **of)
-        ax.plot(rows["tolerance"], rows["rate"], linewidth=1.8, **of)
+        rows, style = curve[curve["case"] == case], {"color": colour}
+        ax.fill_between(rows["tolerance"], rows["low"], rows["high"], alpha=0.22, linewidth=0, **style)
+        ax.plot(rows["tolerance"], rows["rate"], linewidth=1.8, **style)
         if case in notebook:
-            ax.axhline(notebook[case], linestyle=":", linewidth=1.5, **of)
+            ax.axhline(notebook[case], linestyle=":", linewidth=1.5, **style)

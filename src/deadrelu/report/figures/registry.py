@@ -115,9 +115,9 @@ def _functions(params: Params, numbers: Numbers, _: Path) -> Drawing:
 
 
 def _target(params: Params, key: str) -> tuple[np.ndarray, np.ndarray]:
-    of = params.target_of(key)
-    x = np.linspace(of.low, of.high, 301)
-    return x, FUNCTIONS[of.function].of(x)
+    target = params.target_of(key)
+    x = np.linspace(target.low, target.high, 301)
+    return x, FUNCTIONS[target.function].compute(x)
 
 
 def _losses(params: Params, numbers: Numbers, _: Path) -> Drawing:

@@ -211,13 +211,13 @@ def _by_layer(
             for case in cases:
                 rows, name = summary[summary["case"] == case].sort_values("layer"), panels[case].initializer
                 for ax, column in zip(axes, measured, strict=True):
-                    of = {"color": colours[name], "linewidth": 1.4}
+                    style = {"color": colours[name], "linewidth": 1.4}
                     drawn = rows[rows[column] > 0] if column != "zero_fraction" else rows
                     line = "none" if theory else "-"
                     mark = {"marker": marks[name], "markersize": sizes[name], "linestyle": line}
-                    ax.plot(drawn["layer"], drawn[column], **mark, **of)
+                    ax.plot(drawn["layer"], drawn[column], **mark, **style)
                     if column in theory:
-                        ax.plot(rows["layer"], rows[theory[column]], **of)
+                        ax.plot(rows["layer"], rows[theory[column]], **style)
             axes[0].set_title(wrapped(activation, 30))
             axes[1].set_xlabel("hidden layer")
         for ax, (column, label) in zip(grid[:, 0], measured.items(), strict=True):

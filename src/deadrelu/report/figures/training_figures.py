@@ -45,10 +45,12 @@ def loss_curves(
             for case in group[1]:
                 name = cases[case].initializer
                 curve, checks = (_finite(frame[frame["case"] == case]) for frame in (curves, epochs))
-                of = {"color": colours[name]}
-                ax.fill_between(curve["step"], curve["loss_low"], curve["loss_high"], alpha=0.2, linewidth=0, **of)
-                ax.plot(curve["step"], curve["loss"], linewidth=1.5, **of)
-                ax.plot(checks["epoch"] * per_epoch[case], checks["validation_loss"], marks[name], markersize=6, **of)
+                style = {"color": colours[name]}
+                ax.fill_between(curve["step"], curve["loss_low"], curve["loss_high"], alpha=0.2, linewidth=0, **style)
+                ax.plot(curve["step"], curve["loss"], linewidth=1.5, **style)
+                ax.plot(
+                    checks["epoch"] * per_epoch[case], checks["validation_loss"], marks[name], markersize=6, **style
+                )
             ax.set_title(wrapped(group[0], 40))
             ax.set_yscale("log")
             ax.minorticks_off()

@@ -1,11 +1,11 @@
-// How a layer dies: a trial of the tables whose network dies in training, batch by batch; the reader runs it, stops it and
-// turns it back.
+// Show batch by batch how a layer dies: train a trial of the tables, record its weights and draw the layer before any batch.
+// playground.js lets the reader play, pause and rewind it.
 "use strict";
 var deadreluDeath = (() => {
-  const AFTER = 20; // batches that are shown beyond the death
+  const AFTER = 20; // maximum number of batches shown after the death
   const COLOURS = ["var(--died)", "var(--alive)", "var(--half)", "var(--stayed)"];
 
-  // Train once and keep the weights before each batch: { layer, death, weights, trainers }.
+  // Train a trial and return { layer, death, weights, trainers }. Batch k starts from weights[k]; `layer` dies at `death`.
   async function recorded(about, points, seed, trial) {
     const { left, right, glorot } = deadreluStreams, { x, y } = points, n = x.length, network = about;
     const training = { batchSize: about.batch, rate: about.rate };
@@ -20,9 +20,9 @@ var deadreluDeath = (() => {
       }
     }
     const [layer] = deadLayers(trainers);
-    let [alive, death] = [0, weights.length - 1]; // the layer is alive at the one, dead at the other
+    let [alive, death] = [0, weights.length - 1]; // the layer is active with weights[alive], dead with weights[death]
     while (death - alive > 1) {
-      await new Promise((next) => setTimeout(next)); // the page stays responsive
+      await new Promise((next) => setTimeout(next)); // keep the page responsive
       const middle = (alive + death) >> 1;
       trainers.setWeights(weights[middle]);
       if (deadLayers(trainers).includes(layer)) death = middle;
@@ -30,19 +30,19 @@ var deadreluDeath = (() => {
     }
     return { layer, death, weights, trainers };
   }
-  // Hidden layers, counted from 0, whose units are all 0 on all points.
+  // Return the indices, from 0, of the hidden layers whose units are all 0 on all training points.
   function deadLayers(trainers) {
     const silent = trainers.silentUnits();
     return trainers.layers.slice(1).flatMap(({ inputs, fanIn }, k) => (silent.slice(inputs, inputs + fanIn).every(Boolean) ? [k] : []));
   }
 
-  // What goes into the activation of each unit of the layer, over the inputs, before batch `at`.
+  // Draw each unit's preactivation over the inputs `xs` before batch `at`, and return whether none of them is above 0.
   function draw(picture, { layer, weights, trainers }, at, xs) {
     const { svg, path } = deadreluPictures, { inputs, fanIn } = trainers.layers[layer + 1], end = xs[xs.length - 1];
     trainers.setWeights(weights[at]);
     const units = trainers.units(xs, "preactivations");
     const lines = Array.from({ length: fanIn }, (_, u) => units.map((of) => of[inputs + u]));
-    const most = Math.max(1e-30, ...lines.flat().map(Math.abs)); // the axis goes as far as the lines do
+    const most = Math.max(1e-30, ...lines.flat().map(Math.abs)); // the axis ends at the largest absolute value
     const x = (v) => 44 + (320 * (v + end)) / (2 * end), y = (v) => 100 - (85 * v) / most;
     picture.replaceChildren(
       svg("rect", { class: "below", x: 44, y: 100, width: 320, height: 85 }),

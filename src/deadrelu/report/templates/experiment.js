@@ -1,18 +1,18 @@
-// The notebook's whole experiment in the page: all trials of its cases from the pipeline's own initial weights and shuffles,
-// each loss and each final weight beside the number in the tables, bit by bit.
+// Repeat the notebook's experiment in the page: train all trials of its cases with the pipeline's own initial weights and
+// shuffles, and compare losses and final weights bit by bit with those in the tables.
 "use strict";
 var deadreluExperiment = (() => {
   const floats = (text) => new Float32Array(deadreluEngine.bytes(text).buffer);
   const bits = (array) => new Uint32Array(array.buffer, array.byteOffset, array.length);
 
-  // `proof`: the page's data of the tables, see report/playground.py.
+  // Return the cases and the functions that train them; `proof` is the data of the tables from report/playground.py.
   function of(proof, programs, tolerance) {
     const points = { x: floats(proof.x), y: floats(proof.y), tolerance };
     const cases = Object.entries(proof.cases).map(([key, about]) => ({ key, ...about, loss: floats(about.loss), final: floats(about.final) }));
     const known = () => cases.map(({ key, trials }) => `${key}: 0 to ${trials - 1}`).join("; ");
     const given = ({ sizes, activation, slope, biases, batch, rate, epochs }) => ({ sizes, activation, slope, biases, batch, rate, epochs });
 
-    // A trial of the tables, trained here: a promise of { initial, final, loss }.
+    // Train a trial of the tables and return a promise of { initial, final, loss }, each a Float32Array.
     async function train({ case: key, trial }) {
       const about = cases.find((one) => one.key === key);
       if (!about || !(Number.isInteger(trial) && trial >= 0 && trial < about.trials))
@@ -22,7 +22,7 @@ var deadreluExperiment = (() => {
       return { initial: found.initial, final: found.final, loss: found.loss };
     }
 
-    // How many numbers of a trial are those of the table, of how many, and in words which is the first that is not.
+    // Compare a trial with the table bit by bit. Return { equal, total, wrong }: counts, and the first difference in words.
     function compared({ epochs, kept, loss, final, nWeights }, { trial, loss: ours, final: weights }) {
       const pairs = [["loss", ours, loss.subarray(trial * epochs, (trial + 1) * epochs)]];
       if (trial < kept) pairs.push(["weight", weights, final.subarray(trial * nWeights, (trial + 1) * nWeights)]);
@@ -36,7 +36,7 @@ var deadreluExperiment = (() => {
       return { equal, total, wrong };
     }
 
-    // All trials; `shown` is called as they end with the results of each case so far.
+    // Train all trials until `stopped()` and return the results of each case. `shown` receives those so far after each task.
     async function run(shown = () => {}, stopped = () => false) {
       const tasks = [], owners = [];
       for (const about of cases)

@@ -1,4 +1,4 @@
-// The explorer: depth, width and initializer in, measured shares and a few functions out. Its data are in the page.
+// Show measured rates and a few functions for the chosen depth, width and initializer. The data are in the page.
 "use strict";
 {
   const explorer = document.getElementById("explorer");
@@ -15,7 +15,7 @@
 
   const between = (low, high) => (low === high ? percent(low) : `between ${percent(low)} and ${percent(high)}`);
 
-  // A share on a line from 0 to 1: its interval and, behind it, theory.
+  // Draw a measured rate and its interval on an axis from 0 to 1, and behind them the theoretical value or bounds, if any.
   function scale(picture, [networks, dead, low, high], theory) {
     picture.replaceChildren();
     const x = (share) => 14 + 332 * share;
@@ -31,7 +31,7 @@
     picture.append(svg("circle", { class: "rate", cx: x(dead / networks), cy: 18, r: 5 }));
   }
 
-  // Functions over the interval; those that are constant are dashed. `target` is drawn behind trained ones.
+  // Draw the functions of networks, constant ones dashed, over `target` if there is one. Return a description of them.
   function curves(picture, xs, { constant, values: networks }, target) {
     picture.replaceChildren();
     if (!networks.length) return "not kept for grids this large";

@@ -1,4 +1,4 @@
-// Pictures of the playground as SVG: functions over their target, a network's units and weights, losses.
+// Draw the playground's pictures as SVG: functions over their target, a network's units and weights, and losses.
 "use strict";
 var deadreluPictures = (() => {
   function svg(name, attributes, text) {

@@ -1,4 +1,4 @@
-// What a reader sees of the playground: settings, a hundred networks, one network, the whole experiment and a death.
+// The playground's user interface: settings, a hundred networks, one network, the whole experiment and a dying layer.
 "use strict";
 if (typeof document !== "undefined" && document.getElementById("playground")) {
   const part = (id) => document.getElementById(id);
@@ -24,12 +24,12 @@ if (typeof document !== "undefined" && document.getElementById("playground")) {
   }
   function settle() {
     field("slope").disabled = field("activation").value !== "leaky_relu";
-    if (field("initializer").value === "rai") field("biases").checked = true; // it draws biases
+    if (field("initializer").value === "rai") field("biases").checked = true; // RAI draws biases
     field("biases").disabled = field("initializer").value === "rai";
-    field("narrow").disabled = field("depth").value === "1"; // the only layer has the width that is chosen
+    field("narrow").disabled = field("depth").value === "1"; // a single hidden layer has the chosen width
     for (const name of ["depth", "width"]) playground.querySelector(`[for=p-${name}] output`).value = field(name).value;
   }
-  // The settings of the form, or a sentence on what is wrong with them.
+  // Return the settings of the form, or a sentence about the first one that is invalid.
   function chosen() {
     const preset = presetOf(part("p-preset").value) || data.presets[0];
     const settings = { ...common, ...(preset ? { batch: preset.batch, points: preset.points } : {}) };
@@ -45,7 +45,7 @@ if (typeof document !== "undefined" && document.getElementById("playground")) {
     return settings;
   }
 
-  // The settings as the end of the page's address: relu-10x2-seed1, and behind it what differs from the first preset.
+  // Return the settings as a URL fragment, such as #relu-10x2-seed1, followed by those that differ from the first preset.
   const BEHIND = ["target", "slope", "initializer", "rate", "epochs", "biases", "narrow"];
   function address(settings) {
     const usual = data.presets[0] || {};
@@ -65,7 +65,7 @@ if (typeof document !== "undefined" && document.getElementById("playground")) {
     return true;
   }
 
-  // ---- a hundred ----------------------------------------------------------------------------------------------------
+  // ---- a hundred networks -------------------------------------------------------------------------------------------
 
   const percent = (share) => `${(100 * share).toFixed(1)}\u00a0%`;
   function wilson(count, n, z = 1.959963984540054) {
@@ -81,7 +81,7 @@ if (typeof document !== "undefined" && document.getElementById("playground")) {
   const constant = (counts) => deadreluTrial.CONSTANT.reduce((sum, outcome) => sum + counts[outcome], 0);
   let run = 0;
 
-  // Train networks of some settings in workers; the promise holds when all are done, or `stopped()` does.
+  // Train networks in workers and call `done` with each. The promise resolves when all are done or `stopped()` returns true.
   function trained(settings, networks, done, stopped) {
     const size = deadreluTrial.NETWORKS_PER_TASK, tasks = [];
     for (let k = 0; k < networks; k += size) tasks.push([settings, Array.from({ length: Math.min(size, networks - k) }, (_, at) => k + at)]);
@@ -89,7 +89,7 @@ if (typeof document !== "undefined" && document.getElementById("playground")) {
   }
 
   let last = "";
-  // Pressed once more with the same settings, it draws other networks: the next seed.
+  // Start a new run and return its settings, or null if one is invalid. Unchanged settings get the next seed.
   function settled() {
     const settings = chosen();
     if (typeof settings === "string") return say(settings), null;
@@ -156,7 +156,7 @@ if (typeof document !== "undefined" && document.getElementById("playground")) {
     say(`${text} ${fits} of ${n} networks have a loss below half of the best constant's.`, "p-rates");
   }
 
-  // Bounds of the probability to be dead at initialization: src/deadrelu/analysis/theory.py.
+  // Return both bounds of the probability of being dead at initialization, or null: see src/deadrelu/analysis/theory.py.
   function theory({ activation, initializer, depth, width, narrow }) {
     if (activation !== "relu" || initializer === "rai") return null;
     const widths = deadreluTrial.sizesOf({ depth, width, narrow }).slice(1, -1);
@@ -171,7 +171,7 @@ if (typeof document !== "undefined" && document.getElementById("playground")) {
     });
   }
 
-  // ---- one ----------------------------------------------------------------------------------------------------------
+  // ---- one network --------------------------------------------------------------------------------------------------
 
   let one = null;
   function halt() {
@@ -205,7 +205,7 @@ if (typeof document !== "undefined" && document.getElementById("playground")) {
       one.step = end % own.steps;
       if (one.step === 0) {
         one.losses.push(own.losses()[0]);
-        if (still.matches) break; // less motion: a picture for each epoch
+        if (still.matches) break; // reduced motion: draw once per epoch
       }
     }
   }
@@ -287,7 +287,7 @@ if (typeof document !== "undefined" && document.getElementById("playground")) {
     say(`${all.toLocaleString("en")} networks in ${seconds.toFixed(1)} s: ${equal} losses and weights have the bits of the tables.`, "p-all");
   }
 
-  // ---- a death ------------------------------------------------------------------------------------------------------
+  // ---- a dying layer ------------------------------------------------------------------------------------------------
 
   let death = null;
   async function die() {
@@ -321,9 +321,9 @@ if (typeof document !== "undefined" && document.getElementById("playground")) {
     say(`Hidden layer ${death.layer + 1} before batch ${at + 1}. ${state}`, "p-dying");
   }
 
-  // ---- what scripts call, and buttons -------------------------------------------------------------------------------
+  // ---- functions for scripts, and buttons ---------------------------------------------------------------------------
 
-  // A tally of networks with some settings, those of the first preset where none are given.
+  // Train networks and return the number of each outcome. Settings not given are those of `preset` or the first preset.
   async function count({ networks = 100, preset, ...given } = {}) {
     const settings = deadreluTrial.checked({ ...(presetOf(preset) || {}), ...given }, { ...(data.presets[0] || {}), ...common });
     const counts = Object.fromEntries([["networks", networks], ...OUTCOMES.map(([outcome]) => [outcome, 0])]);
@@ -356,7 +356,7 @@ if (typeof document !== "undefined" && document.getElementById("playground")) {
         part("p-preset").value = "";
         settle();
       });
-    for (const name of [...fields, "preset", "seed"]) field(name).addEventListener("input", halt); // one network has the old settings
+    for (const name of [...fields, "preset", "seed"]) field(name).addEventListener("input", halt); // settings have changed
     addEventListener("hashchange", fromAddress);
     part("train-many").addEventListener("click", safely(() => many()));
     part("train-one").addEventListener("click", safely(begin));

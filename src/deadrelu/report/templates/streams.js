@@ -1,11 +1,11 @@
-// The pipeline's random numbers, from its seed: NumPy's SeedSequence and PCG64, whole-number arithmetic throughout, and what
-// src/deadrelu/streams.py, engine/shuffles.py and engine/initializers.py draw with them.
+// Reproduce the pipeline's random numbers from its seed: NumPy's SeedSequence and PCG64 in integer arithmetic, and the draws
+// of src/deadrelu/streams.py, engine/shuffles.py and engine/initializers.py.
 "use strict";
 var deadreluStreams = (() => {
   const WEIGHTS = 2, ORDER = 3, LEFT = 0, RIGHT = 1, BLOCK = 512, DRAWN_TOGETHER = 128;
   const MASK_64 = (1n << 64n) - 1n, MASK_128 = (1n << 128n) - 1n, MULTIPLIER = 0x2360ed051fc65da44385df649fccf645n;
 
-  // Melissa O'Neill's seed_seq, as NumPy has it: a seed and a key are mixed into eight 32-bit words.
+  // Return eight 32-bit words mixed from a seed and a key, as NumPy's SeedSequence does (Melissa O'Neill's seed_seq).
   function seedWords(seed, key) {
     const entropy = [];
     for (let rest = BigInt(seed); rest > 0n || !entropy.length; rest >>= 32n) entropy.push(Number(rest & 0xffffffffn));
@@ -35,7 +35,7 @@ var deadreluStreams = (() => {
     });
   }
 
-  // numpy.random.default_rng(SeedSequence(seed, spawn_key=key)).
+  // Return functions that draw as numpy.random.default_rng(SeedSequence(seed, spawn_key=key)) does.
   function stream(seed, ...key) {
     const words = seedWords(seed, key).map(BigInt), long = (k) => (words[2 * k + 1] << 32n) | words[2 * k];
     const increment = (((long(2) << 64n) | long(3)) << 1n) & MASK_128 | 1n;
@@ -57,7 +57,7 @@ var deadreluStreams = (() => {
       half = Number(word >> 32n);
       return Number(word & 0xffffffffn);
     }
-    // A whole number up to `most`, as NumPy's shuffles draw it: as few bits as it needs, again where they are too many.
+    // Return a random integer from 0 to `most` as NumPy's shuffles do: keep the bits `most` needs, redraw larger values.
     function upTo(most) {
       const mask = 2 ** (32 - Math.clz32(most)) - 1;
       for (;;) {
@@ -82,11 +82,11 @@ var deadreluStreams = (() => {
     if (!kept.has(name)) kept.set(name, make(...key));
     return kept.get(name);
   }
-  // In the order right[left], a trial sees the points in an epoch.
+  // Return the factors of the order right[left] in which a trial visits the points in an epoch (see engine/shuffles.py).
   const left = (n, seed, trial, epoch) => remembered(permutation, n, seed, LEFT, Math.floor(trial / BLOCK), epoch);
   const right = (n, seed, trial) => remembered(permutation, n, seed, RIGHT, trial % BLOCK);
 
-  // Glorot's uniform weights, without biases, of the trials that are drawn together.
+  // Return the Glorot uniform weights, without biases, of a group of trials drawn together: one Float32Array per trial.
   function groupOfWeights(seed, group, ...sizes) {
     const { random } = stream(seed, WEIGHTS, group), parts = [];
     for (let k = 0; k + 1 < sizes.length; k++) {

@@ -1,4 +1,4 @@
-// Lets readers sort tables: headings become buttons. Without this script, tables stand as they were written.
+// Turn the headings of sortable tables into buttons that sort the rows. Without this script, tables keep their order.
 "use strict";
 for (const table of document.querySelectorAll("table.sortable")) {
   const headings = [...table.tHead.rows[0].cells];
@@ -23,7 +23,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
   });
 }
 
-// Numbers by their size, such as those in "> 90.0 %" or "×0.66 (0.5 to 0.7)"; words by the alphabet; nothing first.
+// Compare texts by leading number, as in "> 90.0 %" or "×0.66 (0.5 to 0.7)", then by alphabet. Texts without one come first.
 function compared(a, b) {
   const [x, y] = [number(a), number(b)];
   if (x === null || y === null) return (x !== null) - (y !== null) || a.localeCompare(b, "en");

@@ -1,5 +1,5 @@
-// Networks in training, up to four side by side, by the programs of src/deadrelu/engine as WebAssembly. JavaScript lays out
-// the memory, hands on addresses and reads results; every number of a network is computed by the program.
+// Train up to four networks at once with the programs of src/deadrelu/engine, compiled to WebAssembly. JavaScript lays out
+// the memory, passes addresses and reads results; the programs do the training and the predictions.
 "use strict";
 var deadreluEngine = (() => {
   const f = Math.fround, LANES = 4, SIDE_BY_SIDE = 4, MOST_INPUTS = 64;
@@ -7,13 +7,13 @@ var deadreluEngine = (() => {
   let programs = {};
 
   const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-  // The programs by name, in base64; false where this browser cannot run them.
+  // Store the programs, base64 by name, and return whether this browser can run the first of them.
   function load(found) {
     programs = found;
     const first = Object.values(programs)[0];
     return typeof WebAssembly === "object" && first !== undefined && WebAssembly.validate(bytes(first));
   }
-  // A program of these very sizes, if there is one, else that of any size, whose units can be read from memory.
+  // Compile the program for these sizes; if there is none or `general` is true, that for any size, with readable units.
   function compiled({ sizes, activation, biases }, general) {
     const any = activation + (biases ? "-biases" : ""), own = `${any} ${sizes.join("-")}`;
     const name = own in programs && !general ? own : any;
@@ -21,7 +21,7 @@ var deadreluEngine = (() => {
     return modules.get(name);
   }
 
-  // Where the numbers of each layer begin: weights in the order of Keras's get_weights, units from input to output.
+  // Return each layer's sizes and offsets. Weights are in the order of Keras's get_weights, units from input to output.
   function layersOf({ sizes, biases }) {
     const layers = [];
     let [weight, unit] = [0, 0];
@@ -36,9 +36,9 @@ var deadreluEngine = (() => {
   const countWeights = ({ sizes, biases }) =>
     sizes.slice(1).reduce((sum, fanOut, k) => sum + fanOut * (sizes[k] + (biases ? 1 : 0)), 0);
 
-  // `network`: sizes, activation, slope, biases; `training`: batchSize, rate, optimizer ("sgd", else Adam). `initial`: weights
-  // of each network; x and y: a row for each point; `orders`: of each network, the points in its own order, which all go
-  // through in the order that each epoch is given; without them, they are not trained.
+  // Train up to four networks. `network`: sizes, activation, slope, biases; `training`: batchSize, rate, optimizer ("sgd",
+  // else Adam); `initial`: weights of each network; x and y: one row per point; `orders`: for each network, a permutation of
+  // the points that the rows of each epoch index. Without `orders`, the networks can predict but must not be trained.
   class Trainers {
     static async of(network, training, initial, x, y, orders = null, general = false) {
       const module = await compiled(network, general), memory = memories.pop() || new WebAssembly.Memory({ initial: 1 });
@@ -67,6 +67,7 @@ var deadreluEngine = (() => {
         ["starts", BigInt64Array, this.steps + 1],
         ["sizes", Float32Array, this.steps],
         ["rates", Float32Array, this.steps],
+        ["epochs", BigInt64Array, this.steps], // 0 for all steps: a call trains within one epoch
         ["layerTable", BigInt64Array, 6 * this.layers.length],
         ["stop", Int32Array, 1],
         ["slope", Float32Array, 1],
@@ -93,10 +94,10 @@ var deadreluEngine = (() => {
       this.slope[0] = network.slope || 0;
     }
     own(lane) {
-      return lane < this.networks ? lane : 0; // beyond the networks, the first one once more
+      return lane < this.networks ? lane : 0; // unused lanes repeat the first network
     }
 
-    // Arrays one after the other in the memory; each starts at a multiple of 64 bytes.
+    // Create arrays of zeros as properties, one after another in the memory, each at a multiple of 64 bytes.
     layOut(arrays) {
       let end = 1024;
       const at = arrays.map(([, kind, length]) => {
@@ -109,7 +110,7 @@ var deadreluEngine = (() => {
       new Uint8Array(this.memory.buffer, 0, end).fill(0);
       arrays.forEach(([name, kind, length], k) => (this[name] = new kind(this.memory.buffer, at[k], length)));
     }
-    // After it, the networks are no longer there: others take their memory.
+    // Give the memory to other networks. This object must not be used afterwards.
     release() {
       memories.push(this.memory);
     }
@@ -123,7 +124,7 @@ var deadreluEngine = (() => {
       this.rows.set(rows);
       this.rates.set(this.ratesOfEpoch());
     }
-    // Adam's rate is bias-corrected; powers of the betas are running products in float64, rounded.
+    // Return each step's rate. Adam's is bias-corrected; powers of the betas are float64 running products, then rounded.
     ratesOfEpoch() {
       if (this.training.optimizer === "sgd") return new Float32Array(this.steps).fill(this.training.rate);
       const rate = f(this.training.rate), betas = [f(0.9), f(0.999)], running = [1, 1], rates = new Float32Array(this.steps);
@@ -136,9 +137,9 @@ var deadreluEngine = (() => {
     }
     batches(first, end) {
       const names = ["weights", "gradient", "mean", "square", "loss", "preactivations", "signals", "deltas"];
-      this.run("train", [...names, "table", "rows", "starts", "sizes", "rates"], first, end);
+      this.run("train", [...names, "table", "rows", "starts", "sizes", "rates", "epochs"], first, end);
     }
-    // The losses of an epoch, as Keras reports them: means over the points while the weights move.
+    // Return each network's loss in an epoch as Keras reports it: the mean over the points while the weights change.
     losses() {
       return Array.from({ length: this.networks }, (_, lane) => f(this.loss[lane] / f(this.n)));
     }
@@ -151,11 +152,11 @@ var deadreluEngine = (() => {
     weightsOf(lane) {
       return Float32Array.from({ length: this.nWeights }, (_, k) => this.weights[k * LANES + lane]);
     }
-    // Let all networks have these weights.
+    // Set the weights of every network to these.
     setWeights(weights) {
       for (let k = 0; k < this.nWeights; k++) this.weights.fill(weights[k], k * LANES, (k + 1) * LANES);
     }
-    // Outputs of each network at some inputs, at most as many as there are points, or MOST_INPUTS.
+    // Return each network's outputs, a Float32Array, at inputs of at most max(n, MOST_INPUTS) points.
     predict(x = this.x) {
       const n = x.length / this.inputsPerPoint;
       this.inputs.set(x);
@@ -166,8 +167,8 @@ var deadreluEngine = (() => {
         return predictions;
       });
     }
-    // Of the first network, which has one input, what each unit puts out, or is given, at each point; the program must be
-    // that of any size.
+    // Return the outputs ("signals") or "preactivations" of all units of the first network, a Float32Array for each point of
+    // `x`. The network must have one input and run the program for any size.
     units(x, what = "signals") {
       const count = this.network.sizes.reduce((a, b) => a + b);
       this.inputs.set(x);
@@ -176,13 +177,13 @@ var deadreluEngine = (() => {
         return Float32Array.from({ length: count }, (_, u) => this[what][u * LANES]);
       });
     }
-    // Of each unit of the first network, whether it is 0 on all points.
+    // Return a mask of the units of the first network that are 0 on all points, a Uint8Array of 0 and 1.
     silentUnits() {
       const silent = new Uint8Array(this.network.sizes.reduce((a, b) => a + b)).fill(1);
       for (const signals of this.units(this.x)) signals.forEach((signal, u) => signal !== 0 && (silent[u] = 0));
       return silent;
     }
-    // Which are ReLU networks without biases whose last hidden layer is 0 on all points: no step can change them.
+    // Return a mask of the networks that no step can change: ReLU, no biases, and the last hidden layer is 0 on all points.
     areStuck() {
       const { activation, biases } = this.network;
       if (activation !== "relu" || biases) return new Array(this.networks).fill(false);
@@ -193,7 +194,7 @@ var deadreluEngine = (() => {
     }
   }
 
-  // Mean squared error of predicting 0: terms in float32, summed in float64, the first half and the second, again and again.
+  // Return the mean squared error of predicting 0. Terms are float32; their halves are added in float64 until one is left.
   function lossOfZero(y) {
     if (zeros.has(y)) return zeros.get(y);
     let terms = Float64Array.from(y, (value) => f(f(0 - value) * f(0 - value)));
@@ -208,9 +209,9 @@ var deadreluEngine = (() => {
     return zeros.get(y);
   }
 
-  // Whole trials: `order(k)` has the points in the order of network k, `rows(epoch)` the order in which all go through them.
-  // Of each network: initial and final weights, losses, what it predicts before and after, and the curve: its predictions at
-  // the inputs `xs` in the end. Those that no step can change are not trained.
+  // Train networks. `order(k)` permutes the points for network k; all networks visit theirs in the order `rows(epoch)`.
+  // Return { initial, final, loss, before, after, curve } of each: weights, losses, predictions before and after training,
+  // and final predictions at the inputs `xs`. Networks that no step can change are not trained.
   async function trials(network, training, initial, x, y, order, rows, epochs, xs = new Float32Array(0)) {
     const living = [], zero = lossOfZero(y), groups = (all) => Array.from({ length: Math.ceil(all.length / LANES) }, (_, g) => all.slice(g * LANES, (g + 1) * LANES));
     const found = initial.map((weights) => ({ initial: weights, final: weights, loss: new Float32Array(epochs).fill(zero) }));

@@ -1,4 +1,4 @@
-// Functions that workers run: they draw networks and points, train them by the programs of trainers.js, and classify outcomes.
+// Functions for the workers: draw networks and points, train them with the programs of trainers.js, and classify outcomes.
 "use strict";
 var deadreluTrial = (() => {
   const f = Math.fround;
@@ -21,7 +21,7 @@ var deadreluTrial = (() => {
   ];
   const CONSTANT = ["born_dead", "died", "stayed_within", "became_within"];
 
-  // Numbers in [0, 1) from a seed and a key: sfc32, by Chris Doty-Humphrey, each part of the key mixed in by 4 rounds, and all by 12.
+  // Return a function that draws from [0, 1): Chris Doty-Humphrey's sfc32, 4 rounds after each part of `key` and 12 more.
   function randomNumbers(...key) {
     let [a, b, c, counter] = [0x9e3779b9, 0x243f6a88, 0xb7e15162, 1];
     function next() {
@@ -48,7 +48,7 @@ var deadreluTrial = (() => {
     }
   }
 
-  // Initial weights in the order of Keras's get_weights; the formulas are those of Keras and of Lu et al.
+  // Return initial weights, a Float32Array in the order of Keras's get_weights. The formulas are from Keras and Lu et al.
   function draw({ sizes, biases }, initializer, random) {
     const weights = [];
     for (let k = 0; k + 1 < sizes.length; k++) {
@@ -95,8 +95,8 @@ var deadreluTrial = (() => {
     return order;
   }
   const NETWORKS_PER_TASK = 16;
-  // What networks `numbers` of some settings, at most NETWORKS_PER_TASK, start from. As in the pipeline, each goes through the points in
-  // an order of its own, which all of them rearrange in the same way in each epoch (src/deadrelu/engine/shuffles.py).
+  // Return the initial state and the shuffles of networks `numbers`, at most NETWORKS_PER_TASK. As in the pipeline, each has
+  // its own order of the points, which all rearrange in the same way in each epoch (src/deadrelu/engine/shuffles.py).
   function started(settings, numbers) {
     const { x, y } = pointsOf(settings), about = network(settings), training = { batchSize: settings.batch, rate: settings.rate };
     const randoms = numbers.map((k) => randomNumbers(settings.seed, 1, k));
@@ -107,7 +107,7 @@ var deadreluTrial = (() => {
     return { about, training, initial, x, y, order, rows };
   }
 
-  // Range of the values at all inputs, at those below 0 and at those above it.
+  // Return the range of the values (maximum minus minimum) at all inputs, at those below 0 and at those above 0.
   function ranges(values, xs) {
     const low = [Infinity, Infinity, Infinity], high = [-Infinity, -Infinity, -Infinity];
     for (let k = 0; k < values.length; k++) {
@@ -120,19 +120,20 @@ var deadreluTrial = (() => {
     }
     return high.map((most, at) => most - low[at]);
   }
-  // As in the pipeline: see src/deadrelu/analysis/outcomes.py.
+  // Return the outcome, a key of OUTCOMES, by the pipeline's criteria: see src/deadrelu/analysis/outcomes.py.
   function outcomeOf(before, after, xs, tolerance) {
     if (!after.every(Number.isFinite)) return "diverged";
     const [first] = ranges(before, xs), [last, ...sides] = ranges(after, xs);
     if (last === 0) return first === 0 ? "born_dead" : "died";
     if (last <= tolerance) return first <= tolerance ? "stayed_within" : "became_within";
-    return sides.some((range) => range <= tolerance) ? "one_sided" : "alive";
+    const both = sides.every((range) => range >= 0); // a range is -Infinity where no input lies on that side
+    return both && sides.some((range) => range <= tolerance) ? "one_sided" : "alive";
   }
 
   const CURVE = 41;
   const grid = (target) => Float32Array.from({ length: CURVE }, (_, k) => TARGETS[target].end * ((2 * k) / (CURVE - 1) - 1));
 
-  // Mean squared error, in float64.
+  // Return the mean squared error in float64.
   function lossOf(predictions, y) {
     let sum = 0;
     for (let p = 0; p < y.length; p++) sum += (predictions[p] - y[p]) ** 2;
@@ -144,7 +145,7 @@ var deadreluTrial = (() => {
     return lossOf(new Float64Array(y.length).fill(sum / y.length), y);
   }
 
-  // Train networks `numbers` of some settings, those of a task: their outcomes, whether they fit, and their predictions.
+  // Train networks `numbers` of one task. Return { k, outcome, curve, fits } of each, with final predictions on the grid.
   async function run(settings, numbers) {
     const { about, training, initial, x, y, order, rows } = started(settings, numbers), xs = grid(settings.target);
     const found = await deadreluEngine.trials(about, training, initial, x, y, order, rows, settings.epochs, xs);
@@ -155,7 +156,7 @@ var deadreluTrial = (() => {
     });
   }
 
-  // Trials of the tables, all of one block, from their own initial weights and in their own orders of the points.
+  // Train trials of the tables, all of one block, with the pipeline's initial weights and orders of the points.
   async function ofTables({ sizes, activation, slope, biases, batch, rate, epochs }, { x, y, tolerance }, seed, numbers) {
     const { left, right, glorot } = deadreluStreams, n = x.length;
     const rows = (epoch) => left(n, seed, numbers[0], epoch), order = (k) => right(n, seed, numbers[k]);
@@ -166,7 +167,7 @@ var deadreluTrial = (() => {
     });
   }
 
-  // Settings, within limits; those that are not given are `defaults`.
+  // Return the settings, completed by `defaults`; throw a RangeError if one is not allowed.
   function checked(given, defaults) {
     const settings = { ...defaults, ...given };
     if (!(settings.target in TARGETS)) throw new RangeError(`target: received ${settings.target}`);
@@ -179,12 +180,12 @@ var deadreluTrial = (() => {
   return { TARGETS, OUTCOMES, CONSTANT, CURVE, grid, run, ofTables, NETWORKS_PER_TASK, started, outcomeOf, lossOf, bestConstant, checked, sizesOf };
 })();
 
-// In a worker: messages name a function of deadreluTrial and its arguments, the answers come in their order.
+// Run in a worker: each message names a function of deadreluTrial and its arguments; results are sent in the same order.
 var deadreluWorker = () => {
   let last = Promise.resolve();
   self.onmessage = ({ data: { programs, name, given, id } }) => {
     if (programs) return deadreluEngine.load(programs);
     last = last.then(async () => self.postMessage({ id, found: await deadreluTrial[name](...given) }));
-    last.catch((error) => setTimeout(() => { throw error; })); // so that the page receives it as an error of the worker
+    last.catch((error) => setTimeout(() => { throw error; })); // report it to the page as an error of the worker
   };
 };

@@ -1,4 +1,4 @@
-// Workers of the playground: as many as there are cores, or none, and then the page itself in turns.
+// Run the playground's tasks in workers, one per core up to eight, or in the page itself if there are none.
 "use strict";
 var deadreluWorkers = (() => {
   const SOURCES = ["trainers", "streams", "trial"];
@@ -12,13 +12,13 @@ var deadreluWorkers = (() => {
       worker.postMessage({ programs });
       return worker;
     } catch {
-      return null; // this browser has none, or does not allow them here
+      return null; // this browser has no workers, or does not allow them here
     }
   }
   const threads = () => Math.max(1, Math.min(navigator.hardwareConcurrency || 2, 8));
 
-  // Do tasks, each a list of arguments of the function `name` of deadreluTrial; `done` is called with what each has found.
-  // Tasks k, k + threads, … go to one worker. The promise holds when all are done, or `stopped()` does.
+  // Run tasks, lists of arguments of deadreluTrial's function `name`, and call `done` with each result and its task's index.
+  // Tasks k, k + count, … go to one worker. The promise resolves when all are done or `stopped()` returns true.
   function all(programs, name, tasks, done, stopped = () => false) {
     const waiting = new Set(tasks.keys()), count = Math.min(threads(), tasks.length);
     const finish = (id, found) => waiting.delete(id) && done(found, id);
@@ -43,7 +43,7 @@ var deadreluWorkers = (() => {
         worker.onerror = (event) => {
           event.preventDefault();
           end();
-          here(own).then(ready, failed); // what it left is done here
+          here(own).then(ready, failed); // the page runs the remaining tasks
         };
         for (const id of own) worker.postMessage({ name, given: tasks[id], id });
       });

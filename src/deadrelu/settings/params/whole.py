@@ -121,10 +121,10 @@ class Params(Group):
         return [key for key in self.collapse.independent if key not in self.main_cases]
 
 
-def _known_case(key: str, of: str, cases: Mapping[str, Any]) -> Any:
-    """Return a case of independent trials by its key `of`; reject any other, naming the location `key` in the file."""
-    if of not in cases:
-        raise ValueError(f"{key}: received {of!r}; expected one of collapse.cases: {', '.join(cases)}")
-    if cases[of].get("protocol") == "refit":
-        raise ValueError(f"{key}: received {of!r}, whose trials are refits; expected one of independent trials")
-    return cases[of]
+def _known_case(key: str, case: str, cases: Mapping[str, Any]) -> Any:
+    """Return a case of independent trials by its key; reject any other, naming the location `key` in the file."""
+    if case not in cases:
+        raise ValueError(f"{key}: received {case!r}; expected one of collapse.cases: {', '.join(cases)}")
+    if cases[case].get("protocol") == "refit":
+        raise ValueError(f"{key}: received {case!r}, whose trials are refits; expected one of independent trials")
+    return cases[case]
