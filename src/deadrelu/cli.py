@@ -159,7 +159,7 @@ Loss = Annotated[str | None, typer.Option(help="A name of keras.losses. Default:
 TrainingMode = Annotated[
     bool, typer.Option("--training-mode", help="BatchNormalization and Dropout as in training, not as in use.")
 ]
-BatchSize = Annotated[int | None, typer.Option(min=1, help="Default: as many as fit into about 1 GB.")]
+BatchSize = Annotated[int | None, typer.Option(min=1, help="Default: as many as fit into about 0.5 GB.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of random projections and of Dropout.")]
 FailOn = Annotated[
     list[str] | None,

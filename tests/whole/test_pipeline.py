@@ -40,9 +40,13 @@ class Stage(NamedTuple):
 
     def reads(self, key: str, stages: "list[Stage]") -> bool:
         """Return whether a change of this param reruns the stage, directly or through a stage on which it depends."""
+        return "params.yaml" in self.deps or self.lists(key, stages)
+
+    def lists(self, key: str, stages: "list[Stage]") -> bool:
+        """Return whether this stage has the param, or depends on a stage that has it."""
         if any(key == own or key.startswith(f"{own}.") for own in self.params):
             return True
-        return any(stage.reads(key, stages) for stage in stages if {*stage.outs} & {*self.deps})
+        return any(stage.lists(key, stages) for stage in stages if {*stage.outs} & {*self.deps})
 
 
 def stages_of(folder: Path) -> list[Stage]:
@@ -120,7 +124,7 @@ def disagreements(folder: Path) -> list[str]:
         told += [f"{stage.name}: {path.name} is used, and no dep" for path in sorted(missing)]
     values = YAML(typ="safe").load(folder / "params.yaml")
     leaves = quantities.flat(values)
-    told += [f"{key}: no stage reads it" for key in leaves if not any(stage.reads(key, stages) for stage in stages)]
+    told += [f"{key}: no stage reads it" for key in leaves if not any(stage.lists(key, stages) for stage in stages)]
     before = settings_of(values)
     if before is None:
         return told

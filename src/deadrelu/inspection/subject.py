@@ -12,8 +12,8 @@ from deadrelu.inspection.records import Array, LayerRecord, Output, Recorder, We
 MAX_BATCH_SIZE = 1000
 """Maximum number of inputs in a batch."""
 
-MAX_BATCH_ELEMENTS = 2**26
-"""Maximum count of output numbers of all layers for a batch, 256 MB; a framework keeps a multiple for gradients."""
+MAX_BATCH_ELEMENTS = 2**25
+"""Maximum count of output numbers of all layers for a batch, 128 MB; a framework keeps a multiple for gradients."""
 
 
 @dataclass(frozen=True)
