@@ -86,7 +86,7 @@ def test_zeros_never_learn_more_than_how_often_a_class_comes() -> None:
     assert history.batches[0][0] == pytest.approx(np.log(10))
     assert history.validation_loss[0] == pytest.approx(np.log(10))
     answers = trainer.model(IMAGES[0]).numpy()
-    assert (answers == answers[0]).all()
+    assert np.ptp(answers, axis=0).max() < 1e-7  # on some processors the softmax of the last images differs by a bit
     assert history.validation_accuracy[-1] == pytest.approx((IMAGES[1] == answers[0].argmax()).mean())
     assert all((layer.kernel.numpy() == 0).all() for layer in trainer.model.layers if hasattr(layer, "kernel"))
 
