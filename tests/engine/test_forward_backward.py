@@ -111,6 +111,13 @@ def test_programs_compute_what_the_arithmetic_says(
     both(network(activation), training)
 
 
+@pytest.mark.parametrize("positions", [1, 50, 1000], ids=["one epoch", "two epochs", "all epochs"])
+def test_the_number_of_epochs_in_a_call_changes_no_bit(positions: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An epoch has 23 points, so that 50 positions are two epochs a call and leave one of five for the last call."""
+    monkeypatch.setattr(batch, "POSITIONS_PER_CALL", positions)
+    both(network("relu"), engine.Training(epochs=5, batch_size=8))
+
+
 @pytest.mark.parametrize("widths", [(1,), (5,), (4, 1, 9), (2, 2, 2, 2, 2), (17, 6)], ids=str)
 @pytest.mark.parametrize("biases", [True, False])
 def test_loops_take_layers_of_any_size(widths: tuple[int, ...], biases: bool, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -322,7 +322,7 @@ def test_page_holds_its_images(tmp_path: Path) -> None:
     assert '<img src="data:image/svg+xml;base64,aW1hZ2U="' in page.with_images(html, tmp_path)
 
 
-def test_notebook_says_nothing_by_heart() -> None:
+def test_notebook_has_no_outputs_and_one_cell_of_params() -> None:
     """The committed notebook has no outputs, and one cell of parameters."""
     cells = json.loads((ROOT / "reports" / "report.ipynb").read_text())["cells"]
     assert all(not cell.get("outputs") for cell in cells)

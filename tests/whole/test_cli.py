@@ -146,6 +146,18 @@ def test_a_folder_inside_a_project_is_the_project(project: Path, monkeypatch: py
     assert not any((project / "notes" / "today").iterdir())
 
 
+def test_a_relative_folder_of_the_digits_begins_where_the_command_is_typed(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "dvc.yaml").touch()
+    (project / "notes").mkdir()
+    monkeypatch.chdir(project / "notes")
+    monkeypatch.setenv("MNIST_DIR", "digits")
+    cli._project()
+    assert Path.cwd() == project
+    assert os.environ["MNIST_DIR"] == str(project / "notes" / "digits")
+
+
 def test_folder_that_cannot_be_written_is_named(project: Path) -> None:
     (project / "data").write_text("a file where a folder should be")
     assert "data" in refused("data", "target")
