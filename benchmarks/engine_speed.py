@@ -65,8 +65,8 @@ def main(*, repeats: int, as_json: bool, figure: Path | None = None) -> None:
             save.save(figures.sizes(by_size, machine), scratch / "new.png")
             files.replace(scratch / "new.png", figure, scratch)
     if as_json:
-        found = {"ms_per_trial": ms, "ratio": ratio, "first_call_s": first, "machine": machine}
-        print(json.dumps(found | {"sizes": sizes.as_json(by_size)}, indent=2))
+        result = {"ms_per_trial": ms, "ratio": ratio, "first_call_s": first, "machine": machine}
+        print(json.dumps(result | {"sizes": sizes.as_json(by_size)}, indent=2))
     else:
         _print(ms, first, ratio, machine, repeats)
         Console().print(sizes.as_text(by_size, len(x)))

@@ -57,7 +57,7 @@ def Tokens(first: Any, encoder: Any, head: Any) -> Any:  # noqa: N802  # it make
     return Module()
 
 
-def measured(name: str, how: str) -> dict[str, float]:
+def measured(name: str, kind: str) -> dict[str, float]:
     """Run one pass in this process, and return its seconds and the peak memory above what the model needs, in MB."""
     import torch
 
@@ -66,7 +66,7 @@ def measured(name: str, how: str) -> dict[str, float]:
     model, x = built(name)
     inspect(model, x[:8])  # makes all imports first
     before, begun = _peak(), time.perf_counter()
-    if how == "inspect":
+    if kind == "inspect":
         inspect(model, x)
     else:
         from deadrelu.inspection.opening import opened
@@ -75,8 +75,8 @@ def measured(name: str, how: str) -> dict[str, float]:
         with opened(model, x[:8]) as ready:
             size = batch_size(ready.subject.records)
         model.eval()
-        for at in range(0, len(x), size):
-            rows = torch.tensor(x[at : at + size])
+        for start in range(0, len(x), size):
+            rows = torch.tensor(x[start : start + size])
             model(rows.requires_grad_() if rows.is_floating_point() else rows).square().sum().backward()
     return {"seconds": time.perf_counter() - begun, "peak": _peak() - before}
 
@@ -89,14 +89,14 @@ def main(*, as_json: bool) -> None:
     """Measure each model in processes of its own, and print a table or JSON."""
     rows = []
     for name in INPUTS:
-        found = {}
-        for how in ("plain", "inspect"):
-            call = f"inspect_costs.measured({name!r}, {how!r})"
+        costs = {}
+        for kind in ("plain", "inspect"):
+            call = f"inspect_costs.measured({name!r}, {kind!r})"
             code = f"import json; from benchmarks import inspect_costs; print(json.dumps({call}))"
             done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-            found[how] = json.loads(done.stdout.splitlines()[-1])
-        ratio = found["inspect"]["seconds"] / found["plain"]["seconds"]
-        more = found["inspect"]["peak"] - found["plain"]["peak"]
+            costs[kind] = json.loads(done.stdout.splitlines()[-1])
+        ratio = costs["inspect"]["seconds"] / costs["plain"]["seconds"]
+        more = costs["inspect"]["peak"] - costs["plain"]["peak"]
         rows.append({"model": name, "inputs": INPUTS[name], "time": ratio, "more_mb": more})
     if as_json:
         print(json.dumps(rows, indent=2))

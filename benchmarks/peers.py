@@ -53,9 +53,9 @@ def jax_vmap(network: Network, training: Training, x: Float, y: Float) -> Traine
     def loss(weights: Any, inputs: Any, targets: Any) -> Any:
         return jnp.mean(jnp.square(forward(weights, inputs) - targets))
 
-    def step(state: Any, at: Any) -> tuple[Any, None]:
+    def step(state: Any, indices: Any) -> tuple[Any, None]:
         weights, m, v, t = state
-        gradient = jax.grad(loss)(weights, x_all[at], y_all[at])
+        gradient = jax.grad(loss)(weights, x_all[indices], y_all[indices])
         m += (gradient - m) * (1 - adam.beta_1)
         v += (jnp.square(gradient) - v) * (1 - adam.beta_2)
         rate = adam.learning_rate * jnp.sqrt(1 - adam.beta_2**t) / (1 - adam.beta_1**t)

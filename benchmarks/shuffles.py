@@ -24,9 +24,9 @@ def main(*, trials: int, as_json: bool) -> None:
     """Train the notebook's Leaky ReLU networks with both kinds of shuffles, and compare them as pairs."""
     x, y = TARGET.sample(SEED)
     shared = [part.final for part in engine.run(NETWORK, TRAINING, x, y, trials=range(trials), seed=SEED)]
-    found = {"shared": _constant(np.concatenate(shared), x), "independent": _constant(independent(trials, x, y), x)}
-    rates = {name: wilson(int(of.sum()), trials)._asdict() for name, of in found.items()}
-    difference = paired_difference(found["shared"], found["independent"])
+    constant = {"shared": _constant(np.concatenate(shared), x), "independent": _constant(independent(trials, x, y), x)}
+    rates = {name: wilson(int(of.sum()), trials)._asdict() for name, of in constant.items()}
+    difference = paired_difference(constant["shared"], constant["independent"])
     if as_json:
         result = {"rates": rates, "difference": difference._asdict(), "machine": machines.description()}
         print(json.dumps(result, indent=2))
@@ -58,5 +58,5 @@ def independent(n: int, x: engine.Float, y: engine.Float) -> engine.Float:
 
 
 def _constant(weights: engine.Float, x: engine.Float) -> np.ndarray:
-    parts = [engine.predict(NETWORK, weights[at : at + 1000], x) for at in range(0, len(weights), 1000)]
+    parts = [engine.predict(NETWORK, weights[start : start + 1000], x) for start in range(0, len(weights), 1000)]
     return criteria.within(np.concatenate([np.ptp(part, axis=1)[:, 0] for part in parts]), TOLERANCE)

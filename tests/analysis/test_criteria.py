@@ -31,8 +31,8 @@ def test_best_constant_is_the_mean_or_the_median(key: str, settings: params.Para
     _, y = target.sample(settings.seed)
     y = y.reshape(len(y), -1).astype(float)
     measure = np.square if loss == "mean_squared_error" else np.abs
-    at = np.linspace(y.min(), y.max(), 4001)
-    losses = [np.min([np.mean(measure(of - c)) for c in at]) for of in y.T]
+    candidates = np.linspace(y.min(), y.max(), 4001)
+    losses = [np.min([np.mean(measure(of - c)) for c in candidates]) for of in y.T]
     assert criteria.best_constant(target, loss, settings.seed) == pytest.approx(np.mean(losses), rel=1e-5)
 
 

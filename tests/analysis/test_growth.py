@@ -39,9 +39,9 @@ def test_factor_over_networks_is_a_geometric_mean_with_a_t_interval() -> None:
 
 @pytest.mark.parametrize(("strength", "factor"), [(0.0, 0.0), (np.inf, np.inf), (np.nan, np.nan)])
 def test_one_network_without_a_factor_is_told(strength: float, factor: float) -> None:
-    found = growth.factor_over_networks(np.array([[1.0, 2.0], [1.0, strength]]))
-    assert found[0] == pytest.approx(factor, nan_ok=True)
-    assert np.isnan(found[1:]).all()
+    factors = growth.factor_over_networks(np.array([[1.0, 2.0], [1.0, strength]]))
+    assert factors[0] == pytest.approx(factor, nan_ok=True)
+    assert np.isnan(factors[1:]).all()
 
 
 def test_one_layer_has_no_factor() -> None:

@@ -16,11 +16,11 @@ def happened(count: int, n: int) -> np.ndarray:
 
 @pytest.mark.parametrize(("count", "n"), [(0, 1), (1, 1), (0, 1000), (956, 1000), (1000, 1000), (3, 10)])
 def test_wilson_is_scipys(count: int, n: int) -> None:
-    found = intervals.wilson(count, n)
+    interval = intervals.wilson(count, n)
     expected = stats.binomtest(count, n).proportion_ci(method="wilson")
-    assert found.rate == count / n
-    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
-    assert found.low <= found.rate <= found.high
+    assert interval.rate == count / n
+    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    assert interval.low <= interval.rate <= interval.high
 
 
 @pytest.mark.parametrize(("count", "n"), [(-1, 10), (11, 10), (0, 0)])
@@ -48,29 +48,29 @@ def pairs(up: int, down: int, both: int, neither: int) -> tuple[np.ndarray, np.n
 
 @pytest.mark.parametrize(("up", "down"), [(0, 0), (7, 0), (0, 7), (30, 12), (12, 30), (5, 5)])
 def test_paired_difference_is_mcnemars(up: int, down: int) -> None:
-    found = intervals.paired_difference(*pairs(up, down, 40, 20))
+    comparison = intervals.paired_difference(*pairs(up, down, 40, 20))
     n = up + down + 60
-    assert found.difference == pytest.approx((up - down) / n)
+    assert comparison.difference == pytest.approx((up - down) / n)
     expected = stats.binomtest(up, up + down, 0.5).pvalue if up + down else 1.0
-    assert found.p == pytest.approx(expected, rel=1e-9)
-    assert found.low <= found.difference <= found.high
+    assert comparison.p == pytest.approx(expected, rel=1e-9)
+    assert comparison.low <= comparison.difference <= comparison.high
     # Half a pair is added to each cell; Wald's interval is then that of a mean of -1, 0 and 1.
     values, weights = np.array([1, -1, 0]), np.array([up + 0.5, down + 0.5, 61]) / (n + 2)
     centre = values @ weights
     half = stats.norm.ppf(0.975) * np.sqrt((values**2 @ weights - centre**2) / (n + 2))
-    assert (found.low, found.high) == pytest.approx((centre - half, centre + half))
+    assert (comparison.low, comparison.high) == pytest.approx((centre - half, centre + half))
 
 
 def test_independent_difference_is_newcombes_and_fishers() -> None:
     """In Newcombe's example (1998, table II, method 10), 56 of 70 and 48 of 80 differ by 0.2 (0.0524 to 0.3339)."""
-    found = intervals.independent_difference(happened(48, 80), happened(56, 70))
-    assert found.difference == pytest.approx(0.2)
-    assert (found.low, found.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+    comparison = intervals.independent_difference(happened(48, 80), happened(56, 70))
+    assert comparison.difference == pytest.approx(0.2)
+    assert (comparison.low, comparison.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
     tails = [stats.fisher_exact([[56, 14], [48, 32]], alternative=way).pvalue for way in ("less", "greater")]
-    assert found.p == pytest.approx(2 * min(tails), rel=1e-9)
+    assert comparison.p == pytest.approx(2 * min(tails), rel=1e-9)
     turned = intervals.independent_difference(happened(56, 70), happened(48, 80))
-    assert (turned.difference, turned.low, turned.high) == pytest.approx((-0.2, -found.high, -found.low))
-    assert turned.p == pytest.approx(found.p)
+    assert (turned.difference, turned.low, turned.high) == pytest.approx((-0.2, -comparison.high, -comparison.low))
+    assert turned.p == pytest.approx(comparison.p)
 
 
 @pytest.mark.parametrize("paired", [True, False])
@@ -82,8 +82,8 @@ def test_intervals_hold_the_true_difference_as_often_as_they_say(paired: bool) -
         # Paired, 0.06 / 0.7 of those that are not constant enter, and others replace as many as leave.
         enters, leaves = RNG.random(n) < (0.06 + 0.03) / 0.7, RNG.random(n) < 0.03 / 0.3
         after = np.where(before, ~leaves, enters) if paired else RNG.random(n) < 0.36
-        found = (intervals.paired_difference if paired else intervals.independent_difference)(before, after)
-        held += found.low <= 0.06 <= found.high
+        comparison = (intervals.paired_difference if paired else intervals.independent_difference)(before, after)
+        held += comparison.low <= 0.06 <= comparison.high
     assert abs(held / runs - 0.95) < 5 * (0.95 * 0.05 / runs) ** 0.5
 
 

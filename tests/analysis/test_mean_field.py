@@ -94,14 +94,14 @@ def test_mean_products_are_those_of_drawn_preactivations(activation: str, cosine
     """The tolerance for 400,000 pairs with variances 0.5 and 3 is 4.5 standard errors, and 1e-6 for quadrature."""
     a, b = 0.5**0.5, 3**0.5
     covariance = np.array([[a * a, cosine * a * b], [cosine * a * b, b * b]])
-    found = mean_field.mean_products(activation, covariance)
+    mean_products = mean_field.mean_products(activation, covariance)
     phi, (first, second) = mean_field.ACTIVATIONS[activation], np.random.default_rng(4).normal(size=(2, 400_000))
     u, v = a * first, b * (cosine * first + (1 - cosine**2) ** 0.5 * second)
     products = phi(u) * phi(v)
-    assert abs(products.mean() - found[0, 1]) < 4.5 * products.std() / len(u) ** 0.5 + 1e-6
-    assert found[1, 0] == found[0, 1]
+    assert abs(products.mean() - mean_products[0, 1]) < 4.5 * products.std() / len(u) ** 0.5 + 1e-6
+    assert mean_products[1, 0] == mean_products[0, 1]
     # With itself, the product is the square, which is tested against an integral above.
-    assert np.diag(found) == pytest.approx(mean_field.mean_square(activation, [a * a, b * b]), rel=1e-4)
+    assert np.diag(mean_products) == pytest.approx(mean_field.mean_square(activation, [a * a, b * b]), rel=1e-4)
 
 
 def test_mean_products_by_hand() -> None:

@@ -48,18 +48,18 @@ def read(figure: Figure) -> None:
     assert max(width, height) < 2**16, "no PNG is that large"
     shown = [ax for ax in figure.axes if ax.get_visible()]
     titles = [ax._left_title for ax in shown if ax.get_title(loc="left")]
-    of_axes = [text for ax in shown for text in (ax.xaxis.label, ax.yaxis.label, *ax.texts) if text.get_text()]
+    axis_texts = [text for ax in shown for text in (ax.xaxis.label, ax.yaxis.label, *ax.texts) if text.get_text()]
     in_legends = [text for legend in figure.legends for text in legend.get_texts()]
     rows = [label for ax in shown[:1] for label in ax.get_yticklabels() if "case" in label.get_text()]
-    for text in (*titles, *of_axes, *in_legends, *rows, *figure.texts):
+    for text in (*titles, *axis_texts, *in_legends, *rows, *figure.texts):
         box = text.get_window_extent()
         inside = (box.x0 > -2, box.y0 > -2, box.x1 < width + 2, box.y1 < height + 2)
         assert all(inside), f"{text.get_text()!r} is outside: {box} of {width} x {height}"
     for group in (titles, rows, in_legends):
         boxes = [text.get_window_extent() for text in group]
-        for (one, a), (other, b) in itertools.combinations(zip(group, boxes, strict=True), 2):
+        for (text, a), (other, b) in itertools.combinations(zip(group, boxes, strict=True), 2):
             apart = a.x1 <= b.x0 + 1 or b.x1 <= a.x0 + 1 or a.y1 <= b.y0 + 1 or b.y1 <= a.y0 + 1
-            assert apart, f"{one.get_text()!r} and {other.get_text()!r} lie over each other"
+            assert apart, f"{text.get_text()!r} and {other.get_text()!r} lie over each other"
 
 
 @pytest.mark.parametrize("name", [name for name in registry.DRAWN_BY if name not in ("activations", "gradients")])
@@ -77,8 +77,8 @@ def test_violins_of_no_sample_are_told_in_words(draw: Callable[..., Figure]) -> 
     summary = pd.DataFrame({"case": [], "layer": [], "zero_fraction": [], "gradient_zero_fraction": []})
     panel = {"a": Panel("ReLU", "Zeros")}
     assert "nothing to draw" in words(draw(sample, summary, panel, style.colours(["Zeros"])))
-    one = pd.DataFrame({"case": ["a"], "layer": 1, "zero_fraction": 0.5, "gradient_zero_fraction": 1.0})
-    figure = draw(sample, one, panel, style.colours(["Zeros"]))
+    zeros = pd.DataFrame({"case": ["a"], "layer": 1, "zero_fraction": 0.5, "gradient_zero_fraction": 1.0})
+    figure = draw(sample, zeros, panel, style.colours(["Zeros"]))
     assert "no value other than 0" in words(figure)
     read(figure)
 
@@ -102,17 +102,17 @@ def violins(draw: Callable[..., Figure]) -> Figure:
     return draw(sample, summary.assign(zero_fraction=0.5, gradient_zero_fraction=0.5), PANELS, COLOURS)
 
 
-def of_rates(tables: dict[str, pd.DataFrame]) -> Figure:
+def rates_figure(tables: dict[str, pd.DataFrame]) -> Figure:
     events = labels.events(1e-3)
     return rate_figures.collapse_rates(crowd(tables["collapse_rates"], "relu", CASES), MANY, events)
 
 
-def of_papers(tables: dict[str, pd.DataFrame]) -> Figure:
+def paper_rates_figure(tables: dict[str, pd.DataFrame]) -> Figure:
     rates = crowd(tables["collapse_rates"], "x_sin_5x-he", CASES)
     return rate_figures.paper_rates(rates.assign(lu_above=np.nan), MANY, 1e-3)
 
 
-def of_tolerances(tables: dict[str, pd.DataFrame]) -> Figure:
+def tolerances_figure(tables: dict[str, pd.DataFrame]) -> Figure:
     curve = crowd(tables["rate_by_tolerance"], "relu", CASES)
     notebook = dict.fromkeys(MANY, 0.9)
     return rate_figures.rate_by_tolerance(curve, MANY, labels.PLACES, notebook, {}, 1e-3)
@@ -131,13 +131,13 @@ def over_training(tables: dict[str, pd.DataFrame]) -> Figure:
     return constant_figures.over_training(table, groups, notebook, labels.criteria(1e-3))
 
 
-def of_functions(tables: dict[str, pd.DataFrame]) -> Figure:
+def functions_figure(tables: dict[str, pd.DataFrame]) -> Figure:
     over = dict.fromkeys(MANY, (np.array([-1.0, 1.0]), np.array([0.0, 0.0])))
     drawn, counts = (crowd(tables[name], "relu", CASES) for name in ("functions", "outcomes"))
     return outcome_figures.functions(drawn, counts, over, MANY, outcomes.OUTCOMES)
 
 
-def of_deaths(_: dict[str, pd.DataFrame]) -> Figure:
+def deaths_figure(_: dict[str, pd.DataFrame]) -> Figure:
     """Draw deaths at every checkpoint in every layer of a deep network."""
     rows = [(key, epoch, layer, 7, 1000) for key in MANY for epoch in (0, 1, 2, 5, 10, 500) for layer in range(11)]
     table = pd.DataFrame(rows, columns=["case", "epoch", "layer", "count", "networks"])
@@ -154,10 +154,10 @@ CROWDED: dict[str, Callable[[dict[str, pd.DataFrame]], Figure]] = {
     "loss_curves": lambda t: training_figures.loss_curves(
         crowd(t["loss_curves"], "mlp-zeros", CASES), crowd(t["epochs"], "mlp-zeros", CASES), PANELS, COLOURS
     ),
-    "collapse_rates": of_rates,
-    "paper_rates": of_papers,
-    "rate_by_tolerance": of_tolerances,
-    "functions": of_functions,
+    "collapse_rates": rates_figure,
+    "paper_rates": paper_rates_figure,
+    "rate_by_tolerance": tolerances_figure,
+    "functions": functions_figure,
     "losses": lambda t: outcome_figures.losses(
         crowd(t["losses"], "relu", CASES), crowd(t["outcomes"], "relu", CASES), MANY, outcomes.OUTCOMES
     ),
@@ -168,7 +168,7 @@ CROWDED: dict[str, Callable[[dict[str, pd.DataFrame]], Figure]] = {
     "loop_numbers": lambda t: collapse_figures.loop_numbers(
         crowd(t["loop_numbers"], "relu-refit", CASES), MANY, dict.fromkeys(MANY, 0.5)
     ),
-    "deaths": of_deaths,
+    "deaths": deaths_figure,
     "collapse_values": lambda t: collapse_figures.collapse_values(crowd(t["collapse_values"], "abs_x-he", CASES), MANY),
 }
 NO_CASES = {"safe_region", "born_dead"}
@@ -218,8 +218,8 @@ def test_one_trial_and_zeros_alone() -> None:
     ):
         read(figure)
         assert [text.get_text() for text in figure.axes[0].texts] == ["1"]
-    one = pd.DataFrame({"case": "a", "event": ["collapsed"], "rate": 1.0, "low": 0.2, "high": 1.0, "notebook": np.nan})
-    rates = one.assign(theory_low=np.nan, theory_high=np.nan)
+    row = pd.DataFrame({"case": "a", "event": ["collapsed"], "rate": 1.0, "low": 0.2, "high": 1.0, "notebook": np.nan})
+    rates = row.assign(theory_low=np.nan, theory_high=np.nan)
     read(rate_figures.collapse_rates(rates, names, {"collapsed": "collapsed"}))
     one_trial = pd.DataFrame({"case": "a", "criterion": ["exact", "within"], "trials": 1, "before": 1, "after": 1})
     flow = constant_figures.before_and_after(

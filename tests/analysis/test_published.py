@@ -114,7 +114,7 @@ def test_of_the_paper_for_two_inputs_of_any_depth(settings: params.Params) -> No
 def test_of_variations_by_their_own_network_and_target(settings: params.Params) -> None:
     """Numbers apply to RAI's variations of the training or the interpretation, and to all variations of two inputs."""
     known = {
-        key: [name for name, one in table.variations.items() if published.lu_rate(settings, one) is not None]
+        key: [name for name, variant in table.variations.items() if published.lu_rate(settings, variant) is not None]
         for key, table in settings.sensitivity.items()
     }
     assert known["x_sin_5x-rai"] == ["rai_first", "sgd", "rate_fast", "rate_slow", "batches_of_128", "one_batch"]

@@ -55,45 +55,45 @@ def two_cases(settings: params.Params, four: pd.DataFrame) -> tuple[params.Param
 
 def test_events_are_counted(two_cases: tuple[params.Params, Case]) -> None:
     settings, trials = two_cases
-    found = rates.collapse_rates(trials, settings).set_index(["case", "event"])
-    counts = found["count"]["relu"].to_dict()
+    table = rates.collapse_rates(trials, settings).set_index(["case", "event"])
+    counts = table["count"]["relu"].to_dict()
     assert counts == {"collapsed_before": 3, "collapsed": 2, "probes_equal": 2, "born_dead": 0, "dead": 1}
     assert list(counts) == list(labels.events(1e-3))
     for end in ("low", "high"):
-        assert found[f"theory_{end}"]["relu", "born_dead"] == pytest.approx(1 - 0.75**9)
-        assert np.isnan(found[f"theory_{end}"]["leaky_relu", "born_dead"])
-        assert np.isnan(found[f"theory_{end}"]["relu", "dead"])
-    assert found["notebook"]["relu", "collapsed"] == 0.956
-    assert found["notebook"]["leaky_relu", "collapsed"] == 0.192
-    assert found["lu"].isna().all()
-    assert found["notebook"]["relu", "probes_equal"] == 0.956
+        assert table[f"theory_{end}"]["relu", "born_dead"] == pytest.approx(1 - 0.75**9)
+        assert np.isnan(table[f"theory_{end}"]["leaky_relu", "born_dead"])
+        assert np.isnan(table[f"theory_{end}"]["relu", "dead"])
+    assert table["notebook"]["relu", "collapsed"] == 0.956
+    assert table["notebook"]["leaky_relu", "collapsed"] == 0.192
+    assert table["lu"].isna().all()
+    assert table["notebook"]["relu", "probes_equal"] == 0.956
     for event in ("dead", "born_dead", "collapsed_before"):
-        assert np.isnan(found["notebook"]["relu", event])
-    assert (found["low"] <= found["rate"]).all()
-    assert (found["rate"] <= found["high"]).all()
+        assert np.isnan(table["notebook"]["relu", event])
+    assert (table["low"] <= table["rate"]).all()
+    assert (table["rate"] <= table["high"]).all()
 
 
 def test_numbers_of_the_paper_stand_beside_its_rows(settings: params.Params, four: pd.DataFrame) -> None:
-    found = rates.collapse_rates(dict.fromkeys(settings.other_cases, four), settings)
-    constant = found[found["event"] == "collapsed"].set_index("case")
+    table = rates.collapse_rates(dict.fromkeys(settings.other_cases, four), settings)
+    constant = table[table["event"] == "collapsed"].set_index("case")
     in_print = {"x_sin_5x-he": 0.919, "x_sin_5x-rai": 0.292, "step_sin_5x-he": 0.938, "step_sin_5x-rai": 0.326}
     in_print |= {f"{row}-rai-he_first": in_print[f"{row}-rai"] for row in ("x_sin_5x", "step_sin_5x")}
     in_print |= {"abs_sum_abs_difference-he": 0.768}
     assert constant["lu"].dropna().to_dict() == in_print
-    untrained = found[found["event"] == "born_dead"].set_index("case")
+    untrained = table[table["event"] == "born_dead"].set_index("case")
     bounds = theory.born_dead_on_interval([2] * 9)
     assert tuple(untrained.loc["x_sin_5x-he", ["theory_low", "theory_high"]]) == pytest.approx(tuple(bounds))
     assert untrained.loc[["x_sin_5x-rai", "step_sin_5x-rai"], "theory_low"].isna().all()
     many = tuple(untrained.loc["abs_sum_abs_difference-he", ["theory_low", "theory_high"]])
     assert many == pytest.approx(tuple(theory.born_dead_on_any_inputs([4] * 9)))
     assert untrained.loc["x_sin_5x-he", "theory_p"] == pytest.approx(p_of_bounds(0, 4, *bounds))
-    assert found[found["event"] != "born_dead"]["theory_p"].isna().all()
+    assert table[table["event"] != "born_dead"]["theory_p"].isna().all()
 
 
 def test_two_inputs_have_no_probes(settings: params.Params, four: pd.DataFrame) -> None:
     plane = four.assign(probes_equal=None)
-    found = rates.collapse_rates({"abs_sum_abs_difference-he": plane}, settings)
-    assert found["event"].tolist() == ["collapsed_before", "collapsed", "born_dead", "dead"]
+    table = rates.collapse_rates({"abs_sum_abs_difference-he": plane}, settings)
+    assert table["event"].tolist() == ["collapsed_before", "collapsed", "born_dead", "dead"]
 
 
 def test_rate_grows_with_tolerance_in_every_place(four: pd.DataFrame) -> None:
@@ -101,8 +101,8 @@ def test_rate_grows_with_tolerance_in_every_place(four: pd.DataFrame) -> None:
     assert set(curve["criterion"]) == set(rates.PLACES) == set(labels.PLACES)
     for _, rows in curve.groupby("criterion"):
         assert rows["rate"].is_monotonic_increasing
-    at = curve[np.isclose(curve["tolerance"], 1e-3)].set_index("criterion")["count"].to_dict()
-    assert at == {"interval": 2, "negative": 2, "positive": 3, "probes": 3}
+    counts = curve[np.isclose(curve["tolerance"], 1e-3)].set_index("criterion")["count"].to_dict()
+    assert counts == {"interval": 2, "negative": 2, "positive": 3, "probes": 3}
     interval = curve[curve["criterion"] == "interval"]
     assert interval["count"].tolist()[0] == 1
     assert interval[interval["tolerance"] >= 5.1e-4]["count"].min() == 2
@@ -129,8 +129,8 @@ def test_half_lines_of_inputs_on_one_side_of_0_have_no_row(sign: float, missing:
     """With `low: 0.0`, no network is measured at x < 0, so none can be said to be constant there."""
     one_sided = one_sided_trials(sign)
     assert one_sided[missing].isna().all()
-    found = rates.half_lines({"positive": one_sided, "both": four}, 1e-3)
-    assert found["case"].tolist() == ["both"]
+    table = rates.half_lines({"positive": one_sided, "both": four}, 1e-3)
+    assert table["case"].tolist() == ["both"]
     curve = rates.rate_by_tolerance({"positive": one_sided}).groupby("criterion")["count"].max()
     assert curve["negative" if sign > 0 else "positive"] == 0  # what was not measured is not constant
     assert curve["positive" if sign > 0 else "negative"] == 1
@@ -175,20 +175,20 @@ def test_theory_stands_only_where_it_holds(
     changed["collapse"]["cases"] = cases | {"x_sin_5x-he": changed["collapse"]["cases"]["x_sin_5x-he"]}  # of the grid
     changed["sensitivity"] = {}
     changed["data"]["targets"]["x_sin_x"]["low"] = low
-    found = rates.collapse_rates({"relu": four}, params.Params.model_validate(changed)).set_index("event")
-    assert found["theory_low"]["born_dead"] == pytest.approx(expected, nan_ok=True)
-    assert found["theory_high"]["born_dead"] == pytest.approx(expected, nan_ok=True)
+    table = rates.collapse_rates({"relu": four}, params.Params.model_validate(changed)).set_index("event")
+    assert table["theory_low"]["born_dead"] == pytest.approx(expected, nan_ok=True)
+    assert table["theory_high"]["born_dead"] == pytest.approx(expected, nan_ok=True)
 
 
 def test_values_are_those_of_collapsed_networks_with_biases(settings: params.Params, four: pd.DataFrame) -> None:
     trials = dict.fromkeys(settings.collapse.cases, four)
-    found = rates.collapse_values(trials, settings).set_index("case")
-    assert set(found.index) == {
+    table = rates.collapse_values(trials, settings).set_index("case")
+    assert set(table.index) == {
         key
         for key, case in settings.collapse.cases.items()
         if case.biases and key != "abs_sum_abs_difference-he"  # which has two outputs
     }
-    row = found.loc["step_sin_5x-he"]
+    row = table.loc["step_sin_5x-he"]
     assert (row["collapsed"], row["q50"]) == (2, 0.5)  # trials 0 and 1, and they predict their numbers
     _, y = targets.sample("step_sin_5x", -(3**0.5), 3**0.5, 3000, seed=settings.seed)
     assert row["mean"] == pytest.approx(y.mean(dtype=float))
@@ -206,9 +206,9 @@ def test_numbers_of_loops() -> None:
             "range": [9, 9, 0.5] * 4,
         }
     )
-    found = rates.loop_numbers({"loop": fits}, 1.0).set_index(["criterion", "number"])["loops"]
-    assert found["probes_equal"].to_dict() == {0: 1, 0.75: 1, 1: 1}
-    assert found["collapsed"].to_dict() == {0: 2, 1: 1}
+    loop_counts = rates.loop_numbers({"loop": fits}, 1.0).set_index(["criterion", "number"])["loops"]
+    assert loop_counts["probes_equal"].to_dict() == {0: 1, 0.75: 1, 1: 1}
+    assert loop_counts["collapsed"].to_dict() == {0: 2, 1: 1}
     assert set(rates.loop_numbers({"loop": fits}, 1.0)["total"]) == {3}
 
 

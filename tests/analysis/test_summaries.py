@@ -34,7 +34,7 @@ SUMMARY = pd.DataFrame(
 IMAGES = np.random.default_rng(3).uniform(size=(100, 784))
 
 
-def of_one_case(settings: params.Params, **change: object) -> params.ActivationsParams:
+def one_case_settings(settings: params.Params, **change: object) -> params.ActivationsParams:
     """Return the settings of `activations` with only a case `a`, ReLU with He initialization."""
     tree = settings.activations.model_dump() | {
         "network": {"hidden_layers": 4, "width": 100},
@@ -44,7 +44,7 @@ def of_one_case(settings: params.Params, **change: object) -> params.Activations
 
 
 def test_factor_per_layer_is_a_mean_over_networks(settings: params.Params) -> None:
-    row = summaries.signal_ratios(SUMMARY, networks(), of_one_case(settings), IMAGES).iloc[0]
+    row = summaries.signal_ratios(SUMMARY, networks(), one_case_settings(settings), IMAGES).iloc[0]
     assert row["forward"] == pytest.approx(0.125**0.5)
     logs = np.log([0.5, 0.25])
     interval = stats.t.interval(0.95, 1, logs.mean(), stats.sem(logs))
@@ -57,7 +57,7 @@ def test_factor_per_layer_is_a_mean_over_networks(settings: params.Params) -> No
 
 
 def test_factor_of_signals_that_die_or_overflow_is_told(settings: params.Params) -> None:
-    settings_, halves = of_one_case(settings), 0.5 ** networks()["layer"]
+    settings_, halves = one_case_settings(settings), 0.5 ** networks()["layer"]
     last = networks()["layer"] == 4
 
     def row(strength: pd.Series, kept: "slice | pd.Series" = slice(None)) -> pd.Series:
@@ -76,13 +76,13 @@ def test_theory_of_factors_stands_only_where_it_holds(settings: params.Params) -
     """Theory uses few of the images, evenly spaced among all."""
 
     def theory(**change: object) -> list[float]:
-        found = summaries.signal_ratios(SUMMARY, networks(), of_one_case(settings, **change), IMAGES)
-        return found[["forward_theory", "backward_theory"]].iloc[0].tolist()
+        ratios = summaries.signal_ratios(SUMMARY, networks(), one_case_settings(settings, **change), IMAGES)
+        return ratios[["forward_theory", "backward_theory"]].iloc[0].tolist()
 
     fans, variances = [784, *[100] * 4], [2 / 784, *[2 / 100] * 4]
     few = summaries.THEORY_IMAGES
-    some = IMAGES[:: 100 // few][:few]
-    assert theory() == pytest.approx(mean_field.factors("relu", some, fans, variances))
+    images = IMAGES[:: 100 // few][:few]
+    assert theory() == pytest.approx(mean_field.factors("relu", images, fans, variances))
     orthogonal = {"a": {"activation": "relu", "initializer": {"name": "orthogonal"}}}
     for change in (
         {"layer_seeds": "shared"},
@@ -95,9 +95,9 @@ def test_theory_of_factors_stands_only_where_it_holds(settings: params.Params) -
 def test_order_of_cases_is_that_of_the_networks(settings: params.Params) -> None:
     both = {key: {"activation": "tanh", "initializer": {"name": "glorot_normal"}} for key in ("a", "b")}
     table = pd.concat([networks().assign(case="b", input_std=1.0), networks()])
-    found = summaries.signal_ratios(SUMMARY, table, of_one_case(settings, cases=both), IMAGES)
-    assert found[["case", "saturated_least"]].to_numpy().tolist() == [["b", 1.0], ["a", 0.1]]
-    assert found["forward"].tolist() == pytest.approx([1, 0.125**0.5])
+    ratios = summaries.signal_ratios(SUMMARY, table, one_case_settings(settings, cases=both), IMAGES)
+    assert ratios[["case", "saturated_least"]].to_numpy().tolist() == [["b", 1.0], ["a", 0.1]]
+    assert ratios["forward"].tolist() == pytest.approx([1, 0.125**0.5])
 
 
 def batches(losses: dict[int, list[float]]) -> pd.DataFrame:
@@ -109,12 +109,12 @@ def batches(losses: dict[int, list[float]]) -> pd.DataFrame:
 
 def test_running_mean_is_over_the_last_batches_and_its_band_over_trials() -> None:
     drawn = np.random.default_rng(4).uniform(1, 3, (3, 12))
-    found = summaries.loss_curves(batches(dict(enumerate(drawn.tolist()))))
+    curves = summaries.loss_curves(batches(dict(enumerate(drawn.tolist()))))
     means = np.array([[of[max(0, k - 7) : k + 1].mean() for k in range(12)] for of in drawn.astype(np.float32)])
-    assert found["step"].tolist() == list(range(1, 13))
-    np.testing.assert_allclose(found["loss"], np.median(means, axis=0), rtol=1e-6)
-    np.testing.assert_allclose(found["loss_low"], means.min(axis=0), rtol=1e-6)
-    np.testing.assert_allclose(found["loss_high"], means.max(axis=0), rtol=1e-6)
+    assert curves["step"].tolist() == list(range(1, 13))
+    np.testing.assert_allclose(curves["loss"], np.median(means, axis=0), rtol=1e-6)
+    np.testing.assert_allclose(curves["loss_low"], means.min(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(curves["loss_high"], means.max(axis=0), rtol=1e-6)
 
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf])
@@ -122,13 +122,13 @@ def test_running_mean_is_infinite_as_long_as_a_loss_of_it_is_not_finite(broken: 
     """A mean of finite losses would hide a divergence, so each mean of 8 that contains the third batch is infinite."""
     losses = [1.0] * 12
     losses[2] = broken
-    found = summaries.loss_curves(batches({0: losses}))
-    assert np.isinf(found["loss"]).tolist() == [2 <= k < 10 for k in range(12)]
-    assert set(found["loss"][~np.isinf(found["loss"])]) == {1.0}
-    of_two = summaries.loss_curves(batches({0: losses, 1: [3.0] * 12, 2: [2.0] * 12}))
-    assert of_two["loss"].iloc[5] == 3  # a diverged training has the largest loss of three
-    assert of_two["loss_low"].iloc[5] == 2
-    assert of_two["loss_high"].iloc[5] == np.inf
+    curves = summaries.loss_curves(batches({0: losses}))
+    assert np.isinf(curves["loss"]).tolist() == [2 <= k < 10 for k in range(12)]
+    assert set(curves["loss"][~np.isinf(curves["loss"])]) == {1.0}
+    curves_of_three = summaries.loss_curves(batches({0: losses, 1: [3.0] * 12, 2: [2.0] * 12}))
+    assert curves_of_three["loss"].iloc[5] == 3  # a diverged training has the largest loss of three
+    assert curves_of_three["loss_low"].iloc[5] == 2
+    assert curves_of_three["loss_high"].iloc[5] == np.inf
 
 
 def test_a_huge_early_loss_leaves_no_rounding_error() -> None:
@@ -150,13 +150,13 @@ def test_epochs_over_trials_are_medians_and_extremes() -> None:
         for (epoch, loss), accuracy in zip(enumerate(of), (0.1, 0.5 + trial / 10, 0.2), strict=True)
     ]
     names = ["case", "trial", "epoch", "loss", "validation_loss", "validation_accuracy"]
-    found = summaries.epochs_over_trials(pd.DataFrame(rows, columns=names)).set_index("epoch")
-    assert set(found["trials"]) == {3}
-    assert np.isnan(found.loc[0, "loss"])
-    assert found.loc[1, ["loss_low", "loss", "loss_high"]].tolist() == [1, 2, 3]
-    assert found.loc[2, ["loss_low", "loss", "loss_high"]].tolist() == [1, 4, np.inf]
-    assert found.loc[2, "validation_loss_high"] == np.inf
-    assert found.loc[1, ["validation_accuracy_low", "validation_accuracy_high"]].tolist() == [0.5, 0.7]
+    table = summaries.epochs_over_trials(pd.DataFrame(rows, columns=names)).set_index("epoch")
+    assert set(table["trials"]) == {3}
+    assert np.isnan(table.loc[0, "loss"])
+    assert table.loc[1, ["loss_low", "loss", "loss_high"]].tolist() == [1, 2, 3]
+    assert table.loc[2, ["loss_low", "loss", "loss_high"]].tolist() == [1, 4, np.inf]
+    assert table.loc[2, "validation_loss_high"] == np.inf
+    assert table.loc[1, ["validation_accuracy_low", "validation_accuracy_high"]].tolist() == [0.5, 0.7]
 
 
 STRIDES = [(100, 20), (100, 21), (100, 30), (100, 2), (100, 1), (100, 100), (7, 3), (7, 14), (60, 8)]
@@ -165,8 +165,8 @@ STRIDES = [(100, 20), (100, 21), (100, 30), (100, 2), (100, 1), (100, 100), (7, 
 @pytest.mark.parametrize(("width", "every"), STRIDES)
 def test_units_that_a_stride_meets(width: int, every: int) -> None:
     """The sentence agrees with counts of the sampled units, and of those that each image has in the sample."""
-    at = np.arange(0, 5000 * width, every)
-    image, unit = np.divmod(at, width)
+    positions = np.arange(0, 5000 * width, every)
+    image, unit = np.divmod(positions, width)
     whole = image < image.max()  # the last image may be incomplete
     by_image = {tuple(sorted(units)) for units in pd.Series(unit[whole]).groupby(image[whole]).unique()}
     met, text = len(set(unit)), findings.units_sampled(width, every)
@@ -189,8 +189,8 @@ def test_healthy_panels() -> None:
     panels = {"a": labels.Panel("ReLU", "He normal"), "b": labels.Panel("ReLU", "Glorot normal")}
     factors = {f"{way}{end}": 0.9 for way in ("forward", "backward") for end in ("", "_low", "_high")}
     ratios = pd.DataFrame({"case": ["a", "b"], "forward_verdict": ["holds", "vanishes"], "backward_verdict": "holds"})
-    found = findings.healthy_panels(ratios.assign(**factors), panels, "ReLU")
-    assert found == "He normal"
+    healthy = findings.healthy_panels(ratios.assign(**factors), panels, "ReLU")
+    assert healthy == "He normal"
     ratios = ratios.assign(**factors)
     assert findings.healthy_panels(ratios, panels, "tanh") == "none"
 
@@ -235,7 +235,7 @@ def committed() -> dict[str, pd.DataFrame]:
     return {path.stem: pd.read_csv(path) for path in (ROOT / "reports" / "tables").glob("*.csv")}
 
 
-def of_training(settings: params.Params, numbers: dict[str, pd.DataFrame], accuracy: float, verdict: str) -> list[str]:
+def sentences(settings: params.Params, numbers: dict[str, pd.DataFrame], accuracy: float, verdict: str) -> list[str]:
     """Return the sentences if every training ends with this accuracy and every signal has this verdict."""
     ratios = numbers["signal_ratios"].assign(forward=0.5, forward_verdict=verdict)
     epochs = numbers["epochs"].assign(validation_accuracy_low=accuracy, validation_accuracy_high=accuracy)
@@ -245,14 +245,14 @@ def of_training(settings: params.Params, numbers: dict[str, pd.DataFrame], accur
 def test_sentences_on_training_turn_with_the_numbers(settings: params.Params) -> None:
     """Guessing is reported of every case, learning despite a vanishing signal only of MLPs with measured signals."""
     numbers, cases = committed(), settings.training.cases
-    guess = of_training(settings, numbers, 0.1, "vanishes")
+    guess = sentences(settings, numbers, 0.1, "vanishes")
     assert len(guess) == len(cases)
     mlp, cnn = (next(text for text in guess if text.startswith(kind)) for kind in ("MLP", "CNN"))
     assert "in 48 steps, it does not do better than guessing (10.0 % of new digits)" in mlp
     assert "in 63 steps" in cnn
     neither = ["None of these stays at guessing in all trials, and none learns although its signal vanishes."]
-    assert of_training(settings, numbers, 0.9, "holds") == neither
-    yet = of_training(settings, numbers, 0.9, "vanishes")
+    assert sentences(settings, numbers, 0.9, "holds") == neither
+    yet = sentences(settings, numbers, 0.9, "vanishes")
     panels = {(case.activation, case.initializer) for case in settings.activations.cases.values()}
     shown = [case for case in cases.values() if case.network == "mlp" and (case.activation, case.initializer) in panels]
     assert len(yet) == len(shown) > 2
@@ -263,4 +263,4 @@ def test_sentences_on_training_turn_with_the_numbers(settings: params.Params) ->
     )
     assert all("A conjecture:" in text for text in yet)
     other = settings.activations.model_copy(update={"layer_seeds": "shared"})
-    assert of_training(settings.model_copy(update={"activations": other}), numbers, 0.9, "vanishes") == neither
+    assert sentences(settings.model_copy(update={"activations": other}), numbers, 0.9, "vanishes") == neither

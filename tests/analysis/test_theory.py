@@ -72,9 +72,9 @@ def test_two_layers_by_counting_signs(widths: tuple[int, int]) -> None:
 def test_large_widths_and_depths_keep_their_digits(width: int, depth: int) -> None:
     survives = (1 - Fraction(1, 2**width)) ** min(depth, 100)
     expected = float(1 - survives) if depth <= 100 else 1 - (1 - 2.0**-width) ** depth
-    found = theory.born_dead_on_half_line([width] * depth)
-    assert found == pytest.approx(expected, rel=1e-10, abs=0)
-    assert found > 0
+    probability = theory.born_dead_on_half_line([width] * depth)
+    assert probability == pytest.approx(expected, rel=1e-10, abs=0)
+    assert probability > 0
 
 
 def test_bounds_of_wide_networks_are_small_and_in_order() -> None:
@@ -92,7 +92,7 @@ def test_born_dead_on_a_plane_lies_between_the_bounds(widths: tuple[int, ...]) -
     x = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
     network = engine.Network(widths=widths, activation="relu", initialize=he_normal, inputs=2)
     weights = engine.draw_weights(network, 10, np.arange(20_000))
-    dead = sum(int((engine.predict(network, some, x) == 0).all(axis=(1, 2)).sum()) for some in np.split(weights, 20))
+    dead = sum(int((engine.predict(network, part, x) == 0).all(axis=(1, 2)).sum()) for part in np.split(weights, 20))
     low, high = theory.born_dead_on_any_inputs(widths)
     assert low <= high
     assert binomtest(dead, 20_000, low, alternative="less").pvalue > 1e-7

@@ -162,8 +162,8 @@ def shifted_by(step: float) -> Plant:
     def plant(patch: pytest.MonkeyPatch) -> None:
         sample = targets.sample
 
-        def shifted(*given: Any, **named: Any) -> Any:
-            x, y = sample(*given, **named)
+        def shifted(*arguments: Any, **named: Any) -> Any:
+            x, y = sample(*arguments, **named)
             return x, y + np.float32(step)
 
         patch.setattr(targets, "sample", shifted)
@@ -171,18 +171,18 @@ def shifted_by(step: float) -> Plant:
     return plant
 
 
-def swapped(one: str, other: str) -> Plant:
+def swapped(first: str, second: str) -> Plant:
     """Return a plant that swaps the names of two cases in the results."""
 
-    def swap(found: dict[str, Any]) -> dict[str, Any]:
-        return {**found, one: found[other], other: found[one]} if {one, other} <= found.keys() else found
+    def swap(cases: dict[str, Any]) -> dict[str, Any]:
+        return {**cases, first: cases[second], second: cases[first]} if {first, second} <= cases.keys() else cases
 
     def plant(patch: pytest.MonkeyPatch) -> None:
         collapse_of, signals_of = load._collapse, load._signals
 
         def signals_swapped(settings: params.Params) -> Any:
-            found = signals_of(settings)
-            return found.assign(case=found["case"].replace({one: other, other: one}))
+            signals = signals_of(settings)
+            return signals.assign(case=signals["case"].replace({first: second, second: first}))
 
         patch.setattr(load, "_collapse", lambda settings: tuple(map(swap, collapse_of(settings))))
         patch.setattr(load, "_signals", signals_swapped)
@@ -261,10 +261,15 @@ def test_planted_defect_under_another_seed(name: str, place: params.Params, monk
     assert (wanted in changes(judge(settings))) == (other != "nothing")
 
 
-def test_each_defect_is_told() -> None:
-    told = (ROOT / "docs" / "check.md").read_text()
-    for name in DEFECTS:
-        assert f"| {name[0].upper()}{name[1:]} |" in told
+def test_the_document_says_of_each_defect_whether_it_is_found() -> None:
+    """The table in docs/check.md has one row for each defect, with the result that the tests above demand."""
+    table = (ROOT / "docs" / "check.md").read_text().split("| Planted defect |")[1].split("\n\n")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+    assert [name for name, *_ in rows] == [name[0].upper() + name[1:] for name in DEFECTS]
+    begins = {"": "not sure to be found", "nothing": "not found", "the same": "found"}
+    for (_, same_seed, another_seed), (_, _, other) in zip(rows, DEFECTS.values(), strict=True):
+        assert same_seed.startswith("found: ")
+        assert another_seed.startswith(begins[other])
 
 
 def test_update_shows_what_it_changes_and_accepts_it(
@@ -275,8 +280,8 @@ def test_update_shows_what_it_changes_and_accepts_it(
     run_all(place)
     assert command.main(place, update=False, seeds=None, form="text") == 1
     assert command.main(place, update=True, seeds=None, form="md") == 0
-    told = capsys.readouterr().out
-    assert "**changed: collapse@leaky_relu" in told
+    output = capsys.readouterr().out
+    assert "**changed: collapse@leaky_relu" in output
     after = reference.read(REFERENCE)
     counts = [r.stages["collapse@leaky_relu"].counts["collapsed"].count for r in (before, after)]
     assert counts[0] > counts[1] + 30
@@ -293,15 +298,15 @@ def test_update_measures_a_spread_anew_where_it_must(place: params.Params, monke
     run_all(place)
     assert command.main(place, update=True, seeds=None, form="text") == 0
     assert judge(place).verdict == Verdict.IDENTICAL
-    found = reference.read(REFERENCE).stages["activations"]
-    assert found.seeds == spread.SEEDS
+    record = reference.read(REFERENCE).stages["activations"]
+    assert record.seeds == spread.SEEDS
     name = "relu-he_normal.layer_3.input_std"
     values = [
         spread.MEASURE["activations"](with_seed(place, place.seed + k), {})[name] for k in range(1, spread.SEEDS + 1)
     ]
-    assert found.spread[name].log
-    assert found.spread[name].mean == pytest.approx(np.mean(np.log(values)), rel=1e-9)
-    assert found.spread[name].sd == pytest.approx(np.std(np.log(values), ddof=1), rel=1e-9)
+    assert record.spread[name].log
+    assert record.spread[name].mean == pytest.approx(np.mean(np.log(values)), rel=1e-9)
+    assert record.spread[name].sd == pytest.approx(np.std(np.log(values), ddof=1), rel=1e-9)
 
 
 def test_spread_of_shares_and_of_what_can_be_0_is_linear() -> None:
@@ -397,12 +402,12 @@ BAD: dict[str, tuple[Callable[[], None], str]] = {
 
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_is_refused_in_one_line(name: str, place: params.Params) -> None:
-    spoil, told = BAD[name]
+    spoil, message = BAD[name]
     spoil()
     before = tree(Path())
-    assert told in refused("check")
+    assert message in refused("check")
     if "reference" not in name and name != "other schema":
-        assert told in refused("check", "--update")
+        assert message in refused("check", "--update")
     assert tree(Path()) == before
 
 
@@ -427,17 +432,17 @@ def test_tables_of_other_packages_are_told(
     installed = versions._version
     made_with = installed("llvmlite")
     monkeypatch.setattr(versions, "_version", lambda name: "99" if name in ("llvmlite", "keras") else installed(name))
-    found = judge(place)
+    comparison = judge(place)
     keras = installed("keras")
-    assert found.stale == [
+    assert comparison.stale == [
         *(f"data@target (llvmlite {made_with})", f"activations (keras {keras})", f"training (keras {keras})"),
         *(f"collapse@{key} (llvmlite {made_with})" for key in place.collapse.cases),
         f"safe_region (llvmlite {made_with})",
         *(f"sensitivity@{key} (llvmlite {made_with})" for key in place.sensitivity),
     ]
-    assert found.verdict == Verdict.IDENTICAL
+    assert comparison.verdict == Verdict.IDENTICAL
     assert command.main(place, update=False, seeds=None, form="md") == 0
-    assert f"Not rerun with the installed packages: {', '.join(found.stale)}." in capsys.readouterr().out
+    assert f"Not rerun with the installed packages: {', '.join(comparison.stale)}." in capsys.readouterr().out
 
 
 def test_cells_and_variations_are_compared_trial_by_trial(place: params.Params) -> None:

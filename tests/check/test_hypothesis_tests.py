@@ -59,8 +59,8 @@ def test_smallest_mcnemar_exact_change_is_the_first_that_is_found() -> None:
     level, trials = 1e-5, 1000
     fewest = round(hypothesis_tests.smallest_mcnemar_exact(trials, level) * trials)
     before = np.zeros(trials, bool)
-    found, missed = (np.arange(trials) < changed for changed in (fewest, fewest - 1))
-    assert hypothesis_tests.mcnemar_exact(before, found) <= level < hypothesis_tests.mcnemar_exact(before, missed)
+    detected, missed = (np.arange(trials) < changed for changed in (fewest, fewest - 1))
+    assert hypothesis_tests.mcnemar_exact(before, detected) <= level < hypothesis_tests.mcnemar_exact(before, missed)
     assert np.isnan(hypothesis_tests.smallest_mcnemar_exact(6, level))
 
 
@@ -70,17 +70,17 @@ def test_smallest_mcnemar_exact_change_is_the_first_that_is_found() -> None:
 def test_smallest_change_of_two_samples_is_found_as_often_as_stated(count: int, trials: int, now: int) -> None:
     """In 20,000 simulated reruns, the direction that is easier to find has the stated power, to 4 standard errors."""
     level, runs = 1e-4, 20_000
-    one = np.array([1])
-    (change,) = hypothesis_tests.smallest_fisher_exact(count * one, trials * one, now * one, level)
-    found = []
+    unit = np.array([1])
+    (change,) = hypothesis_tests.smallest_fisher_exact(count * unit, trials * unit, now * unit, level)
+    powers = []
     for share in (count / trials - change, count / trials + change):
         if 0 <= share <= 1:
             rerun = RNG.binomial(now, share, runs)
             p = intervals.fisher_exact(
                 *(np.full(runs, number) for number in (count, trials)), rerun, np.full(runs, now)
             )
-            found.append(np.mean(p <= level))
-    assert abs(max(found) - hypothesis_tests.POWER) < 4 * (0.8 * 0.2 / runs) ** 0.5
+            powers.append(np.mean(p <= level))
+    assert abs(max(powers) - hypothesis_tests.POWER) < 4 * (0.8 * 0.2 / runs) ** 0.5
 
 
 def test_no_change_of_six_trials_can_be_found() -> None:

@@ -32,7 +32,7 @@ def small(settings: params.Params) -> params.Params:
 
 
 @pytest.fixture(scope="module")
-def found(small: params.Params) -> load.Results:
+def results(small: params.Params) -> load.Results:
     """Return results of four trials a case: dead at initialization, died in training, within the tolerance, active."""
     trials = pd.DataFrame({"trial": range(4), "range": np.float32([0, 0, 5e-4, 1])})
     trials = trials.assign(born_dead=[True, False, False, False], dead=[True, True, False, False])
@@ -43,7 +43,7 @@ def found(small: params.Params) -> load.Results:
     fits["probe_range"] = np.float32([0, 0, 1, 1, 0, 1, 0, 1])  # loops print 1, 1/2, 1/2, 0
     followed = pd.DataFrame({"trial": np.tile([2, 0, 1, 3], 2), "epoch": np.repeat([500, 0], 4)})
     followed["range"] = np.float32([0.5, 0, 9e-4, 1e-4, 0, 0, 0, 0])  # the last epoch is first, trials in disorder
-    of_trials = {"relu": trials, "relu-refit": trials, "abs_sum_abs_difference-he": plane}
+    trials_by_case = {"relu": trials, "relu-refit": trials, "abs_sum_abs_difference-he": plane}
     counts = pd.DataFrame({"depth": [2, 3], "width": 4, "networks": 1000, "born_dead_low": 90})
     counts = counts.assign(born_dead_high=[100, 200], born_dead=[10, 20])
     grid = pd.DataFrame({"initializer": np.repeat(["main", "glorot_uniform"], 3), "depth": 3, "width": 4})
@@ -56,7 +56,7 @@ def found(small: params.Params) -> load.Results:
     tables = {
         "signals": signals,
         "epochs": epochs,
-        "collapse_rates": rates.collapse_rates(of_trials, small),
+        "collapse_rates": rates.collapse_rates(trials_by_case, small),
         "born_dead": grid_tables.born_dead_grid(counts, small.safe_region.initializer),
         "explorer": pd.DataFrame(
             [
@@ -70,12 +70,12 @@ def found(small: params.Params) -> load.Results:
     }
     varied = {"rates": pd.concat([trials.assign(variation="sgd"), trials[::-1].assign(variation="few")])}
     histories = {"relu": followed, "relu-refit": fits}
-    return load.Results("official", 10_000, tables, of_trials, histories, varied, grid)
+    return load.Results("official", 10_000, tables, trials_by_case, histories, varied, grid)
 
 
 @pytest.fixture(scope="module")
-def observed(small: params.Params, found: load.Results) -> dict[str, quantities.Observed]:
-    return quantities.observe(small, found)
+def observed(small: params.Params, results: load.Results) -> dict[str, quantities.Observed]:
+    return quantities.observe(small, results)
 
 
 def shown(counts: dict[str, Count]) -> dict[str, list[int]]:
@@ -128,9 +128,9 @@ def test_points_of_a_case_are_its_own(observed: dict[str, quantities.Observed], 
 
 
 def test_signals_and_losses_are_the_finite_ones_of_the_last_epoch(observed: dict[str, quantities.Observed]) -> None:
-    of_a = {f"a.layer_1.{k}": v for k, v in zip(quantities.SIGNALS, (1.0, 3.0, 0.1, 0.5, 0.6), strict=True)}
-    of_b = {"b.layer_2.std": 2.0, "b.layer_2.rms": 4.0, "b.layer_2.zero_fraction": 0.2, "b.layer_2.gradient_rms": 0.7}
-    assert observed["activations"].values == of_a | of_b
+    case_a = {f"a.layer_1.{k}": v for k, v in zip(quantities.SIGNALS, (1.0, 3.0, 0.1, 0.5, 0.6), strict=True)}
+    case_b = {"b.layer_2.std": 2.0, "b.layer_2.rms": 4.0, "b.layer_2.zero_fraction": 0.2, "b.layer_2.gradient_rms": 0.7}
+    assert observed["activations"].values == case_a | case_b
     assert set(quantities.SIGNALS) == {"std", "rms", "zero_fraction", "input_std", "gradient_rms"}
     assert observed["training"].values == {"m.loss": 1.0, "m.validation_accuracy": 0.3}
     assert quantities.of_training(
@@ -142,8 +142,8 @@ def test_losses_are_those_of_the_last_epoch_of_each_case() -> None:
     """Cases may have different numbers of epochs."""
     epochs = pd.DataFrame({"case": ["m", "m", "c", "c", "c"], "epoch": [0, 1, 0, 1, 2]})
     epochs = epochs.assign(loss=[np.nan, 1, np.nan, 2, 3], validation_loss=[4, 5, 6, 7, 8], validation_accuracy=0.5)
-    found = quantities.of_training(epochs)
-    assert {name: value for name, value in found.items() if "accuracy" not in name} == {
+    values = quantities.of_training(epochs)
+    assert {name: value for name, value in values.items() if "accuracy" not in name} == {
         "m.loss": 1,
         "m.validation_loss": 5,
         "c.loss": 3,
@@ -200,12 +200,12 @@ def test_variations_keep_the_outcome_of_each_trial(observed: dict[str, quantitie
     assert observed["sensitivity@rates"].params["variations.few.target.points"] == 9
 
 
-def test_settings_are_all_but_seed_and_sizes(small: params.Params, found: load.Results) -> None:
+def test_settings_are_all_but_seed_and_sizes(small: params.Params, results: load.Results) -> None:
     """Runs of other settings are not comparable, also those of another tolerance, which only the report reads."""
 
     def settings_of(tree: dict[str, object]) -> dict[str, dict[str, object]]:
         changed = params.Params.model_validate(tree)
-        return {stage: of.params for stage, of in quantities.observe(changed, found).items()}
+        return {stage: of.params for stage, of in quantities.observe(changed, results).items()}
 
     before = settings_of(small.model_dump())
     tree = small.model_dump()

@@ -25,14 +25,14 @@ def written(tmp_path: Path) -> Path:
 
 def stage() -> reference.StageRecord:
     outcomes = np.arange(13) % 3 == 0
-    found = Observed(
+    observed = Observed(
         {"case.widths": [1, 2], "tolerance": 1e-3},
         counts={"collapsed": Count(5, 13, outcomes), "dead": Count(2, 10_000)},
         values={"std": 1 / 3},
         drawn={"x_mean": -0.1},
         exact={"theory_low": 0.9249},
     )
-    return reference.record(found, {"data/a.parquet": "0" * 64}, 20, {"std": Spread(mean=-1.1, sd=0.2, log=True)})
+    return reference.record(observed, {"data/a.parquet": "0" * 64}, 20, {"std": Spread(mean=-1.1, sd=0.2, log=True)})
 
 
 def test_what_is_written_is_read_again(written: Path) -> None:
@@ -81,7 +81,7 @@ def test_each_edit_by_hand_is_refused(written: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "value", "told"),
+    ("keys", "value", "error"),
     [
         (["origin", "seed"], "10", "origin.seed"),
         (["origin", "mnist"], "mine", "origin.mnist"),
@@ -93,7 +93,7 @@ def test_each_edit_by_hand_is_refused(written: Path) -> None:
         (["stages", "collapse@relu", "tables", "data/a.parquet"], "0", "data/a.parquet"),
     ],
 )
-def test_wrong_content_with_its_right_digest_is_refused(written: Path, keys: list[str], value: Any, told: str) -> None:
+def test_wrong_content_with_its_right_digest_is_refused(written: Path, keys: list[str], value: Any, error: str) -> None:
     tree = json.loads(written.read_text())
     del tree["schema"], tree["sha256"]
     branch = tree
@@ -104,7 +104,7 @@ def test_wrong_content_with_its_right_digest_is_refused(written: Path, keys: lis
     written.write_text(json.dumps({"schema": 1, "sha256": digest, **tree}))
     with pytest.raises(InputError) as refused:
         reference.read(written)
-    assert told in str(refused.value)
+    assert error in str(refused.value)
     assert "\n" not in str(refused.value)
 
 

@@ -50,7 +50,7 @@ def trainings() -> dict[str, tuple[engine.Network, engine.Training, tuple[str, f
 
 def hashes(threads: int | None = None) -> dict[str, dict[str, str]]:
     """Return the SHA-256 of the points, weights before and after, losses and predictions of each training."""
-    found = {}
+    digests = {}
     for name, (network, training, target) in trainings().items():
         x, y = targets.sample(*target, seed=10)
         run = engine.run(network, training, x, y, trials=TRIALS, seed=10, threads=threads)
@@ -64,8 +64,8 @@ def hashes(threads: int | None = None) -> dict[str, dict[str, str]]:
             "predictions": predictions,
             "mean_loss": engine.mean_loss(training, predictions, y),
         }
-        found[name] = {what: hashlib.sha256(values.tobytes()).hexdigest() for what, values in results.items()}
-    return found
+        digests[name] = {what: hashlib.sha256(values.tobytes()).hexdigest() for what, values in results.items()}
+    return digests
 
 
 if __name__ == "__main__":

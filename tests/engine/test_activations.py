@@ -21,8 +21,8 @@ def every_size() -> np.ndarray:
     return np.concatenate([np.ldexp(1.0, np.arange(-149, 128)), *binades, np.linspace(0, 110, 500_000)]).astype("f4")
 
 
-def units_in_the_last_place(found: np.ndarray, exact: np.ndarray) -> np.ndarray:
-    return np.abs(found - exact) / np.spacing(np.abs(exact).astype(np.float32)).astype(float)
+def units_in_the_last_place(values: np.ndarray, exact: np.ndarray) -> np.ndarray:
+    return np.abs(values - exact) / np.spacing(np.abs(exact).astype(np.float32)).astype(float)
 
 
 BELOW_ZERO: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
@@ -42,9 +42,9 @@ def test_within_two_units_in_the_last_place(name: str) -> None:
     ours, exact = (BELOW_ZERO | EVERYWHERE)[name]
     sizes = every_size()
     x = -sizes if name in BELOW_ZERO else np.concatenate([-sizes, sizes])
-    found = ours(OPS, x)
-    assert found.dtype == np.float32
-    assert units_in_the_last_place(found.astype(float), exact(x.astype(float))).max() <= 2
+    values = ours(OPS, x)
+    assert values.dtype == np.float32
+    assert units_in_the_last_place(values.astype(float), exact(x.astype(float))).max() <= 2
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -52,9 +52,9 @@ def test_gelu_within_two_units_of_its_input() -> None:
     """Far below 0, where 1 + erf cancels, as in Keras, the error is relative to z, not to z times nearly 0."""
     sizes = every_size()
     z = np.concatenate([-sizes, sizes[sizes < 1e18]])
-    found = activations.activate(OPS, of("gelu"), z).astype(float)
+    values = activations.activate(OPS, of("gelu"), z).astype(float)
     exact = z.astype(float) * special.ndtr(z.astype(float))
-    assert (np.abs(found - exact) / np.spacing(np.abs(z)).astype(float)).max() <= 2
+    assert (np.abs(values - exact) / np.spacing(np.abs(z)).astype(float)).max() <= 2
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -63,8 +63,8 @@ def test_gelu_within_two_units_of_its_input() -> None:
     [("relu", 0, inf), ("leaky_relu", -inf, inf), ("elu", -1, inf), ("tanh", -1, 1), ("sigmoid", 0, 1)],
 )
 def test_infinity_and_nan(activation: str, at_minus_infinity: float, at_infinity: float) -> None:
-    found = activations.activate(OPS, of(activation), np.array([-inf, inf, nan], np.float32))
-    np.testing.assert_array_equal(found, np.array([at_minus_infinity, at_infinity, nan], np.float32))
+    values = activations.activate(OPS, of(activation), np.array([-inf, inf, nan], np.float32))
+    np.testing.assert_array_equal(values, np.array([at_minus_infinity, at_infinity, nan], np.float32))
 
 
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid"])

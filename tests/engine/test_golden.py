@@ -50,11 +50,11 @@ def test_code_made_for_another_processor_gives_the_same_bits(processor: str) -> 
             compiler.processor()
     except InputError as error:
         pytest.skip(str(error))
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-W", "ignore", FILE.with_suffix(".py")],
         env=os.environ | NUMPY_PLAIN | {"DEADRELU_CPU": processor}, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert json.loads(told.stdout) == GOLDEN
+    assert json.loads(done.stdout) == GOLDEN
 
 
 def test_a_processor_that_cannot_be_played_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,10 +16,10 @@ def test_mean_loss_is_the_exact_mean(loss: str, n_points: int) -> None:
     predictions = rng.normal(size=(5, n_points, 2)).astype(np.float32)
     y = rng.normal(size=(n_points, 2)).astype(np.float32)
     training = engine.Training(epochs=1, batch_size=1, loss=loss)  # type: ignore[arg-type]
-    found = engine.mean_loss(training, predictions, y)
+    means = engine.mean_loss(training, predictions, y)
     errors = predictions - y
     terms = np.square(errors) if loss == "mean_squared_error" else np.abs(errors)
     exact = [fsum(row.ravel().tolist()) / row.size for row in terms]
-    np.testing.assert_array_max_ulp(found, np.float32(exact), maxulp=1)
+    np.testing.assert_array_max_ulp(means, np.float32(exact), maxulp=1)
     for k in range(5):
-        assert engine.mean_loss(training, predictions[k : k + 1], y).tobytes() == found[k : k + 1].tobytes()
+        assert engine.mean_loss(training, predictions[k : k + 1], y).tobytes() == means[k : k + 1].tobytes()

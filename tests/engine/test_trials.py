@@ -71,8 +71,8 @@ def keras_train(
     keras_begin(model, start)
     losses: list[float] = []
     for epoch in range(training.epochs):
-        weights, of_epoch = keras_epoch(model, trial, epoch, training, points)
-        losses += of_epoch
+        weights, epoch_losses = keras_epoch(model, trial, epoch, training, points)
+        losses += epoch_losses
     return weights, np.array(losses)
 
 
@@ -97,10 +97,10 @@ def test_all_weights_are_keras_weights(
     assert len(alive) >= min(trainings, 5)
     model = keras_network(net, NOTEBOOK)
     parted = 0
-    one = train_all(net, ONE_STEP, points, numbers)
+    one_step = train_all(net, ONE_STEP, points, numbers)
     for trial in map(int, alive):
-        weights, _ = keras_train(model, one.initial[trial], trial, ONE_STEP, points)
-        np.testing.assert_allclose(one.final[trial], weights, rtol=0, atol=2e-7)
+        weights, _ = keras_train(model, one_step.initial[trial], trial, ONE_STEP, points)
+        np.testing.assert_allclose(one_step.final[trial], weights, rtol=0, atol=2e-7)
         weights, losses = keras_train(model, short.initial[trial], trial, SHORT, points)
         np.testing.assert_allclose(short.final[trial], weights, rtol=0, atol=1e-6)
         np.testing.assert_allclose(short.loss[trial], losses, rtol=1e-5)
@@ -329,9 +329,9 @@ def test_first_fit_is_an_independent_trial_and_others_change_nothing(settings: p
         assert getattr(many[0], name).tobytes() == getattr(alone, name).tobytes()
     for threads in (1, 2):
         few = list(engine.follow(net, SHORT, *points, trials=range(90, 200), seed=10, epochs=[1, 2], threads=threads))
-        for of_few, of_many in zip(few, many, strict=True):
-            assert of_few.final.tobytes() == of_many.final[90:200].tobytes()
-            assert of_few.loss.tobytes() == of_many.loss[90:200].tobytes()
+        for part, whole in zip(few, many, strict=True):
+            assert part.final.tobytes() == whole.final[90:200].tobytes()
+            assert part.loss.tobytes() == whole.loss[90:200].tobytes()
     assert (many[1].final != many[0].final).any()
 
 
@@ -397,8 +397,8 @@ def test_trials_that_are_not_consecutive_numbers_are_refused(
     trials: range, settings: params.Params, points: Points
 ) -> None:
     described = network(settings.collapse.cases["relu"])
-    given = {"trials": trials, "seed": 1}
+    arguments = {"trials": trials, "seed": 1}
     with pytest.raises(ValueError, match="trials must be consecutive numbers from 0 on"):
-        next(engine.run(described, ONE_STEP, *points, **given))
+        next(engine.run(described, ONE_STEP, *points, **arguments))
     with pytest.raises(ValueError, match="trials must be consecutive numbers from 0 on"):
-        next(engine.follow(described, ONE_STEP, *points, epochs=[1], **given))
+        next(engine.follow(described, ONE_STEP, *points, epochs=[1], **arguments))

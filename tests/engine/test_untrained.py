@@ -23,18 +23,18 @@ def test_counts_match_theory_at_every_depth(width: int) -> None:
 
     They have power: a depth off by one moves every exact probability below 0.99 here by at least 9 standard errors.
     """
-    found = untrained.born_dead(HE, width, 12, range(N), seed=3)
+    born_dead = untrained.born_dead(HE, width, 12, range(N), seed=3)
     for depth in range(1, 13):
         widths = [width] * depth
-        for signs in (found.low, found.high):
+        for signs in (born_dead.low, born_dead.high):
             assert binomtest(int(signs[depth - 1]), N, theory.born_dead_on_half_line(widths)).pvalue > 1e-7
         low, high = theory.born_dead_on_interval(widths)
-        both = int(found.both[depth - 1])
+        both = int(born_dead.both[depth - 1])
         assert binomtest(both, N, low, alternative="less").pvalue > 1e-7
         assert binomtest(both, N, high, alternative="greater").pvalue > 1e-7
-    for counts in found:
+    for counts in born_dead:
         assert (np.diff(counts) >= 0).all()  # a dead signal stays dead
-    assert (found.both <= np.minimum(found.low, found.high)).all()
+    assert (born_dead.both <= np.minimum(born_dead.low, born_dead.high)).all()
 
 
 def test_one_pass_is_every_depth_by_itself() -> None:
@@ -45,7 +45,7 @@ def test_one_pass_is_every_depth_by_itself() -> None:
         kernels.append(HE(rng, n, fan_in, fan_out))
         return kernels[-1]
 
-    found = untrained.born_dead(remember, 2, 4, range(300), seed=3)
+    born_dead = untrained.born_dead(remember, 2, 4, range(300), seed=3)
     for depth in range(1, 5):
         dead = np.zeros((300, 2), bool)
         for network in range(300):
@@ -55,7 +55,7 @@ def test_one_pass_is_every_depth_by_itself() -> None:
                     signal = np.maximum(0, signal @ layer[network])
                 dead[network, sign] = (signal == 0).all()
         expected = [*dead.sum(axis=0), dead.all(axis=1).sum()]
-        assert [counts[depth - 1] for counts in found] == expected
+        assert [counts[depth - 1] for counts in born_dead] == expected
 
 
 def test_deeper_and_more_networks_change_none() -> None:
@@ -75,9 +75,9 @@ def test_small_weights_do_not_underflow() -> None:
     """Weights of 1e-6 in 100 layers make signals of 1e-600, which is no float, and not dead."""
     small = initializers.sampler(params.Normal(name="random_normal", stddev=1e-6))
     large = initializers.sampler(params.Normal(name="random_normal", stddev=1.0))
-    found = [untrained.born_dead(draw, 8, 100, range(1000), seed=3).both.tolist() for draw in (small, large)]
-    assert found[0] == found[1]
-    assert 0 < found[0][-1] < 1000
+    counts = [untrained.born_dead(draw, 8, 100, range(1000), seed=3).both.tolist() for draw in (small, large)]
+    assert counts[0] == counts[1]
+    assert 0 < counts[0][-1] < 1000
 
 
 def test_every_width_and_block_has_its_stream() -> None:
@@ -106,7 +106,7 @@ def test_constant_with_biases_network_by_network() -> None:
         drawn.append(RAI(rng, n, fan_in, fan_out))
         return drawn[-1]
 
-    found = untrained.born_constant(remember, x, 2, 4, range(300), seed=3)
+    counts = untrained.born_constant(remember, x, 2, 4, range(300), seed=3)
     for first, second in zip(drawn[:4], drawn[4:], strict=True):  # drawn twice, so that no two layers are in memory
         np.testing.assert_array_equal(first, second)
     del drawn[4:]
@@ -116,8 +116,8 @@ def test_constant_with_biases_network_by_network() -> None:
         for layer, kernels in enumerate(drawn):
             signal = np.maximum(0, signal @ kernels[network, :-1] + kernels[network, -1])
             constant[network, layer:] |= (signal.max(axis=0) == signal.min(axis=0)).all()
-    assert found.tolist() == constant.sum(axis=0).tolist()
-    assert 0 < found[-1] < 300
+    assert counts.tolist() == constant.sum(axis=0).tolist()
+    assert 0 < counts[-1] < 300
 
 
 def test_a_deep_and_wide_network_needs_the_memory_of_a_layer() -> None:

@@ -50,5 +50,5 @@ def is_drawn(screenshot: bytes, scheme: str) -> bool:
 
 def serious(tab: Page) -> list[str]:
     """Return the accessibility violations that axe-core rates as serious or critical."""
-    found = Axe().run(tab).response["violations"]
-    return [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in found if v["impact"] in ("serious", "critical")]
+    violations = Axe().run(tab).response["violations"]
+    return [f"{v['id']}: {v['nodes'][0]['html'][:200]}" for v in violations if v["impact"] in ("serious", "critical")]

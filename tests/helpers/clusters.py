@@ -40,14 +40,14 @@ class Cluster:
 
     def workers(self) -> list[psutil.Process]:
         """Return the worker processes, which are children of the nannies."""
-        found = []
+        processes = []
         for nanny in self.nannies:
             try:
                 children = psutil.Process(nanny.pid).children()
-                found += [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+                processes += [child for child in children if "spawn_main" in " ".join(child.cmdline())]
             except psutil.Error:
                 continue
-        return found
+        return processes
 
     def mend(self) -> None:
         """Restart the scheduler and the nannies that have ended."""

@@ -35,18 +35,18 @@ class Done(NamedTuple):
 
 def deadrelu(*words: str) -> Done:
     """Run a command in this process, so that modules are imported once for all tests."""
-    out, told = io.StringIO(), io.StringIO()
+    stdout, stderr = io.StringIO(), io.StringIO()
     with (
         pytest.MonkeyPatch.context() as patch,
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(told),
+        contextlib.redirect_stdout(stdout),
+        contextlib.redirect_stderr(stderr),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")  # warnings would fail the tests, but are no errors for a user
         patch.setattr(sys, "argv", ["deadrelu", *words])
         with pytest.raises(SystemExit) as ended:
             cli.run()
-    return Done(int(ended.value.code or 0), out.getvalue(), told.getvalue())
+    return Done(int(ended.value.code or 0), stdout.getvalue(), stderr.getvalue())
 
 
 def in_a_process(*words: str) -> "subprocess.CompletedProcess[str]":

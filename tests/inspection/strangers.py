@@ -206,15 +206,15 @@ HUB: dict[str, dict[str, Any]] = {
 
 def _by_name(model: Any) -> dict[str, np.ndarray]:
     """Return the inputs of a backbone: tokens, a mask that hides none of them and one segment, or images."""
-    made = {}
+    inputs = {}
     for name in [tensor.name for tensor in model.inputs]:
         if "images" in name:
-            made[name] = normal(SIZE, SIZE, 3)
+            inputs[name] = normal(SIZE, SIZE, 3)
         elif "token_ids" in name:
-            made[name] = tokens(seed=3 if "decoder" in name else 2)
+            inputs[name] = tokens(seed=3 if "decoder" in name else 2)
         else:
-            made[name] = np.full((N, LENGTH), "mask" in name, np.int64)
-    return made
+            inputs[name] = np.full((N, LENGTH), "mask" in name, np.int64)
+    return inputs
 
 
 def _hub(name: str, arguments: dict[str, Any]) -> Builder:

@@ -21,15 +21,15 @@ MODELS = (
 
 def shifted(model: Any) -> tuple[Any, str]:
     """Return the weights that shift all units before an activation, and its layer, for the middle one of all these."""
-    found = []
+    shifts = []
     for layer in model.layers:
         if type(layer).__name__ in ("Activation", "ReLU"):
             before = layer.input._keras_history.operation
-            found.append((getattr(before, "beta", getattr(before, "bias", None)), layer.name))
+            shifts.append((getattr(before, "beta", getattr(before, "bias", None)), layer.name))
         elif getattr(getattr(layer, "activation", None), "__name__", "") == "relu":
-            found.append((layer.bias, layer.name))
-    found = [(shift, name) for shift, name in found if shift is not None]
-    return found[len(found) // 2]
+            shifts.append((layer.bias, layer.name))
+    shifts = [(shift, name) for shift, name in shifts if shift is not None]
+    return shifts[len(shifts) // 2]
 
 
 @pytest.mark.soak
@@ -45,9 +45,9 @@ def test_dead_layer_of_a_known_architecture_is_found(name: str) -> None:
     assert "dead" not in untouched.table["verdict"].tolist()
     shift, dead = shifted(model)
     shift.assign(np.full(shift.shape, -1000.0))
-    found = inspect(model, x)
-    assert found.table.set_index("layer").loc[dead, "verdict"] == "dead"
-    assert any(dead in finding.layers for finding in found.findings if finding.severity == "error")
+    inspection = inspect(model, x)
+    assert inspection.table.set_index("layer").loc[dead, "verdict"] == "dead"
+    assert any(dead in finding.layers for finding in inspection.findings if finding.severity == "error")
     keras.utils.clear_session()
 
 
@@ -60,8 +60,8 @@ def test_architectures_of_keras_applications(name: str) -> None:
     keras.utils.set_random_seed(2)
     model = getattr(keras.applications, name)(weights=None, input_shape=(64, 64, 3), classes=10)
     x = np.random.default_rng(4).uniform(-1, 1, size=(6, 64, 64, 3)).astype(np.float32)
-    found = inspect(model, x, np.arange(6), training=True)
-    table = found.table
+    inspection = inspect(model, x, np.arange(6), training=True)
+    table = inspection.table
     weighted = [layer.name for layer in model.layers if any(len(w.shape) > 1 for w in layer.weights)]
     assert set(weighted) <= set(table["layer"])
     assert table["parameters"].sum() == model.count_params()

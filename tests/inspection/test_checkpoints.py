@@ -45,10 +45,10 @@ def test_what_died_and_what_came_back() -> None:
 
 
 def test_the_same_model_has_not_changed() -> None:
-    found = checkpoints.changes(inspect(model(), X), inspect(model(), X))
-    assert not found.table["changed"].any()
-    assert found.sentences[-1] == "In 4 layers, signal and gradient changed by less than a factor of 2."
-    assert not any("Died" in sentence or "New" in sentence for sentence in found.sentences)
+    changes = checkpoints.changes(inspect(model(), X), inspect(model(), X))
+    assert not changes.table["changed"].any()
+    assert changes.sentences[-1] == "In 4 layers, signal and gradient changed by less than a factor of 2."
+    assert not any("Died" in sentence or "New" in sentence for sentence in changes.sentences)
 
 
 def test_layers_of_one_model_only_are_named() -> None:
@@ -56,8 +56,8 @@ def test_layers_of_one_model_only_are_named() -> None:
 
     other = keras.Sequential([*model().layers[:2], keras.layers.Dense(2, name="head")])
     other.build((None, 6))
-    found = checkpoints.changes(inspect(model(), X), inspect(other, X))
-    assert found.sentences[0] == "Only in one of them: head, hidden_2, out."
+    changes = checkpoints.changes(inspect(model(), X), inspect(other, X))
+    assert changes.sentences[0] == "Only in one of them: head, hidden_2, out."
 
 
 def test_command_compares_with_an_earlier_checkpoint(tmp_path: Path) -> None:
@@ -68,9 +68,9 @@ def test_command_compares_with_an_earlier_checkpoint(tmp_path: Path) -> None:
     done = run(tmp_path, *words)
     assert "From epoch_1.keras to epoch_9.keras" in done.stdout
     assert "• Died: hidden_1" in done.stdout
-    found = json.loads(run(tmp_path, *words, "--json").stdout)["compared"]
-    assert found["sentences"][0].startswith("Died: hidden_1")
-    assert [row["layer"] for row in found["layers"]] == ["hidden_0", "hidden_1", "hidden_2", "out"]
+    comparison = json.loads(run(tmp_path, *words, "--json").stdout)["compared"]
+    assert comparison["sentences"][0].startswith("Died: hidden_1")
+    assert [row["layer"] for row in comparison["layers"]] == ["hidden_0", "hidden_1", "hidden_2", "out"]
     missing = run(tmp_path, *words[:-1], "missing.keras")
     assert missing.returncode == 2
     assert "missing.keras: missing; expected: a .keras file" in missing.stderr

@@ -14,8 +14,8 @@ BLOCK = [("Conv2D", "weights", "", 8), NORMALIZATION, ("ReLU", "activation", "re
 
 
 def table(*layers: tuple[str, str, str, int]) -> pd.DataFrame:
-    found = pd.DataFrame(layers, columns=["layer_class", "kind", "activation", "units"])
-    return found.assign(layer=[f"layer_{k}" for k in range(len(found))], state="")
+    rows = pd.DataFrame(layers, columns=["layer_class", "kind", "activation", "units"])
+    return rows.assign(layer=[f"layer_{k}" for k in range(len(rows))], state="")
 
 
 def folded(table: pd.DataFrame) -> list[int | str]:
@@ -51,9 +51,9 @@ def test_every_row_is_shown_or_counted(seed: int) -> None:
     long = table(*[layer for block in blocks for layer in block], *BLOCK * 12)
     long["state"] = rng.choice(["", "dead"], len(long), p=[0.95, 0.05])
     shown = folded(long)
-    rows = [at for at in shown if isinstance(at, int)]
+    rows = [x for x in shown if isinstance(x, int)]
     assert rows == sorted(set(rows))
     assert set(np.flatnonzero(long["state"] == "dead")) <= set(rows)
-    hidden = [re.fullmatch(r"… (\d+) more (?:of these|blocks? of (\d+) layers)", at) for at in shown if at not in rows]
+    hidden = [re.fullmatch(r"… (\d+) more (?:of these|blocks? of (\d+) layers)", x) for x in shown if x not in rows]
     assert sum(int(m[1]) * int(m[2] or 1) for m in hidden if m) + len(rows) == len(long)
     assert all(hidden)

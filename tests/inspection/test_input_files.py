@@ -18,30 +18,30 @@ X = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
 
 def test_npy_is_mapped_not_read(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", X)
-    found = input_files.read(tmp_path / "x.npy")[""]
-    assert isinstance(found, np.memmap)
-    assert (found == X).all()
+    array = input_files.read(tmp_path / "x.npy")[""]
+    assert isinstance(array, np.memmap)
+    assert (array == X).all()
 
 
 def test_npz_keeps_names(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "x.npz", a=X, b=X[:, 0])
-    found = input_files.read(tmp_path / "x.npz")
-    assert list(found) == ["a", "b"]
-    assert (found["a"] == X).all()
+    arrays = input_files.read(tmp_path / "x.npz")
+    assert list(arrays) == ["a", "b"]
+    assert (arrays["a"] == X).all()
 
 
 def test_parquet_columns_stand_side_by_side(tmp_path: Path) -> None:
     pd.DataFrame(X, columns=["a", "b", "c"]).to_parquet(tmp_path / "x.parquet")
-    found = input_files.read(tmp_path / "x.parquet")
-    assert list(found) == ["a", "b", "c"]
-    assert (input_files.side_by_side(found)[""] == X).all()
+    columns = input_files.read(tmp_path / "x.parquet")
+    assert list(columns) == ["a", "b", "c"]
+    assert (input_files.side_by_side(columns)[""] == X).all()
 
 
 @pytest.mark.parametrize("kind", [pa.list_(pa.float32()), pa.list_(pa.float32(), 3), pa.large_list(pa.float32())])
 def test_parquet_lists_are_rows(tmp_path: Path, kind: pa.DataType) -> None:
     pq.write_table(pa.table({"x": pa.array(X.tolist(), kind)}), tmp_path / "x.parquet", row_group_size=2)
-    found = input_files.side_by_side(input_files.read(tmp_path / "x.parquet"))
-    assert (found[""] == X).all()  # the only one, whatever it is called
+    inputs = input_files.side_by_side(input_files.read(tmp_path / "x.parquet"))
+    assert (inputs[""] == X).all()  # the only one, whatever it is called
 
 
 class Evil:

@@ -25,9 +25,9 @@ from deadrelu.inspection.records import LayerRecord
 from deadrelu.storage import parquet
 
 
-def messages(found: inspect.Inspection) -> list[str]:
+def messages(inspection: inspect.Inspection) -> list[str]:
     """Return the messages of the findings and the sentences of the summary."""
-    return [*(finding.message for finding in found.findings), *found.summary]
+    return [*(finding.message for finding in inspection.findings), *inspection.summary]
 
 
 RNG = np.random.default_rng(6)
@@ -53,8 +53,8 @@ def dense(*kernels: float, width: int = 30, separate: bool = False) -> Any:
 @pytest.mark.parametrize("separate", [False, True])
 @pytest.mark.parametrize(("k", "verdict"), [(0.5, "vanish"), (1.0, ""), (2.0, "explode")])
 def test_scale_of_the_weights_is_the_verdict(k: float, verdict: str, separate: bool) -> None:
-    found = inspect.inspect(dense(*[k] * 8, separate=separate), X, Y)
-    activations = found.table[found.table["kind"] == "activation"]
+    look = inspect.inspect(dense(*[k] * 8, separate=separate), X, Y)
+    activations = look.table[look.table["kind"] == "activation"]
     last = activations["verdict"].iloc[-1]
     assert [word for word in ("vanish", "explode") if word in last] == ([verdict] if verdict else [])
     assert len(activations) == 8
@@ -66,30 +66,30 @@ def test_scale_of_the_weights_is_the_verdict(k: float, verdict: str, separate: b
         activations["backward_mean"].iloc[0]
     )
     back = activations["backward_mean"].iloc[0]
-    signal, gradient = (next(s for s in messages(found) if s.startswith(f"The {w} ")) for w in ("signal", "gradient"))
+    signal, gradient = (next(s for s in messages(look) if s.startswith(f"The {w} ")) for w in ("signal", "gradient"))
     assert f"over 8 activation layers, ×{mean:.3g} per layer" in signal
     assert f"over 8 activation layers, ×{back:.3g} per layer" in gradient
     assert ("vanishes" in signal, "explodes" in signal) == (k == 0.5, k == 2)
     change = {0.5: "vanishes", 1: None, 2: "explodes"}[k]
     expected = {f"signal-{change}", f"gradient-{change}"} if change else set()
-    assert {code for code in found.codes if not code.endswith("-units")} == expected
+    assert {code for code in look.codes if not code.endswith("-units")} == expected
 
 
 def test_dead_network_is_called_dead() -> None:
     model = dense(1.0, 1.0, 1.0)
     model.layers[1].bias.assign([-1e3] * 30)
-    found = inspect.inspect(model, X, Y)
-    assert found.table["verdict"].tolist()[1:] == ["dead", "dead", "constant"]
-    first = found.table["layer"].iloc[1]
-    assert found.findings[0].message.startswith(
+    look = inspect.inspect(model, X, Y)
+    assert look.table["verdict"].tolist()[1:] == ["dead", "dead", "constant"]
+    first = look.table["layer"].iloc[1]
+    assert look.findings[0].message.startswith(
         "The network is dead: its output does not depend on the input. The first dead"
     )
-    assert f"layer is {first}: the slope of relu is 0 in all 30 units on all 300 inputs" in found.findings[0].message
-    assert "the gradient is exactly 0" in found.findings[1].message.lower()
-    assert found.findings[1].layers == found.table["layer"].tolist()[:3]
-    assert [finding.code for finding in found.findings] == ["dead-network", "no-gradient"]
-    assert [finding.severity for finding in found.findings] == ["error", "warning"]
-    first = found.table.iloc[0]
+    assert f"layer is {first}: the slope of relu is 0 in all 30 units on all 300 inputs" in look.findings[0].message
+    assert "the gradient is exactly 0" in look.findings[1].message.lower()
+    assert look.findings[1].layers == look.table["layer"].tolist()[:3]
+    assert [finding.code for finding in look.findings] == ["dead-network", "no-gradient"]
+    assert [finding.severity for finding in look.findings] == ["error", "warning"]
+    first = look.table.iloc[0]
     assert (first["gradient_rms"], first["kernel_gradient_rms"]) == (0, 0)
     assert first["kernel_rms"] > 0
 
@@ -99,12 +99,12 @@ def test_dead_units_are_counted() -> None:
     bias = np.zeros(30, np.float32)
     bias[:4] = -1e3
     model.layers[2].bias.assign(bias)
-    found = inspect.inspect(model, X, Y)
-    row = found.table.iloc[3]
+    inspection = inspect.inspect(model, X, Y)
+    row = inspection.table.iloc[3]
     assert (row["kind"], row["dead_units"], row["units"]) == ("activation", 4, 30)
     assert row["verdict"].startswith("4 dead")
     assert any(
-        s.startswith("Dead units, which pass no gradient on all 300 inputs: 4 of 30 in ") for s in messages(found)
+        s.startswith("Dead units, which pass no gradient on all 300 inputs: 4 of 30 in ") for s in messages(inspection)
     )
     model.layers[4].bias.assign(np.where(np.arange(30) < 9, -1e3, 0))
     (sentence,) = (s for s in messages(inspect.inspect(model, X, Y)) if s.startswith("Dead units"))
@@ -120,9 +120,9 @@ def test_a_dead_branch_is_not_a_dead_network() -> None:
     off = keras.layers.Dense(8, "relu", bias_initializer=keras.initializers.Constant(-1e3), name="off")(x)
     on = keras.layers.Dense(8, "relu", name="on")(x)
     model = keras.Model(x, keras.layers.Dense(3, "softmax")(keras.layers.Add()([on, off])))
-    found = inspect.inspect(model, X, Y)
-    assert "dead-network" not in found.codes
-    (dead,) = (finding for finding in found.findings if finding.code == "dead-layer")
+    inspection = inspect.inspect(model, X, Y)
+    assert "dead-network" not in inspection.codes
+    (dead,) = (finding for finding in inspection.findings if finding.code == "dead-layer")
     assert (dead.severity, dead.layers) == ("warning", ["off"])
     assert dead.message == "No unit passes a gradient on all 300 inputs in off."
 
@@ -153,12 +153,12 @@ def test_saturation_and_scale_are_named() -> None:
 
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((20,)), keras.layers.Dense(9, "tanh", name="flat"), keras.layers.Dense(1)])
-    found = inspect.inspect(model, 1000 * X, X[:, 0])
-    assert "saturated" in found.table["verdict"].iloc[0]
-    assert any(s.startswith("The inputs have a root mean square of 1e+03") for s in messages(found))
-    assert "Half or more of the outputs are at the limits of the activation in flat." in messages(found)
-    assert any(s.startswith("Saturated units, at the limits of their activation") for s in messages(found))
-    assert found.gradient_of == "mean squared error"
+    inspection = inspect.inspect(model, 1000 * X, X[:, 0])
+    assert "saturated" in inspection.table["verdict"].iloc[0]
+    assert any(s.startswith("The inputs have a root mean square of 1e+03") for s in messages(inspection))
+    assert "Half or more of the outputs are at the limits of the activation in flat." in messages(inspection)
+    assert any(s.startswith("Saturated units, at the limits of their activation") for s in messages(inspection))
+    assert inspection.gradient_of == "mean squared error"
 
 
 def test_a_linear_layer_of_zeros_is_not_dead() -> None:
@@ -166,12 +166,12 @@ def test_a_linear_layer_of_zeros_is_not_dead() -> None:
     model = dense(1.0, 1.0)
     model.layers[-1].kernel.assign(np.zeros((30, 3)))
     model.layers[-1].activation = None
-    found = inspect.inspect(model, X, Y)
-    assert found.table["verdict"].iloc[-1] == "zero"
-    assert found.table["kernel_gradient_rms"].iloc[-1] > 0
-    assert not any("dead" in s.lower() for s in messages(found))
-    assert [finding.code for finding in found.findings if finding.severity != "note"] == []
-    (zero,) = (finding for finding in found.findings if finding.code == "zero-weights")
+    inspection = inspect.inspect(model, X, Y)
+    assert inspection.table["verdict"].iloc[-1] == "zero"
+    assert inspection.table["kernel_gradient_rms"].iloc[-1] > 0
+    assert not any("dead" in s.lower() for s in messages(inspection))
+    assert [finding.code for finding in inspection.findings if finding.severity != "note"] == []
+    (zero,) = (finding for finding in inspection.findings if finding.code == "zero-weights")
     assert zero.layers == ["out"]
 
 
@@ -182,8 +182,8 @@ def test_inputs_that_are_meant_to_be_large_are_not_rescaled(first: str) -> None:
     layer = keras.layers.Embedding(900, 4) if first == "Embedding" else keras.layers.Rescaling(1 / 900)
     flat = keras.layers.Flatten()
     model = keras.Sequential([keras.Input((20,)), layer, flat, keras.layers.Dense(3, "softmax")])
-    found = inspect.inspect(model, RNG.integers(0, 900, (50, 20)).astype(np.float32), Y[:50])
-    assert not any("root mean square" in s for s in messages(found))
+    inspection = inspect.inspect(model, RNG.integers(0, 900, (50, 20)).astype(np.float32), Y[:50])
+    assert not any("root mean square" in s for s in messages(inspection))
 
 
 def test_labels_by_the_names_of_the_outputs_in_any_order() -> None:
@@ -197,13 +197,13 @@ def test_labels_by_the_names_of_the_outputs_in_any_order() -> None:
     number = keras.layers.Dense(3, name="number")(hidden)
     model = keras.Model(x, [keras.layers.Dense(3, "softmax", name="classes")(hidden), number])
     targets = RNG.normal(size=(300, 3)).astype(np.float32)
-    found = inspect.inspect(model, X, {"number": targets, "classes": Y}, batch_size=70)
-    assert found.gradient_of == "cross-entropy + mean squared error"
+    inspection = inspect.inspect(model, X, {"number": targets, "classes": Y}, batch_size=70)
+    assert inspection.gradient_of == "cross-entropy + mean squared error"
     with tf.GradientTape() as tape:
         p, q = model(X)
         loss = keras.losses.SparseCategoricalCrossentropy()(Y, p) + keras.losses.MeanSquaredError()(targets, q)
     expected = np.sqrt(np.mean(np.square(tape.gradient(loss, model.get_layer("hidden").kernel.value))))
-    row = found.table.set_index("layer").loc["hidden"]
+    row = inspection.table.set_index("layer").loc["hidden"]
     assert row["kernel_gradient_rms"] == pytest.approx(float(expected), rel=1e-4)
     with pytest.raises(InputError, match="labels: received a, b; expected: classes, number"):
         inspect.inspect(model, X, {"a": Y, "b": Y})
@@ -219,13 +219,13 @@ def test_names_from_a_file_cannot_break_lines() -> None:
 def test_not_finite_is_named() -> None:
     model = dense(1.0, 1.0)
     model.layers[1].kernel.assign(np.full((30, 30), np.float32(3e38)))
-    found = inspect.inspect(model, X, Y)
-    assert found.table["verdict"].tolist()[1:] == ["infinite", "NaN"]
-    assert found.findings[0].message == (
-        f"NaN in 1 layer, first in {found.table['layer'].iloc[2]}; infinite numbers in 1 layer, first in "
-        f"{found.table['layer'].iloc[1]}."
+    inspection = inspect.inspect(model, X, Y)
+    assert inspection.table["verdict"].tolist()[1:] == ["infinite", "NaN"]
+    assert inspection.findings[0].message == (
+        f"NaN in 1 layer, first in {inspection.table['layer'].iloc[2]}; infinite numbers in 1 layer, first in "
+        f"{inspection.table['layer'].iloc[1]}."
     )
-    assert {f.code for f in found.findings if f.severity != "note"} == {"not-finite"}
+    assert {f.code for f in inspection.findings if f.severity != "note"} == {"not-finite"}
     model.layers[1].kernel.assign(np.full((30, 30), np.nan, np.float32))
     assert f"weights that are not finite: {model.layers[1].name} (kernel)." in " ".join(
         messages(inspect.inspect(model, X, Y))
@@ -247,7 +247,7 @@ def test_without_labels_gradients_show_the_same_factor() -> None:
     model = dense(*[0.5] * 6)
     with_loss, without = (inspect.inspect(model, X, labels) for labels in (Y, None))
     assert without.gradient_of == "a random projection of the outputs"
-    a, b = (found.table["backward_mean"].iloc[0] for found in (with_loss, without))
+    a, b = (inspection.table["backward_mean"].iloc[0] for inspection in (with_loss, without))
     assert a == pytest.approx(b, rel=0.1)
 
 
@@ -313,17 +313,17 @@ def test_mean_factor_is_for_layers_of_one_kind_on_the_trunk() -> None:
             "given_std": 1.0,
         }
     )
-    about = {"on_trunk": True, "of_every_output": True, "shares": None}
+    about = {"on_trunk": True, "on_each_trunk": True, "shares": None}
     layers = [LayerRecord(f"layer_{k}", "Dense", kinds[k], "relu", frozenset(), (4,), (), **about) for k in range(13)]
     measured = Measured(table, layers, 10, 1, "a loss", 1.0, [], [], [], 0, "Keras", [])
-    found = verdicts.judge(measured).table
-    assert found["forward"].fillna(0).tolist() == pytest.approx([0, 0, 0.5, 0.5, 0, 0.5, 0.25, *[0.5] * 5, 0])
-    assert found["signal"].tolist()[11] == "vanishes"
-    assert found["signal"].tolist()[4] == "not measured"
+    judged = verdicts.judge(measured).table
+    assert judged["forward"].fillna(0).tolist() == pytest.approx([0, 0, 0.5, 0.5, 0, 0.5, 0.25, *[0.5] * 5, 0])
+    assert judged["signal"].tolist()[11] == "vanishes"
+    assert judged["signal"].tolist()[4] == "not measured"
     weak = measured.table.assign(gain=[0.5] * 11 + [0.01, 0.5])
-    found = verdicts.judge(replace(measured, table=weak)).table
-    assert found["unusual"].tolist() == [False] * 11 + [True, False]
-    assert words.verdict(found.iloc[11]).startswith("signal ×0.01 here")
+    judged = verdicts.judge(replace(measured, table=weak)).table
+    assert judged["unusual"].tolist() == [False] * 11 + [True, False]
+    assert words.verdict(judged.iloc[11]).startswith("signal ×0.01 here")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1440, "light")])
@@ -340,18 +340,18 @@ def test_page_of_a_model_in_a_browser(width: int, scheme: str, folder: Path, bro
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a folder with saved models and their inputs, as a user has them."""
-    made = tmp_path_factory.mktemp("inspect")
+    path = tmp_path_factory.mktemp("inspect")
 
-    dense(*[0.5] * 5).save(made / "model.keras")
-    with zipfile.ZipFile(made / "model.keras") as whole, zipfile.ZipFile(made / "empty.keras", "w") as empty:
+    dense(*[0.5] * 5).save(path / "model.keras")
+    with zipfile.ZipFile(path / "model.keras") as whole, zipfile.ZipFile(path / "empty.keras", "w") as empty:
         for name in whole.namelist():
             config = '{"module": "keras", "class_name": "Sequential", "config": {"name": "s", "layers": []}}'
             empty.writestr(name, config if name == "config.json" else whole.read(name))
-    np.save(made / "x.npy", X)
-    pd.DataFrame(X).rename(columns=str).to_parquet(made / "x.parquet")
-    np.savez(made / "y.npz", labels=Y)
-    np.save(made / "short.npy", X[:, :3])
-    return made
+    np.save(path / "x.npy", X)
+    pd.DataFrame(X).rename(columns=str).to_parquet(path / "x.parquet")
+    np.savez(path / "y.npz", labels=Y)
+    np.save(path / "short.npy", X[:, :3])
+    return path
 
 
 def run(folder: Path, *words: str) -> Done:
@@ -427,9 +427,9 @@ def test_options_of_the_command_reach_the_model(folder: Path) -> None:
     keras.Sequential([keras.Input((4, 5, 1)), *layers, keras.layers.Dense(3)]).save(folder / "image.keras")
     done = run(folder, "image.keras", "--inputs", "x.parquet", "--training-mode", "--seed", "5")
     assert done.returncode == 0, done.stderr
-    told = done.stdout
-    assert "[red]c" in told
-    assert "training mode" in told
+    stdout = done.stdout
+    assert "[red]c" in stdout
+    assert "training mode" in stdout
     table = parquet.read(folder / "image-signals" / "layers.parquet", LAYERS).set_index("layer")
     assert table["rms"]["bn"] == pytest.approx(1, rel=1e-2)
     assert parquet.made_by(folder / "image-signals" / "layers.parquet")["seed"] == 5
@@ -473,14 +473,14 @@ def test_json_has_what_the_table_and_the_sentences_say(folder: Path) -> None:
     done = run(folder, "model.keras", "--inputs", "x.npy", "--labels", "y.npz", "--json")
     import keras
 
-    found = json.loads(done.stdout)
+    report = json.loads(done.stdout)
     expected = inspect.inspect(keras.saving.load_model(folder / "model.keras"), X, Y)
-    assert [one["code"] for one in found["findings"]] == [one.code for one in expected.findings]
-    assert [one["message"] for one in found["findings"]] == [one.message for one in expected.findings]
-    assert found["signal"]["factor"] == pytest.approx(expected.signal.factor)
-    assert [row["layer"] for row in found["layers"]] == expected.table["layer"].tolist()
-    assert [row["rms"] for row in found["layers"]] == pytest.approx(expected.table["rms"].tolist(), rel=1e-6)
-    assert found["layers"][-1]["gradient_rms"] is None  # NaN
+    assert [finding["code"] for finding in report["findings"]] == [finding.code for finding in expected.findings]
+    assert [finding["message"] for finding in report["findings"]] == [finding.message for finding in expected.findings]
+    assert report["signal"]["factor"] == pytest.approx(expected.signal.factor)
+    assert [row["layer"] for row in report["layers"]] == expected.table["layer"].tolist()
+    assert [row["rms"] for row in report["layers"]] == pytest.approx(expected.table["rms"].tolist(), rel=1e-6)
+    assert report["layers"][-1]["gradient_rms"] is None  # NaN
 
 
 @pytest.mark.parametrize("columns", [60, 80, 200])
@@ -491,9 +491,9 @@ def test_names_are_never_cut(folder: Path, columns: int, monkeypatch: pytest.Mon
     long = "a_convolution_with_a_long_name_in_block"
     layers = [keras.layers.Dense(4, name=f"{long}_{k}") for k in range(3)]
     model = keras.Sequential([keras.Input((20,)), *layers])
-    found = inspect.inspect(model, X)
+    inspection = inspect.inspect(model, X)
     console = Console(width=columns, record=True, file=io.StringIO())
-    printing.print_table(console, printing.written(found.table), "about")
+    printing.print_table(console, printing.written(inspection.table), "about")
     text = console.export_text()
     first = "".join(line.split("│")[1].strip() for line in text.splitlines() if line.startswith("│"))
     assert first == "".join(f"{long}_{k}" for k in range(3))
@@ -518,9 +518,9 @@ def test_names_are_never_cut(folder: Path, columns: int, monkeypatch: pytest.Mon
 def test_what_is_no_model_is_named(model: Any, named: str) -> None:
     import keras
 
-    given = model(keras) if callable(model) else model
+    subject = model(keras) if callable(model) else model
     with pytest.raises(InputError, match=named):
-        inspect.inspect(given, X, Y)
+        inspect.inspect(subject, X, Y)
 
 
 def test_datasets_tensors_and_losses_are_taken_as_users_have_them() -> None:
@@ -530,15 +530,15 @@ def test_datasets_tensors_and_losses_are_taken_as_users_have_them() -> None:
     model = dense(1.0, 1.0)
     expected = inspect.inspect(model, X, Y)
     dataset = tf.data.Dataset.from_tensor_slices((X, Y)).batch(64)
-    for found in (
+    for inspection in (
         inspect.inspect(model, dataset),
         inspect.inspect(model, [tf.constant(X)], tf.constant(Y)),
         inspect.inspect(model, {"arr_0": X}, Y),
         inspect.inspect(model, X, Y, loss=keras.losses.SparseCategoricalCrossentropy()),
     ):
-        pd.testing.assert_frame_equal(found.table, expected.table, rtol=1e-5)
+        pd.testing.assert_frame_equal(inspection.table, expected.table, rtol=1e-5)
     assert inspect.inspect(model, dataset.repeat()).inputs >= validation.MAX_FROM_BATCHES
-    assert inspect.inspect(model, (X[at : at + 8] for at in (0, 8))).inputs == 16
+    assert inspect.inspect(model, (X[start : start + 8] for start in (0, 8))).inputs == 16
     with pytest.raises(InputError, match="inputs: received an empty dataset"):
         inspect.inspect(model, iter(()))
     with pytest.raises(InputError, match="labels: received labels, and a dataset that has its own"):
@@ -566,8 +566,8 @@ def test_a_token_outside_the_vocabulary_is_named() -> None:
 
 def test_bytes_of_an_image_are_a_large_scale() -> None:
     model = dense(1.0)
-    found = inspect.inspect(model, RNG.integers(0, 256, (50, 20)).astype(np.uint8), Y[:50])
-    assert any(s.startswith("The inputs have a root mean square of 1") for s in messages(found))
+    inspection = inspect.inspect(model, RNG.integers(0, 256, (50, 20)).astype(np.uint8), Y[:50])
+    assert any(s.startswith("The inputs have a root mean square of 1") for s in messages(inspection))
 
 
 def test_dropout_draws_what_the_seed_says_whatever_it_drew_before() -> None:

@@ -32,8 +32,8 @@ def sequential(*layers: Any) -> Any:
     return keras.Sequential([keras.Input((20,)), *layers])
 
 
-def alarms(found: Inspection) -> list[str]:
-    return [finding.code for finding in found.findings if finding.severity != "note"]
+def alarms(inspection: Inspection) -> list[str]:
+    return [finding.code for finding in inspection.findings if finding.severity != "note"]
 
 
 def test_statistics_of_batches_with_nan_are_undone() -> None:
@@ -43,9 +43,9 @@ def test_statistics_of_batches_with_nan_are_undone() -> None:
     kernel = model.layers[0].kernel.numpy()
     kernel[0, 0] = np.nan
     model.layers[0].kernel.assign(kernel)
-    found = inspect(model, X, training=True)
+    inspection = inspect(model, X, training=True)
     assert all(np.isfinite(weight.numpy()).all() for weight in model.layers[1].weights)
-    (broken,) = (finding for finding in found.findings if finding.code == "not-finite")
+    (broken,) = (finding for finding in inspection.findings if finding.code == "not-finite")
     weights = [name for name in broken.layers if "(" in name]
     assert weights == [f"{model.layers[0].name} (kernel)"]
 
@@ -61,8 +61,8 @@ def test_a_subclassed_model_takes_a_dictionary() -> None:
         def call(self, x: Any) -> Any:
             return self.out(self.first(x["a"]) + 0 * keras.ops.sum(x["b"]))
 
-    found = inspect(Named(), {"a": X, "b": X})
-    assert found.table["layer"].tolist() == ["first", "out"]
+    inspection = inspect(Named(), {"a": X, "b": X})
+    assert inspection.table["layer"].tolist() == ["first", "out"]
 
 
 def test_a_bidirectional_layer_has_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,10 +85,10 @@ def test_an_output_that_varies_is_not_dead(flat: str) -> None:
     model = sequential(hidden, keras.layers.Dense(3))
     if flat == "relu6":
         hidden.kernel.assign(1e6 * hidden.kernel)
-    found = inspect(model, X)
-    assert "dead-network" not in found.codes
-    assert "constant-output" not in found.codes
-    assert "No unit passes a gradient" in " ".join(finding.message for finding in found.findings)
+    inspection = inspect(model, X)
+    assert "dead-network" not in inspection.codes
+    assert "constant-output" not in inspection.codes
+    assert "No unit passes a gradient" in " ".join(finding.message for finding in inspection.findings)
 
 
 def test_two_calls_of_one_relu_share_no_unit() -> None:
@@ -108,11 +108,11 @@ def test_kernels_of_zero_are_named_as_the_cause(activation: str) -> None:
     import keras
 
     zero = keras.layers.Dense(8, activation, kernel_initializer="zeros", name="zero")
-    found = inspect(sequential(keras.layers.Dense(8, name="first"), zero, keras.layers.Dense(3)), X)
-    (cause,) = (finding for finding in found.findings if finding.code == "zero-weights")
+    inspection = inspect(sequential(keras.layers.Dense(8, name="first"), zero, keras.layers.Dense(3)), X)
+    (cause,) = (finding for finding in inspection.findings if finding.code == "zero-weights")
     assert cause.layers == ["zero"]
-    assert "no-gradient" not in found.codes
-    assert not any(finding.severity == "error" for finding in found.findings)
+    assert "no-gradient" not in inspection.codes
+    assert not any(finding.severity == "error" for finding in inspection.findings)
 
 
 def test_json_rounds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,9 +210,9 @@ def test_positions_and_masks_are_no_signals() -> None:
     embedded = keras.layers.Embedding(9, 8, name="embedding")(x)
     positions = Positions(name="positions")(embedded)
     model = keras.Model(x, keras.layers.Dense(3)(keras.layers.Add(name="sum")([embedded, positions])))
-    found = inspect(model, tokens)
-    assert "positions" not in found.table["layer"].tolist()
-    assert alarms(found) == []
+    inspection = inspect(model, tokens)
+    assert "positions" not in inspection.table["layer"].tolist()
+    assert alarms(inspection) == []
 
 
 def test_the_worst_of_many_is_not_hidden() -> None:
@@ -232,11 +232,11 @@ def test_frozen_layers_have_a_note() -> None:
     import keras
 
     frozen = keras.layers.Dense(8, "relu", name="frozen", trainable=False)
-    found = inspect(sequential(frozen, keras.layers.Dense(3)), X, Y)
-    assert found.table["frozen"].tolist() == [True, False]
-    (note,) = (finding for finding in found.findings if finding.code == "frozen")
+    inspection = inspect(sequential(frozen, keras.layers.Dense(3)), X, Y)
+    assert inspection.table["frozen"].tolist() == [True, False]
+    (note,) = (finding for finding in inspection.findings if finding.code == "frozen")
     assert note.layers == ["frozen"]
-    assert "no-gradient" not in found.codes
+    assert "no-gradient" not in inspection.codes
 
 
 def test_each_code_is_in_the_documents() -> None:

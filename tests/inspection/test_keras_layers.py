@@ -91,11 +91,11 @@ def test_layers_of_a_branched_model() -> None:
     model = branched()
     rng = np.random.default_rng(0)
     inputs = [rng.normal(size=(2, 6, 6, 2)), rng.normal(size=(2, 3))]
-    found = {
+    entries = {
         entry.name: (entry.kind, entry.activation, entry.on_trunk, entry.shape) for entry in records(model, inputs)
     }
     # The image's path is the longer one, so layers that only the vector goes through are a branch.
-    assert found == {
+    assert entries == {
         "conv": ("weights", None, True, (4, 4, 4)),
         "bn": ("normalization", None, True, (4, 4, 4)),
         "stem_relu": ("activation", "relu", True, (4, 4, 4)),
@@ -270,11 +270,11 @@ def test_gradients_are_finite_differences(digits: Arrays) -> None:
         logits = np.tanh(first_hidden @ kernels["hidden_2"]) @ kernels["softmax"]
         return np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(logits)), labels]
 
-    at = activations[first].astype(np.float64)
+    hidden = activations[first].astype(np.float64)
     for unit in (0, 7, 19):
         step = np.zeros(20)
         step[unit] = 1e-5
-        differences = (loss(at + step) - loss(at - step)) / 2e-5
+        differences = (loss(hidden + step) - loss(hidden - step)) / 2e-5
         # Keras's loss gets float32 probabilities, so relative errors are 1e-5, and larger where there is cancellation.
         np.testing.assert_allclose(gradients[first][:, unit], differences, rtol=1e-3, atol=1e-5)
 
@@ -362,7 +362,7 @@ def test_training_mode_uses_the_batch_and_leaves_the_model_as_it_was() -> None:
 
 def test_memory_is_bounded_by_the_batch() -> None:
     def entry(elements: int) -> LayerRecord:
-        about = {"on_trunk": True, "of_every_output": True, "shares": None}
+        about = {"on_trunk": True, "on_each_trunk": True, "shares": None}
         return LayerRecord("a", "Dense", "weights", None, frozenset(), (elements,), (), **about)
 
     assert batch_size([entry(10)]) == MAX_BATCH_SIZE

@@ -45,12 +45,12 @@ def test_usual_loss(activation: str | None, shape: tuple[int, ...], labels: Any,
     sparse = labels.shape[1:] not in ((*shape,), shape)
     kinds = {"binary": "BinaryCrossentropy", "mean": "MeanSquaredError"}
     default = "SparseCategoricalCrossentropy" if sparse else "CategoricalCrossentropy"
-    of_keras = getattr(keras.losses, kinds.get(name.split("-")[0].split()[0], default))()
+    keras_loss = getattr(keras.losses, kinds.get(name.split("-")[0].split()[0], default))()
     if name.endswith("logits"):
-        of_keras = type(of_keras)(from_logits=True)
+        keras_loss = type(keras_loss)(from_logits=True)
     truth = labels.reshape(2, 1) if name.startswith("bin") or shape == (1,) else labels
     # Keras averages over inputs (and positions); ours is the sum over inputs.
-    expected = 2 * float(of_keras(truth, prediction))
+    expected = 2 * float(keras_loss(truth, prediction))
     assert float(objective.function([prediction], slice(0, 2))) == pytest.approx(expected, rel=1e-5)
 
 
@@ -64,8 +64,8 @@ def test_several_outputs_are_added() -> None:
     outputs = [output(None, 1), output("softmax", 2)]
     objective = objectives.of_labels(KerasLosses(), outputs, [np.zeros(1), np.zeros(1)], None)
     assert objective.name == "mean squared error + cross-entropy"
-    found = objective.function([np.array([[3.0]], np.float32), np.array([[0.5, 0.5]], np.float32)], slice(0, 1))
-    assert float(found) == pytest.approx(9 + np.log(2))
+    loss = objective.function([np.array([[3.0]], np.float32), np.array([[0.5, 0.5]], np.float32)], slice(0, 1))
+    assert float(loss) == pytest.approx(9 + np.log(2))
 
 
 def test_random_projection_does_not_depend_on_the_cut() -> None:

@@ -32,12 +32,12 @@ def test_healthy_models_have_no_errors(library: str, models: dict[str, strangers
     warned = {}
     for name, build in models.items():
         stranger = build()
-        found = inspect(stranger.model, stranger.inputs, training=stranger.training)
-        errors = [finding.message for finding in found.findings if finding.severity == "error"]
+        inspection = inspect(stranger.model, stranger.inputs, training=stranger.training)
+        errors = [finding.message for finding in inspection.findings if finding.severity == "error"]
         assert not errors or name in TRUE, f"{name}: {errors}"
-        warnings = [finding.message for finding in found.findings if finding.severity == "warning"]
+        warnings = [finding.message for finding in inspection.findings if finding.severity == "warning"]
         if warnings and name not in TRUE:
             warned[name] = warnings
-        del stranger, found
+        del stranger, inspection
         gc.collect()
     assert len(warned) <= MAX_SHARE * len(models), warned

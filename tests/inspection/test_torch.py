@@ -141,17 +141,17 @@ def test_mlp_has_the_table_of_its_keras_twin(labels: np.ndarray | None) -> None:
     ours = mlp()
     with torch.no_grad():
         ours[0].bias[:3] = -1000.0
-    found = inspect(ours, X, labels)
+    inspection = inspect(ours, X, labels)
     loss = None if labels is None else "sparse_categorical_crossentropy"
     expected = inspect(keras_mlp(ours), X, labels, loss=loss)
-    assert_same_numbers(found.table, expected.table)
-    assert found.table["dead_units"].tolist() == [0, 3, 0, 0, 0]
-    assert found.table["parameters"].tolist() == expected.table["parameters"].tolist()
-    renamed = dict(zip(expected.table["layer"], found.table["layer"], strict=True))
-    told = " ".join(finding.message for finding in expected.findings)
+    assert_same_numbers(inspection.table, expected.table)
+    assert inspection.table["dead_units"].tolist() == [0, 3, 0, 0, 0]
+    assert inspection.table["parameters"].tolist() == expected.table["parameters"].tolist()
+    renamed = dict(zip(expected.table["layer"], inspection.table["layer"], strict=True))
+    messages = " ".join(finding.message for finding in expected.findings)
     for keras_name, name in sorted(renamed.items(), reverse=True):
-        told = told.replace(keras_name, name)
-    assert told == " ".join(finding.message for finding in found.findings)
+        messages = messages.replace(keras_name, name)
+    assert messages == " ".join(finding.message for finding in inspection.findings)
 
 
 def test_cnn_has_the_table_of_its_keras_twin() -> None:
@@ -178,28 +178,28 @@ def test_cnn_has_the_table_of_its_keras_twin() -> None:
     names += ["4.weight", "4.bias", "8.weight", "8.bias"]
     moved = {4: (2, 3, 1, 0), 2: (1, 0), 1: (0,)}
     twin.set_weights([kept[name].numpy().transpose(moved[kept[name].ndim]) for name in names])
-    found = inspect(ours, IMAGES, Y[:40]).table
+    table = inspect(ours, IMAGES, Y[:40]).table
     expected = inspect(twin, IMAGES.transpose(0, 2, 3, 1), Y[:40], loss="sparse_categorical_crossentropy").table
-    assert_same_numbers(found, expected)
+    assert_same_numbers(table, expected)
 
 
 def test_gradients_are_those_of_autograd() -> None:
     """The gradients of a kernel and of an activation, with in-place skip connections, are those of `autograd.grad`."""
     model = resnet().double().eval()
-    found = inspect(model, IMAGES.astype(np.float64), Y[:40]).table.set_index("layer")
+    table = inspect(model, IMAGES.astype(np.float64), Y[:40]).table.set_index("layer")
     images = torch.tensor(IMAGES, dtype=torch.float64)
     loss = functional.cross_entropy(model(images), torch.tensor(Y[:40]), reduction="sum")
     (weight,) = torch.autograd.grad(loss, model[2].conv1.weight)
-    of_mean = weight.numpy() / 40
-    assert found.loc["2.conv1", "kernel_gradient_rms"] == pytest.approx(float(np.sqrt((of_mean**2).mean())), rel=1e-5)
+    expected = weight.numpy() / 40
+    assert table.loc["2.conv1", "kernel_gradient_rms"] == pytest.approx(float(np.sqrt((expected**2).mean())), rel=1e-5)
     first = model[1](model[0](images)).detach()
     rest = model[2:]
     moved = first.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(
         functional.cross_entropy(rest(moved.clone()), torch.tensor(Y[:40]), reduction="sum"), moved
     )
-    assert found.loc["1", "gradient_rms"] == pytest.approx(float(gradient.square().mean().sqrt()), rel=1e-5)
-    assert found.loc["1", "rms"] == pytest.approx(float(first.square().mean().sqrt()), rel=1e-6)
+    assert table.loc["1", "gradient_rms"] == pytest.approx(float(gradient.square().mean().sqrt()), rel=1e-5)
+    assert table.loc["1", "rms"] == pytest.approx(float(first.square().mean().sqrt()), rel=1e-6)
 
 
 PLANTS = [
@@ -224,12 +224,12 @@ def test_dead_layers_are_found_and_the_model_stays(build: Any, x: np.ndarray, we
         named[weight].fill_(-1000.0)
     model.train()
     before = state_of(model)
-    found = inspect(model, torch.tensor(x))
+    inspection = inspect(model, torch.tensor(x))
     assert_same_state(before, state_of(model))
-    assert found.table.loc[found.table["verdict"] == "dead", "layer"].tolist() == [dead]
-    assert any(dead in finding.layers for finding in found.findings if finding.code.startswith("dead-"))
+    assert inspection.table.loc[inspection.table["verdict"] == "dead", "layer"].tolist() == [dead]
+    assert any(dead in finding.layers for finding in inspection.findings if finding.code.startswith("dead-"))
     assert weight.rpartition(".")[0] in next(
-        finding.layers for finding in found.findings if finding.code == "no-gradient"
+        finding.layers for finding in inspection.findings if finding.code == "no-gradient"
     )
 
 
@@ -266,20 +266,20 @@ def test_batches_mappings_losses_and_other_datasets() -> None:
     expected = inspect(model, X, Y).table
     data = torch.utils.data.TensorDataset(torch.tensor(X), torch.tensor(Y))
     loader = torch.utils.data.DataLoader(data, batch_size=17)
-    for found in (
+    for inspection in (
         inspect(model, loader),
         inspect(model, {"input": X}, Y),
         inspect(model, [torch.tensor(X, requires_grad=True)], torch.tensor(Y), loss=nn.CrossEntropyLoss()),
         inspect(model, X, Y, loss="cross_entropy", batch_size=10),
     ):
-        pd.testing.assert_frame_equal(found.table, expected, rtol=1e-4)
+        pd.testing.assert_frame_equal(inspection.table, expected, rtol=1e-4)
     assert inspect(model, X, np.eye(4, dtype=np.float32)[Y]).gradient_of == "cross-entropy from logits"
     endless = ((X, Y) for _ in iter(int, 1))
     assert inspect(model, endless).inputs >= 10_000
 
 
 @pytest.mark.parametrize(
-    ("given", "labels", "options", "message"),
+    ("inputs", "labels", "options", "message"),
     [
         (X[:, :5], None, {}, "model: PyTorch cannot run it on these inputs"),
         (X, Y + 4, {}, "labels: received values from 4 to 7; expected: whole numbers from 0 to 3"),
@@ -297,12 +297,12 @@ def test_batches_mappings_losses_and_other_datasets() -> None:
     ],
 )
 def test_what_does_not_fit_is_named_and_leaves_no_hook(
-    given: Any, labels: Any, options: dict[str, Any], message: str
+    inputs: Any, labels: Any, options: dict[str, Any], message: str
 ) -> None:
     model = mlp().train()
     before = state_of(model)
     with pytest.raises(InputError, match=message):
-        inspect(model, given, labels, **options)
+        inspect(model, inputs, labels, **options)
     assert_same_state(before, state_of(model))
 
 
@@ -395,8 +395,8 @@ class Cells(nn.Module):
 
     def forward(self, x: Any) -> Any:
         state = None
-        for at in range(x.shape[1]):
-            state = self.cell(x[:, at], state)
+        for step in range(x.shape[1]):
+            state = self.cell(x[:, step], state)
         return self.out(state[0])
 
 
@@ -428,7 +428,7 @@ class Checkpointed(nn.Module):
 
 def hooked() -> Any:
     model = mlp()
-    model[1].register_full_backward_hook(lambda module, given, made: None)
+    model[1].register_full_backward_hook(lambda module, grad_input, grad_output: None)
     return model
 
 
@@ -460,16 +460,16 @@ def test_models_as_people_write_them(build: Any, x: Any, layers: list[str] | Non
     """Every layer has its row, no alarm is false, and the outputs are those of the model."""
     model = build().eval()
     before = state_of(model)
-    found = inspect(model, x)
+    inspection = inspect(model, x)
     assert_same_state(before, state_of(model))
-    assert layers is None or found.table["layer"].tolist() == layers
-    alarms = [finding.code for finding in found.findings if finding.severity != "note"]
+    assert layers is None or inspection.table["layer"].tolist() == layers
+    alarms = [finding.code for finding in inspection.findings if finding.severity != "note"]
     assert alarms == (["no-gradient"] if build is Experts else [])  # argmax passes no gradient to the gate
-    given = {name: torch.tensor(array) for name, array in x.items()} if isinstance(x, dict) else {}
+    arguments = {name: torch.tensor(array) for name, array in x.items()} if isinstance(x, dict) else {}
     with torch.no_grad():
-        outputs = model(**given) if given else model(torch.tensor(x))
-    assert found.table["rms"].iloc[-1] == pytest.approx(float(outputs.square().mean().sqrt()), rel=1e-5)
-    assert found.table["strength"].iloc[-1] == pytest.approx(
+        outputs = model(**arguments) if arguments else model(torch.tensor(x))
+    assert inspection.table["rms"].iloc[-1] == pytest.approx(float(outputs.square().mean().sqrt()), rel=1e-5)
+    assert inspection.table["strength"].iloc[-1] == pytest.approx(
         float(outputs.var(0, correction=0).mean().sqrt()), rel=1e-4
     )
 
@@ -486,9 +486,9 @@ def test_clamps_and_child_classes_can_be_dead() -> None:
     model = Custom()
     with torch.no_grad():
         model.second.bias.fill_(-1000.0)
-    found = inspect(model, X)
-    assert "dead-network" in found.codes
-    table = found.table.set_index("layer")
+    inspection = inspect(model, X)
+    assert "dead-network" in inspection.codes
+    table = inspection.table.set_index("layer")
     assert table.loc["second.relu", "verdict"] == "dead"
     assert table.loc["relu", "activation"] == "relu"
     assert np.isnan(table.loc["sigmoid", "gradient_rms"])  # autograd does not go through what Swish does inside
@@ -543,11 +543,11 @@ def test_log_of_a_training_loop(capsys: pytest.CaptureFixture[str]) -> None:
         optimizer.zero_grad()
         functional.cross_entropy(model(torch.tensor(X)), torch.tensor(Y)).backward()
         gradients = [w.grad.clone() for w in model.parameters()]
-        found = log.add(model)
+        look = log.add(model)
         assert all(torch.equal(a, w.grad) for a, w in zip(gradients, model.parameters(), strict=True))
         optimizer.step()
-    assert found["dead_units"] == 16
-    assert [finding.code for finding in found.findings if finding.severity == "error"] == ["dead-network"]
+    assert look["dead_units"] == 16
+    assert [finding.code for finding in look.findings if finding.severity == "error"] == ["dead-network"]
     assert log.units["layer"].tolist() == ["1"] * 16
     assert log.units["unit"].tolist() == list(range(16))
     assert log.units["since"].tolist() == [3] * 16

@@ -25,17 +25,17 @@ def _seeded() -> None:
     torch.manual_seed(3)
 
 
-def alarms(found: Inspection) -> list[str]:
-    return [finding.code for finding in found.findings if finding.severity != "note"]
+def alarms(inspection: Inspection) -> list[str]:
+    return [finding.code for finding in inspection.findings if finding.severity != "note"]
 
 
 def test_averages_with_nan_are_undone() -> None:
     model = nn.Sequential(nn.Linear(12, 8), nn.BatchNorm1d(8), nn.Linear(8, 4))
     with torch.no_grad():
         model[0].weight[0, 0] = torch.nan
-    found = inspect(model, X, training=True)
+    inspection = inspect(model, X, training=True)
     assert model[1].running_mean.isfinite().all()
-    (broken,) = (finding for finding in found.findings if finding.code == "not-finite")
+    (broken,) = (finding for finding in inspection.findings if finding.code == "not-finite")
     assert [name for name in broken.layers if "(" in name] == ["0 (weight)"]
 
 
@@ -61,7 +61,7 @@ def test_nothing_holds_on_to_a_tensor_after_a_look() -> None:
     """Tensors are freed before the next garbage collection, which may come late and so keep a large model's memory."""
     model = nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 4))
     outputs: list[weakref.ref[Any]] = []
-    model[0].register_forward_hook(lambda module, given, made: outputs.append(weakref.ref(made)))
+    model[0].register_forward_hook(lambda module, inputs, output: outputs.append(weakref.ref(output)))
     gc.collect()
     gc.disable()
     try:
@@ -111,9 +111,9 @@ def test_zeros_on_purpose_are_no_fault() -> None:
     model = nn.Sequential(nn.Linear(12, 12), Block(), Block(), nn.Linear(12, 4))
     nn.init.zeros_(model[3].weight)
     before = [weight.clone() for weight in model.parameters()]
-    found = inspect(model, X, Y)
-    assert alarms(found) == []
-    (zero,) = (finding for finding in found.findings if finding.code == "zero-weights")
+    inspection = inspect(model, X, Y)
+    assert alarms(inspection) == []
+    (zero,) = (finding for finding in inspection.findings if finding.code == "zero-weights")
     assert zero.layers == ["3", "1.norm", "2.norm"]
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
     with torch.no_grad():
@@ -167,9 +167,9 @@ def test_every_embedding_takes_tokens() -> None:
         def forward(self, x: Any) -> Any:
             return self.out(self.bag(x))
 
-    found = inspect(Bag(), RNG.integers(0, 500, (20, 6)))
-    assert alarms(found) == []
-    assert "unusual-inputs" not in found.codes
+    inspection = inspect(Bag(), RNG.integers(0, 500, (20, 6)))
+    assert alarms(inspection) == []
+    assert "unusual-inputs" not in inspection.codes
 
 
 class Language(nn.Module):
@@ -189,27 +189,27 @@ class Language(nn.Module):
         class Made(dict[str, Any]):
             loss: Any = None
 
-        made = Made(logits=logits) if loss is None else Made(loss=loss, logits=logits)
-        made.loss = loss
-        return made
+        result = Made(logits=logits) if loss is None else Made(loss=loss, logits=logits)
+        result.loss = loss
+        return result
 
 
 def test_dictionaries_with_flags_none_and_masks() -> None:
     model = Language()
     tokens = RNG.integers(0, 9, (20, 6))
-    given = {"input_ids": tokens, "labels": None, "use_cache": False}
-    assert inspect(model, given).table["layer"].tolist() == ["table", "out"]
-    masked = given | {"mask": torch.ones(6, 6).tril()}
+    inputs = {"input_ids": tokens, "labels": None, "use_cache": False}
+    assert inspect(model, inputs).table["layer"].tolist() == ["table", "out"]
+    masked = inputs | {"mask": torch.ones(6, 6).tril()}
     assert "out" in inspect(model, masked).table["layer"].tolist()
-    own = inspect(model, given | {"labels": tokens})
+    own = inspect(model, inputs | {"labels": tokens})
     assert own.gradient_of == "the model's own loss"
-    labelled = inspect(model, given, tokens)
+    labelled = inspect(model, inputs, tokens)
     assert labelled.gradient_of == "cross-entropy from logits"
     assert own.table["kernel_gradient_rms"].iloc[-1] == pytest.approx(
         labelled.table["kernel_gradient_rms"].iloc[-1], 1e-4
     )
     left_out = np.where(np.arange(6) < 3, tokens, -100)
-    assert inspect(model, given, left_out).table["gradient_rms"].iloc[-1] > 0
+    assert inspect(model, inputs, left_out).table["gradient_rms"].iloc[-1] > 0
 
 
 def test_compiled_traced_and_exported_modules() -> None:

@@ -10,8 +10,8 @@ from deadrelu.inspection import inspect
 X = np.random.default_rng(6).normal(size=(100, 20)).astype(np.float32)
 
 
-def told_of(found: inspect.Inspection) -> str:
-    return " ".join(finding.message for finding in found.findings)
+def messages_of(inspection: inspect.Inspection) -> str:
+    return " ".join(finding.message for finding in inspection.findings)
 
 
 @pytest.fixture(autouse=True)
@@ -37,11 +37,11 @@ def test_with_several_outputs_the_gradient_is_judged_where_all_of_it_is() -> Non
     model.get_layer("number").kernel.assign(model.get_layer("number").kernel * 1e3)
     assert not inspect.inspect(model, X).gradient
     model.get_layer("number").kernel.assign(np.zeros((16, 1)))
-    found = inspect.inspect(model, X)
-    (zero,) = (finding for finding in found.findings if finding.code == "zero-weights")
+    inspection = inspect.inspect(model, X)
+    (zero,) = (finding for finding in inspection.findings if finding.code == "zero-weights")
     assert zero.layers == ["number"]
-    assert "no-gradient" not in found.codes
-    assert found.gradient is None
+    assert "no-gradient" not in inspection.codes
+    assert inspection.gradient is None
 
 
 def test_nan_is_not_dead() -> None:
@@ -49,9 +49,9 @@ def test_nan_is_not_dead() -> None:
 
     model = keras.Sequential([keras.Input((20,)), *(keras.layers.Dense(8, "relu") for _ in range(3))])
     model.layers[0].kernel.assign(np.full((20, 8), np.nan))
-    found = inspect.inspect(model, X)
-    assert found.table["dead_units"].eq(0).all()
-    assert {f.code for f in found.findings if f.severity != "note"} == {"not-finite"}
+    inspection = inspect.inspect(model, X)
+    assert inspection.table["dead_units"].eq(0).all()
+    assert {f.code for f in inspection.findings if f.severity != "note"} == {"not-finite"}
 
 
 def test_a_network_that_a_step_may_bring_back_is_not_called_dead() -> None:
@@ -69,9 +69,9 @@ def test_a_network_that_a_step_may_bring_back_is_not_called_dead() -> None:
     assert "dead-network" not in inspect.inspect(model, tokens).codes
     model = keras.Sequential([keras.Input((20,)), keras.layers.Dense(8), keras.layers.PReLU(), stack[3]])
     model.layers[0].bias.assign(np.full(8, -100.0))
-    found = inspect.inspect(model, X)
-    assert found.table["state"].tolist()[1] == "dead"
-    assert "dead-network" not in found.codes
+    inspection = inspect.inspect(model, X)
+    assert inspection.table["state"].tolist()[1] == "dead"
+    assert "dead-network" not in inspection.codes
 
 
 def test_logits_count_where_a_softmax_or_sigmoid_comes_last() -> None:
@@ -80,12 +80,12 @@ def test_logits_count_where_a_softmax_or_sigmoid_comes_last() -> None:
 
     layers = [keras.layers.Dense(16, "relu"), keras.layers.Dense(4, "softmax", name="classes")]
     model = keras.Sequential([keras.Input((20,)), *layers])
-    told = told_of(inspect.inspect(model, X * 255))
-    assert "classes multiplies" not in told
+    text = messages_of(inspect.inspect(model, X * 255))
+    assert "classes multiplies" not in text
     layers[1].bias.assign([100.0, 0.0, 0.0, 0.0])
-    told = told_of(inspect.inspect(model, X))
-    assert "classes puts out the same for all inputs, to a part in a million; before its softmax, they differ." in told
-    assert "does not depend" not in told
+    text = messages_of(inspect.inspect(model, X))
+    assert "classes puts out the same for all inputs, to a part in a million; before its softmax, they differ." in text
+    assert "does not depend" not in text
 
 
 def test_what_lies_between_layers_on_the_trunk_counts() -> None:
@@ -105,8 +105,8 @@ def test_what_lies_between_layers_on_the_trunk_counts() -> None:
     model = Skips()
     model(X[:2])
     model.first.bias.assign(np.full(32, -20.0))
-    found = inspect.inspect(model, X)
-    assert "signal-vanishes" in found.codes
+    inspection = inspect.inspect(model, X)
+    assert "signal-vanishes" in inspection.codes
 
 
 def test_small_embeddings_are_named() -> None:
@@ -114,7 +114,7 @@ def test_small_embeddings_are_named() -> None:
 
     tokens = np.arange(60).reshape(20, 3) % 7
     model = keras.Sequential([keras.Input((3,), dtype="int32"), keras.layers.Embedding(7, 4, name="words")])
-    assert "embeddings" not in told_of(inspect.inspect(model, tokens))
+    assert "embeddings" not in messages_of(inspect.inspect(model, tokens))
     model.layers[0].embeddings.assign(model.layers[0].embeddings * 0.01)
-    told = told_of(inspect.inspect(model, tokens))
-    assert "The embeddings of words have a root mean square of" in told
+    text = messages_of(inspect.inspect(model, tokens))
+    assert "The embeddings of words have a root mean square of" in text

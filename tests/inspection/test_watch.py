@@ -31,12 +31,12 @@ def test_logs_are_what_inspect_finds_at_the_end(tmp_path: Path) -> None:
     watched, watch = model(), DeadUnits(X, Y)
     log = keras.callbacks.CSVLogger(tmp_path / "log.csv")
     history = watched.fit(X, Y, epochs=3, verbose=0, callbacks=[watch, log]).history
-    found = inspect(watched, X, Y).table.set_index("layer")
+    table = inspect(watched, X, Y).table.set_index("layer")
     last = watch.table[watch.table["epoch"] == 3].set_index("layer")
     for name in ("hidden_0", "hidden_1", "hidden_2"):
         for number in ("dead_units", "zero_fraction"):
-            assert last.loc[name, number] == pytest.approx(found.loc[name, number])
-    assert history["dead_units"][-1] == found["dead_units"].sum()
+            assert last.loc[name, number] == pytest.approx(table.loc[name, number])
+    assert history["dead_units"][-1] == table["dead_units"].sum()
     assert set(history) == {"loss", "dead_units", "zero_fraction", "signal", "gradient"}
     assert {"signal", "gradient", "dead_units"} <= set(pd.read_csv(tmp_path / "log.csv").columns)
     assert watch.table.groupby("epoch").size().to_dict() == {0: 4, 1: 4, 2: 4, 3: 4}
@@ -67,18 +67,18 @@ def test_a_layer_that_dies_is_told_once(capsys: pytest.CaptureFixture[str]) -> N
 
     watch = DeadUnits(X)
     model().fit(X, Y, epochs=4, verbose=0, callbacks=[Kill(), watch])
-    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("deadrelu: ")]
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("deadrelu: ")]
     # After it, units without biases are dead as well.
-    assert told[0].startswith("deadrelu: epoch 2: layer")
-    assert "hidden_1" in told[0]
-    assert len(told) == 1
+    assert lines[0].startswith("deadrelu: epoch 2: layer")
+    assert "hidden_1" in lines[0]
+    assert len(lines) == 1
     dead_units = watch.table[watch.table["layer"] == "hidden_1"]["dead_units"].tolist()
     assert max(dead_units[:2]) < 16
     assert dead_units[2:] == [16, 16, 16]
-    of_layer = watch.units[watch.units["layer"] == "hidden_1"]
-    assert len(of_layer) == 16
-    assert set(of_layer["since"]) <= {0, 1, 2}
-    assert 2 in set(of_layer["since"])
+    layer_units = watch.units[watch.units["layer"] == "hidden_1"]
+    assert len(layer_units) == 16
+    assert set(layer_units["since"]) <= {0, 1, 2}
+    assert 2 in set(layer_units["since"])
     axes = watch.figure().axes
     assert [label.get_text() for label in axes[0].get_yticklabels()] == ["hidden_0", "hidden_1", "hidden_2", "out"]
     assert axes[0].collections[0].get_array().reshape(4, 5)[1].tolist()[2:] == [100, 100, 100]

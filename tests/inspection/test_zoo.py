@@ -16,7 +16,7 @@ from deadrelu.inspection.keras.kinds import own_weights
 
 FEW = ("relu", "resnet", "encoder_decoder", "custom_residual_blocks", "vision_transformer", "two_heads")
 """Models in which `make test` plants faults; `make soak` plants them in all."""
-SOME = [pytest.param(name, marks=[] if name in FEW else pytest.mark.soak) for name in ZOO]
+SPECIMENS = [pytest.param(name, marks=[] if name in FEW else pytest.mark.soak) for name in ZOO]
 
 
 def inspected(specimen: Specimen) -> Inspection:
@@ -25,16 +25,16 @@ def inspected(specimen: Specimen) -> Inspection:
     return inspect(specimen.model, specimen.x, specimen.y, training=normalizes)
 
 
-def told(found: Inspection) -> str:
-    return " ".join([*(finding.message for finding in found.findings), *found.summary])
+def messages_of(inspection: Inspection) -> str:
+    return " ".join([*(finding.message for finding in inspection.findings), *inspection.summary])
 
 
-def errors(found: Inspection) -> list[str]:
-    return [finding.code for finding in found.findings if finding.severity == "error"]
+def errors(inspection: Inspection) -> list[str]:
+    return [finding.code for finding in inspection.findings if finding.severity == "error"]
 
 
-def unmoved(found: Inspection) -> list[str]:
-    return [layer for finding in found.findings if finding.code == "no-gradient" for layer in finding.layers]
+def unmoved(inspection: Inspection) -> list[str]:
+    return [layer for finding in inspection.findings if finding.code == "no-gradient" for layer in finding.layers]
 
 
 def states(model: Any) -> list[np.ndarray]:
@@ -82,34 +82,34 @@ def unmoved_by_a_step(specimen: Specimen) -> set[str]:
     return unmoved
 
 
-def check_what_is_said(specimen: Specimen, found: Inspection) -> None:
+def check_what_is_said(specimen: Specimen, inspection: Inspection) -> None:
     """Compare what is reported with the oracles."""
     outputs = predictions(specimen)
-    text = told(found)
+    text = messages_of(inspection)
     finite = all(np.isfinite(output).all() for output in outputs)
     constant = all(np.ptp(output, axis=0).max() <= 1e-5 * max(1e-30, np.abs(output).max()) for output in outputs)
-    assert ("dead-network" in found.codes) == ("The network is dead" in text)
-    if "dead-network" in found.codes:
+    assert ("dead-network" in inspection.codes) == ("The network is dead" in text)
+    if "dead-network" in inspection.codes:
         assert constant
     if finite:
         assert "NaN" not in text
-        assert set(unmoved(found)) == unmoved_by_a_step(specimen)
-    named = found.table[found.table["unusual"]]
-    assert ("multiplies the signal" in text) == (len(named) > 0 and "dead-network" not in found.codes)
+        assert set(unmoved(inspection)) == unmoved_by_a_step(specimen)
+    named = inspection.table[inspection.table["unusual"]]
+    assert ("multiplies the signal" in text) == (len(named) > 0 and "dead-network" not in inspection.codes)
 
 
 @pytest.mark.parametrize("name", ZOO)
 def test_nothing_is_said_of_untouched_models_that_is_not_so(name: str) -> None:
     specimen = built(name)
     before = states(specimen.model)
-    found = inspected(specimen)
+    inspection = inspected(specimen)
     assert all(np.array_equal(a, b) for a, b in zip(before, states(specimen.model), strict=True))
-    assert not [finding for finding in found.findings if finding.severity != "note"]
-    text = told(found)
+    assert not [finding for finding in inspection.findings if finding.severity != "note"]
+    text = messages_of(inspection)
     for alarm in ("dead:", "Dead layer", "multiplies", "vanishes", "explodes", "NaN", "not finite", "does not"):
         assert alarm not in text
-    assert found.table["layer"].is_unique
-    check_what_is_said(specimen, found)
+    assert inspection.table["layer"].is_unique
+    check_what_is_said(specimen, inspection)
 
 
 Plant = Callable[[list[tuple[Any, str]]], str | None]
@@ -123,20 +123,20 @@ def kernels(layers: list[tuple[Any, str]]) -> list[tuple[Any, str]]:
 
 def dead_biases(layers: list[tuple[Any, str]]) -> str | None:
     flat = ("relu", "gelu", "silu", "elu", "selu")
-    found = [(o, n) for o, n in kernels(layers) if getattr(o.activation, "__name__", "") in flat and o.bias is not None]
-    if not found:
+    pairs = [(o, n) for o, n in kernels(layers) if getattr(o.activation, "__name__", "") in flat and o.bias is not None]
+    if not pairs:
         return None
-    layer, name = found[len(found) // 2]
+    layer, name = pairs[len(pairs) // 2]
     layer.bias.assign(np.full(layer.bias.shape, -1000.0))
     return name
 
 
 def scaled(factor: float) -> Plant:
     def plant(layers: list[tuple[Any, str]]) -> str | None:
-        found = kernels(layers)
-        if len(found) < 3:
+        pairs = kernels(layers)
+        if len(pairs) < 3:
             return None
-        layer, name = found[len(found) // 2]
+        layer, name = pairs[len(pairs) // 2]
         layer.kernel.assign(factor * layer.kernel)
         return name
 
@@ -152,10 +152,10 @@ def all_weak(layers: list[tuple[Any, str]]) -> str | None:
 
 
 def not_a_number(layers: list[tuple[Any, str]]) -> str | None:
-    found = kernels(layers)
-    if not found:
+    pairs = kernels(layers)
+    if not pairs:
         return None
-    layer, name = found[len(found) // 2]
+    layer, name = pairs[len(pairs) // 2]
     kernel = layer.kernel.numpy().copy()
     kernel.ravel()[3] = np.nan
     layer.kernel.assign(kernel)
@@ -165,20 +165,20 @@ def not_a_number(layers: list[tuple[Any, str]]) -> str | None:
 PLANTS: dict[str, tuple[Plant, Callable[[str, Inspection, str], bool]]] = {
     "dead biases": (
         dead_biases,
-        lambda name, found, text: found.table.set_index("layer").loc[name, "verdict"] == "dead" and name in text,
+        lambda name, look, text: look.table.set_index("layer").loc[name, "verdict"] == "dead" and name in text,
     ),
     "one weak": (
         scaled(0.05),
-        lambda name, found, text: f"{name} multiplies" in text or "signal-vanishes" in found.codes,
+        lambda name, look, text: f"{name} multiplies" in text or "signal-vanishes" in look.codes,
     ),
     "one exploding": (
         scaled(50.0),
-        lambda name, found, text: f"{name} multiplies" in text or "signal-explodes" in found.codes,
+        lambda name, look, text: f"{name} multiplies" in text or "signal-explodes" in look.codes,
     ),
-    "all weak": (all_weak, lambda _, found, text: "signal-vanishes" in found.codes or "multiplies the signal" in text),
+    "all weak": (all_weak, lambda _, look, text: "signal-vanishes" in look.codes or "multiplies the signal" in text),
     "NaN": (
         not_a_number,
-        lambda name, found, text: f"{name} (kernel)" in text and "NaN in " in text and "not-finite" in found.codes,
+        lambda name, look, text: f"{name} (kernel)" in text and "NaN in " in text and "not-finite" in look.codes,
     ),
 }
 
@@ -206,7 +206,7 @@ UNSEEN = {
 
 
 @pytest.mark.parametrize("plant", PLANTS)
-@pytest.mark.parametrize("name", SOME)
+@pytest.mark.parametrize("name", SPECIMENS)
 def test_plants_are_found_and_what_is_said_of_them_is_so(name: str, plant: str) -> None:
     specimen = built(name)
     breaks, finds = PLANTS[plant]
@@ -214,9 +214,9 @@ def test_plants_are_found_and_what_is_said_of_them_is_so(name: str, plant: str) 
     if broken is None:
         assert (plant, name) in [(of, model) for of, models in ABSENT.items() for model in models]
         return
-    found = inspected(specimen)
-    assert finds(broken, found, told(found)) == ((plant, name) not in UNSEEN)
-    check_what_is_said(specimen, found)
+    inspection = inspected(specimen)
+    assert finds(broken, inspection, messages_of(inspection)) == ((plant, name) not in UNSEEN)
+    check_what_is_said(specimen, inspection)
 
 
 def test_own_factors_are_those_of_keras() -> None:
@@ -250,21 +250,21 @@ def test_constants_in_preprocessing_join_nothing() -> None:
 def test_a_dead_gelu_is_dead_and_a_softmax_that_underflows_is_not() -> None:
     specimen = built("gelu")
     specimen.model.layers[2].bias.assign(np.full(32, -12.0))  # its outputs are not all 0
-    found = inspected(specimen)
-    assert found.table["verdict"].iloc[2] == "dead"
-    assert errors(found) == ["dead-network"]
+    inspection = inspected(specimen)
+    assert inspection.table["verdict"].iloc[2] == "dead"
+    assert errors(inspection) == ["dead-network"]
     specimen = built("gelu")
     specimen.model.layers[-1].bias.assign([0.0, -1000.0, 0.0])
-    found = inspected(specimen)
-    assert found.table[["dead_units", "verdict"]].iloc[-1].tolist() == [0, ""]
+    inspection = inspected(specimen)
+    assert inspection.table[["dead_units", "verdict"]].iloc[-1].tolist() == [0, ""]
 
 
 def test_dead_units_over_time_steps_are_dead_in_all_of_them() -> None:
     specimen = built("time_distributed")
     specimen.model.layers[0].layer.bias.assign([-1000.0] * 3 + [0.0] * 5)
-    found = inspected(specimen)
-    assert found.table["layer"].tolist() == ["time_distributed", "gru", "dense_1"]
-    assert found.table["dead_units"].tolist() == [3, 0, 0]
+    inspection = inspected(specimen)
+    assert inspection.table["layer"].tolist() == ["time_distributed", "gru", "dense_1"]
+    assert inspection.table["dead_units"].tolist() == [3, 0, 0]
     specimen.model.layers[0].layer.bias.assign([-1000.0] * 8)
     assert errors(inspected(specimen)) == ["dead-network"]
 
@@ -284,8 +284,8 @@ def test_layers_in_a_compiled_function_are_looked_into() -> None:
 
     model = keras.Sequential([keras.Input((20,)), Compiled(), keras.layers.Dense(3, name="last")])
     specimen = built("relu")
-    found = inspect(model, specimen.x, specimen.y)
-    assert found.table["layer"].tolist() == ["compiled/inside", "last"]
+    inspection = inspect(model, specimen.x, specimen.y)
+    assert inspection.table["layer"].tolist() == ["compiled/inside", "last"]
     assert not tf.config.functions_run_eagerly()
 
 
@@ -295,6 +295,6 @@ def test_a_shared_layer_counts_once() -> None:
     bias = np.zeros(16, np.float32)
     bias[:5] = -1000
     layer.bias.assign(bias)
-    found = inspect(specimen.model, specimen.x, specimen.y)
-    assert "5 of 16 in sequential/dense." in told(found)
-    assert "1 BatchNormalization layer without data" in told(found)
+    inspection = inspect(specimen.model, specimen.x, specimen.y)
+    assert "5 of 16 in sequential/dense." in messages_of(inspection)
+    assert "1 BatchNormalization layer without data" in messages_of(inspection)

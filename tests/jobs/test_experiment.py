@@ -78,8 +78,8 @@ def test_initializers_are_names_or_groups_and_no_functions() -> None:
 def test_checkpoints_are_fits_or_what_is_followed(
     fits: int | None, follow: tuple[int, ...], epochs: int, checkpoints: tuple[int, ...]
 ) -> None:
-    found = replace(BASE, fits=fits, follow=follow)
-    assert (found.epochs, found.checkpoints) == (epochs, checkpoints)
+    experiment = replace(BASE, fits=fits, follow=follow)
+    assert (experiment.epochs, experiment.checkpoints) == (epochs, checkpoints)
 
 
 def test_it_is_described_in_words() -> None:

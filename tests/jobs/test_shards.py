@@ -20,15 +20,15 @@ def test_shards_cover_each_trial_once() -> None:
 
 def test_fingerprint_is_of_params_versions_and_code(monkeypatch: pytest.MonkeyPatch) -> None:
     made_by: dict[str, object] = {"params": {"seed": 10}, "versions": {"numpy": "2"}}
-    found = shards.fingerprint(made_by)
-    assert found == shards.fingerprint(dict(reversed(made_by.items())))
+    fingerprint = shards.fingerprint(made_by)
+    assert fingerprint == shards.fingerprint(dict(reversed(made_by.items())))
     others = [
         shards.fingerprint(made_by | {"params": {"seed": 11}}),
         shards.fingerprint(made_by | {"versions": {"numpy": "3"}}),
     ]
     monkeypatch.setattr(shards, "code", lambda: "another")
     others.append(shards.fingerprint(made_by))
-    assert len({found, *others}) == 4
+    assert len({fingerprint, *others}) == 4
 
 
 def test_code_is_every_module_that_can_change_a_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,9 +39,9 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
     places = {"disk": lambda: str(tmp_path / "work"), "memory": lambda: f"memory://{tmp_path.name}"}
     place = places.get(request.param, lambda: f"{request.getfixturevalue('s3')}/{tmp_path.name}")
     address = place()
-    found = Store(f"{address}/collapse/abc")
-    found.make()
-    return found
+    new_store = Store(f"{address}/collapse/abc")
+    new_store.make()
+    return new_store
 
 
 def test_finished_shards_are_found(store: Store) -> None:

@@ -26,19 +26,19 @@ BASE = Experiment(
 )
 
 
-def of_tables(made: dict[str, bytes], **schemas: Any) -> dict[str, pd.DataFrame]:
+def tables_by_name(files: dict[str, bytes], **schemas: Any) -> dict[str, pd.DataFrame]:
     """Return the tables of a shard by name."""
     known = {"trials": tables.TRIALS, "history": tables.HISTORY}
     return {
-        name.removesuffix(".parquet"): parquet.from_bytes(made[name], known[name.removesuffix(".parquet")].schema)
-        for name in made
+        name.removesuffix(".parquet"): parquet.from_bytes(files[name], known[name.removesuffix(".parquet")].schema)
+        for name in files
         if name.removesuffix(".parquet") in known
     }
 
 
 def measured(experiment: Experiment, low: int = 0, high: int | None = None) -> dict[str, pd.DataFrame]:
     shard = Shard(0, experiment, low, high or experiment.trials)
-    return of_tables(trials.measure(shard, 2, StopSignal()))
+    return tables_by_name(trials.measure(shard, 2, StopSignal()))
 
 
 @pytest.mark.parametrize(
@@ -50,11 +50,11 @@ def measured(experiment: Experiment, low: int = 0, high: int | None = None) -> d
     ],
 )
 def test_shards_have_as_many_trials_as_memory_holds(changes: dict[str, Any], size: int) -> None:
-    one = replace(BASE, network=replace(BASE.network, **changes), trials=size + 5)
+    experiment = replace(BASE, network=replace(BASE.network, **changes), trials=size + 5)
     other = replace(BASE, trials=3)
-    shards = trials.shards_of({"one": one, "other": other}, begin=7)
-    assert {key: [(s.index, s.work, s.low, s.high) for s in found] for key, found in shards.items()} == {
-        "one": [(7, one, 0, size), (8, one, size, size + 5)],
+    shards = trials.shards_of({"one": experiment, "other": other}, begin=7)
+    assert {key: [(s.index, s.work, s.low, s.high) for s in parts] for key, parts in shards.items()} == {
+        "one": [(7, experiment, 0, size), (8, experiment, size, size + 5)],
         "other": [(9, other, 0, 3)],
     }
 
@@ -113,7 +113,7 @@ def test_dead_layers_are_those_of_the_weights() -> None:
     experiment = replace(BASE, network=network, trials=60, follow=(0, 1, 4))
     history = measured(experiment)["history"]
     x, y = experiment.target.sample(experiment.seed)
-    found = []
+    dead_layers = []
     arguments: dict[str, Any] = {"trials": range(60), "seed": experiment.seed}
     (untrained,) = engine.run(network, replace(BASE.training, epochs=1), x, y, **arguments)
     weights = {0: untrained.initial}
@@ -121,19 +121,19 @@ def test_dead_layers_are_those_of_the_weights() -> None:
     for epoch in (0, 1, 4):
         constant = np.ptp(engine.predict(network, weights[epoch], x)[:, :, 0], axis=1) == 0
         for own, is_constant in zip(weights[epoch], constant, strict=True):
-            found.append(dead_layer_by_hand(own, x) if is_constant else 0)
-    assert history["dead_layer"].tolist() == found
-    assert len(set(found)) > 4
-    assert 0.1 < np.mean([layer == 0 for layer in found]) < 0.9
+            dead_layers.append(dead_layer_by_hand(own, x) if is_constant else 0)
+    assert history["dead_layer"].tolist() == dead_layers
+    assert len(set(dead_layers)) > 4
+    assert 0.1 < np.mean([layer == 0 for layer in dead_layers]) < 0.9
 
 
 def dead_layer_by_hand(weights: np.ndarray, x: np.ndarray) -> int:
     """Return the first of nine layers of two units that is 0 on all inputs, or 0; weights are in Keras's order."""
-    signal, at = x.astype(float), 0
+    signal, k = x.astype(float), 0
     for layer in range(1, 10):
         fan_in = signal.shape[1]
-        kernel, bias = weights[at : at + 2 * fan_in].reshape(fan_in, 2), weights[at + 2 * fan_in : at + 2 * fan_in + 2]
-        at += 2 * fan_in + 2
+        kernel, bias = weights[k : k + 2 * fan_in].reshape(fan_in, 2), weights[k + 2 * fan_in : k + 2 * fan_in + 2]
+        k += 2 * fan_in + 2
         signal = np.maximum(signal @ kernel + bias, 0)
         if (signal == 0).all():
             return layer
@@ -155,20 +155,20 @@ def test_the_first_dead_layer_is_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "absent", "there"),
+    ("low", "high", "absent", "present"),
     [(0.0, 1.0, "low", "high"), (-1.0, 0.0, "high", "low"), (-1.0, 1.0, "", "low"), (-1.0, 1.0, "", "high")],
 )
-def test_half_lines_without_inputs_have_no_columns(low: float, high: float, absent: str, there: str) -> None:
+def test_half_lines_without_inputs_have_no_columns(low: float, high: float, absent: str, present: str) -> None:
     """The columns are null, not 0 or false, which would be a measured range or outcome."""
-    found = measured(replace(BASE, target=replace(BASE.target, low=low, high=high)))["trials"]
+    table = measured(replace(BASE, target=replace(BASE.target, low=low, high=high)))["trials"]
     for column in ("range", "born_dead"):
-        assert found[f"{column}_{there}"].notna().all()
-        assert not absent or found[f"{column}_{absent}"].isna().all()
+        assert table[f"{column}_{present}"].notna().all()
+        assert not absent or table[f"{column}_{absent}"].isna().all()
     x = replace(BASE.target, low=low, high=high).sample(BASE.seed)[0][:, 0]
     assert ((x < 0).any(), (x > 0).any()) == (absent != "low", absent != "high")
     if absent:  # all inputs lie on the other half-line
-        np.testing.assert_array_equal(found[f"range_{there}"], found["range"])
-        np.testing.assert_array_equal(found[f"born_dead_{there}"].astype(bool), found["born_dead"])
+        np.testing.assert_array_equal(table[f"range_{present}"], table["range"])
+        np.testing.assert_array_equal(table[f"born_dead_{present}"].astype(bool), table["born_dead"])
 
 
 def test_saved_are_the_first_trials_of_the_first_shard_only() -> None:
@@ -216,36 +216,36 @@ def test_several_experiments_are_one_table(tmp_path: Path) -> None:
     experiments = {"a": replace(BASE, trials=7), "b": replace(BASE, trials=3, seed=11)}
     shards, store = trials.shards_of(experiments), Store(str(tmp_path / "work"))
     store.make()
-    for shard in (shard for of_one in shards.values() for shard in of_one):
+    for shard in (shard for experiment_shards in shards.values() for shard in experiment_shards):
         store.put(shard, trials.measure(shard, 1, StopSignal()))
     names = {key: {"variation": f"variation {key}"} for key in experiments}
     path, schema = tmp_path / "table.parquet", tables.VARIATIONS.schema
     trials.publish_together(store, shards, names, path, schema, {"params": {"of": "all"}})
-    found = parquet.read(path, schema)
-    assert found["variation"].tolist() == ["variation a"] * 7 + ["variation b"] * 3
+    table = parquet.read(path, schema)
+    assert table["variation"].tolist() == ["variation a"] * 7 + ["variation b"] * 3
     for key, experiment in experiments.items():
-        rows = found[found["variation"] == f"variation {key}"].drop(columns="variation").reset_index(drop=True)
+        rows = table[table["variation"] == f"variation {key}"].drop(columns="variation").reset_index(drop=True)
         pd.testing.assert_frame_equal(rows, measured(experiment)["trials"])
     assert parquet.made_by(path) == {"params": {"of": "all"}}
 
 
 def test_probes_are_where_the_notebook_looked() -> None:
-    found = measured(BASE)["trials"]
+    table = measured(BASE)["trials"]
     x, y = BASE.target.sample(BASE.seed)
     (trained,) = engine.run(BASE.network, BASE.training, x, y, trials=range(40), seed=BASE.seed)
     outputs = engine.predict(BASE.network, trained.final, np.float32([0.05, 0.15, 0.5, 1.0, 1.5]))[:, :, 0]
-    np.testing.assert_array_equal(found[[f"probe_{k}" for k in range(1, 6)]], outputs)
+    np.testing.assert_array_equal(table[[f"probe_{k}" for k in range(1, 6)]], outputs)
     assert len(ranges.PROBES) == 5
-    np.testing.assert_array_equal(found["probes_equal"].astype(bool), np.ptp(outputs, axis=1) == 0)
-    assert 0 < found["probes_equal"].mean() < 1
+    np.testing.assert_array_equal(table["probes_equal"].astype(bool), np.ptp(outputs, axis=1) == 0)
+    assert 0 < table["probes_equal"].mean() < 1
 
 
 def test_first_and_last_layers_have_their_own_initializer() -> None:
     """He initialization sets biases to 0, but RAI draws them, and draws more positive weights than negative ones."""
     network = replace(BASE.network, initialize="rai", initialize_first="he_normal", initialize_last="he_normal")
     shard = Shard(0, replace(BASE, network=network, trials=100, saved_trials=100), 0, 100)
-    made = trials.measure(shard, 1, StopSignal())["weights.parquet"]
-    weights = np.stack(parquet.from_bytes(made, tables.WEIGHTS.schema)["initial"].to_list())
+    content = trials.measure(shard, 1, StopSignal())["weights.parquet"]
+    weights = np.stack(parquet.from_bytes(content, tables.WEIGHTS.schema)["initial"].to_list())
     assert (weights[:, 2:4] == 0).all()  # biases of the first layer
     assert (weights[:, 4:10] != 0).all()
     assert (weights[:, 12] == 0).all()

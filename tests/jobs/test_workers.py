@@ -43,8 +43,8 @@ def store(tmp_path: Path) -> Store:
     return Store(str(tmp_path / "work/toy/abc"))
 
 
-def indices(found: set[Shard]) -> set[int]:
-    return {shard.index for shard in found}
+def indices(finished: set[Shard]) -> set[int]:
+    return {shard.index for shard in finished}
 
 
 def test_what_is_there_is_not_computed_again(store: Store) -> None:
@@ -70,7 +70,7 @@ def test_a_damaged_shard_is_computed_again(store: Store) -> None:
 KilledWorker = type("KilledWorker", (Exception,), {})
 """Error with the name of Dask's for a shard that killed its workers; it does not need `distributed`."""
 
-TOLD: dict[str, tuple[Exception, str]] = {
+ERRORS: dict[str, tuple[Exception, str]] = {
     "wrong input": (InputError("no such file"), "InputError: no such file"),
     "too little memory": (MemoryError("128 GiB\nasked for"), "MemoryError: 128 GiB asked for"),
     "workers that died": (KilledWorker("toy-4"), "KilledWorker: toy-4"),
@@ -78,9 +78,9 @@ TOLD: dict[str, tuple[Exception, str]] = {
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize("name", TOLD)
+@pytest.mark.parametrize("name", ERRORS)
 def test_what_users_can_mend_is_one_line_and_the_rest_is_kept(store: Store, name: str, threads: int) -> None:
-    error, line = TOLD[name]
+    error, line = ERRORS[name]
     with environment(DASK_NUM_WORKERS=threads), pytest.raises(InputError) as caught:
         run(Toy({7: InputError("another"), 4: error}), CUT, store)
     assert str(caught.value) == (
@@ -107,19 +107,19 @@ def test_a_fault_of_our_own_is_raised_as_it_is_with_its_trials(
     assert indices(store.whole(CUT)) == {0, 1, 3, 5, 6, 7, 8, 9}
 
 
-@pytest.mark.parametrize("given", ["abc", "0", "-1", "1.5", "٣", " 2"])
-def test_a_number_of_threads_that_is_none_is_refused_before_any_work(store: Store, given: str) -> None:
+@pytest.mark.parametrize("setting", ["abc", "0", "-1", "1.5", "٣", " 2"])
+def test_a_number_of_threads_that_is_none_is_refused_before_any_work(store: Store, setting: str) -> None:
     toy = Toy()
-    with environment(DASK_NUM_WORKERS=given), pytest.raises(InputError) as caught:
+    with environment(DASK_NUM_WORKERS=setting), pytest.raises(InputError) as caught:
         run(toy, CUT, store)
-    assert str(caught.value) == f"DASK_NUM_WORKERS: received {given!r}; expected: a number of threads, 1 or more"
+    assert str(caught.value) == f"DASK_NUM_WORKERS: received {setting!r}; expected: a number of threads, 1 or more"
     assert toy.measured == []
 
 
-@pytest.mark.parametrize(("given", "threads"), [("1", 1), ("3", 3), ("", None)])
-def test_a_lone_shard_gets_all_threads(store: Store, given: str, threads: int | None) -> None:
+@pytest.mark.parametrize(("setting", "threads"), [("1", 1), ("3", 3), ("", None)])
+def test_a_lone_shard_gets_all_threads(store: Store, setting: str, threads: int | None) -> None:
     toy = Toy()
-    with environment(DASK_NUM_WORKERS=given):
+    with environment(DASK_NUM_WORKERS=setting):
         run(toy, CUT[:1], store)
     assert toy.measured == [(0, threads or cores())]
 

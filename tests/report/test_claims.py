@@ -25,26 +25,26 @@ def verdicts(settings: params.Params, numbers: dict[str, pd.DataFrame]) -> dict[
 
 def test_claims_of_the_committed_run(settings: params.Params, numbers: dict[str, pd.DataFrame]) -> None:
     """The verdicts on the 2019 notebook that SCIENCE states follow from the committed numbers."""
-    found = verdicts(settings, numbers)
-    assert found["ReLU: 0.956 collapse"] == CONSISTENT
-    assert found["Leaky ReLU (slope 0.1): 0.192 collapse"] == CONSISTENT
-    assert found["ReLU: 0.956 predict exactly the same at its 5 probes"] == "no"
-    assert found["Leaky ReLU (slope 0.1): 0.192 predict exactly the same at its 5 probes"] == "no"
-    assert found["It is close to the 90 % and more of Lu et al."] == "above, for another network"
-    assert found["ReLU: equal predictions at 5 positive probes mean a constant network"] == "no"
-    assert found["Leaky ReLU (slope 0.1): equal predictions at 5 positive probes mean a constant network"].startswith(
+    holds = verdicts(settings, numbers)
+    assert holds["ReLU: 0.956 collapse"] == CONSISTENT
+    assert holds["Leaky ReLU (slope 0.1): 0.192 collapse"] == CONSISTENT
+    assert holds["ReLU: 0.956 predict exactly the same at its 5 probes"] == "no"
+    assert holds["Leaky ReLU (slope 0.1): 0.192 predict exactly the same at its 5 probes"] == "no"
+    assert holds["It is close to the 90 % and more of Lu et al."] == "above, for another network"
+    assert holds["ReLU: equal predictions at 5 positive probes mean a constant network"] == "no"
+    assert holds["Leaky ReLU (slope 0.1): equal predictions at 5 positive probes mean a constant network"].startswith(
         "not tested"
     )
-    assert found["Its 1,000 simulations are independent"] == "no"
-    assert found["A small variance makes signals explode, a large one makes them vanish"] == "no"
-    assert (found["Glorot is right for tanh"], found["He is right for ReLU"]) == ("yes", "yes")
-    assert found["Glorot is right for sigmoid"] == "no"
+    assert holds["Its 1,000 simulations are independent"] == "no"
+    assert holds["A small variance makes signals explode, a large one makes them vanish"] == "no"
+    assert (holds["Glorot is right for tanh"], holds["He is right for ReLU"]) == ("yes", "yes")
+    assert holds["Glorot is right for sigmoid"] == "no"
 
 
-def changed(table: pd.DataFrame, at: pd.Series, **values: object) -> pd.DataFrame:
+def changed(table: pd.DataFrame, rows: pd.Series, **values: object) -> pd.DataFrame:
     table = table.copy()
     for name, value in values.items():
-        table.loc[at, name] = value
+        table.loc[rows, name] = value
     return table
 
 
@@ -56,40 +56,40 @@ def test_verdicts_turn_with_the_numbers(settings: params.Params, numbers: dict[s
     he, glorot = ratios["case"] == "relu-he_normal", ratios["case"] == "tanh-glorot_normal"
     other = changed(changed(ratios, normal, forward=1.5), ratios["case"] == "relu-random_normal_028", forward=0.5)
     other = changed(changed(other, he, forward_verdict="vanishes"), glorot, backward_verdict="vanishes")
-    found = verdicts(
+    holds = verdicts(
         settings,
         numbers
         | {"collapse_rates": fewer, "signal_ratios": other}
         | {"half_lines": changed(halves, halves["case"] == "relu", probes_only=0)},
     )
-    assert found["ReLU: 0.956 collapse"] == "no"
-    assert found["It is close to the 90 % and more of Lu et al."] == "no"
-    assert found["ReLU: equal predictions at 5 positive probes mean a constant network"] == "yes"
-    assert found["A small variance makes signals explode, a large one makes them vanish"] == "yes"
-    assert found["He is right for ReLU"] == "no"
-    assert found["Glorot is right for tanh"] == "only in part"
+    assert holds["ReLU: 0.956 collapse"] == "no"
+    assert holds["It is close to the 90 % and more of Lu et al."] == "no"
+    assert holds["ReLU: equal predictions at 5 positive probes mean a constant network"] == "yes"
+    assert holds["A small variance makes signals explode, a large one makes them vanish"] == "yes"
+    assert holds["He is right for ReLU"] == "no"
+    assert holds["Glorot is right for tanh"] == "only in part"
 
 
 def test_a_claim_is_judged_by_its_own_criterion(settings: params.Params, numbers: dict[str, pd.DataFrame]) -> None:
     """Equal predictions at the probes and a range within the tolerance are two events, each with its own count."""
     rates = numbers["collapse_rates"]
     equal = (rates["case"] == "leaky_relu") & (rates["event"] == "probes_equal")
-    found = verdicts(settings, numbers | {"collapse_rates": changed(rates, equal, count=192, rate=0.192)})
-    assert found["Leaky ReLU (slope 0.1): 0.192 predict exactly the same at its 5 probes"] == "yes"
-    assert found["Leaky ReLU (slope 0.1): 0.192 collapse"] == CONSISTENT
+    holds = verdicts(settings, numbers | {"collapse_rates": changed(rates, equal, count=192, rate=0.192)})
+    assert holds["Leaky ReLU (slope 0.1): 0.192 predict exactly the same at its 5 probes"] == "yes"
+    assert holds["Leaky ReLU (slope 0.1): 0.192 collapse"] == CONSISTENT
     neither = changed(rates, rates["case"] == "leaky_relu", count=0, rate=0.0)
-    found = verdicts(settings, numbers | {"collapse_rates": neither})
-    assert found["Leaky ReLU (slope 0.1): 0.192 collapse"] == "no"
+    holds = verdicts(settings, numbers | {"collapse_rates": neither})
+    assert holds["Leaky ReLU (slope 0.1): 0.192 collapse"] == "no"
 
 
 def test_probes_are_not_judged_without_inputs_on_both_sides(
     settings: params.Params, numbers: dict[str, pd.DataFrame]
 ) -> None:
     halves = numbers["half_lines"]
-    found = verdicts(settings, numbers | {"half_lines": halves[halves["case"] != "relu"]})
+    holds = verdicts(settings, numbers | {"half_lines": halves[halves["case"] != "relu"]})
     claim = "equal predictions at 5 positive probes mean a constant network"
-    assert f"ReLU: {claim}" not in found
-    assert f"Leaky ReLU (slope 0.1): {claim}" in found
+    assert f"ReLU: {claim}" not in holds
+    assert f"Leaky ReLU (slope 0.1): {claim}" in holds
 
 
 def test_advice_follows_the_numbers(settings: params.Params, numbers: dict[str, pd.DataFrame]) -> None:
@@ -116,7 +116,7 @@ def test_advice_follows_the_numbers(settings: params.Params, numbers: dict[str, 
 
 
 def test_tables_are_of_strings_and_of_every_case(settings: params.Params, numbers: dict[str, pd.DataFrame]) -> None:
-    made = {
+    tables = {
         "factors": report_tables.factors(settings, numbers),
         "trained": report_tables.trained(settings, numbers),
         "rates": report_tables.rates(settings, numbers),
@@ -129,29 +129,29 @@ def test_tables_are_of_strings_and_of_every_case(settings: params.Params, number
         "settings": report_tables.settings(settings, "official", 10_000),
         "claims": claims.table(settings, numbers),
     }
-    for name, table in made.items():
+    for name, table in tables.items():
         assert all(isinstance(cell, str) for cell in table.to_numpy().ravel()), name
         assert not table.isin(["nan", "NaN", "None"]).to_numpy().any(), name
-    assert len(made["factors"]) == len(settings.activations.cases)
-    assert len(made["trained"]) == len(settings.training.cases)
-    assert len(made["rates"]) == 5 * len(settings.main_cases)
-    assert len(made["settings"]) == len(settings.collapse.cases) + len(settings.sensitivity) + 3
-    assert len(made["before_and_after"]) == 2 * len(settings.collapse.independent)
-    assert len(made["papers"]) == len(settings.other_cases)
+    assert len(tables["factors"]) == len(settings.activations.cases)
+    assert len(tables["trained"]) == len(settings.training.cases)
+    assert len(tables["rates"]) == 5 * len(settings.main_cases)
+    assert len(tables["settings"]) == len(settings.collapse.cases) + len(settings.sensitivity) + 3
+    assert len(tables["before_and_after"]) == 2 * len(settings.collapse.independent)
+    assert len(tables["papers"]) == len(settings.other_cases)
     for key, table in settings.sensitivity.items():
-        assert len(made[f"of {key}"]) == 1 + len(table.variations)
-    rai = made["papers"].query("function == 'x sin 5x' and initializer == 'RAI'").iloc[0]
+        assert len(tables[f"of {key}"]) == 1 + len(table.variations)
+    rai = tables["papers"].query("function == 'x sin 5x' and initializer == 'RAI'").iloc[0]
     measured = numbers["collapse_rates"].query("case == 'x_sin_5x-rai' and event == 'collapsed'")["rate"].iloc[0]
     assert (rai["published"], rai["constant, after (95 %)"].split(" (")[0]) == ("29.2 %", f"{100 * measured:.1f} %")
-    at = numbers["collapse_rates"].query("case == 'x_sin_5x-rai'").set_index("event")["rate"]
+    rates = numbers["collapse_rates"].query("case == 'x_sin_5x-rai'").set_index("event")["rate"]
     for title, event in (
         ("constant, before", "collapsed_before"),
         ("exactly, before", "born_dead"),
         ("exactly, after", "dead"),
     ):
-        assert rai[title] == f"{100 * at[event]:.1f} %"
-    assert made["papers"]["published"].iloc[0] == "> 90.0 %"
-    ten = made["born_dead"].set_index("width")["10 layers"]
+        assert rai[title] == f"{100 * rates[event]:.1f} %"
+    assert tables["papers"]["published"].iloc[0] == "> 90.0 %"
+    ten = tables["born_dead"].set_index("width")["10 layers"]
     cell = numbers["born_dead"].query("depth == 10 and width == 2")["rate"].iloc[0]
     assert ten["2"] == f"{100 * cell:.2f} %"
 
@@ -206,8 +206,8 @@ VARIED = pd.DataFrame(
 
 def test_rows_of_variations(settings: params.Params, numbers: dict[str, pd.DataFrame]) -> None:
     """The case itself has no name, as in a table read from a CSV file, and its row shows no difference."""
-    of_another = VARIED.assign(table="x_sin_5x-he")
-    table = pd.concat([of_another, VARIED], ignore_index=True)
+    another = VARIED.assign(table="x_sin_5x-he")
+    table = pd.concat([another, VARIED], ignore_index=True)
     case, sgd, eight = report_tables.variations(settings, numbers | {"variations": table}, "x_sin_5x-rai").to_dict(
         "records"
     )
@@ -268,9 +268,9 @@ def test_rows_of_criteria(settings: params.Params, numbers: dict[str, pd.DataFra
 def test_factors_stand_beside_their_theory(settings: params.Params, numbers: dict[str, pd.DataFrame]) -> None:
     ratios = numbers["signal_ratios"]
     he = ratios["case"] == "relu-he_normal"
-    told = changed(ratios, he, forward=1.01, forward_low=0.99, forward_high=1.03, forward_theory=1.0)
-    told = changed(told, he, backward_theory=np.nan)
-    table = report_tables.factors(settings, numbers | {"signal_ratios": told})
+    edited = changed(ratios, he, forward=1.01, forward_low=0.99, forward_high=1.03, forward_theory=1.0)
+    edited = changed(edited, he, backward_theory=np.nan)
+    table = report_tables.factors(settings, numbers | {"signal_ratios": edited})
     row = table[(table["activation"] == "ReLU") & (table["initializer"] == "He normal")].iloc[0]
     assert (row["× per layer (95 %)"], row["theory"]) == ("×1.01 (0.99 to 1.03)", "×1")
     assert row["theory, back"] == ""

@@ -68,13 +68,13 @@ FLOW = {"trials": 1000, "before": 690, "after": 217, "stay": 200, "enter": 17, "
 
 def ribbons(ax: Axes) -> dict[tuple[float, float, float, float], str]:
     """Return the colour of each ribbon by its lower and upper ends at the left and at the right."""
-    found = {}
+    colours = {}
     for ribbon in ax.collections:
         vertices = ribbon.get_paths()[0].vertices
-        left, right = (vertices[np.isclose(vertices[:, 0], at)][:, 1] for at in (0.12, 0.88))
+        left, right = (vertices[np.isclose(vertices[:, 0], x)][:, 1] for x in (0.12, 0.88))
         ends = (left.min(), left.max(), right.min(), right.max())
-        found[tuple(round(float(end), 6) for end in ends)] = to_hex(ribbon.get_facecolor()[0])
-    return found
+        colours[tuple(round(float(end), 6) for end in ends)] = to_hex(ribbon.get_facecolor()[0])
+    return colours
 
 
 def test_flow_has_the_counts_of_both_ends_and_of_what_is_between() -> None:

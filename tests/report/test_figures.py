@@ -124,8 +124,8 @@ def test_marks_stand_where_the_epochs_of_their_case_end() -> None:
     curves = curves.assign(loss=1.0, loss_low=0.5, loss_high=2.0)
     epochs = pd.DataFrame({"case": list("aaaabb"), "epoch": [0, 1, 2, 3, 0, 1], "validation_loss": 2.0})
     figure = training_figures.loss_curves(curves, epochs, cases, COLOURS)
-    at = [ax.get_lines()[1].get_xdata().tolist() for ax in figure.axes[:2]]
-    assert at == [[0, 2, 4, 6], [0, 4]]
+    steps = [ax.get_lines()[1].get_xdata().tolist() for ax in figure.axes[:2]]
+    assert steps == [[0, 2, 4, 6], [0, 4]]
 
 
 def layers_table() -> pd.DataFrame:
@@ -181,9 +181,9 @@ def test_one_initializer_one_colour(settings: params.Params) -> None:
     colours = registry._colours(settings)
     assert len(set(colours.values())) == len(colours)
     tables_ = committed()
-    of_training = registry.figure("loss_curves", settings, tables_, Path()).legends[0].get_lines()
-    of_signals = registry.figure("signals", settings, tables_, Path()).legends[0].get_lines()
-    in_both = [{line.get_label(): line.get_color() for line in lines} for lines in (of_training, of_signals)]
+    training_lines = registry.figure("loss_curves", settings, tables_, Path()).legends[0].get_lines()
+    signal_lines = registry.figure("signals", settings, tables_, Path()).legends[0].get_lines()
+    in_both = [{line.get_label(): line.get_color() for line in lines} for lines in (training_lines, signal_lines)]
     assert in_both[0]["He normal"] == in_both[1]["He normal"] == colours["He normal"]
 
 
@@ -370,11 +370,11 @@ def test_each_figure_shows_its_cases_events_and_numbers(settings: params.Params)
     within, exact = drawn("paper_rates").axes
     rows = [label.get_text().replace("\n", " ") for label in within.get_yticklabels()]
     assert len(rows) == len(settings.other_cases)
-    at = rows.index("x sin 5x, RAI")
+    row = rows.index("x sin 5x, RAI")
     for ax, events in ((within, ("collapsed_before", "collapsed")), (exact, ("born_dead", "dead"))):
         for line, event in zip(ax.get_lines()[1:3], events, strict=True):
-            assert line.get_xdata()[at] == rates_["rate"]["x_sin_5x-rai", event]
-    assert within.get_lines()[3].get_xdata()[at] == 0.292
+            assert line.get_xdata()[row] == rates_["rate"]["x_sin_5x-rai", event]
+    assert within.get_lines()[3].get_xdata()[row] == 0.292
     bound = within.get_lines()[4]
     assert (rows[round(bound.get_ydata()[0] + rate_figures.UP)], bound.get_xdata()[0]) == ("|x|, He normal", 0.9)
     main = drawn("collapse_rates")
@@ -420,9 +420,9 @@ def test_line_after_training_is_where_a_tenth_collapses(grid: tuple[pd.DataFrame
     cells = pd.DataFrame([(d, w) for d in (2, 4) for w in (2, 4)], columns=["depth", "width"])
     trained = cells.assign(dead=np.where(cells["width"] == 2, 0.4, 0.025), rate=1.0, trials=1000)
     ax = grid_figures.safe_region(grid[0], trained).axes[0]
-    at = np.concatenate([path.vertices for path in ax.collections[-1].get_paths()])
-    np.testing.assert_allclose(at[:, 1], 3)
-    assert {2, 4} <= set(at[:, 0])
+    vertices = np.concatenate([path.vertices for path in ax.collections[-1].get_paths()])
+    np.testing.assert_allclose(vertices[:, 1], 3)
+    assert {2, 4} <= set(vertices[:, 0])
     assert "10 % after training" in [text.get_text() for text in ax.texts]
     for none in (trained.assign(dead=0.0), trained[trained["depth"] == 2], trained.iloc[:3]):
         texts = grid_figures.safe_region(grid[0], none).axes[0].texts
@@ -449,9 +449,9 @@ def test_theory_goes_through_the_points(grid: tuple[pd.DataFrame, pd.DataFrame])
 
 def test_names_of_lines_do_not_meet(settings: params.Params) -> None:
     figure = registry.figure("born_dead", settings, committed(), Path())
-    at = sorted(text.get_position()[1] for text in figure.axes[0].texts)
-    assert len(at) == settings.safe_region.width.high
-    assert (np.diff(np.log(at)) > 0.39).all()
+    heights = sorted(text.get_position()[1] for text in figure.axes[0].texts)
+    assert len(heights) == settings.safe_region.width.high
+    assert (np.diff(np.log(heights)) > 0.39).all()
 
 
 def test_width_without_a_dead_network_is_left_out(settings: params.Params) -> None:
@@ -510,11 +510,9 @@ def test_every_figure_has_what_draws_it(settings: params.Params) -> None:
     assert set(drawing.drawn(bare)) - set(drawing.drawn(unfollowed)) == {"over_training", "deaths"}
     plane = {"plane": settings.collapse.cases["abs_sum_abs_difference-he"]}
     without = settings.model_copy(update={"collapse": settings.collapse.model_copy(update={"cases": plane})})
-    of_a_plane = drawing.drawn(without)
-    assert not {"collapse_values", "functions", "collapse_rates", "rate_by_tolerance", "before_and_after"} & {
-        *of_a_plane
-    }
-    assert {"paper_rates", "losses"} <= set(of_a_plane)
+    figures = drawing.drawn(without)
+    assert not {"collapse_values", "functions", "collapse_rates", "rate_by_tolerance", "before_and_after"} & {*figures}
+    assert {"paper_rates", "losses"} <= set(figures)
 
 
 def test_cases_of_two_targets_with_one_name_are_all_drawn(settings: params.Params) -> None:

@@ -31,8 +31,8 @@ def test_width_that_is_enough() -> None:
         (30, 1, 0.1),
     ]
     cells = pd.DataFrame(rows, columns=["depth", "width", "rate"]).assign(networks=1000)
-    found = grid_findings.wide_enough(cells, 0.01)
-    assert found == (
+    sentence = grid_findings.wide_enough(cells, 0.01)
+    assert sentence == (
         "Smallest of the widths 1 to 5 from which on fewer than 1.0 % of the networks are dead at initialization, as "
         "far as 95 % intervals decide it: 2 layers: 4 or 5 units; 10 layers: 1 unit; 20 layers: 1 unit or more; "
         "30 layers: more than 1 unit."

@@ -67,10 +67,10 @@ def test_other_code_is_another_figure(last_run: str, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("damaged", ["figures/a.png", "vectors/a.svg", "vectors/keys.json"])
-@pytest.mark.parametrize("how", ["cut", "gone"])
-def test_a_damaged_figure_is_not_taken(last_run: str, damaged: str, how: str) -> None:
+@pytest.mark.parametrize("fault", ["cut", "gone"])
+def test_a_damaged_figure_is_not_taken(last_run: str, damaged: str, fault: str) -> None:
     path = Path("reports", damaged)
-    path.unlink() if how == "gone" else path.write_bytes(path.read_bytes()[:-2])
+    path.unlink() if fault == "gone" else path.write_bytes(path.read_bytes()[:-2])
     assert not kept.take("a", last_run, Path("new"))
 
 

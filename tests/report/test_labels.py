@@ -4,15 +4,15 @@ from deadrelu.report import labels, report_tables
 from deadrelu.settings import params
 
 
-def of_cases(settings: params.Params, cases: dict[str, params.CollapseCase]) -> params.Params:
+def with_cases(settings: params.Params, cases: dict[str, params.CollapseCase]) -> params.Params:
     """Return the params with only these cases of `collapse`."""
     return settings.model_copy(update={"collapse": settings.collapse.model_copy(update={"cases": cases})})
 
 
 def test_names_of_cases_tell_them_apart(settings: params.Params) -> None:
     case = settings.collapse.cases["relu"]
-    assert labels.narrow_networks(of_cases(settings, {"a": case})) == {"a": "ReLU"}
-    assert labels.narrow_networks(of_cases(settings, {"a": case, "b": case})) == {"a": "ReLU: a", "b": "ReLU: b"}
+    assert labels.narrow_networks(with_cases(settings, {"a": case})) == {"a": "ReLU"}
+    assert labels.narrow_networks(with_cases(settings, {"a": case, "b": case})) == {"a": "ReLU: a", "b": "ReLU: b"}
 
 
 def test_names_say_what_is_particular(settings: params.Params) -> None:
@@ -25,7 +25,7 @@ def test_names_say_what_is_particular(settings: params.Params) -> None:
     assert names["x_sin_5x-rai-he_first"] == "x sin 5x, RAI (first layer He normal)"
     assert names["x_sin_5x-he-mae"] == "x sin 5x, He normal, absolute error"
     elsewhere = settings.collapse.cases["leaky_relu"].model_copy(update={"target": "abs_x"})
-    changed = of_cases(settings, {"a": elsewhere})
+    changed = with_cases(settings, {"a": elsewhere})
     assert labels.narrow_network(changed, "a") == "|x|, Glorot uniform, Leaky ReLU (slope 0.1)"
 
 

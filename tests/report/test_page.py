@@ -26,7 +26,7 @@ from deadrelu.settings import params
 MEGABYTE = 2**20
 
 
-def made(folder: Path, change: dict[str, Any]) -> Path:
+def small_report(folder: Path, change: dict[str, Any]) -> Path:
     """Make the report of a small project with some changed settings, and return its path."""
     (folder / "reports").mkdir()
     shutil.copy(ROOT / "reports" / "report.ipynb", folder / "reports")
@@ -76,7 +76,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
         },
         "sensitivity": {},
     }
-    return made(tmp_path_factory.mktemp("odd"), change)
+    return small_report(tmp_path_factory.mktemp("odd"), change)
 
 
 @pytest.fixture(scope="module")
@@ -234,10 +234,10 @@ def test_explorer_shows_the_numbers_of_its_cell(whole: Path, browser: Browser) -
                 assert f"{cell['trained_count']:,.0f} of {cell['trained']:,.0f}" in said["trained"]
                 assert tab.locator("#explorer [data-draws=learned] path.network").count() == 8
             else:
-                of_these = cells.loc[key]["trained"].notna().any()
+                any_trained = cells.loc[key]["trained"].notna().any()
                 assert (
                     "Only networks of 3, 6 or 9 layers of 2, 4, 6 or 8 units were trained" in said["trained"]
-                ) == of_these
+                ) == any_trained
             curves = tab.locator("#explorer [data-draws=functions] path.network")
             assert curves.count() == 8
             dead = tab.locator("#explorer [data-draws=functions] path.dead").count()

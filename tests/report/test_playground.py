@@ -28,9 +28,9 @@ PICTURE = ROOT / "docs" / "playground.png"
 
 
 @contextmanager
-def played(browser: Browser, page: Path = REPORT, *, first: str = "", **how: Any) -> Iterator[Page]:
+def played(browser: Browser, page: Path = REPORT, *, first: str = "", **options: Any) -> Iterator[Page]:
     """Open the page; `first` is a script that runs in the browser before those of the page."""
-    with opened(browser, page, **how) as tab:
+    with opened(browser, page, **options) as tab:
         if first:
             tab.add_init_script(first)
             tab.reload()
@@ -95,14 +95,14 @@ def test_a_trial_is_trained_by_its_number(browser: Browser) -> None:
 
 def test_a_wrong_last_bit_is_told(browser: Browser, tmp_path: Path) -> None:
     text = REPORT.read_text()
-    found = re.search(r'<script type="application/json" id="playground-data">(.*?)</script>', text, re.DOTALL)
-    assert found
-    data = json.loads(found[1])
+    match = re.search(r'<script type="application/json" id="playground-data">(.*?)</script>', text, re.DOTALL)
+    assert match
+    data = json.loads(match[1])
     case = data["proof"]["cases"]["leaky_relu"]
     final = np.frombuffer(base64.b64decode(case["final"]), np.uint32).copy()
     final[3 * 37 + 5] ^= 1
     case["final"] = base64.b64encode(final.tobytes()).decode()
-    (tmp_path / "report.html").write_text(text.replace(found[1], json.dumps(data)))
+    (tmp_path / "report.html").write_text(text.replace(match[1], json.dumps(data)))
     with played(browser, tmp_path / "report.html") as tab:
         tab.click("#train-all")
         tab.locator("#p-all", has_text="34,799 of 34,800 losses and weights have the bits of the tables.").wait_for()
@@ -145,7 +145,7 @@ def test_settings_are_in_the_address(browser: Browser) -> None:
         tab.fill("#p-seed", "7")
         tab.fill("#p-epochs", "3")
         tab.click("#train-many")
-        told = finished(tab)
+        status = finished(tab)
         counts = tab.locator("#p-tally .bar > :last-child").all_inner_texts()
         address = tab.url
         assert address.endswith("#leaky_relu-4x2-seed7&slope=0.1&epochs=3")
@@ -156,7 +156,7 @@ def test_settings_are_in_the_address(browser: Browser) -> None:
         again = tab.context.new_page()
         again.goto(address)
         again.click("#train-many")
-        assert finished(again).split(":")[1] == told.split(":")[1]
+        assert finished(again).split(":")[1] == status.split(":")[1]
         assert again.locator("#p-tally .bar > :last-child").all_inner_texts() == counts
         again.goto(address.partition("#")[0] + "#nonsense-1")
         assert again.locator("#train-many").is_enabled()
@@ -204,22 +204,22 @@ def test_a_class_sees_nine_in_ten_networks_die(browser: Browser) -> None:
 def test_tallies_are_those_of_theory_and_of_the_pipeline(preset: str, networks: int, browser: Browser) -> None:
     """Another generator gives the same distribution of outcomes; all tests of a case give a false alarm in 10,000."""
     with played(browser) as tab:
-        given = {"preset": preset, "networks": networks, "seed": 3}
-        found = tab.evaluate("(given) => window.deadrelu.count(given)", given)
-        again = tab.evaluate("(given) => window.deadrelu.count(given)", given)
-    assert found == again
-    assert sum(found[outcome] for outcome in (*outcomes.OUTCOMES, "diverged")) == found["networks"] == networks
+        options = {"preset": preset, "networks": networks, "seed": 3}
+        tally = tab.evaluate("(given) => window.deadrelu.count(given)", options)
+        again = tab.evaluate("(given) => window.deadrelu.count(given)", options)
+    assert tally == again
+    assert sum(tally[outcome] for outcome in (*outcomes.OUTCOMES, "diverged")) == tally["networks"] == networks
     rows = trials_of(preset)
     here = outcomes.outcomes(rows, 1e-3)
     constant = ("born_dead", "died", "stayed_within", "became_within")
-    assert found["collapsed"] == sum(found[outcome] for outcome in constant)
+    assert tally["collapsed"] == sum(tally[outcome] for outcome in constant)
     for names in (constant, *([outcome] for outcome in outcomes.OUTCOMES)):
-        ours, theirs = int(np.isin(here, names).sum()), sum(found[name] for name in names)
+        ours, theirs = int(np.isin(here, names).sum()), sum(tally[name] for name in names)
         counts = (np.array([number]) for number in (theirs, networks, ours, len(rows)))
         assert fisher_exact(*counts)[0] > 1e-5, names
     if preset == "relu":
         exact = theory.born_dead_on_interval([1, *[2] * 9]).low
-        assert stats.binomtest(found["born_dead"], networks, exact).pvalue > 1e-4
+        assert stats.binomtest(tally["born_dead"], networks, exact).pvalue > 1e-4
 
 
 SIDES = (-1.5, -0.5, 0.5, 1.5)
@@ -245,7 +245,7 @@ def test_outcomes_are_those_of_the_pipeline(browser: Browser) -> None:
     assert set(expected) == {*outcomes.OUTCOMES, "diverged"}
     numbers = [[[repr(float(value)) for value in values] for values in both] for both in (before, after)]
     with played(browser) as tab:
-        found = tab.evaluate(
+        results = tab.evaluate(
             """([before, after, xs]) => {
               const words = { nan: NaN, inf: Infinity, "-inf": -Infinity };
               const numbers = (texts) => texts.map((text) => (text in words ? words[text] : Number(text)));
@@ -253,7 +253,7 @@ def test_outcomes_are_those_of_the_pipeline(browser: Browser) -> None:
             }""",
             [*numbers, list(SIDES)],
         )
-        assert found == expected
+        assert results == expected
         names = tab.evaluate("window.deadrelu.count({ networks: 1, epochs: 1 }).then((found) => Object.keys(found))")
     assert names == ["networks", *outcomes.OUTCOMES, "diverged", "collapsed"]
 
@@ -380,10 +380,10 @@ def test_the_picture_in_the_readme_is_of_this_page(browser: Browser, tmp_path: P
         finished(tab)
         tab.click("#train-all")
         tab.locator("#p-all", has_text="have the bits of the tables").wait_for()
-        made = tmp_path / "playground.png"
-        tab.locator("#playground").screenshot(path=PICTURE if os.environ.get("DEADRELU_PICTURE") else made)
+        screenshot = tmp_path / "playground.png"
+        tab.locator("#playground").screenshot(path=PICTURE if os.environ.get("DEADRELU_PICTURE") else screenshot)
     assert PICTURE.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
-    if made.exists():
-        sizes = [np.frombuffer(path.read_bytes()[16:24], ">u4").tolist() for path in (PICTURE, made)]
+    if screenshot.exists():
+        sizes = [np.frombuffer(path.read_bytes()[16:24], ">u4").tolist() for path in (PICTURE, screenshot)]
         assert sizes[0][0] == sizes[1][0]
         assert abs(sizes[0][1] - sizes[1][1]) < 60

@@ -67,7 +67,7 @@ def test_what_becomes_of_a_network_that_does_not_die() -> None:
 
 
 @pytest.mark.parametrize(
-    ("counts", "told"),
+    ("counts", "ending"),
     [
         ({0: 690, 10: 217, 500: 20}, "one moment of a falling curve: 69.0 % before training, 2.0 % after 500 epochs."),
         ({0: 20, 10: 217, 500: 690}, "one moment of a rising curve: 2.0 % before training, 69.0 % after 500 epochs."),
@@ -79,11 +79,11 @@ def test_what_becomes_of_a_network_that_does_not_die() -> None:
         ({0: 690, 5: 217, 500: 20}, "is not consistent with this curve after 10 epochs."),
     ],
 )
-def test_the_notebooks_number_is_a_moment_of_a_curve(counts: dict[int, int], told: str) -> None:
+def test_the_notebooks_number_is_a_moment_of_a_curve(counts: dict[int, int], ending: str) -> None:
     """The sentence is on the curve within the tolerance; the other curve is flat here."""
     curve = pd.concat([followed("exact", dict.fromkeys(counts, 217)), followed("within", counts)]).assign(trials=1000)
     text = rate_findings.moment(curve.sample(frac=1, random_state=1), 10, 0.2, 1e-3)
-    assert text.endswith(told)
+    assert text.endswith(ending)
     assert "0.2" in text
 
 
@@ -163,10 +163,10 @@ def test_joint_tolerances() -> None:
 def test_number_of_the_paper_and_ours_by_both_criteria(theirs: float, within: str, exact: str) -> None:
     """Here 400 of 1,000 networks (370 to 431) are within the tolerance, and 229 (204 to 256) are exactly constant."""
     (text,) = rate_findings.against_print({"A": (rate_row(400, 1000, lu=theirs), rate_row(229, 1000))}, 1e-3)
-    start, of_within, of_exact = text.replace("; here ", "; ").split("; ")
+    start, within_text, exact_text = text.replace("; here ", "; ").split("; ")
     assert start == f"A: published {100 * theirs:.1f} %"
-    assert of_within.startswith(f"range ≤ 0.001 40.0 % (37.0 to 43.1 %), {within}")
-    assert of_exact.startswith(f"range exactly 0 22.9 % (20.4 to 25.6 %), {exact}")
+    assert within_text.startswith(f"range ≤ 0.001 40.0 % (37.0 to 43.1 %), {within}")
+    assert exact_text.startswith(f"range exactly 0 22.9 % (20.4 to 25.6 %), {exact}")
 
 
 def test_numbers_of_the_paper_are_corrected_for_their_number() -> None:

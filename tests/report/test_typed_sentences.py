@@ -44,9 +44,9 @@ NUMBERS = {
 def sources() -> dict[str, str]:
     """Return all text that a reader of the page may see by its file: cells of the notebook, modules and templates."""
     cells = json.loads(NOTEBOOK.read_text())["cells"]
-    found = {NOTEBOOK.name: "\n".join("".join(cell["source"]) for cell in cells)}
+    texts = {NOTEBOOK.name: "\n".join("".join(cell["source"]) for cell in cells)}
     paths = [path for path in REPORT.rglob("*") if path.suffix in (".py", ".js", ".j2")]
-    return found | {path.relative_to(REPORT).as_posix(): path.read_text() for path in paths}
+    return texts | {path.relative_to(REPORT).as_posix(): path.read_text() for path in paths}
 
 
 def test_all_that_writes_is_searched() -> None:

@@ -61,7 +61,7 @@ def train(request: pytest.FixtureRequest) -> Iterator[Run]:
     if request.param == "browser":
         page = request.getfixturevalue("browser").new_page()
         page.add_script_tag(content=source)
-        yield lambda given: page.evaluate(TRAIN, given)
+        yield lambda args: page.evaluate(TRAIN, args)
         page.close()
         return
     if shutil.which("node") is None:
@@ -70,10 +70,10 @@ def train(request: pytest.FixtureRequest) -> Iterator[Run]:
         f"{source}\n({TRAIN})(JSON.parse(require('fs').readFileSync(0))).then((x) => console.log(JSON.stringify(x)));"
     )
 
-    def run(given: list[Any]) -> list[list[list[int]]]:
-        done = subprocess.run(["node", "-e", code], input=json.dumps(given), capture_output=True, text=True, check=True)
-        found: list[list[list[int]]] = json.loads(done.stdout)
-        return found
+    def run(args: list[Any]) -> list[list[list[int]]]:
+        done = subprocess.run(["node", "-e", code], input=json.dumps(args), capture_output=True, text=True, check=True)
+        results: list[list[list[int]]] = json.loads(done.stdout)
+        return results
 
     yield run
 
@@ -89,19 +89,19 @@ def test_golden_trainings_have_their_bits(name: str, train: Run) -> None:
         "slope": network.negative_slope,
         "biases": network.biases,
     }
-    how = {"batchSize": training.batch_size, "rate": training.optimizer.learning_rate}
-    how["optimizer"] = "adam" if isinstance(training.optimizer, engine.Adam) else "sgd"
+    method = {"batchSize": training.batch_size, "rate": training.optimizer.learning_rate}
+    method["optimizer"] = "adam" if isinstance(training.optimizer, engine.Adam) else "sgd"
     initial = engine.draw_weights(network, 10, np.array(TRIALS))
-    found: list[Any] = []
+    results: list[Any] = []
     for block in (range(500, 512), range(512, 530)):
         rows = [text(shuffles.left(len(x), 10, block[0] // shuffles.BLOCK, k)) for k in range(training.epochs)]
         for first in range(block[0], block[-1] + 1, 7):
             numbers = range(first, min(first + 7, block[-1] + 1))
             starts = [text(initial[k - TRIALS[0]]) for k in numbers]
             orders = [text(shuffles.right(len(x), 10, k % shuffles.BLOCK)) for k in numbers]
-            given = [{wasm.name(network.activation, network.biases): program}, about, how, starts, text(x), text(y)]
-            found += train([*given, orders, rows])
-    final, loss, after = ([trial[part] for trial in found] for part in range(3))
+            args = [{wasm.name(network.activation, network.biases): program}, about, method, starts, text(x), text(y)]
+            results += train([*args, orders, rows])
+    final, loss, after = ([trial[part] for trial in results] for part in range(3))
     assert sha256(final, initial.shape) == GOLDEN[name]["final"]
     assert sha256(loss, (len(TRIALS), training.epochs)) == GOLDEN[name]["loss"]
     assert sha256(after, (len(TRIALS), len(x), network.outputs)) == GOLDEN[name]["predictions"]

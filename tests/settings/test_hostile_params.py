@@ -51,30 +51,30 @@ ANY = st.one_of(
 Path_ = tuple[Any, ...]
 
 
-def places(tree: Any, at: Path_ = ()) -> Iterator[Path_]:
+def places(tree: Any, path: Path_ = ()) -> Iterator[Path_]:
     """Yield the path of every value, from the groups to the leaves."""
     inside = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
     for key, value in inside:
-        yield (*at, key)
-        yield from places(value, (*at, key))
+        yield (*path, key)
+        yield from places(value, (*path, key))
 
 
-def mutated(tree: Any, where: Path_, how: str, value: Any) -> Any:
+def mutated(tree: Any, where: Path_, kind: str, value: Any) -> Any:
     """Return a copy of the tree with one change."""
     tree = copy.deepcopy(tree)
     branch = tree
     for key in where[:-1]:
         branch = branch[key]
     key = where[-1]
-    if how == "replace":
+    if kind == "replace":
         branch[key] = value
-    elif how == "delete":
+    elif kind == "delete":
         del branch[key]
-    elif how == "rename" and isinstance(branch, dict):
+    elif kind == "rename" and isinstance(branch, dict):
         branch[str(value)] = branch.pop(key)
-    elif how == "double" and isinstance(branch, list):
+    elif kind == "double" and isinstance(branch, list):
         branch.append(branch[key])
-    elif how == "add" and isinstance(branch, dict):
+    elif kind == "add" and isinstance(branch, dict):
         branch[str(value)] = value
     return tree
 
@@ -88,15 +88,15 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def changes(values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[tuple[float, str, Any]]]:
     """Return a strategy for one or two changes: the place (a fraction of all places), the kind, and the value."""
-    how = st.sampled_from(["replace", "replace", "replace", "delete", "rename", "double", "add"])
-    return st.lists(st.tuples(st.floats(0, 1, exclude_max=True), how, values), min_size=1, max_size=2)
+    kinds = st.sampled_from(["replace", "replace", "replace", "delete", "rename", "double", "add"])
+    return st.lists(st.tuples(st.floats(0, 1, exclude_max=True), kinds, values), min_size=1, max_size=2)
 
 
-def changed(tree: Any, some: list[tuple[float, str, Any]]) -> Any:
-    for fraction, how, value in some:
+def changed(tree: Any, edits: list[tuple[float, str, Any]]) -> Any:
+    for fraction, kind, value in edits:
         everywhere = list(places(tree))
         if everywhere:
-            tree = mutated(tree, everywhere[int(fraction * len(everywhere))], how, value)
+            tree = mutated(tree, everywhere[int(fraction * len(everywhere))], kind, value)
     return tree
 
 
@@ -115,20 +115,20 @@ def loaded(path: Path) -> params.Params | str:
 
 @pytest.mark.fuzz
 @settings(max_examples=100 * DEPTH, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
-@given(some=changes(ANY))
-def test_every_file_is_read_or_refused_in_one_line(small: Any, tmp_path_factory: Any, some: Any) -> None:
+@given(edits=changes(ANY))
+def test_every_file_is_read_or_refused_in_one_line(small: Any, tmp_path_factory: Any, edits: Any) -> None:
     path = tmp_path_factory.getbasetemp() / "any.yaml"
-    write(changed(small, some), path)
-    found = loaded(path)
-    if isinstance(found, str):
-        assert "\n" not in found
-        assert found.startswith(str(path))
-        assert len(found) < 1500
+    write(changed(small, edits), path)
+    result = loaded(path)
+    if isinstance(result, str):
+        assert "\n" not in result
+        assert result.startswith(str(path))
+        assert len(result) < 1500
     else:
-        for key in found.collapse.cases:
+        for key in result.collapse.cases:
             assert params.CASE_KEY.fullmatch(key)
-            experiments.of_case(found, key)
-        assert all(params.CASE_KEY.fullmatch(key) for key in (*found.activations.cases, *found.training.cases))
+            experiments.of_case(result, key)
+        assert all(params.CASE_KEY.fullmatch(key) for key in (*result.activations.cases, *result.training.cases))
 
 
 @pytest.mark.fuzz
@@ -142,26 +142,26 @@ def test_any_text_is_refused_in_one_line(tmp_path_factory: Any, text: str) -> No
     assert "\n" not in str(caught.value)
 
 
-def stages(found: params.Params, small: params.Params) -> list[list[str]]:
+def stages(accepted: params.Params, small: params.Params) -> list[list[str]]:
     """Return the commands whose params differ."""
-    cases = [key for key in found.collapse.cases if key not in small.collapse.cases]
-    cases += [key for key in small.collapse.cases if key in found.collapse.cases]
-    commands = [["collapse", key] for key in cases if not _same(found, small, key)]
-    if found.activations != small.activations:
+    cases = [key for key in accepted.collapse.cases if key not in small.collapse.cases]
+    cases += [key for key in small.collapse.cases if key in accepted.collapse.cases]
+    commands = [["collapse", key] for key in cases if not _same(accepted, small, key)]
+    if accepted.activations != small.activations:
         commands.append(["activations"])
-    if found.training != small.training:
+    if accepted.training != small.training:
         commands.append(["training"])
-    if safe_region.settings(found) != safe_region.settings(small):
+    if safe_region.settings(accepted) != safe_region.settings(small):
         commands.append(["safe-region"])
-    for key in found.sensitivity:
-        if key not in small.sensitivity or sensitivity.settings(found, key) != sensitivity.settings(small, key):
+    for key in accepted.sensitivity:
+        if key not in small.sensitivity or sensitivity.settings(accepted, key) != sensitivity.settings(small, key):
             commands.append(["sensitivity", key])
     return commands
 
 
-def _same(found: params.Params, small: params.Params, key: str) -> bool:
+def _same(accepted: params.Params, small: params.Params, key: str) -> bool:
     known = key in small.collapse.cases
-    return known and experiments.of_case(found, key) == experiments.of_case(small, key)
+    return known and experiments.of_case(accepted, key) == experiments.of_case(small, key)
 
 
 @pytest.fixture(scope="module")
@@ -174,19 +174,19 @@ def ready(pipeline: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.fuzz
 @settings(max_examples=12 * DEPTH, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
-@given(some=changes(SMALL))
-def test_what_is_accepted_runs(small: Any, ready: Path, some: Any) -> None:
+@given(edits=changes(SMALL))
+def test_what_is_accepted_runs(small: Any, ready: Path, edits: Any) -> None:
     with contextlib.chdir(ready):
-        write(changed(small, some), Path("params.yaml"))
-        found = loaded(Path("params.yaml"))
-        status, _, told = deadrelu("data", "target")
-        if isinstance(found, str):
-            assert (status, told) == (2, f"deadrelu: {found}\n")
+        write(changed(small, edits), Path("params.yaml"))
+        result = loaded(Path("params.yaml"))
+        status, _, stderr = deadrelu("data", "target")
+        if isinstance(result, str):
+            assert (status, stderr) == (2, f"deadrelu: {result}\n")
             return
-        assert status == 0, told
-        for words in stages(found, params.Params.model_validate(small)):
-            status, _, told = deadrelu(*words)
-            assert status == 0, f"{words}: {told}"
+        assert status == 0, stderr
+        for words in stages(result, params.Params.model_validate(small)):
+            status, _, stderr = deadrelu(*words)
+            assert status == 0, f"{words}: {stderr}"
 
 
 def test_no_key_reaches_a_shell(repository: Path) -> None:

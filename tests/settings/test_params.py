@@ -41,11 +41,12 @@ def test_project_params_are_the_notebooks() -> None:
         ("collapse/trials", 0, "collapse.trials"),
         ("collapse/trials", 10.5, "collapse.trials"),
         ("collapse/tolerance", float("nan"), "collapse.tolerance"),
-        ("seed", -1, "seed"),
+        ("seed", -1, "seed: received -1; expected a number greater than or equal to 0"),
+        ("seed", "ten", "seed: received 'ten'; expected a valid integer"),
         ("seed", True, "seed"),
         ("data/mnist/source", "internet", "data.mnist.source"),
         ("data/targets/x_sin_x/low", 9.0, "data.targets.x_sin_x"),
-        ("data/target", {"function": "abs_x"}, "data: target is now one of several: expected data.targets.NAME"),
+        ("data/target", {"function": "abs_x"}, "data: target is an old key: expected data.targets.NAME"),
         ("collapse/cases/v1.5", {"activation": "relu", "target": "x_sin_x", "widths": [1]}, "collapse.cases.v1.5"),
         ("collapse/cases/relu/widths", [0], "collapse.cases.relu.widths.0"),
         (
@@ -72,7 +73,7 @@ def test_project_params_are_the_notebooks() -> None:
         ("collapse/cases/relu/fits", 3, "collapse.cases.relu: fits must be given"),
         ("collapse/cases/relu/protocol", "both", "collapse.cases.relu.protocol"),
         ("collapse/cases/relu/protocol", "continued", "collapse.cases.relu.protocol: renamed: expected refit"),
-        ("safe_region/beside", {}, "safe_region: beside is renamed: expected other_initializers"),
+        ("safe_region/beside", {}, "safe_region: beside is an old key: expected other_initializers"),
         (
             "safe_region/other_initializers/main",
             {"initializer": {"name": "zeros"}},
@@ -98,7 +99,7 @@ def test_project_params_are_the_notebooks() -> None:
             {"function": "abs_x", "low": -1.0, "high": 1.0, "points": 100, "noise": 0.1},
             "data.targets.abs_x.noise: unknown key; known keys here: function, low, high, points",
         ),
-        ("collapse/cases/relu/follow", [2, 1], "collapse.cases.relu.follow: epochs must ascend"),
+        ("collapse/cases/relu/follow", [2, 1], "collapse.cases.relu.follow: numbers must ascend"),
         ("collapse/cases/relu-refit/follow", [1], "collapse.cases.relu-refit: follow is for independent trials"),
         (
             "collapse/cases/x_sin_5x-rai-he_first/first_initializer",
@@ -108,7 +109,7 @@ def test_project_params_are_the_notebooks() -> None:
         (
             "collapse/cases/relu/first_initializer",
             {"name": "random_normal", "stddev": "1"},
-            "collapse.cases.relu.first_initializer.stddev: Input",
+            "collapse.cases.relu.first_initializer.stddev: received",
         ),
         (
             "collapse/cases/relu/initializer",
@@ -142,15 +143,15 @@ def test_project_params_are_the_notebooks() -> None:
         ("safe_region/trained/of", "abs_sum_abs_difference-he", "safe_region.trained.of: received 'abs_sum_abs_diff"),
         ("safe_region/trained/of", "relu", "safe_region.trained.initializers: RAI draws biases; expected a case"),
         ("safe_region/depth/low", 30, "safe_region.depth: low must not be above high"),
-        ("safe_region/trained/widths", [3, 2], "safe_region.trained.widths: sizes must ascend"),
-        ("safe_region/trained/depths", [6, 3], "safe_region.trained.depths: sizes must ascend"),
-        ("safe_region/trained/depths", [3, 3], "safe_region.trained.depths: sizes must ascend"),
+        ("safe_region/trained/widths", [3, 2], "safe_region.trained.widths: numbers must ascend"),
+        ("safe_region/trained/depths", [6, 3], "safe_region.trained.depths: numbers must ascend"),
+        ("safe_region/trained/depths", [3, 3], "safe_region.trained.depths: numbers must ascend"),
         ("safe_region/trained/initializers", ["rai"], "safe_region: trained.initializers must be some of main, glorot"),
         ("safe_region/trained/initializers", ["main", "he"], "safe_region: trained.initializers must be some of"),
         (
             "safe_region/trained/biases",
             False,
-            "safe_region.trained: biases: expected of, a case of collapse",
+            "safe_region.trained: biases is an old key: expected of, a case of collapse",
         ),
         ("safe_region/width/high", 101, "safe_region.width: high must be at most 100"),
         ("collapse/cases/relu-refit/fits", 0, "collapse.cases.relu-refit.fits"),
@@ -215,12 +216,12 @@ def test_a_variation_is_its_case_with_what_it_names() -> None:
 
 def test_experiments_are_told_apart_by_their_digests() -> None:
     loaded = params.load(ROOT / "params.yaml")
-    found = [experiments.of_case(loaded, key) for key in loaded.collapse.cases]
-    found += [one for key in loaded.sensitivity for one in experiments.of_variations(loaded, key).values()]
-    found += experiments.of_grid(loaded).values()
-    assert len({one.digest for one in found}) == len(set(found)) == len(found)
+    listed = [experiments.of_case(loaded, key) for key in loaded.collapse.cases]
+    listed += [variation for key in loaded.sensitivity for variation in experiments.of_variations(loaded, key).values()]
+    listed += experiments.of_grid(loaded).values()
+    assert len({experiment.digest for experiment in listed}) == len(set(listed)) == len(listed)
     again = [experiments.of_case(params.load(ROOT / "params.yaml"), key) for key in loaded.collapse.cases]
-    assert [one.digest for one in again] == [one.digest for one in found[: len(again)]]
+    assert [experiment.digest for experiment in again] == [experiment.digest for experiment in listed[: len(again)]]
 
 
 def test_one_depth_and_one_width_are_a_grid(tmp_path: Path) -> None:

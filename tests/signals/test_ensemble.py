@@ -49,10 +49,10 @@ def test_strengths_are_those_of_keras(activation: str, initializer: params.Setti
             signals.append(layer(signals[-1]))
         loss = tf.reduce_sum(keras.losses.sparse_categorical_crossentropy(LABELS, signals[-1]))
     hidden = signals[2 : layers + 2]
-    of_keras = [np.sqrt(np.mean(np.var(signal, axis=0))) for signal in hidden]
-    np.testing.assert_allclose(spread, of_keras, rtol=1e-9)
+    keras_spread = [np.sqrt(np.mean(np.var(signal, axis=0))) for signal in hidden]
+    np.testing.assert_allclose(spread, keras_spread, rtol=1e-9)
     gradients = tape.gradient(loss, hidden)
-    np.testing.assert_allclose(gradient, [np.sqrt(np.mean(np.square(one))) for one in gradients], rtol=1e-6)
+    np.testing.assert_allclose(gradient, [np.sqrt(np.mean(np.square(array))) for array in gradients], rtol=1e-6)
     assert spread.shape == gradient.shape == (layers,)
     assert (spread > 0).all()
 

@@ -38,7 +38,7 @@ def test_batches_make_no_difference(shape: tuple[int, ...], cuts: tuple[int, ...
     rng = np.random.default_rng(0)
     signal = (rng.normal(3, 1, shape) * (rng.random(shape[1:]) > 0.3)).clip(min=2).astype(np.float32)
     signal[..., -1] = 0
-    found, wide = described(signal, *cuts), signal.astype(np.float64)
+    numbers, wide = described(signal, *cuts), signal.astype(np.float64)
     expected = {
         "mean": wide.mean(),
         "std": wide.std(),
@@ -47,8 +47,8 @@ def test_batches_make_no_difference(shape: tuple[int, ...], cuts: tuple[int, ...
         "zero_fraction": (wide == 0).mean(),
         "dead_units": 1,
     }
-    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-12)
-    assert found["q50"] == np.median(signal)  # fewer values than QUANTILE_SAMPLE, so that all are kept
+    assert {name: numbers[name] for name in expected} == pytest.approx(expected, rel=1e-12)
+    assert numbers["q50"] == np.median(signal)  # fewer values than QUANTILE_SAMPLE, so that all are kept
 
 
 def test_no_cancellation() -> None:
@@ -62,18 +62,18 @@ def test_quantiles_of_a_large_layer_are_of_a_sample_that_meets_every_unit() -> N
     rng = np.random.default_rng(2)
     units = 100  # a stride of 20 would meet 5 of them
     signal = np.sort(rng.normal(size=units)) + 0.01 * rng.normal(size=(20_000, units))
-    found = described(signal.astype(np.float32), 7000)
+    numbers = described(signal.astype(np.float32), 7000)
     for q in statistics.QUANTILES:
         # The level of each lies within five standard errors for QUANTILE_SAMPLE values: false alarms are 6e-7 each.
-        level = (signal < found[f"q{round(100 * q):02d}"]).mean()
+        level = (signal < numbers[f"q{round(100 * q):02d}"]).mean()
         assert abs(level - q) < 5 * np.sqrt(q * (1 - q) / statistics.QUANTILE_SAMPLE)
 
 
 def test_units_that_differ_but_ignore_the_input_carry_no_signal() -> None:
     constant_units = np.tile(np.array([0.2, 0.5, 0.9], np.float32), (10, 1))
-    found = described(constant_units, 3)
-    assert found["std"] > 0.2
-    assert found["input_std"] < 1e-7
+    numbers = described(constant_units, 3)
+    assert numbers["std"] > 0.2
+    assert numbers["input_std"] < 1e-7
 
 
 def test_a_unit_that_speaks_once_is_alive_and_a_channel_is_one_unit() -> None:
@@ -92,14 +92,14 @@ def test_saturation_is_the_activations_own(activation: str | None, share: float)
 
 @pytest.mark.parametrize("values", [[np.inf, 1], [np.inf, np.inf], [-np.inf, np.inf]])
 def test_infinities_are_reported_not_raised(values: list[float]) -> None:
-    found = described(np.array([values, [1, 2]], np.float32), 1)
-    assert found["rms"] == found["std"] == found["input_std"] == np.inf
-    assert found["dead_units"] == 0
+    numbers = described(np.array([values, [1, 2]], np.float32), 1)
+    assert numbers["rms"] == numbers["std"] == numbers["input_std"] == np.inf
+    assert numbers["dead_units"] == 0
 
 
 def test_nan_is_no_infinity() -> None:
-    found = described(np.array([[np.nan, 1], [np.inf, 2]], np.float32), 1)
-    assert np.isnan([found["rms"], found["std"], found["input_std"]]).all()
+    numbers = described(np.array([[np.nan, 1], [np.inf, 2]], np.float32), 1)
+    assert np.isnan([numbers["rms"], numbers["std"], numbers["input_std"]]).all()
 
 
 def test_the_sample_is_the_same_however_inputs_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:

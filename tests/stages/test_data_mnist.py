@@ -201,7 +201,7 @@ def bomb_in_transfer(request: http.server.BaseHTTPRequestHandler) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "reason"),
     [
         (redirect_to_itself, "TooManyRedirects"),
         (endless_body, "not complete after 1 s"),
@@ -212,7 +212,7 @@ def bomb_in_transfer(request: http.server.BaseHTTPRequestHandler) -> None:
 )
 def test_hostile_mirror_is_given_up_in_time_and_the_next_is_asked(
     answer: Handler,
-    told: str,
+    reason: str,
     folder: Path,
     files: Path,
     serve: Callable[[Handler], str],
@@ -225,7 +225,7 @@ def test_hostile_mirror_is_given_up_in_time_and_the_next_is_asked(
     monkeypatch.setattr(data_mnist, "MIRRORS", (hostile, worse))
     begin = time.monotonic()
     with pytest.raises(
-        InputError, match=f"{hostile}/train-images-idx3-ubyte.gz: .*{told}.*; {worse}/.*: HTTPError: 503"
+        InputError, match=f"{hostile}/train-images-idx3-ubyte.gz: .*{reason}.*; {worse}/.*: HTTPError: 503"
     ):
         data_mnist.fetch(folder, "official")
     assert time.monotonic() - begin < 2 + 20  # 20 s for a machine that has other work
@@ -280,8 +280,8 @@ def test_huge_file_with_the_right_name_is_not_read(folder: Path, monkeypatch: py
 
 def test_fallback_is_told_and_real(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert data_mnist.fetch(folder, "auto") == "bundled"
-    told = capsys.readouterr().err
-    assert told == (
+    stderr = capsys.readouterr().err
+    assert stderr == (
         "deadrelu: official MNIST: no mirror answers; using 5,000 bundled digits: numbers of activations and training "
         "differ from the published ones; later: MNIST_DIR=FOLDER dvc repro --force data@mnist && dvc repro\n"
     )

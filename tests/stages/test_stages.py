@@ -78,18 +78,18 @@ def test_activations_are_those_of_the_test_images(run: params.Params) -> None:
 def test_networks_of_an_activation_stage_are_each_drawn_from_their_own_streams(run: params.Params) -> None:
     """Each case has three networks on the first 20 test images; no two of them are the same."""
     activations.main(run)
-    found = NETWORKS.read(activations.settings(run))
+    table = NETWORKS.read(activations.settings(run))
     cases = list(run.activations.cases)
     expected = [[case, network, layer] for case in cases for network in range(3) for layer in (1, 2, 3)]
-    assert found[["case", "network", "layer"]].to_numpy().tolist() == expected
+    assert table[["case", "network", "layer"]].to_numpy().tolist() == expected
     images, labels = idx_files.read_test_set(Path("data/mnist"))
     x, draw = idx_files.flat(images)[:20].astype(float), initializers.sampler("he_normal")
     rngs = [stream(run.seed, ENSEMBLE, cases.index("relu-he_normal"), 2, layer) for layer in range(5)]
     spread, gradient = ensemble.strengths("relu", draw, x, labels[:20], width=20, rngs=rngs)
-    rows = found[(found["case"] == "relu-he_normal") & (found["network"] == 2)]
+    rows = table[(table["case"] == "relu-he_normal") & (table["network"] == 2)]
     np.testing.assert_array_equal(rows["input_std"], significant(spread, 6))
     np.testing.assert_array_equal(rows["gradient_rms"], significant(gradient, 6))
-    assert found["input_std"].nunique() == len(found)
+    assert table["input_std"].nunique() == len(table)
 
 
 def test_shared_layer_seeds_draw_every_layer_alike(run: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,11 +104,11 @@ def test_shared_layer_seeds_draw_every_layer_alike(run: params.Params, monkeypat
     monkeypatch.setattr(ensemble, "strengths", kept)
     images, labels = activations.images()
     activations.measure_networks(params.Params.model_validate(tree), images, labels)
-    assert [len(set(of_network)) for of_network in drawn] == [1] * 9
-    assert len({of_network[0] for of_network in drawn}) == 9
+    assert [len(set(numbers)) for numbers in drawn] == [1] * 9
+    assert len({numbers[0] for numbers in drawn}) == 9
     drawn.clear()
     activations.measure_networks(run, images, labels)
-    assert len({number for of_network in drawn for number in of_network}) == 9 * 5
+    assert len({number for numbers in drawn for number in numbers}) == 9 * 5
 
 
 def test_sample_does_not_depend_on_the_batches() -> None:
@@ -134,9 +134,9 @@ def test_trainings_are_on_training_images_and_validated_on_others(run: params.Pa
     np.testing.assert_array_equal(rows["validation_loss"], np.float32(significant(history.validation_loss, 4)))
     np.testing.assert_array_equal(rows["validation_accuracy"], np.float32(significant(history.validation_accuracy, 4)))
     batches = tables.BATCHES.read(training.settings(run))
-    found = batches[(batches["case"] == "mlp-he_normal") & (batches["trial"] == 1)]
-    np.testing.assert_array_equal(found["loss"], np.float32(significant(history.batches[0], 4)))
-    assert found["batch"].tolist() == [1, 2]
+    trial_batches = batches[(batches["case"] == "mlp-he_normal") & (batches["trial"] == 1)]
+    np.testing.assert_array_equal(trial_batches["loss"], np.float32(significant(history.batches[0], 4)))
+    assert trial_batches["batch"].tolist() == [1, 2]
 
 
 def test_each_kind_of_network_has_its_own_epochs_trials_and_digits(run: params.Params) -> None:
@@ -359,11 +359,11 @@ def test_trained_cells_are_cases_with_other_widths_and_initializers(run: params.
 def test_cells_take_trials_and_epochs_of_their_case_where_the_grid_has_none(run: params.Params) -> None:
     tree = run.model_dump()
     tree["safe_region"]["trained"] |= {"trials": None, "epochs": None}
-    found = experiments.of_grid(params.Params.model_validate(tree))
-    assert {(one.trials, one.training.epochs) for one in found.values()} == {(8, 1)}
+    cells = experiments.of_grid(params.Params.model_validate(tree))
+    assert {(cell.trials, cell.training.epochs) for cell in cells.values()} == {(8, 1)}
     tree["collapse"]["cases"]["relu"] |= {"trials": 5, "epochs": 4}
-    found = experiments.of_grid(params.Params.model_validate(tree))
-    assert {(one.trials, one.training.epochs) for one in found.values()} == {(5, 4)}
+    cells = experiments.of_grid(params.Params.model_validate(tree))
+    assert {(cell.trials, cell.training.epochs) for cell in cells.values()} == {(5, 4)}
 
 
 def test_functions_are_those_of_the_networks(run: params.Params) -> None:
@@ -396,13 +396,13 @@ def test_functions_are_those_of_the_networks(run: params.Params) -> None:
     assert (kept["untrained"] != kept["trained"]).any()
     weights = WEIGHTS.read(settings, "same")
     assert weights["trial"].tolist() == list(range(8))
-    for name, of_trials in (("initial", trained.initial), ("final", trained.final)):
-        np.testing.assert_array_equal(np.stack(weights[name].to_list()), of_trials)
+    for name, trial_weights in (("initial", trained.initial), ("final", trained.final)):
+        np.testing.assert_array_equal(np.stack(weights[name].to_list()), trial_weights)
     he = drawn[(drawn["initializer"] == "main") & (drawn["depth"] == 3) & drawn["trained"]]
     assert he["network"].unique().tolist() == list(range(8))
-    at = he["x"].unique()
+    x = he["x"].unique()
     np.testing.assert_allclose(
-        he["value"].to_numpy().reshape(8, -1), engine.predict(network, trained.final, at)[:, :, 0], rtol=1e-5, atol=1e-7
+        he["value"].to_numpy().reshape(8, -1), engine.predict(network, trained.final, x)[:, :, 0], rtol=1e-5, atol=1e-7
     )
 
 
@@ -420,15 +420,15 @@ def test_counts_of_several_shards_are_those_of_one(run: params.Params, monkeypat
     tree = run.model_dump()
     tree["safe_region"]["networks"] = 2500
     settings = params.Params.model_validate(tree)
-    found = []
+    contents = []
     for size in (1000, 100_000):
         monkeypatch.setattr(untrained_grid, "NETWORKS_PER_SHARD", size)
         shards = untrained_grid.shards_of(settings)
         assert len(shards) == 3 * 2 * (3 if size == 1000 else 1)
         assert [shard.index for shard in shards] == [*range(len(shards))]
         safe_region.main(settings)
-        found.append([table.path().read_bytes() for table in (BORN_DEAD, OTHER_INITIALIZERS, REGION_FUNCTIONS)])
-    assert found[0] == found[1]
+        contents.append([table.path().read_bytes() for table in (BORN_DEAD, OTHER_INITIALIZERS, REGION_FUNCTIONS)])
+    assert contents[0] == contents[1]
     assert (BORN_DEAD.read(safe_region.settings(settings))["networks"] == 2500).all()
 
 
@@ -436,8 +436,8 @@ def test_two_inputs_or_outputs_have_no_functions_to_draw(run: params.Params) -> 
     target = {"function": "abs_sum_abs_difference", "low": -1.0, "high": 1.0, "points": 50}
     case = {"activation": "relu", "widths": [2], "biases": True, "target": "plane", "trials": 4, "epochs": 1}
     collapse.main(with_case(with_target(run, "plane", target), "plane", case), "plane")
-    made = sorted(path.name for path in Path("data/collapse/plane").iterdir())
-    assert made == ["part-000000.parquet", "weights.parquet"]
+    names = sorted(path.name for path in Path("data/collapse/plane").iterdir())
+    assert names == ["part-000000.parquet", "weights.parquet"]
 
 
 def test_weights_of_large_networks_are_not_kept(run: params.Params) -> None:
@@ -508,9 +508,9 @@ def test_variations_are_cases_of_which_something_is_changed(run: params.Params) 
     settings = params.Params.model_validate(tree)
     sensitivity.main(settings, "table")
     assert [path.name for path in Path("data/sensitivity/table").iterdir()] == ["trials.parquet"]
-    found = VARIATIONS.read(sensitivity.settings(settings, "table"), "table")
+    variations = VARIATIONS.read(sensitivity.settings(settings, "table"), "table")
     sizes = {name: 5 if name == "few" else 20 for name in CHANGES}
-    assert found.groupby("variation", sort=False).size().to_dict() == sizes
+    assert variations.groupby("variation", sort=False).size().to_dict() == sizes
     own = tree["data"]["targets"]["step_sin_5x"]
     collapse.main(settings, "base")
     as_it_is = parquet.read_parts(Path("data/collapse/base"), TRIALS.schema)
@@ -519,7 +519,7 @@ def test_variations_are_cases_of_which_something_is_changed(run: params.Params) 
         alone = with_case(with_target(run, "changed", own | changes.get("target", {})), "alone", case)
         collapse.main(alone, "alone")
         table = parquet.read_parts(Path("data/collapse/alone"), TRIALS.schema)
-        rows = found[found["variation"] == name][TRIALS.schema.names].reset_index(drop=True)
+        rows = variations[variations["variation"] == name][TRIALS.schema.names].reset_index(drop=True)
         pd.testing.assert_frame_equal(rows, table)
         assert rows.equals(as_it_is) == (name == "as_it_is")
 
@@ -538,11 +538,11 @@ def test_each_table_of_variations_has_its_own_folder_and_settings(run: params.Pa
 
 
 @pytest.mark.parametrize(
-    ("tables_there", "told"), [(True, "received 'nope'; expected: rai, deep"), (False, "expected: none: the group")]
+    ("has_tables", "message"), [(True, "received 'nope'; expected: rai, deep"), (False, "expected: none: the group")]
 )
-def test_a_table_that_is_not_there_is_refused(run: params.Params, tables_there: bool, told: str) -> None:
-    settings = run if tables_there else run.model_copy(update={"sensitivity": {}})
-    with pytest.raises(InputError, match=rf"params\.yaml:sensitivity: received 'nope'; .*{told.split('; ')[-1]}"):
+def test_a_table_that_is_not_there_is_refused(run: params.Params, has_tables: bool, message: str) -> None:
+    settings = run if has_tables else run.model_copy(update={"sensitivity": {}})
+    with pytest.raises(InputError, match=rf"params\.yaml:sensitivity: received 'nope'; .*{message.split('; ')[-1]}"):
         sensitivity.main(settings, "nope")
     assert not Path("data/sensitivity").exists()
 
@@ -557,8 +557,8 @@ def test_settings_of_a_case_are_its_experiment(run: params.Params) -> None:
     same = run.collapse.cases["relu"].model_copy(update={"target": "renamed"}).model_dump()
     assert experiments.of_case(with_case(renamed, "relu", same), "relu").settings == relu.settings
     own = with_case(run, "own", same | {"target": "x_sin_x", "trials": 3, "epochs": 4, "batch_size": 5})
-    found = experiments.of_case(own, "own")
-    assert found == replace(relu, trials=3, training=replace(relu.training, epochs=4, batch_size=5))
+    experiment = experiments.of_case(own, "own")
+    assert experiment == replace(relu, trials=3, training=replace(relu.training, epochs=4, batch_size=5))
 
 
 def with_case(settings: params.Params, key: str, case: dict[str, Any]) -> params.Params:

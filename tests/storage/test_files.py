@@ -81,33 +81,33 @@ def test_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         pass
 
 
-def _hold(folder: Path, told: Path) -> None:
+def _hold(folder: Path, log: Path) -> None:
     with files.locked(folder):
-        with told.open("a") as file:
+        with log.open("a") as file:
             file.write("in ")
         time.sleep(0.3)
-        with told.open("a") as file:
+        with log.open("a") as file:
             file.write("out ")
 
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:
     spawn = multiprocessing.get_context("spawn")
-    holders = [spawn.Process(target=_hold, args=(tmp_path / "held", tmp_path / "told")) for _ in range(4)]
+    holders = [spawn.Process(target=_hold, args=(tmp_path / "held", tmp_path / "log")) for _ in range(4)]
     for holder in holders:
         holder.start()
     for holder in holders:
         holder.join()
-    assert (tmp_path / "told").read_text() == "in out " * 4
+    assert (tmp_path / "log").read_text() == "in out " * 4
 
 
-def _enter(folder: Path, told: Path) -> None:
+def _enter(folder: Path, log: Path) -> None:
     with files.locked(folder):
-        told.write_text("in")
+        log.write_text("in")
 
 
 def test_who_waited_for_a_folder_that_is_gone_waits_for_the_new_one(tmp_path: Path) -> None:
-    folder, told = tmp_path / "held", tmp_path / "told"
-    waiting = multiprocessing.get_context("spawn").Process(target=_enter, args=(folder, told))
+    folder, log = tmp_path / "held", tmp_path / "log"
+    waiting = multiprocessing.get_context("spawn").Process(target=_enter, args=(folder, log))
     first = FileLock(folder / files.LOCK)
     first.acquire()
     waiting.start()
@@ -117,9 +117,9 @@ def test_who_waited_for_a_folder_that_is_gone_waits_for_the_new_one(tmp_path: Pa
     with files.locked(folder):
         first.release()
         time.sleep(0.5)
-        assert not told.exists()
+        assert not log.exists()
     waiting.join()
-    assert told.read_text() == "in"
+    assert log.read_text() == "in"
     assert not folder.exists()
 
 

@@ -71,20 +71,20 @@ def test_trials_of_all_files_are_read_and_counted(tmp_path: Path) -> None:
 
 def test_columns_are_put_in_front_and_the_rest_keeps_its_bits(tmp_path: Path) -> None:
     """Nulls, NaN and lists are kept; the bytes are those of a table written with these columns."""
-    some = parquet.columns("n", pa.int64()) + parquet.columns("x", pa.float32(), nullable=True)
-    own = pa.schema([*some, pa.field("list", pa.list_(pa.field("element", pa.float32(), nullable=False)))])
+    fields = parquet.columns("n", pa.int64()) + parquet.columns("x", pa.float32(), nullable=True)
+    own = pa.schema([*fields, pa.field("list", pa.list_(pa.field("element", pa.float32(), nullable=False)))])
     longer = pa.schema([*parquet.columns("name", pa.string()), *parquet.columns("depth", pa.int32()), *own])
     columns = {"n": np.arange(3), "x": None, "list": np.array([[0.1, np.nan], [np.inf, -0.0], [1, 2]], np.float32)}
-    made = parquet.with_columns(
+    content = parquet.with_columns(
         parquet.to_bytes(columns, own, MADE_BY), {"name": "a", "depth": 7}, longer, {"params": 2}
     )
     expected = {"name": np.repeat("a", 3), "depth": np.repeat(7, 3), **columns}
-    assert made == parquet.to_bytes(expected, longer, {"params": 2})
-    (tmp_path / "made").write_bytes(made)
-    table = pq.read_table(tmp_path / "made")
+    assert content == parquet.to_bytes(expected, longer, {"params": 2})
+    (tmp_path / "table").write_bytes(content)
+    table = pq.read_table(tmp_path / "table")
     assert table.column_names == ["name", "depth", "n", "x", "list"]
     assert table["x"].null_count == 3
-    assert parquet.made_by(tmp_path / "made") == {"params": 2}
+    assert parquet.made_by(tmp_path / "table") == {"params": 2}
 
 
 def test_same_table_same_bytes(tmp_path: Path) -> None:

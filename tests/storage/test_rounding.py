@@ -11,9 +11,9 @@ from deadrelu.storage.rounding import significant
 @given(st.floats(1e-290, 1e290) | st.floats(-1e290, -1e-290), st.integers(1, 8))
 def test_as_python_formats_them(value: float, digits: int) -> None:
     """Results agree with Python's to one unit of the last digit, and are off by half a unit at most, up to rounding."""
-    found = significant(value, digits)
-    assert found == pytest.approx(float(f"{value:.{digits - 1}e}"), rel=1.01 * 10.0 ** (1 - digits))
-    assert abs(found - value) <= 0.5000001 * 10.0 ** (np.floor(np.log10(abs(value))) + 1 - digits) * 1.0000001
+    rounded = significant(value, digits)
+    assert rounded == pytest.approx(float(f"{value:.{digits - 1}e}"), rel=1.01 * 10.0 ** (1 - digits))
+    assert abs(rounded - value) <= 0.5000001 * 10.0 ** (np.floor(np.log10(abs(value))) + 1 - digits) * 1.0000001
 
 
 def test_nothing_is_left_of_the_last_bits() -> None:
@@ -29,5 +29,5 @@ def test_nothing_is_left_of_the_last_bits() -> None:
 
 
 def test_zero_infinity_nan() -> None:
-    given = np.array([0.0, np.inf, -np.inf, np.nan, 1e-305, 0.1, 123456.0, -0.000123456])
-    np.testing.assert_array_equal(significant(given, 3), [0, np.inf, -np.inf, np.nan, 0, 0.1, 123000, -0.000123])
+    values = np.array([0.0, np.inf, -np.inf, np.nan, 1e-305, 0.1, 123456.0, -0.000123456])
+    np.testing.assert_array_equal(significant(values, 3), [0, np.inf, -np.inf, np.nan, 0, 0.1, 123000, -0.000123])

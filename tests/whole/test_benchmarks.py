@@ -29,23 +29,23 @@ def test_bench_reports_every_contender(
     monkeypatch.setattr(sizes, "SECONDS", 0.01)
     engine_speed.main(repeats=1, as_json=True, figure=tmp_path / "sizes.png")
     assert (tmp_path / "sizes.png").stat().st_size > 10_000
-    found = json.loads(capsys.readouterr().out)
+    report = json.loads(capsys.readouterr().out)
     contenders = set(small) if importlib.util.find_spec("jax") else set(small) - {"jax_vmap"}
-    assert set(found) == {"ms_per_trial", "ratio", "first_call_s", "machine", "sizes"}
-    assert [(row["depth"], row["width"]) for row in found["sizes"]] == [(3, 1), (3, 5)]
-    assert all(value > 0 for row in found["sizes"] for value in row.values())
-    assert set(found["ms_per_trial"]) == set(found["first_call_s"]) == contenders
-    assert all(value > 0 for part in ("ms_per_trial", "ratio", "first_call_s") for value in found[part].values())
+    assert set(report) == {"ms_per_trial", "ratio", "first_call_s", "machine", "sizes"}
+    assert [(row["depth"], row["width"]) for row in report["sizes"]] == [(3, 1), (3, 5)]
+    assert all(value > 0 for row in report["sizes"] for value in row.values())
+    assert set(report["ms_per_trial"]) == set(report["first_call_s"]) == contenders
+    assert all(value > 0 for part in ("ms_per_trial", "ratio", "first_call_s") for value in report[part].values())
 
 
 def test_bench_grid_trains_every_cell(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = params.load()
     grid.main(run, as_json=True)
-    found = json.loads(capsys.readouterr().out)
+    report = json.loads(capsys.readouterr().out)
     cells = [list(cell) for cell in experiments.of_grid(run)]
-    assert [[row["initializer"], row["depth"], row["width"]] for row in found["cells"]] == cells
-    assert {row["networks"] for row in found["cells"]} == {run.safe_region.trained.trials}
-    assert found["seconds"] == pytest.approx(sum(row["seconds"] for row in found["cells"]))
+    assert [[row["initializer"], row["depth"], row["width"]] for row in report["cells"]] == cells
+    assert {row["networks"] for row in report["cells"]} == {run.safe_region.trained.trials}
+    assert report["seconds"] == pytest.approx(sum(row["seconds"] for row in report["cells"]))
     grid.main(run, as_json=False)
     assert f"{len(cells)} cells, {run.safe_region.trained.trials * len(cells)} networks" in capsys.readouterr().out
 
@@ -60,8 +60,8 @@ def test_shuffles_of_a_block_and_independent_ones_start_from_the_same_networks(
     np.testing.assert_array_equal(alone[0], trained.final[0])
     assert (alone[1:] != trained.final[1:]).any(axis=1).all()
     shuffles.main(trials=20, as_json=True)
-    found = json.loads(capsys.readouterr().out)
-    assert found["difference"]["low"] <= 0 <= found["difference"]["high"]
+    report = json.loads(capsys.readouterr().out)
+    assert report["difference"]["low"] <= 0 <= report["difference"]["high"]
 
 
 @pytest.mark.parametrize(

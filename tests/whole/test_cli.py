@@ -118,11 +118,11 @@ def test_a_number_of_threads_that_is_none_is_wrong_input(
 
 
 @pytest.mark.parametrize(
-    ("words", "made"), [([], ["deep", "rai"]), (["deep"], ["deep"]), (["sensitivity@rai"], ["rai"])]
+    ("words", "folders"), [([], ["deep", "rai"]), (["deep"], ["deep"]), (["sensitivity@rai"], ["rai"])]
 )
-def test_one_table_of_variations_or_all(words: list[str], made: list[str], project: Path) -> None:
+def test_one_table_of_variations_or_all(words: list[str], folders: list[str], project: Path) -> None:
     assert deadrelu("sensitivity", *words).returncode == 0
-    assert sorted(path.name for path in (project / "data/sensitivity").iterdir()) == made
+    assert sorted(path.name for path in (project / "data/sensitivity").iterdir()) == folders
 
 
 def test_cases_need_no_table_of_points(project: Path) -> None:
@@ -215,11 +215,11 @@ def test_interrupt_leaves_nothing_behind(words: list[str], section: str, short: 
     finishes = words[0] in ("safe-region", "sensitivity")  # shards that only count dead networks, or a short variation
     wait_until(lambda: not finishes or bool(list(work.rglob("*.shard"))))
     time.sleep(1)
-    told = interrupted(running, seconds=30)
+    error = interrupted(running, seconds=30)
     after = tree(project)
     kept = {name for name in after if name.startswith("data/.work/")}
     assert {name: after[name] for name in set(after) - kept} == before
-    assert (f"finished work is kept in {project}/data/.work/" in told) == bool(kept)
+    assert (f"finished work is kept in {project}/data/.work/" in error) == bool(kept)
     assert bool(kept) == finishes
 
 
@@ -227,10 +227,10 @@ def interrupted(running: "subprocess.Popen[str]", *, seconds: float) -> str:
     """Send Ctrl-C to a running command, which must end within so many seconds; return its stderr."""
     assert running.poll() is None
     running.send_signal(signal.SIGINT)
-    _, told = running.communicate(timeout=seconds)
+    _, error = running.communicate(timeout=seconds)
     assert running.returncode == 130
-    assert "Traceback" not in told
-    return told
+    assert "Traceback" not in error
+    return error
 
 
 def test_interrupt_ends_the_counting_of_untrained_networks(project: Path) -> None:
@@ -266,6 +266,6 @@ def test_a_fault_of_our_own_is_no_change_and_no_wrong_input(
     with pytest.raises(SystemExit) as ended:
         __main__.run()
     assert ended.value.code == 70
-    told = capsys.readouterr().err
-    assert "ZeroDivisionError: by a bug" in told
-    assert told.splitlines()[-1].startswith("deadrelu: this is a fault of deadrelu")
+    error = capsys.readouterr().err
+    assert "ZeroDivisionError: by a bug" in error
+    assert error.splitlines()[-1].startswith("deadrelu: this is a fault of deadrelu")

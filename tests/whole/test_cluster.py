@@ -67,7 +67,7 @@ def test_tables_have_the_same_bits_wherever_they_are_made(
     monkeypatch.setattr(trials, "MIN_ROWS_PER_FILE", 128)
     monkeypatch.setattr(untrained_grid, "NETWORKS_PER_SHARD", 2000)
     settings = larger()
-    found = []
+    results = []
     ways: list[dict[str, Any]] = [
         {"DASK_NUM_WORKERS": 1},
         {"DASK_NUM_WORKERS": 5},
@@ -79,12 +79,12 @@ def test_tables_have_the_same_bits_wherever_they_are_made(
                 collapse.main(settings, key)
             safe_region.main(settings)
             sensitivity.main(settings, "deep")
-        found.append(digests(project / "data"))
+        results.append(digests(project / "data"))
         for name in ("collapse", "safe_region", "sensitivity"):
             shutil.rmtree(project / "data" / name)
-    assert found[0] == found[1] == found[2]
-    assert {"collapse/leaky_relu/part-000002.parquet", "collapse/relu/part-000001.parquet"} <= set(found[0])
-    assert {"collapse/relu/history.parquet", "sensitivity/deep/trials.parquet"} <= set(found[0])
+    assert results[0] == results[1] == results[2]
+    assert {"collapse/leaky_relu/part-000002.parquet", "collapse/relu/part-000001.parquet"} <= set(results[0])
+    assert {"collapse/relu/history.parquet", "sensitivity/deep/trials.parquet"} <= set(results[0])
 
 
 def test_a_shard_that_workers_die_of(cluster: Cluster, store: Store) -> None:
@@ -104,8 +104,8 @@ def test_a_shard_that_workers_die_of(cluster: Cluster, store: Store) -> None:
 
 @pytest.mark.parametrize("error", [InputError, MemoryError])
 def test_a_shard_that_fails_again_and_again(cluster: Cluster, store: Store, error: type[Exception]) -> None:
-    told = rf"1 of 20 shards failed, first trials 30 to 39 of toy: {error.__name__}: no luck; all others are kept"
-    with environment(DASK_SCHEDULER_ADDRESS=cluster.address), pytest.raises(InputError, match=told):
+    message = rf"1 of 20 shards failed, first trials 30 to 39 of toy: {error.__name__}: no luck; all others are kept"
+    with environment(DASK_SCHEDULER_ADDRESS=cluster.address), pytest.raises(InputError, match=message):
         run(Toy(fails=(3,), error=error), CUT, store)
     assert store.whole(CUT) == set(CUT) - {CUT[3]}
     with environment(DASK_SCHEDULER_ADDRESS=cluster.address):

@@ -57,14 +57,14 @@ def bits(folder: Path) -> dict[str, bytes]:
 
 def lists(folder: Path) -> dict[str, int]:
     """Return the files of finished shards and when they were written, without incomplete files."""
-    found = {}
+    times = {}
     for path in (folder / "data/.work").rglob("*.shard"):
         try:
             if zipfile.is_zipfile(path):
-                found[path.name] = path.stat().st_mtime_ns
+                times[path.name] = path.stat().st_mtime_ns
         except FileNotFoundError:  # when the run ends
             continue
-    return found
+    return times
 
 
 def begin(folder: Path, **more: str) -> "subprocess.Popen[str]":
@@ -100,11 +100,11 @@ def kill_all(kills: list[tuple[str, bool]], undisturbed: Path, cluster: Cluster,
         time.sleep(0.05 if all(late for _, late in kills) else rng.uniform(0.1, 3))
         cluster.mend()  # workers whose scheduler died end, too, after a while
         if stage.poll() is not None:
-            _, told = stage.communicate()
-            assert stage.returncode in (0, 2, -signal.SIGKILL), told
+            _, error = stage.communicate()
+            assert stage.returncode in (0, 2, -signal.SIGKILL), error
             if stage.returncode == 2:
-                assert told.count("\n") == 1, told
-                assert "finished is kept" in told or "scheduler` that answers" in told
+                assert error.count("\n") == 1, error
+                assert "finished is kept" in error or "scheduler` that answers" in error
             now = lists(undisturbed)
             if stage.returncode == 0:
                 finished_properly(undisturbed)
@@ -200,9 +200,9 @@ def test_dvc_killed_and_started_again_meets_its_orphan(undisturbed: Path, tmp_pa
     finished_properly(folder)
 
 
-def begin_dvc(folder: Path, told: Path) -> "subprocess.Popen[bytes]":
+def begin_dvc(folder: Path, log: Path) -> "subprocess.Popen[bytes]":
     command = ["dvc", "repro", "--single-item", "collapse@leaky_relu"]
-    with told.open("wb") as file:
+    with log.open("wb") as file:
         return subprocess.Popen(command, cwd=folder, env=clones.environment(folder), stdout=file, stderr=file)
 
 

@@ -20,7 +20,7 @@ may_mount = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a project with the tables of one case."""
     folder = tmp_path_factory.mktemp("storage")
     write_small_params(folder / "params.yaml")
@@ -30,15 +30,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def project(made: Path, tmp_path: Path) -> Path:
+def project(original: Path, tmp_path: Path) -> Path:
     """Copy that project, with params that ask for many shards."""
-    shutil.copytree(made, tmp_path / "project")
+    shutil.copytree(original, tmp_path / "project")
     params = tmp_path / "project/params.yaml"
     params.write_text(params.read_text().replace("\n  trials: 8\n", "\n  trials: 20000\n"))
     return tmp_path / "project"
 
 
-def told(text: str) -> str:
+def error_line(text: str) -> str:
     """Check that an error is one line, and return it."""
     assert text.count("\n") == 1, text
     assert text.startswith("deadrelu: ")
@@ -74,7 +74,7 @@ def test_full_disk(project: Path, size: str) -> None:
         project, f"{copy}; rc=0; {STAGE} collapse leaky_relu || rc=$?; echo $rc; find data -name '.new-*'"
     )
     assert done.stdout == "2\n"
-    assert "No space left on device" in told(done.stderr)
+    assert "No space left on device" in error_line(done.stderr)
     assert without_work(after) == before
     assert "data/" in done.stderr  # the message names the folder
     assert size == "100k" or any(line.endswith(".shard") for line in after)  # finished shards are kept
@@ -87,7 +87,7 @@ def test_read_only_folder(project: Path, stage: str) -> None:
     read_only = "mount --bind data data && mount -o remount,bind,ro data"
     done, after = in_its_own_mounts(project, f"{read_only}; rc=0; {STAGE} {stage} || rc=$?; echo $rc")
     assert done.stdout == "2\n"
-    assert "Read-only file system" in told(done.stderr)
+    assert "Read-only file system" in error_line(done.stderr)
     assert "data" in done.stderr
     assert after == before
 
@@ -101,4 +101,4 @@ def test_folder_that_vanishes(project: Path) -> None:
     shutil.rmtree(project / "data", ignore_errors=True)  # a shard may have come in between
     _, error = stage.communicate(timeout=60)
     assert stage.returncode == 2
-    assert "No such file or directory" in told(error)
+    assert "No such file or directory" in error_line(error)

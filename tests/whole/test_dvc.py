@@ -86,8 +86,8 @@ def test_an_edit_of_a_target_reruns_the_cases_that_use_it_and_what_starts_from_t
         ("step_sin_5x", 200, {"collapse@step_sin_5x-rai", "sensitivity@rai"}),
         ("x_sin_x", 3000, {*cases[:3], "safe_region", "sensitivity@deep"}),
     ):
-        (of_target,) = re.findall(rf" {name}: {{.*?points: {points}", path.read_text(), re.DOTALL)
-        edit(path, of_target, of_target.replace(f"points: {points}", "points: 150"))
+        (entry,) = re.findall(rf" {name}: {{.*?points: {points}", path.read_text(), re.DOTALL)
+        edit(path, entry, entry.replace(f"points: {points}", "points: 150"))
         reran = stages_run(run(repository, "dvc", "repro", *others, *cases))
         assert sorted(reran) == sorted({"data@target", *touched})
     assert path.read_text() != text
@@ -111,9 +111,9 @@ def test_a_mistake_in_the_params_costs_nothing(repository: Path) -> None:
     edit(repository / "params.yaml", "  tolerance:", "  tolerence:")
     failed = attempt(repository, "dvc", "repro")
     assert failed.returncode != 0
-    told = [line for line in failed.stderr.splitlines() if line.startswith("deadrelu: ")]
-    assert len(told) == 1
-    assert "params.yaml:collapse.tolerence: unknown key" in told[0]
+    errors = [line for line in failed.stderr.splitlines() if line.startswith("deadrelu: ")]
+    assert len(errors) == 1
+    assert "params.yaml:collapse.tolerence: unknown key" in errors[0]
     assert (repository / "reports" / "report.html").read_text() == page
     assert run(repository, "git", "status", "--porcelain").split() == ["M", "params.yaml"]
 

@@ -40,11 +40,11 @@ def follow(title: str, folder: Path) -> set[str]:
             path.write_text(rest)
             continue
         lines = path.read_text().splitlines(keepends=True)
-        (at,) = (k for k in range(len(lines)) if begins(lines[k:], line))
+        (index,) = (k for k in range(len(lines)) if begins(lines[k:], line))
         if where == "above":
-            lines[at:at] = rest
+            lines[index:index] = rest
         else:
-            lines[at + (where == "below") : at + 1] = rest
+            lines[index + (where == "below") : index + 1] = rest
         path.write_text("".join(lines))
     return touched
 

@@ -22,15 +22,15 @@ MAX_PACKAGES = 12
 
 def needed(name: str) -> set[str]:
     """Return the installed packages that a package needs without extras, itself among them."""
-    found, todo = set(), [name]
+    packages, todo = set(), [name]
     while todo:
         package = re.split(r"[^\w.-]", todo.pop(), maxsplit=1)[0].lower().replace("_", "-")
-        if package in found:
+        if package in packages:
             continue
         with suppress(metadata.PackageNotFoundError):  # of another platform
             todo += [line for line in metadata.requires(package) or () if "extra ==" not in line]
-            found.add(package)
-    return found
+            packages.add(package)
+    return packages
 
 
 def link(site: Path, packages: set[str]) -> None:

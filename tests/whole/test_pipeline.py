@@ -70,12 +70,12 @@ def stages_of(folder: Path) -> list[Stage]:
 
 def imports(path: Path, root: Path) -> set[Path]:
     """Return the modules of this package that a module imports, directly or indirectly, and the module itself."""
-    found, queue = set(), [path]
+    reached, queue = set(), [path]
     while queue:
         module = queue.pop()
-        if module in found:
+        if module in reached:
             continue
-        found.add(module)
+        reached.add(module)
         code = module.read_text() if module.suffix == ".py" else notebook_code(module)
         for imported, names in imported_by(code):
             base = root.joinpath("src", *imported.split("."))
@@ -83,7 +83,7 @@ def imports(path: Path, root: Path) -> set[Path]:
             rooms = [base / name / "__init__.py" for name in names] + [base / "__init__.py"]
             package = root / "src" / "deadrelu" / "__init__.py"
             queue += [p for p in modules + rooms if p.is_file() and p != package and has_code(p.read_text())]
-    return found
+    return reached
 
 
 @functools.cache
@@ -111,13 +111,13 @@ COMMANDS = {(command.name or command.callback.__name__).replace("_", "-") for co
 
 def disagreements(folder: Path) -> list[str]:
     """Return a line for each disagreement between dvc.yaml, params.yaml and the code."""
-    stages, told = stages_of(folder), []
+    stages, complaints = stages_of(folder), []
     for stage in stages:
         if not stage.params and "params.yaml" not in stage.deps:
-            told.append(f"{stage.name}: no params")
+            complaints.append(f"{stage.name}: no params")
         words = stage.command.split()
         if words[0] != "deadrelu" or words[1] not in COMMANDS:
-            told.append(f"{stage.name}: no command of deadrelu: {stage.command}")
+            complaints.append(f"{stage.name}: no command of deadrelu: {stage.command}")
         name = stage.name.replace("data@", "data_").split("@")[0]
         package = folder / "src" / "deadrelu"
         used = imports(package / ("report/build.py" if name == "report" else f"stages/{name}.py"), folder)
@@ -125,28 +125,28 @@ def disagreements(folder: Path) -> list[str]:
             used |= imports(folder / "reports" / "report.ipynb", folder)
         deps = {folder / dep for dep in stage.deps}
         missing = {path for path in used if path.stem not in EDGES and not deps & {path, *path.parents}}
-        told += [f"{stage.name}: {path.name} is used, and no dep" for path in sorted(missing)]
+        complaints += [f"{stage.name}: {path.name} is used, and no dep" for path in sorted(missing)]
     values = YAML(typ="safe").load(folder / "params.yaml")
     leaves = quantities.flat(values)
-    told += [
+    complaints += [
         f"{key}: no stage reads it"
         for key in leaves
         if key not in OF_THE_REPORT and not any(stage.lists(key, stages) for stage in stages)
     ]
     before = settings_of(values)
     if before is None:
-        return told
+        return complaints
     made_before = {stage.name: made_by(before, stage.name) for stage in stages}
     for key, value in leaves.items():
         if isinstance(value, int | float) and not isinstance(value, bool):
             if (after := settings_of(with_more(values, key))) is None:
                 continue
-            told += [
+            complaints += [
                 f"{stage.name}: depends on {key}, and does not list it"
                 for stage in stages
                 if not stage.reads(key, stages) and made_by(after, stage.name) != made_before[stage.name]
             ]
-    return told
+    return complaints
 
 
 def settings_of(values: dict[str, Any]) -> params.Params | None:
@@ -192,7 +192,7 @@ def test_files_and_code_agree(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "told"),
+    ("file", "old", "new", "complaint"),
     [
         ("dvc.yaml", "    params: [seed, training]\n", "", "training: no params"),
         ("dvc.yaml", "    cmd: deadrelu training\n", "    cmd: deadrelu train\n", "training: no command of deadrelu"),
@@ -252,10 +252,10 @@ def test_files_and_code_agree(tmp_path: Path) -> None:
         ("dvc.yaml", "params: [seed, activations]", "params: [activations]", "activations: depends on seed"),
     ],
 )
-def test_each_disagreement_is_noticed(file: str, old: str, new: str, told: str, tmp_path: Path) -> None:
+def test_each_disagreement_is_noticed(file: str, old: str, new: str, complaint: str, tmp_path: Path) -> None:
     clones.make(tmp_path)
     edit(tmp_path / file, old, new)
-    assert any(line.startswith(told) for line in disagreements(tmp_path))
+    assert any(line.startswith(complaint) for line in disagreements(tmp_path))
 
 
 def committed(name: str) -> str:

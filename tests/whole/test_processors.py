@@ -65,11 +65,11 @@ def test_another_processor_leaves_the_same_bytes(name: str, pipeline: Path, tmp_
         shutil.copy(pipeline / file, tmp_path / file)
     environment = {name: value for name, value in os.environ.items() if name != "MNIST_DIR"} | OTHERS[name]
     subprocess.run([sys.executable, "-W", "ignore", "-c", RUN], cwd=tmp_path, env=environment, check=True, timeout=600)
-    there = {f"{part}/{path}": found for part in ("data", "reports") for path, found in tree(tmp_path / part).items()}
-    here = {f"{part}/{path}": found for part in ("data", "reports") for path, found in tree(pipeline / part).items()}
-    here = {path: found for path, found in here.items() if not path.endswith((".gitignore", "reference.json"))}
-    assert here.keys() == there.keys()
-    assert [path for path in there if here[path] != there[path]] == []
-    assert {"reports/executed.ipynb", "reports/report.html", "data/training/epochs.parquet"} <= there.keys()
-    assert {"data/targets/x_sin_x.parquet", "data/sensitivity/deep/trials.parquet"} <= there.keys()
-    assert len([path for path in there if path.endswith(".png")]) > 10
+    remade = {f"{part}/{path}": data for part in ("data", "reports") for path, data in tree(tmp_path / part).items()}
+    here = {f"{part}/{path}": data for part in ("data", "reports") for path, data in tree(pipeline / part).items()}
+    here = {path: data for path, data in here.items() if not path.endswith((".gitignore", "reference.json"))}
+    assert here.keys() == remade.keys()
+    assert [path for path in remade if here[path] != remade[path]] == []
+    assert {"reports/executed.ipynb", "reports/report.html", "data/training/epochs.parquet"} <= remade.keys()
+    assert {"data/targets/x_sin_x.parquet", "data/sensitivity/deep/trials.parquet"} <= remade.keys()
+    assert len([path for path in remade if path.endswith(".png")]) > 10

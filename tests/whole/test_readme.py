@@ -170,15 +170,15 @@ def test_readme_fits_a_few_screens_and_names_every_package() -> None:
     }
 
 
-def callback_failures(code: str, given: dict[str, Any]) -> list[str]:
+def callback_failures(code: str, namespace: dict[str, Any]) -> list[str]:
     """Call the callbacks for other libraries as these do; return the names that were not logged."""
     logged: dict[str, Any] = {}
-    exec(code, given)
-    network, x = given["network"], given["x"][:64]
+    exec(code, namespace)
+    network, x = namespace["network"], namespace["x"][:64]
     network.log_dict = logged.update  # as a LightningModule has it
-    given["LightningDeadUnits"](x).on_train_epoch_end(SimpleNamespace(current_epoch=1), network)
+    namespace["LightningDeadUnits"](x).on_train_epoch_end(SimpleNamespace(current_epoch=1), network)
     state = SimpleNamespace(epoch=1.0, log_history=[])
-    given["TrainerDeadUnits"](x).on_epoch_end(None, state, None, model=network)
+    namespace["TrainerDeadUnits"](x).on_epoch_end(None, state, None, model=network)
     return [name for name in ("dead_units", "signal") if name not in logged or name not in state.log_history[0]]
 
 
@@ -191,16 +191,16 @@ def test_python_runs(clone: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     printed = capsys.readouterr().out.splitlines()
     (shown,) = re.findall(r"```python\n.*?```\n+```\n(.*?)```", README, re.DOTALL)
     assert [line for line in shown.splitlines() if line.strip(" …") and line not in printed] == []
-    given = {"model": keras.saving.load_model(clone / "model.keras")}
-    given |= {name: np.load(clone / f"{file}.npy") for name, file in (("x", "x"), ("labels", "labels"))}
-    *_, watched, of_torch, callbacks = python(DOCS["docs/inspect.md"])
+    namespace = {"model": keras.saving.load_model(clone / "model.keras")}
+    namespace |= {name: np.load(clone / f"{file}.npy") for name, file in (("x", "x"), ("labels", "labels"))}
+    *_, watched, torch_example, callbacks = python(DOCS["docs/inspect.md"])
     with contextlib.chdir(tmp_path):
-        exec(watched, given)
+        exec(watched, namespace)
         assert Path("dead_units.png").stat().st_size > 10_000
         if importlib.util.find_spec("torch"):
-            exec(of_torch, given)
+            exec(torch_example, namespace)
             assert "since" in capsys.readouterr().out
-            assert not callback_failures(callbacks, given)
+            assert not callback_failures(callbacks, namespace)
     (aggregation,) = python(DOCS["docs/experiments.md"])
     (clone / "seeds.csv").write_text(clones.run(clone, "dvc", "exp", "show", "--csv"))
     capsys.readouterr()
@@ -241,7 +241,7 @@ def test_they_show_the_committed_numbers() -> None:
         exactly = ", ".join(f"{rate:.3g}" for rate in (of["born_dead_rate"], of["dead_rate"], last["exact"]))
         assert f"| {exactly} | {before}, {after[key]}, {late} |" in results
     outcomes = pd.read_csv(ROOT / "reports" / "tables" / "before_and_after.csv").set_index(["case", "criterion"])
-    dead, slow = (outcomes.loc[at, ["before", "after", "enter", "leave"]].astype(int) for at in QUESTIONS)
+    dead, slow = (outcomes.loc[question, ["before", "after", "enter", "leave"]].astype(int) for question in QUESTIONS)
     one_line = " ".join(README.split())
     assert f"{dead['after']} of 1,000 networks are exactly constant after ten epochs." in one_line
     assert f"{dead['before']} are, {dead['enter']} die in training, and none comes back." in one_line
@@ -258,13 +258,13 @@ def test_they_show_the_committed_numbers() -> None:
     trained = tables["trained_grid"].assign(
         rate=tables["trained_grid"]["dead"], networks=tables["trained_grid"]["trials"]
     )
-    of_results = " ".join(results.split())
+    results_line = " ".join(results.split())
     for sentence in (grid_findings.wide_enough(cells, 0.01), grid_findings.wide_enough(trained, 0.1)):
         for depth, width in re.findall(r"(\d+) layers: ([^;.]+)[;.]", sentence):
-            assert re.search(rf"\b{width} in each of {depth} layers", of_results), (depth, width)
+            assert re.search(rf"\b{width} in each of {depth} layers", results_line), (depth, width)
     deepest = cells[(cells["depth"] == cells["depth"].max()) & (cells["width"] == cells["width"].max())].iloc[0]
     share = f"{100 * deepest['rate']:.2f} % are dead ({100 * deepest['low']:.2f} to {100 * deepest['high']:.2f} %)"
-    assert f"With {deepest['width']:.0f} units in each of {deepest['depth']:.0f} layers, {share}" in of_results
+    assert f"With {deepest['width']:.0f} units in each of {deepest['depth']:.0f} layers, {share}" in results_line
     (rai,) = grid_findings.trained_initializers(tables["explorer"], values)
     for number in re.findall(r"[\d.]+ % \(|\d+ of \d+ cells", rai):
         assert number in results.replace("\n", " ")

@@ -14,8 +14,8 @@ def within(ranges: npt.ArrayLike, tolerance: float) -> Bools:
     A range that is not finite does not meet the criterion, and neither does one that was not measured (NaN).
     """
     values = np.asarray(ranges, float)
-    found: Bools = np.isfinite(values) & (values <= tolerance)
-    return found
+    met: Bools = np.isfinite(values) & (values <= tolerance)
+    return met
 
 
 def best_constant(target: Target, loss: str, seed: int) -> float:

@@ -26,7 +26,7 @@ def born_dead_grid(counts: pd.DataFrame, initializer: Settings) -> pd.DataFrame:
     rows = []
     for row in counts.sort_values(["width", "depth"]).to_dict("records"):
         networks, dead, dead_positive = row["networks"], row["born_dead"], row["born_dead_high"]
-        found = {
+        columns = {
             **{name: row[name] for name in ("depth", "width", "networks")},
             "positive_count": dead_positive,
             **dict(zip(("positive", "positive_low", "positive_high"), wilson(dead_positive, networks), strict=True)),
@@ -36,10 +36,10 @@ def born_dead_grid(counts: pd.DataFrame, initializer: Settings) -> pd.DataFrame:
         if initializers.is_symmetric(initializer):
             widths = [row["width"]] * row["depth"]
             exact, bounds = theory.born_dead_on_half_line(widths), theory.born_dead_on_interval(widths)
-            found |= {"positive_theory": exact, "theory_low": bounds.low, "theory_high": bounds.high}
-            found |= {"positive_p": p_of_bounds(dead_positive, networks, exact, exact)}
-            found |= {"p": p_of_bounds(dead, networks, *bounds)}
-        rows.append(found)
+            columns |= {"positive_theory": exact, "theory_low": bounds.low, "theory_high": bounds.high}
+            columns |= {"positive_p": p_of_bounds(dead_positive, networks, exact, exact)}
+            columns |= {"p": p_of_bounds(dead, networks, *bounds)}
+        rows.append(columns)
     known = ["positive_theory", "theory_low", "theory_high", "positive_p", "p"]
     return pd.DataFrame(rows, columns=[*(name for name in rows[0] if name not in known), *known])
 
@@ -59,8 +59,8 @@ def trained_grid(trials: pd.DataFrame, tolerance: float) -> pd.DataFrame:
     for (width, depth), cell in trials.groupby(["width", "depth"]):
         shares = {name: cell[name].mean() for name in ("born_dead", "dead")}
         shares["before"] = criteria.within(cell["range_initial"], tolerance).mean()
-        found = rate_of(criteria.within(cell["range"], tolerance))
-        rows.append({"depth": depth, "width": width, **shares, **found})
+        counted = rate_of(criteria.within(cell["range"], tolerance))
+        rows.append({"depth": depth, "width": width, **shares, **counted})
     return pd.DataFrame(rows)
 
 
@@ -82,8 +82,8 @@ def cells(born_dead: pd.DataFrame, others: pd.DataFrame, trained: pd.DataFrame, 
     parts = [born_dead[names].assign(initializer=MAIN)]
     for key, other in params.safe_region.other_initializers.items():
         counts = others[others["initializer"] == key].rename(columns={"born_dead": "count"})
-        found = [wilson(count, n) for count, n in zip(counts["count"], counts["networks"], strict=True)]
-        counts = counts.assign(**pd.DataFrame(found, counts.index, ["rate", "low", "high"]))
+        intervals = [wilson(count, n) for count, n in zip(counts["count"], counts["networks"], strict=True)]
+        counts = counts.assign(**pd.DataFrame(intervals, counts.index, ["rate", "low", "high"]))
         if initializers.is_symmetric(other.initializer):
             bounds = [
                 theory.born_dead_on_interval([width] * depth)
@@ -93,9 +93,9 @@ def cells(born_dead: pd.DataFrame, others: pd.DataFrame, trained: pd.DataFrame, 
         parts.append(counts)
     after = trained.assign(constant=criteria.within(trained["range"].to_numpy(), params.collapse.tolerance))
     rows = []
-    for at, of_cell in after.groupby(CELL, sort=False)["constant"]:
-        counted = wilson(int(of_cell.sum()), len(of_cell))
-        rows.append([*at, len(of_cell), int(of_cell.sum()), *counted])
+    for at, is_constant in after.groupby(CELL, sort=False)["constant"]:
+        counted = wilson(int(is_constant.sum()), len(is_constant))
+        rows.append([*at, len(is_constant), int(is_constant.sum()), *counted])
     learned = pd.DataFrame(
         rows, columns=[*CELL, *(f"trained{name}" for name in ("", "_count", "_rate", "_low", "_high"))]
     )

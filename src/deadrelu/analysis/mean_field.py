@@ -108,8 +108,8 @@ def rms_by_layer(activation: str, squared_norms: Array, fans: list[int], varianc
         variances: of their weights.
     """
     q = variances[0] * squared_norms  # variance of the linear layer's outputs
-    found = []
+    lengths = []
     for fan_in, variance in zip(fans[1:], variances[1:], strict=True):
         q = mean_square(activation, fan_in * variance * q)
-        found.append(float(np.sqrt(q.mean())))
-    return found
+        lengths.append(float(np.sqrt(q.mean())))
+    return lengths

@@ -83,10 +83,10 @@ def over_training(histories: Frames, tolerance: float) -> pd.DataFrame:
     for case, frame in histories.items():
         for criterion, limit in (("exact", 0.0), ("within", tolerance)):
             met = pd.Series(criteria.within(frame["range"], limit), frame.index).groupby(frame["epoch"])
-            for epoch, of_epoch in met:
-                counted = wilson(int(of_epoch.sum()), len(of_epoch))._asdict()
-                row = {"case": case, "criterion": criterion, "epoch": epoch, "trials": len(of_epoch)}
-                rows.append(row | {"count": int(of_epoch.sum()), **counted})
+            for epoch, is_met in met:
+                counted = wilson(int(is_met.sum()), len(is_met))._asdict()
+                row = {"case": case, "criterion": criterion, "epoch": epoch, "trials": len(is_met)}
+                rows.append(row | {"count": int(is_met.sum()), **counted})
     return pd.DataFrame(rows, columns=["case", "criterion", "epoch", "trials", "count", "rate", "low", "high"])
 
 
@@ -133,14 +133,14 @@ def tables(trials: Frames, functions: Frames, params: Params) -> Frames:
     counted, losses, drawn = [], [], []
     for key in params.collapse.independent:
         frame = trials[key]
-        of_trial = outcomes(frame, params.collapse.tolerance)
-        counts = [int((of_trial == outcome).sum()) for outcome in OUTCOMES]
+        trial_outcomes = outcomes(frame, params.collapse.tolerance)
+        counts = [int((trial_outcomes == outcome).sum()) for outcome in OUTCOMES]
         counted.append(pd.DataFrame({"case": key, "outcome": list(OUTCOMES), "count": counts, "trials": len(frame)}))
         experiment = experiments.of_case(params, key)
         best = criteria.best_constant(experiment.target, experiment.training.loss, params.seed)
-        losses.append(_losses(frame, of_trial, best).assign(case=key))
+        losses.append(_losses(frame, trial_outcomes, best).assign(case=key))
         if key in functions:
-            outcome_of = dict(zip(frame["trial"], of_trial, strict=True))
+            outcome_of = dict(zip(frame["trial"], trial_outcomes, strict=True))
             named = functions[key].assign(outcome=functions[key]["trial"].map(outcome_of))
             first = named.drop_duplicates("trial").groupby("outcome", sort=False).head(PER_OUTCOME)["trial"]
             drawn.append(named[named["trial"].isin(first)].assign(case=key))
@@ -151,14 +151,14 @@ def tables(trials: Frames, functions: Frames, params: Params) -> Frames:
     }
 
 
-def _losses(frame: pd.DataFrame, of_trial: npt.NDArray[np.str_], best_constant: float) -> pd.DataFrame:
+def _losses(frame: pd.DataFrame, trial_outcomes: npt.NDArray[np.str_], best_constant: float) -> pd.DataFrame:
     losses = np.column_stack([frame["loss_initial"], np.stack(frame["loss"].to_list())]).astype(float)
     losses = np.where(np.isnan(losses), np.inf, losses)  # a diverged trial has the largest loss, not a missing one
     rows = []
     for outcome in OUTCOMES:
-        if (of_trial == outcome).any():
+        if (trial_outcomes == outcome).any():
             # Quantiles are not interpolated, since infinite losses have no values in between.
-            bands = np.quantile(losses[of_trial == outcome], (0.1, 0.5, 0.9), axis=0, method="inverted_cdf")
+            bands = np.quantile(losses[trial_outcomes == outcome], (0.1, 0.5, 0.9), axis=0, method="inverted_cdf")
             columns = dict(zip(("low", "median", "high"), bands, strict=True))
             rows.append(pd.DataFrame({"outcome": outcome, "epoch": np.arange(losses.shape[1]), **columns}))
     return pd.concat(rows).assign(best_constant=best_constant)

@@ -45,9 +45,9 @@ def collapse_rates(trials: Trials, params: Params) -> pd.DataFrame:
             if frame[event].notna().all()
         }
         in_print = {"collapsed": {"notebook": notebook, "lu": lu}, "probes_equal": {"notebook": notebook}}
-        for event, of_trial in happened.items():
+        for event, occurred in happened.items():
             known = {"notebook": None, "lu": None, **in_print.get(event, {})}
-            counted = rate_of(of_trial)
+            counted = rate_of(occurred)
             bounds = born_dead_bounds(params, key) if event == "born_dead" else None
             if bounds:
                 p = p_of_bounds(int(counted["count"]), int(counted["trials"]), *bounds)
@@ -93,8 +93,8 @@ def rate_by_tolerance(trials: Trials) -> pd.DataFrame:
         measured = {"probe_range": np.ptp(probes, axis=1)} | {name: frame[name].to_numpy() for name in RANGES}
         for criterion, column in PLACES.items():
             for tolerance in TOLERANCES:
-                found = rate_of(criteria.within(measured[column], tolerance))
-                rows.append({"case": key, "criterion": criterion, "tolerance": tolerance, **found})
+                counted = rate_of(criteria.within(measured[column], tolerance))
+                rows.append({"case": key, "criterion": criterion, "tolerance": tolerance, **counted})
     return pd.DataFrame(rows, columns=["case", "criterion", "tolerance", *COUNTED])
 
 

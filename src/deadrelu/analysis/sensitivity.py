@@ -27,12 +27,12 @@ NO_BETTER = 0.99
 Frames = dict[str, pd.DataFrame]
 
 
-def variations(trials: Frames, of_tables: Frames, params: Params) -> pd.DataFrame:
+def variations(trials: Frames, varied: Frames, params: Params) -> pd.DataFrame:
     """Compare each variation with its case: trial by trial where both share initial layers.
 
     Args:
         trials: of each case of `collapse`, one row per trial.
-        of_tables: of each table of `sensitivity`, the same columns and variation.
+        varied: of each table of `sensitivity`, the same columns and variation.
         params: the settings that made them.
 
     Returns:
@@ -44,7 +44,7 @@ def variations(trials: Frames, of_tables: Frames, params: Params) -> pd.DataFram
     parts = []
     for key, table in params.sensitivity.items():
         rows = [_row(key, "", trials[table.of], params, params.collapse.cases[table.of])]
-        by_name = dict(iter(of_tables[key].groupby("variation", sort=False)))
+        by_name = dict(iter(varied[key].groupby("variation", sort=False)))
         for name, case in table.variations.items():
             row = _row(key, name, by_name[name], params, case)
             rows.append(row | _difference(params, key, name, trials[table.of], by_name[name]))
@@ -54,8 +54,8 @@ def variations(trials: Frames, of_tables: Frames, params: Params) -> pd.DataFram
         frame["differs"] = False
         frame.loc[tested, "differs"] = holm(frame["p"][tested].to_numpy(float), ALPHA)
         parts.append(frame)
-    found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
-    return _beside_published(found)[COLUMNS]
+    compared = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
+    return _with_published(compared)[COLUMNS]
 
 
 COLUMNS = [
@@ -114,33 +114,33 @@ def _difference(params: Params, key: str, name: str, base: pd.DataFrame, varied:
     if shared:
         n = min(len(before), len(after))
         before, after = before[:n], after[:n]
-    found = (paired_difference if shared else independent_difference)(before, after)
+    difference = (paired_difference if shared else independent_difference)(before, after)
     row: Row = {"shared_layers": shared, "layers": len(varied_network.architecture.layers)}
     row |= {"pairs_differ": int((before != after).sum()) if shared else None}
-    row |= {"difference": found.difference, "difference_low": found.low, "difference_high": found.high}
-    return row | {"p": found.p}
+    row |= {"difference": difference.difference, "difference_low": difference.low, "difference_high": difference.high}
+    return row | {"p": difference.p}
 
 
-def _beside_published(found: pd.DataFrame) -> pd.DataFrame:
+def _with_published(table: pd.DataFrame) -> pd.DataFrame:
     """Add the p value of Fisher's exact test against the published rate, and the distance in standard errors."""
-    n, other = found["trials"].astype(float), published.TRIALS
-    in_print = pd.to_numeric(found["published"]).astype(float)
-    pooled = (found["count"] + in_print * other) / (n + other)
+    n, other = table["trials"].astype(float), published.TRIALS
+    in_print = pd.to_numeric(table["published"]).astype(float)
+    pooled = (table["count"] + in_print * other) / (n + other)
     error = np.sqrt((pooled * (1 - pooled) * (1 / n + 1 / other)).astype(float))
-    p = np.full(len(found), np.nan)
+    p = np.full(len(table), np.nan)
     known = in_print.notna().to_numpy()
     if known.any():
-        count, trials = (found[name][known].to_numpy(np.int64) for name in ("count", "trials"))
+        count, trials = (table[name][known].to_numpy(np.int64) for name in ("count", "trials"))
         theirs = np.rint(in_print[known].to_numpy() * other).astype(np.int64)
         p[known] = fisher_exact(count, trials, theirs, np.full(len(count), other))
-    return found.assign(published=in_print, published_p=p, z=(found["rate"] - in_print) / error)
+    return table.assign(published=in_print, published_p=p, z=(table["rate"] - in_print) / error)
 
 
 ROWS = (("x_sin_5x", "he"), ("x_sin_5x", "rai"), ("step_sin_5x", "he"), ("step_sin_5x", "rai"))
 """Published rows of networks with one input for which the paper states a number."""
 
 
-def readings(trials: Frames, of_tables: Frames, params: Params) -> pd.DataFrame:
+def readings(trials: Frames, varied: Frames, params: Params) -> pd.DataFrame:
     """Compare the four published rows with the rates under each interpretation of the paper.
 
     An interpretation is an initializer of the first layer under RAI, and a variation measured for all rows, or none.
@@ -154,7 +154,7 @@ def readings(trials: Frames, of_tables: Frames, params: Params) -> pd.DataFrame:
     measured: list[tuple[str, CollapseCase | Variation, pd.DataFrame]]
     measured = [("", case, trials[key]) for key, case in in_print.items()]
     for key, table in params.sensitivity.items():
-        by_name = dict(iter(of_tables[key].groupby("variation", sort=False)))
+        by_name = dict(iter(varied[key].groupby("variation", sort=False)))
         measured += [(name, case, by_name[name]) for name, case in table.variations.items() if table.of in in_print]
     cells: dict[tuple[str, str], dict[tuple[str, str], pd.DataFrame]] = {}
     for name, case, frame in measured:
@@ -164,18 +164,21 @@ def readings(trials: Frames, of_tables: Frames, params: Params) -> pd.DataFrame:
         for first in firsts:
             cells.setdefault((first, name), {})[row] = frame
     rows = []
-    for (first, name), of_reading in cells.items():
-        if not set(ROWS) <= of_reading.keys():
+    for (first, name), frames in cells.items():
+        if not set(ROWS) <= frames.keys():
             continue
-        constant = [criteria.within(of_reading[row]["range"], params.collapse.tolerance) for row in ROWS]
-        counted = {"count": [int(of.sum()) for of in constant], "trials": [len(of) for of in constant]}
+        constant = [criteria.within(frames[row]["range"], params.collapse.tolerance) for row in ROWS]
+        counted = {"count": [int(trials.sum()) for trials in constant], "trials": [len(trials) for trials in constant]}
         frame = pd.DataFrame({**counted, "published": [published.LU[row] for row in ROWS]})
-        frame = _beside_published(frame.assign(rate=frame["count"] / frame["trials"]))
-        found: dict[str, object] = {"first": first, "variation": name}
-        for (function, initializer), of_row in zip(ROWS, frame.to_dict("records"), strict=True):
-            found |= {f"{function}_{initializer}": of_row["rate"], f"{function}_{initializer}_z": of_row["z"]}
+        frame = _with_published(frame.assign(rate=frame["count"] / frame["trials"]))
+        columns: dict[str, object] = {"first": first, "variation": name}
+        for (function, initializer), rates in zip(ROWS, frame.to_dict("records"), strict=True):
+            columns |= {
+                f"{function}_{initializer}": rates["rate"],
+                f"{function}_{initializer}_z": rates["z"],
+            }
         p = min(1.0, len(ROWS) * float(frame["published_p"].min()))
-        rows.append({**found, "p": p, "consistent": p >= ALPHA})
+        rows.append({**columns, "p": p, "consistent": p >= ALPHA})
     names = [f"{function}_{initializer}{end}" for function, initializer in ROWS for end in ("", "_z")]
     return pd.DataFrame(rows, columns=["first", "variation", *names, "p", "consistent"])
 
@@ -199,4 +202,4 @@ def by_criterion(trials: Frames, params: Params) -> pd.DataFrame:
             in_print = published.lu_rate(params, params.collapse.cases[table.of])
             rows.append(row | {**wilson(count, n)._asdict(), "published": in_print})
     names = ["case", "criterion", "limit", "count", "trials", "rate", "low", "high", "published"]
-    return _beside_published(pd.DataFrame(rows, columns=names))
+    return _with_published(pd.DataFrame(rows, columns=names))

@@ -60,14 +60,14 @@ def signal_ratios(
     """
     rows = []
     some = images[:: max(1, len(images) // THEORY_IMAGES)][:THEORY_IMAGES]
-    for case, of_case in networks.groupby("case", sort=False):
+    for case, case_networks in networks.groupby("case", sort=False):
         row: dict[str, object] = {"case": case}
         theory = dict(zip(("forward", "backward"), _theory(settings, str(case), some), strict=True))
         for direction, name in (("forward", "input_std"), ("backward", "gradient_rms")):
-            strengths = of_case.pivot(index="network", columns="layer", values=name).to_numpy()
-            found = factor_over_networks(strengths if direction == "forward" else strengths[:, ::-1])
-            row |= dict(zip([direction, f"{direction}_low", f"{direction}_high"], found, strict=True))
-            row |= {f"{direction}_theory": theory[direction], f"{direction}_verdict": growth(*found)}
+            strengths = case_networks.pivot(index="network", columns="layer", values=name).to_numpy()
+            interval = factor_over_networks(strengths if direction == "forward" else strengths[:, ::-1])
+            row |= dict(zip([direction, f"{direction}_low", f"{direction}_high"], interval, strict=True))
+            row |= {f"{direction}_theory": theory[direction], f"{direction}_verdict": growth(*interval)}
         for name in ("saturated", "zero"):
             share = summary[summary["case"] == case][f"{name}_fraction"]
             row |= {f"{name}_least": share.min(), f"{name}_largest": share.max()}
@@ -129,10 +129,10 @@ def epochs_over_trials(epochs: pd.DataFrame) -> pd.DataFrame:
     values = ["loss", "validation_loss", "validation_accuracy"]
     diverged = epochs[["loss", "validation_loss"]].isna() & (epochs[["epoch"]] > 0).to_numpy()
     epochs = epochs.assign(**epochs[["loss", "validation_loss"]].mask(diverged, np.inf))
-    found = _over_trials(epochs, ["case", "epoch"], values)
+    table = _over_trials(epochs, ["case", "epoch"], values)
     trials = epochs.groupby("case")["trial"].nunique()
-    found.insert(2, "trials", found["case"].map(trials))
-    return found
+    table.insert(2, "trials", table["case"].map(trials))
+    return table
 
 
 def last_epochs(epochs: pd.DataFrame) -> pd.DataFrame:
@@ -144,6 +144,6 @@ def _over_trials(frame: pd.DataFrame, keys: list[str], values: list[str]) -> pd.
     groups = frame.groupby(keys, sort=False)
     columns: dict[str, pd.Series] = {}
     for value in values:
-        of_trials = groups[value]
-        columns |= {value: of_trials.median(), f"{value}_low": of_trials.min(), f"{value}_high": of_trials.max()}
+        column = groups[value]
+        columns |= {value: column.median(), f"{value}_low": column.min(), f"{value}_high": column.max()}
     return pd.DataFrame(columns).reset_index()

@@ -33,13 +33,13 @@ class Present(NamedTuple):
     stale: list[str]
 
     @classmethod
-    def of(cls, params: Params, found: load.Results) -> Self:
+    def of(cls, params: Params, results: load.Results) -> Self:
         """Return the present results: numbers of the tables, and digests of the files."""
         report = Observed(quantities.setting(params.model_dump()), needs_mnist=True)
-        observed = quantities.observe(params, found) | {compare.REPORT: report}
+        observed = quantities.observe(params, results) | {compare.REPORT: report}
         packages = dict.fromkeys((*versions.KERAS_PACKAGES, *versions.ENGINE_PACKAGES, "scipy"))
         machine = reference.machine()
-        origin = Origin(seed=params.seed, mnist=found.source, machine=machine, versions=versions.installed(packages))
+        origin = Origin(seed=params.seed, mnist=results.source, machine=machine, versions=versions.installed(packages))
         return cls(origin, observed, {stage: _digests(stage) for stage in observed}, _stale(observed))
 
     def beside(self, accepted: Reference) -> compare.Comparison:
@@ -80,9 +80,9 @@ def main(params: Params, *, update: bool, seeds: int | None, form: Form) -> int:
         InputError: Results are not comparable, or part of them is missing, truncated or edited.
     """
     files.check_place(REFERENCE, folder=False)
-    found = load.read(params)
-    _check_reports(found)
-    present = Present.of(params, found)
+    results = load.read(params)
+    _check_reports(results)
+    present = Present.of(params, results)
     if update:
         with files.scratch_folder(REFERENCE.parent):  # first, to fail early if it cannot be written
             _update(params, present, seeds, form)
@@ -125,16 +125,16 @@ def _written(comparison: compare.Comparison, form: Form) -> str:
     return captured.get().rstrip("\n")
 
 
-def _check_reports(found: load.Results) -> None:
+def _check_reports(results: load.Results) -> None:
     """Raise an `InputError` if numbers in `reports/` differ from those computed from `data/`."""
-    for name, frame in found.small.items():
+    for name, frame in results.small.items():
         path = REPORTS / "tables" / f"{name}.csv"
         if _text(path) != load.to_csv(frame):
             raise InputError(
                 f"{path}: not what data/ says: stale, cut or edited; `dvc repro --force report` remakes it"
             )
     path = REPORTS / "metrics.json"
-    text, expected = _text(path), metrics.collect(found.source, found.test_images, found.small)
+    text, expected = _text(path), metrics.collect(results.source, results.test_images, results.small)
     if text == metrics.to_json(expected):
         return
     try:

@@ -63,9 +63,9 @@ class Comparison:
     @property
     def verdict(self) -> Verdict:
         """Overall verdict: the first of changed, not comparable and consistent that any stage has, else identical."""
-        found = {stage.verdict for stage in self.stages}
+        verdicts = {stage.verdict for stage in self.stages}
         order = (Verdict.CHANGED, Verdict.NOT_COMPARABLE, Verdict.CONSISTENT)
-        return next((verdict for verdict in order if verdict in found), Verdict.IDENTICAL)
+        return next((verdict for verdict in order if verdict in verdicts), Verdict.IDENTICAL)
 
 
 def compare(
@@ -98,22 +98,22 @@ def compare(
         before = reference.stages[stage].tables if stage in reference.stages else {}
         after = tables.get(stage, {})
         differ = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
-        of_stage = [finding for finding in findings if finding.stage == stage]
+        stage_findings = [finding for finding in findings if finding.stage == stage]
         if not differ:  # with the same bytes, numbers differ only if the analysis changed, however unusual they are
-            of_stage = [replace(f, changed=f.changed and f.now != f.reference) for f in of_stage]
+            stage_findings = [replace(f, changed=f.changed and f.now != f.reference) for f in stage_findings]
         verdict = Verdict.CONSISTENT if differ else Verdict.IDENTICAL
         if not_comparable := bool(why):
             verdict = Verdict.ADDED if _is_added(reference, now, stage) else Verdict.NOT_COMPARABLE
-        elif any(finding.changed for finding in of_stage):
+        elif any(finding.changed for finding in stage_findings):
             verdict = Verdict.CHANGED
         elif stage == REPORT and differ and not elsewhere and all(s.verdict == Verdict.IDENTICAL for s in stages):
             # The report is not random: the same tables and settings must give the same numbers.
             verdict, why = Verdict.CHANGED, f"what it is made from is the same, but not {', '.join(differ)}"
         all_tables = len(before.keys() | after.keys())
         numbers = set() if not_comparable else {*now[stage].values, *now[stage].drawn}
-        untested = len(numbers - {finding.quantity for finding in of_stage})
+        untested = len(numbers - {finding.quantity for finding in stage_findings})
         same = all_tables - len(differ)
-        stages.append(StageVerdict(stage, verdict, same, all_tables, of_stage, untested, why))
+        stages.append(StageVerdict(stage, verdict, same, all_tables, stage_findings, untested, why))
     return Comparison(stages, len(random), alpha, elsewhere, list(stale))
 
 

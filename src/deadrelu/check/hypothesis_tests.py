@@ -49,7 +49,7 @@ def smallest_fisher_exact(count: Counts, trials: Counts, other_trials: Counts, l
         level: of the test.
     """
 
-    def found(other: Counts) -> npt.NDArray[np.bool_]:
+    def is_significant(other: Counts) -> npt.NDArray[np.bool_]:
         return fisher_exact(count, trials, other, other_trials) <= level
 
     share = count / trials
@@ -58,14 +58,14 @@ def smallest_fisher_exact(count: Counts, trials: Counts, other_trials: Counts, l
     low, high = equal.copy(), other_trials + 1
     while np.any(high - low > 1):
         middle = (low + high) // 2
-        is_found = found(middle) & (middle <= other_trials)
-        low, high = np.where(is_found, low, middle), np.where(is_found, middle, high)
+        significant = is_significant(middle) & (middle <= other_trials)
+        low, high = np.where(significant, low, middle), np.where(significant, middle, high)
     above = np.where(high <= other_trials, high, -1)
     low, high = np.full_like(equal, -1), equal.copy()
     while np.any(high - low > 1):
         middle = (low + high) // 2
-        is_found = found(middle) & (middle >= 0)
-        low, high = np.where(is_found, middle, low), np.where(is_found, high, middle)
+        significant = is_significant(middle) & (middle >= 0)
+        low, high = np.where(significant, middle, low), np.where(significant, high, middle)
     below = low
     # The share with which such a count has probability POWER is a quantile of a beta distribution.
     with np.errstate(invalid="ignore"):

@@ -46,7 +46,7 @@ def _signals(params: Params, _: training.Trainers) -> dict[str, float]:
 
 
 def _losses(params: Params, trainers: training.Trainers) -> dict[str, float]:
-    epochs = pd.concat([of_epochs for _, of_epochs in training.measure(params, training.draw(params), trainers)])
+    epochs = pd.concat([epoch_rows for _, epoch_rows in training.measure(params, training.draw(params), trainers)])
     return quantities.of_training(summaries.epochs_over_trials(epochs))
 
 

@@ -116,7 +116,7 @@ class TrialBatch:
             losses = loss[at : at + per_call]
             some = slice(self.epoch, self.epoch + len(losses))
             rows = np.concatenate([left(points.n, points.seed, self.block, e) for e in range(some.start, some.stop)])
-            starts, sizes, of_epochs = batches(points.n, self.training.batch_size, len(losses))
+            starts, sizes, epoch_of_batch = batches(points.n, self.training.batch_size, len(losses))
             arrays = (
                 *self.state,
                 losses,
@@ -126,7 +126,7 @@ class TrialBatch:
                 starts,
                 sizes,
                 rates[some],
-                of_epochs,
+                epoch_of_batch,
                 layers,
                 stop.flag,
             )
@@ -144,9 +144,9 @@ def batches(n_points: int, size: int, epochs: int = 1) -> tuple[np.ndarray, Floa
     Returns:
         Shapes (batches + 1,), int64; (batches,), float32; (batches,), int64, from 0 on.
     """
-    of_epoch = np.arange(0, n_points, size)
-    starts = np.append((np.arange(epochs)[:, None] * n_points + of_epoch).ravel(), epochs * n_points)
-    return starts, np.diff(starts).astype(np.float32), np.repeat(np.arange(epochs), len(of_epoch))
+    starts_in_epoch = np.arange(0, n_points, size)
+    starts = np.append((np.arange(epochs)[:, None] * n_points + starts_in_epoch).ravel(), epochs * n_points)
+    return starts, np.diff(starts).astype(np.float32), np.repeat(np.arange(epochs), len(starts_in_epoch))
 
 
 def learning_rates(training: Training, n_points: int) -> Iterator[Float]:

@@ -188,8 +188,8 @@ class _Part:
     def trained(self, stop: Event | None) -> Trained:
         """Wait for the batches and return all trials."""
         zero = np.zeros((1, *self.points.y.shape), np.float32)  # predictions of networks that training does not change
-        of_zero = mean_loss(self.training, zero, self.points.y)
-        final, loss = self.initial.copy(), np.full((len(self.numbers), self.epochs), of_zero)
+        loss_of_zero = mean_loss(self.training, zero, self.points.y)
+        final, loss = self.initial.copy(), np.full((len(self.numbers), self.epochs), loss_of_zero)
         for k, (rows, fit) in enumerate(zip(self.rows, self.fits, strict=True)):
             weights, loss[rows] = _result(fit, self.ended, stop)
             moved = slice(None) if k < self.whole else slice(-self.network.outputs, None)

@@ -98,8 +98,8 @@ def _config(path: Path) -> Any:
             size = sum(members.values())
             if size > MAX_UNPACKED_BYTES:
                 raise InputError(f"{path}: unpacks to {size:,} bytes; expected: {MAX_UNPACKED_BYTES:,}")
-            if (of_config := members.get("config.json", 0)) > LARGEST_CONFIG:
-                raise InputError(f"{path}: config.json unpacks to {of_config:,} bytes; expected: {LARGEST_CONFIG:,}")
+            if (config_bytes := members.get("config.json", 0)) > LARGEST_CONFIG:
+                raise InputError(f"{path}: config.json unpacks to {config_bytes:,} bytes; expected: {LARGEST_CONFIG:,}")
             config = json.loads(archive.read("config.json"))
     except FileNotFoundError:
         raise InputError(f"{path}: missing; {ALLOWED}") from None

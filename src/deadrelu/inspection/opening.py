@@ -56,14 +56,14 @@ def opened(
 @contextmanager
 def _random_states_kept() -> Iterator[None]:
     """Restore the random states of Python, NumPy and PyTorch at the end: models and loaders of batches draw numbers."""
-    of_python, of_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002  # a model may use it
+    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002  # a model may use it
     torch = sys.modules.get("torch")
     with torch.random.fork_rng() if torch else nullcontext():
         try:
             yield
         finally:
-            random.setstate(of_python)
-            np.random.set_state(of_numpy)  # noqa: NPY002
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)  # noqa: NPY002
 
 
 @contextmanager

@@ -64,14 +64,14 @@ OF_A_CODE = 5
 """Maximum number of findings of one code that are shown, the worst first; `--verbose` shows all."""
 
 
-def print_whole(found: Inspection, about: str, *, verbose: bool) -> None:
+def print_whole(inspection: Inspection, about: str, *, verbose: bool) -> None:
     """Print some findings of each code, one line each, and the folded table; with `verbose`, all findings and rows."""
     console = _console()
-    for line, style in finding_lines(found.findings, verbose=verbose):
+    for line, style in finding_lines(inspection.findings, verbose=verbose):
         console.print(line, style=style, markup=False, highlight=False)
-    shown = written(found.table)
-    print_table(console, shown if verbose else _folded(shown, found), about)
-    for sentence in found.summary:
+    shown = written(inspection.table)
+    print_table(console, shown if verbose else _folded(shown, inspection), about)
+    for sentence in inspection.summary:
         console.print(sentence, markup=False, highlight=False)
 
 
@@ -128,13 +128,14 @@ def print_table(console: Console, shown: pd.DataFrame, about: str) -> None:
     console.print(table)
 
 
-def as_json(found: Inspection, training: bool, changed: Changes | None = None) -> str:
+def as_json(inspection: Inspection, training: bool, changed: Changes | None = None) -> str:
     """Return the whole inspection as JSON; numbers that are not finite are null."""
     whole: dict[str, Any] = {
-        **{"inputs": found.inputs, "training_mode": training, "gradient_of": found.gradient_of},
-        "findings": [asdict(finding) for finding in found.findings],
-        **{"signal": found.signal and asdict(found.signal), "gradient": found.gradient and asdict(found.gradient)},
-        "layers": found.table.to_dict("records"),
+        **{"inputs": inspection.inputs, "training_mode": training, "gradient_of": inspection.gradient_of},
+        "findings": [asdict(finding) for finding in inspection.findings],
+        "signal": inspection.signal and asdict(inspection.signal),
+        "gradient": inspection.gradient and asdict(inspection.gradient),
+        "layers": inspection.table.to_dict("records"),
     }
     if changed:
         whole["compared"] = {"sentences": changed.sentences, "layers": changed.table.to_dict("records")}

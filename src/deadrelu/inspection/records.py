@@ -41,7 +41,7 @@ class LayerRecord:
     """Keys of its own weights, see `WeightRecord`."""
     on_trunk: bool
     """True if every path from the input to the output goes through it."""
-    of_every_output: bool
+    on_each_trunk: bool
     """True if it is on the trunk to each output: elsewhere, the gradients of some outputs are missing."""
     shares: Hashable
     """A key that is the same for calls that share units."""

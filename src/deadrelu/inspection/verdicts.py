@@ -123,7 +123,7 @@ def _is_cut_off(measured: Measured, table: pd.DataFrame) -> bool:
 def _unusual(measured: Measured) -> list[bool]:
     """Return for each layer whether its own factor is beyond `OWN_FACTOR`, unless others of its class have it, too."""
     table, unusual = measured.table, []
-    of_class = ["layer_class", "activation"]
+    alike = ["layer_class", "activation"]
     for (at, row), record in zip(table.iterrows(), measured.records, strict=True):
         gain = row["gain"] / (SIGMOID_SLOPE if row["activation"] in ("sigmoid", "hard_sigmoid") else 1)
         if not gain > 0 or not np.isfinite(gain) or record.traits & {"small by design", "recurrent"}:
@@ -131,11 +131,11 @@ def _unusual(measured: Measured) -> list[bool]:
             continue
         # A layer that saturates is reported as saturated instead.
         saturates = row["activation"] in BOUNDED and (gain > 1 or row["saturated_fraction"] > SLIGHTLY_SATURATED)
-        others = table[(table[of_class] == row[of_class]).all(axis=1) & (table.index != at) & (table["gain"] > 0)]
-        of_size = others[(others["units"] == row["units"]) & (others["parameters"] == row["parameters"])]
+        others = table[(table[alike] == row[alike]).all(axis=1) & (table.index != at) & (table["gain"] > 0)]
+        same_size = others[(others["units"] == row["units"]) & (others["parameters"] == row["parameters"])]
         usual = any(
             len(few) > 1 and abs(np.log(row["gain"] / few["gain"].median())) <= np.log(ALIKE)
-            for few in (others, of_size)
+            for few in (others, same_size)
         )
         unusual.append(not saturates and not usual and not OWN_FACTOR[0] <= gain <= OWN_FACTOR[1])
     return unusual
@@ -145,10 +145,10 @@ def _with_trends(table: pd.DataFrame, measured: Measured, *, judged: bool) -> pd
     table = table.assign(**dict.fromkeys(("forward", "forward_mean", "backward", "backward_mean"), np.nan))
     signal: list[Growth] = ["not measured"] * len(table)
     gradient: list[Growth] = ["not measured"] * len(table)
-    of_every = np.array([record.of_every_output for record in measured.records])
+    on_each_trunk = np.array([record.on_each_trunk for record in measured.records])
     for kind in table["kind"].unique():
         chain = np.flatnonzero((table["kind"] == kind) & table["on_trunk"] & (kind not in ("output", "block")))
-        back = chain[of_every[chain]][::-1]
+        back = chain[on_each_trunk[chain]][::-1]
         for direction, column, at, verdicts in (
             ("forward", "input_std", chain, signal),
             ("backward", "gradient_rms", back, gradient),
@@ -200,7 +200,7 @@ def _forward(table: pd.DataFrame, input_std: float) -> EndToEnd | None:
 
 
 def _backward(table: pd.DataFrame, measured: Measured) -> EndToEnd | None:
-    judged = np.array([r.of_every_output and r.kind != "output" and "tokens" not in r.traits for r in measured.records])
+    judged = np.array([r.on_each_trunk and r.kind != "output" and "tokens" not in r.traits for r in measured.records])
     trunk = table[table["on_trunk"] & judged & table["gradient_rms"].notna()][::-1]
     norms = trunk["gradient_rms"].to_numpy(float) * np.sqrt(trunk["size"].to_numpy(float))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -214,7 +214,7 @@ def _backward_normalized(measured: Measured) -> EndToEnd | None:
     products: dict[str, float] = {}
     for record in measured.records:
         kernels = [by_key[key] for key in record.weights if by_key[key].is_kernel and len(by_key[key].shape) > 1]
-        if kernels and record.on_trunk and record.of_every_output and "tokens" not in record.traits:
+        if kernels and record.on_trunk and record.on_each_trunk and "tokens" not in record.traits:
             products.setdefault(record.name, sum(k.size * k.rms * k.gradient_rms for k in kernels))
     names, values = list(products)[::-1], np.array(list(products.values()))[::-1]
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -73,8 +73,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return value.model_dump()
     if is_dataclass(value):
-        found = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-        return {name: one for name, one in found.items() if one is not None}
+        plain = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        return {name: one for name, one in plain.items() if one is not None}
     if isinstance(value, tuple):
         return list(value)
     if callable(value):

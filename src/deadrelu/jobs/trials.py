@@ -165,8 +165,8 @@ class _Measurement:
             "loss": part.loss,
         }
         for side in ("low", "high"):
-            if (of_side := getattr(initial, f"range_{side}")) is not None:
-                columns[f"born_dead_{side}"] = of_side == 0
+            if (side_range := getattr(initial, f"range_{side}")) is not None:
+                columns[f"born_dead_{side}"] = side_range == 0
         if self.x.shape[1] > 1:
             return columns, {}
         probes = after[:, n : n + len(ranges.PROBES), 0]
@@ -199,14 +199,14 @@ class _Ranges:
         self.weights = weights
         outputs = engine.predict(network, weights[moved], _with_probes(x), stop) if moved.any() else None
         if outputs is not None:
-            found = {"range": np.ptp(outputs[:, : len(x)], axis=1).max(axis=1)}
+            columns = {"range": np.ptp(outputs[:, : len(x)], axis=1).max(axis=1)}
             if x.shape[1] == 1:
-                found["probe_range"] = np.ptp(outputs[:, len(x) :], axis=1).max(axis=1)
-            found["dead_layer"] = np.zeros(len(outputs), np.int32)
-            constant = found["range"] == 0
+                columns["probe_range"] = np.ptp(outputs[:, len(x) :], axis=1).max(axis=1)
+            columns["dead_layer"] = np.zeros(len(outputs), np.int32)
+            constant = columns["range"] == 0
             few = x[:: max(1, len(x) // DEAD_LAYER_POINTS)]
-            found["dead_layer"][constant] = first_dead_layer(network, weights[moved][constant], few)
-            for name, values in found.items():
+            columns["dead_layer"][constant] = first_dead_layer(network, weights[moved][constant], few)
+            for name, values in columns.items():
                 kept = self.values.get(name, np.zeros(len(trial), values.dtype)).copy()
                 kept[moved] = values
                 self.values[name] = kept
@@ -221,16 +221,16 @@ def first_dead_layer(network: engine.Network, weights: engine.Float, x: engine.F
         weights: shape (n, n_weights), float32.
         x: inputs, shape (n_points, inputs), float32.
     """
-    found = np.zeros(len(weights), np.int32)
+    first_dead = np.zeros(len(weights), np.int32)
     if network.activation != "relu" or not len(weights):
-        return found
+        return first_dead
     signals = np.broadcast_to(x, (len(weights), *x.shape))
     for layer, (kernels, biases) in enumerate(network.architecture.split(weights), start=1):
         if layer > len(network.widths):
             break
         signals = np.maximum(np.einsum("npi,nij->npj", signals, kernels) + biases, 0)
-        found[(found == 0) & (signals == 0).all(axis=(1, 2))] = layer
-    return found
+        first_dead[(first_dead == 0) & (signals == 0).all(axis=(1, 2))] = layer
+    return first_dead
 
 
 def publish(store: Store, shards: list[Shard], folder: Path) -> None:
@@ -267,8 +267,8 @@ def publish_together(
     """
     contents = (
         parquet.with_columns(store.get(shard)["trials.parquet"], keys[key], schema, origin)
-        for key, of_experiment in shards.items()
-        for shard in of_experiment
+        for key, experiment_shards in shards.items()
+        for shard in experiment_shards
     )
     parquet.write_joined(path, contents)
 

@@ -23,10 +23,10 @@ def main(params: Params) -> None:
     for name in MADE:
         files.check_place(FOLDER / name, folder="." not in name)
     with drawing.side_by_side() as draw, files.scratch_folder(FOLDER) as scratch:
-        found = load.read(params)
+        results = load.read(params)
         (scratch / "figures").mkdir()
-        drawn = draw(params, found.small, tables.SUMMARY.path().parent, scratch / "figures")
-        write_numbers(found, scratch)
+        drawn = draw(params, results.small, tables.SUMMARY.path().parent, scratch / "figures")
+        write_numbers(results, scratch)
         executed = notebook.run(NOTEBOOK, {**PATHS, "tables_folder": scratch / "tables"})
         content = "\n".join(notebook.content(executed.cells))
         keys = {name: key for job in drawn for name, key in job.result().items()}
@@ -39,10 +39,10 @@ def main(params: Params) -> None:
             files.replace(scratch / name, FOLDER / name, scratch)
 
 
-def write_numbers(found: load.Results, folder: Path) -> None:
+def write_numbers(results: load.Results, folder: Path) -> None:
     """Write the small tables and the metrics."""
     (folder / "tables").mkdir(exist_ok=True)
-    for name, frame in found.small.items():
+    for name, frame in results.small.items():
         (folder / "tables" / f"{name}.csv").write_text(load.to_csv(frame), encoding="utf-8", newline="")
-    measured = metrics.collect(found.source, found.test_images, found.small)
+    measured = metrics.collect(results.source, results.test_images, results.small)
     (folder / "metrics.json").write_text(metrics.to_json(measured), encoding="utf-8")

@@ -39,9 +39,9 @@ def _rates(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
         agree, p = rate_findings.agrees(row["count"], row["trials"], in_print)
         interval = f"{row['low']:.3f} to {row['high']:.3f}"
         tolerance = f"range ≤ {params.collapse.tolerance:g}"
-        found = f"{row['rate']:.3f} ({interval}) have a {tolerance} after training, p = {p:.2g}"
+        measured = f"{row['rate']:.3f} ({interval}) have a {tolerance} after training, p = {p:.2g}"
         word = "consistent, if its trainings are independent" if agree else "no"
-        claims.append(Claim(f"{networks[key]}: {in_print:g} collapse", found, word))
+        claims.append(Claim(f"{networks[key]}: {in_print:g} collapse", measured, word))
         agree, p = rate_findings.agrees(equal["count"], equal["trials"], in_print)
         claims.append(
             Claim(
@@ -71,18 +71,18 @@ def _rates(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
 def _loop(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
     """Return the row on the claim that the notebook's simulations are independent; its loop refits one network."""
     loops = numbers["loop_numbers"]
-    of_loops = loops[loops["criterion"] == "probes_equal"] if len(loops) else loops
-    if of_loops.empty or not params.collapse.refit:
+    equal_loops = loops[loops["criterion"] == "probes_equal"] if len(loops) else loops
+    if equal_loops.empty or not params.collapse.refit:
         return []
     names, parts = labels.narrow_networks(params), []
-    for case, rows in of_loops.groupby("case", sort=False):
+    for case, rows in equal_loops.groupby("case", sort=False):
         ends, total = int(rows["loops"][rows["number"].isin([0, 1])].sum()), rows["total"].iloc[0]
         text = f"{ends:,} of {total:,} loops print 0 or 1"
         if rows["number"].nunique() == 1:
             text = f"all {total:,} loops print the same, which tests nothing"
         parts.append(f"{text} ({names[str(case)]})")
-    found = f"its loop fits one network again and again; by equality at the probes, {', '.join(parts)}"
-    return [Claim("Its 1,000 simulations are independent", found, "no")]
+    measured = f"its loop fits one network again and again; by equality at the probes, {', '.join(parts)}"
+    return [Claim("Its 1,000 simulations are independent", measured, "no")]
 
 
 def _signals(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
@@ -112,10 +112,10 @@ def _signals(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]
         if case.activation == "relu" and case.initializer.name == "random_normal"
     )
     if len(normal) > 1:
-        found = "; ".join(f"σ = {stddev:g}: ×{factor:.2f} per layer" for stddev, factor in normal)
-        as_told = normal[0][1] > 1 > normal[-1][1]
+        measured = "; ".join(f"σ = {stddev:g}: ×{factor:.2f} per layer" for stddev, factor in normal)
+        as_reported = normal[0][1] > 1 > normal[-1][1]
         claims.append(
-            Claim("A small variance makes signals explode, a large one makes them vanish", found, _word(as_told))
+            Claim("A small variance makes signals explode, a large one makes them vanish", measured, _word(as_reported))
         )
     network = params.activations.network
     units = findings.units_sampled(network.width, params.activations.every)

@@ -54,11 +54,11 @@ def _data(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> dict[
     functions = functions[~functions["trained"] | functions["x"].isin(shown)]
     in_order = functions.sort_values([*CELL, "trained", "network", "x"])
     by_cell = dict(iter(in_order.groupby([*CELL, "trained"], sort=False)))
-    found = []
-    for name, of_name in cells.groupby("initializer", sort=False):
+    initializers = []
+    for name, initializer_cells in cells.groupby("initializer", sort=False):
         x = sorted(set(functions["x"][(functions["initializer"] == name) & ~functions["trained"]]))
         own = {}
-        for row in of_name.to_dict("records"):
+        for row in initializer_cells.to_dict("records"):
             key = (name, row["depth"], row["width"])
             cell: dict[str, Any] = {"untrained": _counts(row, ("networks", "count", "low", "high"))}
             if pd.notna(row["theory_low"]):
@@ -68,13 +68,13 @@ def _data(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> dict[
                 cell["trained"] = _counts(row, ("trained", "trained_count", "trained_low", "trained_high"))
                 cell["learned"] = _drawn(by_cell.get((*key, True)), params.collapse.tolerance)
             own[f"{row['depth']},{row['width']}"] = cell
-        trained = bool(of_name["trained"].notna().any())
-        found.append({"x": [_short(value) for value in x], "trained": trained, "cells": own})
+        trained = bool(initializer_cells["trained"].notna().any())
+        initializers.append({"x": [_short(value) for value in x], "trained": trained, "cells": own})
     at = np.linspace(target.low, target.high, 61)
     y = FUNCTIONS[target.function].compute(at)
     after = functions[functions["trained"]]
     return {
-        "initializers": found,
+        "initializers": initializers,
         "x": [_short(value) for value in sorted(set(after["x"]))],
         "target": [[_short(value) for value in values] for values in (at, y)],
         "tolerance": params.collapse.tolerance,

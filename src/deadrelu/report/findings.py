@@ -41,8 +41,8 @@ def sentence_list(names: Sequence[str]) -> str:
 def healthy_panels(ratios: pd.DataFrame, panels: Mapping[str, Panel], activation: str) -> str:
     """Return the initializers with which this activation keeps both signal and gradient: 'He normal' or 'none'."""
     holds = (ratios["forward_verdict"] == "holds") & (ratios["backward_verdict"] == "holds")
-    found = [panels[case] for case in ratios["case"][holds] if panels[case].activation == activation]
-    return sentence_list([panel.initializer for panel in found])
+    healthy = [panels[case] for case in ratios["case"][holds] if panels[case].activation == activation]
+    return sentence_list([panel.initializer for panel in healthy])
 
 
 def factor(ratio: pd.Series, direction: str) -> str:

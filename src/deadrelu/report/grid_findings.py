@@ -65,7 +65,7 @@ def trained_initializers(cells: pd.DataFrame, params: Params) -> list[str]:
     names = labels.grid_initializers(params)
     trained = cells[cells["trained"].notna()]
     main = trained[trained["initializer"] == MAIN]
-    found = []
+    sentences = []
     for key in [key for key in names if key != MAIN]:
         both = main.merge(trained[trained["initializer"] == key], on=["depth", "width"], suffixes=("", "_other"))
         if both.empty:
@@ -79,13 +79,13 @@ def trained_initializers(cells: pd.DataFrame, params: Params) -> list[str]:
             for of in ("", "_other")
         )
         epochs = labels.count_of(params.grid_epochs, "epoch")
-        found.append(
+        sentences.append(
             f"After {epochs}, fewer networks from {names[key]} than from {names[MAIN]} are within "
             f"{params.collapse.tolerance:g} of a constant in {np.sum(less > 0)} of "
             f"{labels.count_of(len(less), 'cell')}, more in {np.sum(less < 0)}. The difference is largest for {layers} "
             f"of {units}: {theirs} and {ours}."
         )
-    return found
+    return sentences
 
 
 def training_kills(trained: pd.DataFrame) -> str:

@@ -33,14 +33,14 @@ def over_training(rows: pd.DataFrame, tolerance: float) -> str:
     """
     parts = []
     for criterion, name in (("exact", "exactly constant"), ("within", f"within {tolerance:g} of a constant")):
-        of_criterion = rows[rows["criterion"] == criterion].sort_values("epoch")
-        if not of_criterion["count"].any():
-            parts.append(f"no network is {name} at any of the {len(of_criterion)} moments")
+        moments = rows[rows["criterion"] == criterion].sort_values("epoch")
+        if not moments["count"].any():
+            parts.append(f"no network is {name} at any of the {len(moments)} moments")
             continue
         shares = []
-        epochs = list(of_criterion["epoch"])
+        epochs = list(moments["epoch"])
         chosen = {epochs[0], epochs[-1]} | ({10, 100} & set(epochs))
-        for row in of_criterion[of_criterion["epoch"].isin(chosen)].to_dict("records"):
+        for row in moments[moments["epoch"].isin(chosen)].to_dict("records"):
             when = "before training" if row["epoch"] == 0 else f"after {labels.count_of(row['epoch'], 'epoch')}"
             shares.append(f"{percent(row['rate'])} {when}")
         parts.append(f"{name}: {', '.join(shares)}")
@@ -170,12 +170,12 @@ def agreeing(curve: pd.DataFrame, notebook: Mapping[str, float]) -> dict[str, li
     """
     if not notebook:
         return {}
-    found: dict[str, list[float]] = {str(criterion): [] for criterion in curve["criterion"].unique()}
+    consistent: dict[str, list[float]] = {str(criterion): [] for criterion in curve["criterion"].unique()}
     counts = curve.pivot(index=["criterion", "tolerance"], columns="case", values=["count", "trials"])
     for (criterion, tolerance), row in zip(counts.index, counts.to_dict("records"), strict=True):
         if all(agrees(int(row["count", case]), int(row["trials", case]), rate)[0] for case, rate in notebook.items()):
-            found[str(criterion)].append(float(tolerance))
-    return found
+            consistent[str(criterion)].append(float(tolerance))
+    return consistent
 
 
 def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> list[str]:
@@ -191,16 +191,16 @@ def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> list
     if not notebook:
         return ["No case of this run has the notebook's settings, so there is nothing to compare."]
     numbers = " and ".join(f"{rate:g}" for rate in notebook.values())
-    texts, found = [], []
+    texts, consistent_places = [], []
     for criterion, tolerances in agreeing(curve, notebook).items():
         place = labels.PLACES[criterion]
         if tolerances:
-            found.append(place)
+            consistent_places.append(place)
             span = f"from {tolerances[0]:.3g} to {tolerances[-1]:.3g}"
             texts.append(f"On {place}, every tolerance {span} is consistent with {numbers}.")
         else:
             texts.append(f"On {place}, no tolerance is consistent with {numbers}.")
-    places = f"Yes, if predictions are compared on {sentence_list(found)}" if found else "No"
+    places = f"Yes, if predictions are compared on {sentence_list(consistent_places)}" if consistent_places else "No"
     test = f"(Fisher's exact test for each number, p ≥ {ALPHA:g}, not corrected for the number of places)"
     return [f"Is one criterion consistent with the notebook's {numbers}? {places} {test}.", *texts]
 
@@ -217,11 +217,11 @@ def against_print(rows: Mapping[str, tuple[pd.Series, pd.Series]], tolerance: fl
     p = np.array([[agrees(r["count"], r["trials"], pair[0]["lu"])[1] for r in pair] for pair in rows.values()])
     differ = np.stack([holm(column, ALPHA) for column in p.T], axis=1) if len(p) else p
     texts = []
-    for (case, pair), of_p, of_differ in zip(rows.items(), p, differ, strict=True):
+    for (case, pair), p_values, differences in zip(rows.items(), p, differ, strict=True):
         parts = [
             f"{name} {percent(row['rate'])} ({interval(row['low'], row['high'])}), "
             f"{'different' if differs else 'not different'} (p = {one:.2g})"
-            for name, row, one, differs in zip(names, pair, of_p, of_differ, strict=True)
+            for name, row, one, differs in zip(names, pair, p_values, differences, strict=True)
         ]
         texts.append(f"{case}: published {percent(pair[0]['lu'])}; here {'; '.join(parts)}.")
     return texts

@@ -8,7 +8,7 @@ from deadrelu.analysis import published, summaries
 from deadrelu.functions import FUNCTIONS
 from deadrelu.report import findings, labels
 from deadrelu.report.findings import bounds, interval, percent, percent_or_nothing
-from deadrelu.settings.params import MAIN, CnnParams, Params, TrainingParams
+from deadrelu.settings.params import MAIN, Params, SizesOfTraining
 
 Numbers = Mapping[str, pd.DataFrame]
 
@@ -21,7 +21,7 @@ def settings(params: Params, source: str, images: int) -> pd.DataFrame:
         params.collapse,
         params.safe_region,
     )
-    of_training = "; ".join(
+    trainings = "; ".join(
         f"{kind}: {labels.count_of(sizes.trials, 'network')}, {labels.count_of(sizes.epochs, 'epoch')}"
         for kind, sizes in (("MLP", training), ("CNN", training.cnn))
     )
@@ -38,7 +38,7 @@ def settings(params: Params, source: str, images: int) -> pd.DataFrame:
             "Training",
             f"MLP, {training.mlp.hidden_layers} × {training.mlp.width} hidden, and CNN; {len(training.cases)} cases",
             f"{digits}, {training.examples:,} digits; for the CNN, {training.cnn.examples:,}",
-            of_training,
+            trainings,
         ),
     ]
     names = labels.narrow_networks(params)
@@ -127,7 +127,7 @@ def trained(params: Params, numbers: Numbers) -> pd.DataFrame:
     )
 
 
-def _steps(sizes: TrainingParams | CnnParams) -> int:
+def _steps(sizes: SizesOfTraining) -> int:
     return sizes.epochs * -(-sizes.examples // sizes.batch_size)
 
 
@@ -137,8 +137,8 @@ def _loss(value: float) -> str:
 
 def rates(params: Params, numbers: Numbers) -> pd.DataFrame:
     """Return the shares of constant networks for the cases on the common target, under each criterion."""
-    found = numbers["collapse_rates"]
-    shown = found[found["case"].isin(params.main_cases)]
+    rates = numbers["collapse_rates"]
+    shown = rates[rates["case"].isin(params.main_cases)]
     return pd.DataFrame(
         {
             "network": shown["case"].map(labels.narrow_networks(params)),
@@ -170,16 +170,16 @@ def before_and_after(params: Params, numbers: Numbers) -> pd.DataFrame:
 
 def papers(params: Params, numbers: Numbers) -> pd.DataFrame:
     """Return the table of the cases of `params.other_cases`: rates before and after training, and those of Lu et al."""
-    collapse, found = params.collapse, numbers["collapse_rates"]
+    collapse, rates = params.collapse, numbers["collapse_rates"]
     keys = params.other_cases
-    of_event = {event: rows.set_index("case").reindex(keys) for event, rows in found.groupby("event")}
+    by_event = {event: rows.set_index("case").reindex(keys) for event, rows in rates.groupby("event")}
     cases = [collapse.cases[key] for key in keys]
 
     def shares(event: str) -> list[str]:
-        rows = of_event[event]
+        rows = by_event[event]
         return [f"{percent(r)} ({interval(low, high)})" for r, low, high in rows[["rate", "low", "high"]].to_numpy()]
 
-    dead = of_event["born_dead"]
+    dead = by_event["born_dead"]
     return pd.DataFrame(
         {
             "function": [FUNCTIONS[params.target_of(key).function].label for key in keys],
@@ -189,12 +189,12 @@ def papers(params: Params, numbers: Numbers) -> pd.DataFrame:
             "epochs": [f"{collapse.epochs_of(key):,}" for key in keys],
             "published": [
                 f"> {percent(published.LU_AT_LEAST)}" if published.is_lu_abs(params, case) else percent_or_nothing(lu)
-                for case, lu in zip(cases, of_event["collapsed"]["lu"], strict=True)
+                for case, lu in zip(cases, by_event["collapsed"]["lu"], strict=True)
             ],
-            "constant, before": of_event["collapsed_before"]["rate"].map(percent).to_list(),
+            "constant, before": by_event["collapsed_before"]["rate"].map(percent).to_list(),
             "constant, after (95 %)": shares("collapsed"),
             "exactly, before": dead["rate"].map(percent).to_list(),
-            "exactly, after": of_event["dead"]["rate"].map(percent).to_list(),
+            "exactly, after": by_event["dead"]["rate"].map(percent).to_list(),
             "theory, exactly before": [
                 bounds(*pair) for pair in zip(dead["theory_low"], dead["theory_high"], strict=True)
             ],

@@ -87,8 +87,8 @@ class Trainer:
 
     def _checked(self, data: Data) -> tuple[float, float]:
         parts = [slice(at, min(at + EVALUATION_BATCH, len(data[0]))) for at in range(0, len(data[0]), EVALUATION_BATCH)]
-        found = [self._run_check(*self._tensors((data[0][part], data[1][part]))) for part in parts]
-        loss, accuracy = np.average(found, axis=0, weights=[part.stop - part.start for part in parts])
+        results = [self._run_check(*self._tensors((data[0][part], data[1][part]))) for part in parts]
+        loss, accuracy = np.average(results, axis=0, weights=[part.stop - part.start for part in parts])
         return float(loss), float(accuracy)
 
     def _tensors(self, data: Data) -> tuple[Any, Any]:

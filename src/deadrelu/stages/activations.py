@@ -48,8 +48,8 @@ def main(params: Params) -> None:
 
 def images() -> tuple[npt.NDArray[np.float32], idx_files.Images]:
     """Return the test images, shape (n, 784), float32 from 0 to 1, and their labels, shape (n,), uint8."""
-    found, labels = idx_files.read_test_set(DATA / MNIST)
-    return idx_files.flat(found), labels
+    pictures, labels = idx_files.read_test_set(DATA / MNIST)
+    return idx_files.flat(pictures), labels
 
 
 def measure(
@@ -84,8 +84,8 @@ def measure(
             statistics = forward[k].statistics() | gradient
             rounded = significant(list(statistics.values()), SUMMARY_DIGITS).tolist()
             rows.append({"case": key, "layer": k + 1, **dict(zip(statistics, rounded, strict=True))})
-        of_layers = [pd.concat(parts).assign(case=key, layer=k) for k, parts in enumerate(samples, start=1)]
-        yield key, pd.concat(of_layers), rows
+        layer_samples = [pd.concat(parts).assign(case=key, layer=k) for k, parts in enumerate(samples, start=1)]
+        yield key, pd.concat(layer_samples), rows
 
 
 def measure_networks(params: Params, x: npt.NDArray[np.float32], labels: idx_files.Images) -> pd.DataFrame:

@@ -30,12 +30,12 @@ def main(params: Params) -> None:
     trained = trials.shards_of(experiments.of_grid(params), begin=len(untrained))
     with open_store("safe_region", shards.fingerprint(origin)) as store, progress.rate_and_time_left() as bar:
         workers.run(untrained_grid.measurement(params, origin), untrained, store, bar, "networks, untrained")
-        of_cells = [shard for of_cell in trained.values() for shard in of_cell]
-        workers.run(trials.measure, of_cells, store, bar, "trials, in cells")
+        trained_shards = [shard for cell_shards in trained.values() for shard in cell_shards]
+        workers.run(trials.measure, trained_shards, store, bar, "trials, in cells")
         with files.new_folder(folder) as new:
             for table, is_main in ((BORN_DEAD, True), (OTHER_INITIALIZERS, False)):
-                of_table = [shard for shard in untrained if (shard.work.initializer == MAIN) == is_main]
-                parquet.write(new / table.name, _counts(store, of_table, table), table.schema, origin)
+                table_shards = [shard for shard in untrained if (shard.work.initializer == MAIN) == is_main]
+                parquet.write(new / table.name, _counts(store, table_shards, table), table.schema, origin)
             keys = {cell: cell._asdict() for cell in trained}
             trials.publish_together(store, trained, keys, new / TRAINED_GRID.name, TRAINED_GRID.schema, origin)
             drawn = [store.get(shard).get("functions.parquet") for shard in untrained]
@@ -44,9 +44,9 @@ def main(params: Params) -> None:
     versions.record("safe_region", folder, versions.ENGINE_PACKAGES)
 
 
-def _counts(store: Store, of_table: list[shards.Shard], table: tables.Table) -> pd.DataFrame:
+def _counts(store: Store, table_shards: list[shards.Shard], table: tables.Table) -> pd.DataFrame:
     """Return the counts of each cell, summed over its shards, with cells in the order of the shards."""
-    counts = [parquet.from_bytes(store.get(shard)["counts.parquet"], table.schema) for shard in of_table]
+    counts = [parquet.from_bytes(store.get(shard)["counts.parquet"], table.schema) for shard in table_shards]
     if not counts:
         return pd.DataFrame(columns=table.schema.names)
     cell = [name for name in ("initializer", "depth", "width") if name in table.schema.names]
@@ -56,8 +56,8 @@ def _counts(store: Store, of_table: list[shards.Shard], table: tables.Table) -> 
 def _functions(store: Store, trained: dict[experiments.Cell, list[shards.Shard]], origin: dict[str, object]) -> bytes:
     """Return a table, as bytes, of the outputs over the interval of the trained networks that each cell keeps."""
     parts = []
-    for cell, of_cell in trained.items():
-        rows = parquet.from_bytes(store.get(of_cell[0])["functions.parquet"], FUNCTIONS.schema)
+    for cell, cell_shards in trained.items():
+        rows = parquet.from_bytes(store.get(cell_shards[0])["functions.parquet"], FUNCTIONS.schema)
         rows = rows.rename(columns={"trial": "network", "trained": "value"}).drop(columns="untrained")
         parts.append(rows.assign(**cell._asdict(), trained=True))
     return parquet.to_bytes(pd.concat(parts), REGION_FUNCTIONS.schema, origin)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from deadrelu import progress
 from deadrelu.errors import InputError
-from deadrelu.settings.params import CnnParams, Params, TrainingCase, TrainingParams
+from deadrelu.settings.params import Params, SizesOfTraining, TrainingCase
 from deadrelu.signals import networks, tensorflow
 from deadrelu.signals.trainer import Data, Trainer
 from deadrelu.storage import files, idx_files, parquet, versions
@@ -39,9 +39,9 @@ def main(params: Params) -> None:
         group = params.training
         total = sum(group.sizes(case.network).trials for case in group.cases.values())
         task = bar.add_task("training", total=total)
-        for of_batches, of_epochs in measure(params, images):
-            batches.append(of_batches)
-            epochs.append(of_epochs)
+        for batch_rows, epoch_rows in measure(params, images):
+            batches.append(batch_rows)
+            epochs.append(epoch_rows)
             bar.advance(task)
         parquet.write(folder / BATCHES.name, pd.concat(batches), BATCHES.schema, made_by)
         parquet.write(folder / EPOCHS.name, pd.concat(epochs), EPOCHS.schema, made_by)
@@ -57,7 +57,7 @@ def draw(params: Params) -> Images:
     folder, seed, group = DATA / MNIST, params.seed, params.training
     train, test = idx_files.read_training_set(folder), idx_files.read_test_set(folder)
 
-    def drawn(key: str, sizes: TrainingParams | CnnParams) -> tuple[Data, Data]:
+    def drawn(key: str, sizes: SizesOfTraining) -> tuple[Data, Data]:
         return (
             _drawn(f"{key}.examples", train, sizes.examples, seed, 0),
             _drawn(f"{key}.validation", test, sizes.validation, seed, 1),

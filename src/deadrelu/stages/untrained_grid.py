@@ -56,12 +56,12 @@ def _measure(
     counts = {"initializer": np.repeat(name, len(depths)), "depth": depths, "width": np.repeat(width, len(depths))}
     counts["networks"] = np.repeat(len(shard), len(depths))
     if biases:
-        of_depth = untrained.born_constant(draw, x, width, deepest, numbers, seed=params.seed, stop=stop)
-        counts["born_dead"] = of_depth[depths - 1]
+        by_depth = untrained.born_constant(draw, x, width, deepest, numbers, seed=params.seed, stop=stop)
+        counts["born_dead"] = by_depth[depths - 1]
     else:
-        found = untrained.born_dead(draw, width, deepest, numbers, seed=params.seed, stop=stop)
-        for column, of_depth in zip(("born_dead_low", "born_dead_high", "born_dead"), found, strict=True):
-            counts[column] = of_depth[depths - 1]
+        dead = untrained.born_dead(draw, width, deepest, numbers, seed=params.seed, stop=stop)
+        for column, by_depth in zip(("born_dead_low", "born_dead_high", "born_dead"), dead, strict=True):
+            counts[column] = by_depth[depths - 1]
     schema = (tables.BORN_DEAD if name == MAIN else tables.OTHER_INITIALIZERS).schema
     made = {"counts.parquet": parquet.to_bytes(counts, schema, origin)}
     if shard.low == 0 and len(depths) * len(region.width.values) <= MAX_CELLS_WITH_FUNCTIONS:

@@ -154,8 +154,8 @@ def _read(path: Path, schema: pa.Schema) -> pa.Table:
 
 def made_by(path: Path) -> dict[str, Any]:
     """Read the provenance of a table, in the form that `provenance` returns."""
-    found: dict[str, Any] = json.loads((pq.read_schema(path).metadata or {}).get(b"deadrelu", b"{}"))
-    return found
+    metadata: dict[str, Any] = json.loads((pq.read_schema(path).metadata or {}).get(b"deadrelu", b"{}"))
+    return metadata
 
 
 def read_parts(folder: Path, schema: pa.Schema) -> "pd.DataFrame":

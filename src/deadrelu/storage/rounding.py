@@ -32,6 +32,6 @@ def significant(values: npt.ArrayLike, digits: int) -> Array:
         rounded = np.rint(values / unit)
         # A power of ten below 1 is no exact float64; dividing by its inverse rounds once, as parsing the decimal does.
         inverse = POWERS[np.clip(len(POWERS) - 1 - place, 0, len(POWERS) - 1)]
-        found = np.where(unit < 1, rounded / inverse, rounded * unit)
-    found = np.where(size < POWERS[0], 0.0, found)
-    return np.where(np.isfinite(values), found, values)
+        result = np.where(unit < 1, rounded / inverse, rounded * unit)
+    result = np.where(size < POWERS[0], 0.0, result)
+    return np.where(np.isfinite(values), result, values)

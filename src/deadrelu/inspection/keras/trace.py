@@ -89,7 +89,7 @@ class _Graph:
         self.at_ends = [self.made[id(end)] for end in self.ends if id(end) in self.made]
         edges = _edges(self.calls, self.made)
         self.on_trunk = paths.on_every_path(edges, self.at_ends)
-        self.of_every = paths.on_path_to_each(edges, self.at_ends)
+        self.on_each = paths.on_path_to_each(edges, self.at_ends)
         begins = {id(tensor) for tensor in keras.tree.flatten(given)}
         self.signals = {at for at, call in enumerate(self.calls) if _depends_on_inputs(call, begins, inputs, tape)}
         self.composite = {id(call.enclosing) for call in self.calls if call.enclosing is not None}
@@ -125,7 +125,7 @@ class _Graph:
             shape=shape,
             weights=tuple(id(weight) for weight in own_weights(call.operation)),
             on_trunk=at in self.on_trunk,
-            of_every_output=len(self.at_ends) == 1 or at in self.of_every,
+            on_each_trunk=len(self.at_ends) == 1 or at in self.on_each,
             shares=(id(call.operation), shape[-1:]) if own_weights(call.operation) else (id(call),),
             number=call.number,
         )

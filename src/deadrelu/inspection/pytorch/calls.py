@@ -155,8 +155,8 @@ def is_leaf(module: Any) -> bool:
     """
     if isinstance(module, OPAQUE) or is_written_out(module):
         return True
-    of_torch = (type(module).forward.__module__ or "").startswith("torch.nn.modules") and type(module) not in CONTAINERS
-    return of_torch and all(name == "parametrizations" for name, _ in module.named_children())
+    official = (type(module).forward.__module__ or "").startswith("torch.nn.modules") and type(module) not in CONTAINERS
+    return official and all(name == "parametrizations" for name, _ in module.named_children())
 
 
 @contextmanager
@@ -220,13 +220,13 @@ class _Mode(TorchFunctionMode):  # type: ignore[misc]
             outputs = sources[:1]
         if not outputs or not sources:
             return output
-        of_weights = [self._weights(source) for source in sources]
-        if all(of_weights):
-            self.made_of |= {id(t): (t, [w for part in of_weights for w in part]) for t in outputs}
+        weights_of_sources = [self._weights(source) for source in sources]
+        if all(weights_of_sources):
+            self.made_of |= {id(t): (t, [w for part in weights_of_sources for w in part]) for t in outputs}
             return output
         takes_weights = what in WEIGHTED | NORMALIZATIONS or "conv" in what
-        own = [(what, weight) for part in of_weights for weight in part] if takes_weights else []
-        signals = [source for source, part in zip(sources, of_weights, strict=True) if not part]
+        own = [(what, weight) for part in weights_of_sources for weight in part] if takes_weights else []
+        signals = [source for source, part in zip(sources, weights_of_sources, strict=True) if not part]
         alone = (lambda z: function(z, *args[1:], **kwargs)) if activation_name(what) else None
         path = self.stack[-1] if self.stack else ""
         axes = _axes(what, args, kwargs, sources[0].ndim)

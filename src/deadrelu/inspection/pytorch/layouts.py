@@ -22,7 +22,7 @@ class Layout(NamedTuple):
     """False if inputs do not have equally many entries, as in an embedding of positions or rows chosen by the data."""
 
 
-def of_input(tensor: Any) -> Layout:
+def input_layout(tensor: Any) -> Layout:
     """Return the layout of an input of the model: an image has its channels on the axis after the inputs."""
     return Layout(0, _usual(tensor))
 

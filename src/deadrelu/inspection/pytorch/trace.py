@@ -12,7 +12,7 @@ from torch import nn
 from deadrelu.errors import InputError
 from deadrelu.inspection import paths
 from deadrelu.inspection.pytorch.calls import RecordedCall, flat, is_leaf, is_signal, record_calls
-from deadrelu.inspection.pytorch.layouts import Layout, arranged, layout_of, of_input
+from deadrelu.inspection.pytorch.layouts import Layout, arranged, input_layout, layout_of
 from deadrelu.inspection.records import ONE_SOURCE, LayerRecord, Output
 
 FIRST_PASSES = (7, 6)
@@ -137,7 +137,7 @@ class _Graph:
     ) -> None:
         self.calls, self.inputs = calls, sizes[0]
         self.made = {id(tensor): -1 - k for k, tensor in enumerate(given)}
-        known = {id(tensor): of_input(tensor) for tensor in given}
+        known = {id(tensor): input_layout(tensor) for tensor in given}
         edges: list[tuple[int, int]] = []
         self.joined: dict[int, int] = {}
         self.layouts: dict[int, list[Layout]] = {}
@@ -160,7 +160,7 @@ class _Graph:
                 self.scales[id(call.outputs[0])] = self._scale(call.sources[0])
         self.ends = [self.made[id(end)] for end in ends if self.made.get(id(end), -1) >= 0]
         self.on_trunk = paths.on_every_path(edges, self.ends)
-        self.of_every = paths.on_path_to_each(edges, self.ends)
+        self.on_each = paths.on_path_to_each(edges, self.ends)
         self.used = {id(source) for call in calls for source in call.sources} | {id(end) for end in ends}
 
     def _scale(self, tensor: Any) -> float:
@@ -196,7 +196,7 @@ class _Graph:
                 shape=shape,
                 weights=tuple(id(weight) for _, weight in call.parameters),
                 on_trunk=call.at in self.on_trunk,
-                of_every_output=len(self.ends) == 1 or call.at in self.of_every,
+                on_each_trunk=len(self.ends) == 1 or call.at in self.on_each,
                 shares=(id(call.owner), shape[-1:]) if shares else (id(call),),
                 scale=self._scale(call.sources[0]) if call.sources else 1.0,
                 given_by=places.get(id(call.sources[0])) if kind in ONE_SOURCE else None,

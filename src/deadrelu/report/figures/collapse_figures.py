@@ -38,9 +38,9 @@ def loop_numbers(numbers: pd.DataFrame, labels: Mapping[str, str], notebook: Map
                 continue
             between = f"between\n(notebook: {notebook[case]:g})" if case in notebook else "between"
             for criterion, name in names.items():
-                found = numbers[(numbers["case"] == case) & (numbers["criterion"] == criterion)]
-                at_ends = [int(found["loops"][found["number"] == end].sum()) for end in (0, 1)]
-                loops = [at_ends[0], int(found["loops"].sum()) - sum(at_ends), at_ends[1]]
+                case_rows = numbers[(numbers["case"] == case) & (numbers["criterion"] == criterion)]
+                at_ends = [int(case_rows["loops"][case_rows["number"] == end].sum()) for end in (0, 1)]
+                loops = [at_ends[0], int(case_rows["loops"].sum()) - sum(at_ends), at_ends[1]]
                 shift, colour = looks[criterion]
                 bars = ax.bar(np.arange(3) + shift, loops, 0.38, color=colour, label=name)
                 ax.bar_label(bars, fmt="{:,.0f}", fontsize=10, padding=2)

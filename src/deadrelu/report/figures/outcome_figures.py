@@ -78,10 +78,10 @@ def losses(table: pd.DataFrame, outcomes: pd.DataFrame, cases: Mapping[str, str]
         figure = Figure(figsize=(9, 2.5 * -(-len(cases) // MAX_PANEL_COLUMNS)), layout="constrained")
         for ax, case in _panels(figure, cases):
             rows = table[table["case"] == case].replace([np.inf, -np.inf], np.nan)
-            for outcome, of_outcome in rows.groupby("outcome", sort=False):
+            for outcome, outcome_rows in rows.groupby("outcome", sort=False):
                 band: dict[str, Any] = {"color": OUTCOME_COLOURS[str(outcome)], "alpha": 0.18, "linewidth": 0}
-                ax.fill_between(of_outcome["epoch"], of_outcome["low"], of_outcome["high"], **band)
-                ax.plot(of_outcome["epoch"], of_outcome["median"], linewidth=1.8, **_line(outcome))
+                ax.fill_between(outcome_rows["epoch"], outcome_rows["low"], outcome_rows["high"], **band)
+                ax.plot(outcome_rows["epoch"], outcome_rows["median"], linewidth=1.8, **_line(outcome))
             if rows["median"].notna().any():
                 ax.axhline(rows["best_constant"].iloc[0], color=MUTED, linestyle=":", linewidth=1.5)
                 if (rows["low"] > 0).all() and rows["high"].max() > 20 * rows["low"].min():
@@ -120,11 +120,11 @@ def deaths(table: pd.DataFrame, cases: Mapping[str, str], checkpoints: Mapping[s
             if case is None:
                 ax.set_visible(False)
                 continue
-            of_case = table[table["case"] == case]
-            before = int(of_case["count"][of_case["epoch"] == 0].sum())
-            title = f"{shown[case]}: {before:,} of {of_case['networks'].iloc[0]:,} before training"
+            case_rows = table[table["case"] == case]
+            before = int(case_rows["count"][case_rows["epoch"] == 0].sum())
+            title = f"{shown[case]}: {before:,} of {case_rows['networks'].iloc[0]:,} before training"
             ax.set_title(wrapped(title, 84 // columns), fontsize=10.5)
-            _death_bars(ax, of_case[of_case["epoch"] > 0], colours, checkpoints[case])
+            _death_bars(ax, case_rows[case_rows["epoch"] > 0], colours, checkpoints[case])
         for ax in grid[:, 0]:
             ax.set_ylabel("networks")
         handles = [
@@ -141,8 +141,8 @@ def _death_bars(ax: Axes, deaths: pd.DataFrame, colours: Mapping[int, Any], chec
     epochs = sorted(set(deaths["epoch"]))
     bottom = np.zeros(len(epochs))
     for layer in sorted(set(deaths["layer"])):
-        of_layer = deaths[deaths["layer"] == layer]
-        heights = of_layer.set_index("epoch")["count"].reindex(epochs, fill_value=0).to_numpy(float)
+        layer_rows = deaths[deaths["layer"] == layer]
+        heights = layer_rows.set_index("epoch")["count"].reindex(epochs, fill_value=0).to_numpy(float)
         ax.bar(range(len(epochs)), heights, bottom=bottom, color=colours[layer], width=0.85)
         bottom += heights
     ax.set_xticks(range(len(epochs)), [_span(checkpoints, epoch) for epoch in epochs], fontsize=8.5)

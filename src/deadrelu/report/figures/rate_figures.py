@@ -51,11 +51,11 @@ def collapse_rates(rates: pd.DataFrame, cases: Mapping[str, str], events: Mappin
             if case is None:
                 ax.set_visible(False)
                 continue
-            of_case = rates[rates["case"] == case].set_index("event").reindex(list(events))
-            at = np.arange(len(of_case), dtype=float)
-            _theory(ax, of_case, at)
-            _measured(ax, of_case, at, filled=True)
-            _in_print(ax, of_case["notebook"], at)
+            case_rows = rates[rates["case"] == case].set_index("event").reindex(list(events))
+            at = np.arange(len(case_rows), dtype=float)
+            _theory(ax, case_rows, at)
+            _measured(ax, case_rows, at, filled=True)
+            _in_print(ax, case_rows["notebook"], at)
             ax.set_title(titles[case])
         _shares(grid, [wrapped(name, 28) for name in events.values()])
         legend_below(figure, _key(rates, "2019 notebook"), 4)
@@ -81,14 +81,14 @@ def paper_rates(rates: pd.DataFrame, cases: Mapping[str, str], tolerance: float)
         figure = Figure(figsize=(9, 0.9 + row * len(cases)), layout="constrained")
         grid = figure.subplots(1, 2, squeeze=False, sharey=True)
         at = np.arange(len(cases), dtype=float)
-        of_event = {event: rows.set_index("case").reindex(list(cases)) for event, rows in rates.groupby("event")}
+        by_event = {event: rows.set_index("case").reindex(list(cases)) for event, rows in rates.groupby("event")}
         panels = ((f"range ≤ {tolerance:g}", "collapsed_before", "collapsed"), ("range exactly 0", "born_dead", "dead"))
         for ax, (title, before, after) in zip(grid[0], panels, strict=True):
-            _theory(ax, of_event[before], at)
-            _measured(ax, of_event[before], at, filled=False)
-            _measured(ax, of_event[after], at, filled=True)
-            _in_print(ax, of_event["collapsed"]["lu"], at)
-            for place, value in zip(at, of_event["collapsed"]["lu_above"], strict=True):
+            _theory(ax, by_event[before], at)
+            _measured(ax, by_event[before], at, filled=False)
+            _measured(ax, by_event[after], at, filled=True)
+            _in_print(ax, by_event["collapsed"]["lu"], at)
+            for place, value in zip(at, by_event["collapsed"]["lu_above"], strict=True):
                 if pd.notna(value):
                     arrow: dict[str, Any] = {"arrowstyle": "->", "color": ACCENT, "linewidth": 1.5}
                     ax.annotate("", (1.0, place - UP), (value, place - UP), arrowprops=arrow)
@@ -171,13 +171,13 @@ def rate_by_tolerance(
         for ax, (criterion, place) in zip(axes.flat, criteria.items(), strict=False):
             ax.set(title=f"on {place}", xscale="log", ylim=(-0.02, 1.08))
             ax.minorticks_off()
-            of_criterion = curve[curve["criterion"] == criterion]
-            if of_criterion.empty:
+            criterion_rows = curve[curve["criterion"] == criterion]
+            if criterion_rows.empty:
                 empty(ax, "not compared here")
                 continue
             if spans := agreeing.get(criterion):
                 ax.axvspan(spans[0], spans[-1], color=PALETTE[2], alpha=0.22, linewidth=0)
-            _rate_curves(ax, of_criterion, colours, notebook)
+            _rate_curves(ax, criterion_rows, colours, notebook)
             if tolerance > 0:
                 ax.axvline(tolerance, color=MUTED, linewidth=1)
         for ax in axes[-1]:

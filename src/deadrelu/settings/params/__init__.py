@@ -26,8 +26,8 @@ from deadrelu.settings.params.sensitivity import SensitivityTable, Variation
 from deadrelu.settings.params.signals import (
     ActivationCase,
     ActivationsParams,
-    CnnParams,
     MlpParams,
+    SizesOfTraining,
     TrainingCase,
     TrainingParams,
 )
@@ -39,7 +39,6 @@ __all__ = [
     "ActivationCase",
     "ActivationsParams",
     "AdamParams",
-    "CnnParams",
     "CollapseCase",
     "CollapseParams",
     "Constant",
@@ -59,6 +58,7 @@ __all__ = [
     "SensitivityTable",
     "Settings",
     "SgdParams",
+    "SizesOfTraining",
     "TargetParams",
     "Trainable",
     "TrainingCase",

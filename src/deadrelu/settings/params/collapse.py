@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, field_validator, model_validator
 
-from deadrelu.settings.params.group import CaseKey, Epochs, Group, Trials
+from deadrelu.settings.params.group import Ascending, CaseKey, Epochs, Group, Trials
 from deadrelu.settings.params.initializer import FanScaled, InitializerOrRai, Rai, Settings
 
 MAX_WEIGHTS = 1_000_000
@@ -43,7 +43,7 @@ class Trainable(Group):
     trials: Trials | None = None
     epochs: Epochs | None = None
     batch_size: Annotated[int, Field(ge=1)] | None = None
-    follow: list[Annotated[int, Field(ge=0, le=100_000)]] = Field(default=[], max_length=1000)
+    follow: Annotated[list[Annotated[int, Field(ge=0, le=100_000)]], Ascending] = Field(default=[], max_length=1000)
     protocol: Literal["independent", "refit"] = "independent"
     fits: int | None = Field(default=None, ge=1, le=100_000)
 
@@ -53,13 +53,6 @@ class Trainable(Group):
         if protocol == "continued":
             raise ValueError("renamed: expected refit")
         return protocol
-
-    @field_validator("follow")
-    @classmethod
-    def _ascending(cls, epochs: list[int]) -> list[int]:
-        if epochs != sorted(set(epochs)):
-            raise ValueError("epochs must ascend, each once")
-        return epochs
 
     @model_validator(mode="after")
     def _slope_belongs_to_leaky(self) -> Self:

@@ -1,7 +1,7 @@
 """The group `data`: the MNIST digits, and the training sets of the small networks."""
 
 from difflib import get_close_matches
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -42,16 +42,10 @@ class TargetParams(Group):
 
 
 class DataParams(Group):
+    old_keys = {"target": "data.targets.NAME, which each case names"}
     mnist: MnistParams
     targets: dict[CaseKey, TargetParams] = Field(min_length=1)
     """Targets by the keys that cases use; the first is the target of the report's main questions."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _old_key(cls, values: Any) -> Any:
-        if isinstance(values, dict) and "target" in values:
-            raise ValueError("target is now one of several: expected data.targets.NAME, which each case names")
-        return values
 
     @property
     def main_target(self) -> str:

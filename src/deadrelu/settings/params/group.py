@@ -1,9 +1,9 @@
 """The base class of all groups of `params.yaml`, and types of values that several groups use."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 CASE_KEY = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
@@ -12,6 +12,15 @@ class Group(BaseModel):
     """A part of `params.yaml`: frozen, without unknown keys, and with values of the declared types only."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
+    old_keys: ClassVar[dict[str, str]] = {}
+    """Keys of earlier versions, and what is expected in their place."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_old_key(cls, values: Any) -> Any:
+        if isinstance(values, dict) and (old := sorted(cls.old_keys.keys() & values.keys())):
+            raise ValueError(f"{old[0]} is an old key: expected {cls.old_keys[old[0]]}")
+        return values
 
 
 def _case_key(key: str) -> str:
@@ -27,5 +36,13 @@ CaseKey = Annotated[str, AfterValidator(_case_key)]
 Real = Annotated[float, Field(ge=-1e6, le=1e6)]
 """A real number; with larger ones, float32 overflows within a few layers."""
 
+
+def _ascending(values: list[int]) -> list[int]:
+    if values != sorted(set(values)):
+        raise ValueError("numbers must ascend, each once")
+    return values
+
+
+Ascending = AfterValidator(_ascending)
 Trials = Annotated[int, Field(ge=1, le=10_000_000)]
 Epochs = Annotated[int, Field(ge=1, le=100_000)]

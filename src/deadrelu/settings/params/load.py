@@ -1,5 +1,6 @@
 """Read `params.yaml`, and describe its first error in one line."""
 
+import re
 from difflib import get_close_matches
 from pathlib import Path
 from types import NoneType, UnionType
@@ -55,9 +56,13 @@ def _one_line(path: Path, error: ValidationError) -> str:
         message = "a group of keys is required"
     else:
         message = first["msg"].removeprefix("Value error, ")
+        message = re.sub(r"^Input should be (?=greater|less)", "expected a number ", message)
+        message = message.replace("Input should be", "expected")
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if not keys and first["type"] == "value_error":  # the message names the keys and the value
         return f"{where}:{message}{more}"
+    if message.startswith("expected"):
+        return f"{where}: received {received}; {message}{more}"
     return f"{where}: {message}; received {received}{more}"
 
 

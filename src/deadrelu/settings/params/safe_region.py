@@ -1,10 +1,10 @@
 """The group `safe_region`: how wide a deep ReLU network must be, over a grid of depths and widths."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from deadrelu.settings.params.group import CaseKey, Epochs, Group, Trials
+from deadrelu.settings.params.group import Ascending, CaseKey, Epochs, Group, Trials
 from deadrelu.settings.params.initializer import Initializer, InitializerOrRai, Rai, Settings
 
 
@@ -29,12 +29,13 @@ class Span(Group):
 MAIN = "main"
 """Key of `safe_region.initializer` in tables, where other initializers have their own keys."""
 
-Sizes = Annotated[list[Annotated[int, Field(ge=1, le=100)]], Field(min_length=1, max_length=100)]
+Sizes = Annotated[list[Annotated[int, Field(ge=1, le=100)]], Field(min_length=1, max_length=100), Ascending]
 
 
 class TrainedGrid(Group):
     """The trained cells of the grid: the case `of` of `collapse` with other widths and initializers."""
 
+    old_keys = dict.fromkeys(("target", "biases", "batch_size"), "of, a case of collapse that has it")
     of: str
     depths: Sizes
     widths: Sizes
@@ -43,39 +44,19 @@ class TrainedGrid(Group):
     trials: Trials | None = None
     epochs: Epochs | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _old_keys(cls, values: Any) -> Any:
-        if isinstance(values, dict) and (old := {"target", "biases", "batch_size"} & values.keys()):
-            raise ValueError(f"{', '.join(sorted(old))}: expected of, a case of collapse that has it")
-        return values
-
-    @field_validator("depths", "widths")
-    @classmethod
-    def _ascending(cls, sizes: list[int]) -> list[int]:
-        if sizes != sorted(set(sizes)):
-            raise ValueError("sizes must ascend, each once")
-        return sizes
-
 
 class OtherInitializer(Group):
     initializer: InitializerOrRai
 
 
 class SafeRegionParams(Group):
+    old_keys = {"beside": "other_initializers"}
     initializer: Initializer
     depth: Span
     width: Span
     networks: int = Field(ge=1, le=10_000_000)
     trained: TrainedGrid
     other_initializers: dict[CaseKey, OtherInitializer] = {}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _new_name(cls, values: Any) -> Any:
-        if isinstance(values, dict) and "beside" in values:
-            raise ValueError("beside is renamed: expected other_initializers")
-        return values
 
     @field_validator("width")
     @classmethod

@@ -54,7 +54,7 @@ class TrainingCase(Group):
         return self
 
 
-class CnnParams(Group):
+class SizesOfTraining(Group):
     examples: int = Field(ge=1, le=60_000)
     validation: int = Field(ge=1, le=10_000)
     epochs: int = Field(ge=1, le=10_000)
@@ -62,16 +62,11 @@ class CnnParams(Group):
     trials: int = Field(ge=1, le=1000)
 
 
-class TrainingParams(Group):
-    examples: int = Field(ge=1, le=60_000)
-    validation: int = Field(ge=1, le=10_000)
-    epochs: int = Field(ge=1, le=10_000)
-    batch_size: int = Field(ge=1)
-    trials: int = Field(ge=1, le=1000)
+class TrainingParams(SizesOfTraining):
     mlp: MlpParams
-    cnn: CnnParams
+    cnn: SizesOfTraining
     cases: dict[CaseKey, TrainingCase] = Field(min_length=1)
 
-    def sizes(self, network: str) -> "TrainingParams | CnnParams":
+    def sizes(self, network: str) -> SizesOfTraining:
         """Return the group with the examples, epochs, batch size and trials of a kind of network."""
         return self.cnn if network == "cnn" else self
