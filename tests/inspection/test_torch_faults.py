@@ -12,6 +12,8 @@ import pytest
 
 from deadrelu.errors import InputError
 from deadrelu.inspection.inspect import Inspection, inspect
+from deadrelu.inspection.measure import measure
+from deadrelu.inspection.opening import opened
 
 torch = pytest.importorskip("torch", reason="`pip install torch` runs the tests of PyTorch models")
 nn, functional = torch.nn, torch.nn.functional
@@ -224,3 +226,24 @@ def test_compiled_traced_and_exported_modules() -> None:
     exported = torch.export.export(plain, (torch.tensor(X),), strict=False).module()
     with pytest.raises(InputError, match=r"^model: "):  # a graph of one fixed number of inputs
         inspect(exported, X)
+
+
+def test_gradients_of_several_batches_add_up_though_weights_share_them() -> None:
+    """The gradients of two weights whose sum is the kernel are one tensor, which must not be added to itself."""
+
+    class Sum(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = (nn.Parameter(torch.randn(4, 12)) for _ in range(2))
+
+        def forward(self, x: Any) -> Any:
+            return functional.linear(x, self.a + self.b)
+
+    model = Sum()
+    functional.cross_entropy(model(torch.tensor(X)), torch.tensor(Y)).backward()
+    expected = model.a.grad.square().mean().sqrt().item()
+    with opened(model, X, Y) as ready:
+        weights = measure(ready.subject, ready.x, ready.objective, size=16).weights
+    sizes = {weight.name: weight.gradient_rms for weight in weights if weight.trainable}
+    assert sizes == {"a": pytest.approx(expected, rel=1e-5), "b": pytest.approx(expected, rel=1e-5)}
+    assert not model.a._backward_hooks

@@ -12,16 +12,16 @@ CELL = ["initializer", "depth", "width"]
 
 
 def born_dead_grid(counts: pd.DataFrame, initializer: Settings) -> pd.DataFrame:
-    """Count dead untrained networks for each depth and width, and add the probabilities of theory.
+    """Count dead untrained networks for each depth and width, and add their theoretical probabilities.
 
     Args:
         counts: columns depth, width, networks, born_dead_low, born_dead_high, born_dead.
-        initializer: of the weights; theory covers only symmetric initializers.
+        initializer: initializer of the weights; theory covers only symmetric ones.
 
     Returns:
         Columns depth, width, networks; positive_count, positive, positive_low, positive_high: networks dead for every
-        x > 0, and their share with its 95 % Wilson interval; count, rate, low, high: the same for every x; by theory
-        positive_theory, theory_low, theory_high (bounds); positive_p, p: of exact tests. NaN stands for no theory.
+        x > 0, their share, and its 95 % Wilson interval; count, rate, low, high: the same for every x; probabilities
+        positive_theory, theory_low, theory_high (bounds for every x), and p values against them: positive_p, p; or NaN.
     """
     rows = []
     for row in counts.sort_values(["width", "depth"]).to_dict("records"):
@@ -53,7 +53,7 @@ def trained_grid(trials: pd.DataFrame, tolerance: float) -> pd.DataFrame:
 
     Returns:
         Columns depth, width, born_dead and dead (shares with a range of exactly 0 before and after training), before
-        (share within the tolerance before it), trials, count, rate, low, high: within the tolerance after it.
+        (share within the tolerance before training); trials, count, rate, low, high: within it after training.
     """
     rows = []
     for (width, depth), cell in trials.groupby(["width", "depth"]):
@@ -68,10 +68,10 @@ def cells(born_dead: pd.DataFrame, others: pd.DataFrame, trained: pd.DataFrame, 
     """Count constant networks for each initializer, depth and width.
 
     Args:
-        born_dead: the table from `born_dead_grid`, of the main initializer.
+        born_dead: table from `born_dead_grid`, for the main initializer.
         others: counts of the other initializers: columns initializer, depth, width, networks, born_dead.
         trained: columns initializer, depth, width, trial, range.
-        params: the settings that made them.
+        params: the settings with which these tables were made.
 
     Returns:
         Columns initializer, depth, width; networks, count, rate, low, high (95 % Wilson): constant before training;

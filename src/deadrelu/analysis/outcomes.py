@@ -44,16 +44,16 @@ def outcomes(trials: pd.DataFrame, tolerance: float) -> npt.NDArray[np.str_]:
 
 
 def before_and_after(trials: Frames, tolerance: float) -> pd.DataFrame:
-    """Count constant networks before and after training, under one criterion at a time.
+    """Count constant networks before and after training, under each of two criteria.
 
     Args:
-        trials: of each case, columns range_initial and range.
-        tolerance: of the second criterion.
+        trials: table of each case, with columns range_initial and range.
+        tolerance: largest range that counts as constant under the criterion "within".
 
     Returns:
-        Columns case, criterion (exact: range 0; within: range at most the tolerance), trials; before, after: counts;
-        stay, enter, leave: networks that meet it before and after, only after, and only before; before_rate,
-        before_low, before_high, after_rate, after_low, after_high (95 % Wilson).
+        Columns case, criterion ("exact": range is 0; "within": range is at most `tolerance`), trials; before, after,
+        stay, enter, leave: numbers of networks constant before, after, at both times, only after, and only before;
+        before_rate, before_low, before_high, after_rate, after_low, after_high: rates and 95 % Wilson intervals.
     """
     rows = []
     for case, frame in trials.items():
@@ -70,14 +70,14 @@ def before_and_after(trials: Frames, tolerance: float) -> pd.DataFrame:
 
 
 def over_training(histories: Frames, tolerance: float) -> pd.DataFrame:
-    """Count constant networks against the length of training.
+    """Count constant networks at each checkpoint of training, under each of two criteria.
 
     Args:
-        histories: of each case that is followed, columns trial, epoch, range.
-        tolerance: of the second criterion.
+        histories: table of each case that is followed, with columns trial, epoch, range.
+        tolerance: largest range that counts as constant under the criterion "within".
 
     Returns:
-        Columns case, criterion (exact or within), epoch, trials, count, rate, low, high (95 % Wilson).
+        Columns case, criterion ("exact" or "within"), epoch, trials, count, rate, low, high (95 % Wilson interval).
     """
     rows = []
     for case, frame in histories.items():
@@ -91,14 +91,14 @@ def over_training(histories: Frames, tolerance: float) -> pd.DataFrame:
 
 
 def deaths(histories: Frames) -> pd.DataFrame:
-    """Count networks by the checkpoint from which they stay exactly constant, and by their first dead layer at it.
+    """Count networks by the checkpoint from which they stay exactly constant, and by their first dead layer then.
 
     Args:
-        histories: of each case that is followed, columns trial, epoch, range, dead_layer.
+        histories: table of each case that is followed, with columns trial, epoch, range, dead_layer.
 
     Returns:
         Columns case, epoch (the first checkpoint from which on all ranges are 0), layer (0: no layer is 0), count,
-        networks, revived: networks whose range was 0 at a checkpoint and not at the last one.
+        networks (all of the case), revived (those whose range was 0 at a checkpoint, but not at the last one).
     """
     rows = []
     for case, frame in histories.items():
@@ -121,9 +121,9 @@ def tables(trials: Frames, functions: Frames, params: Params) -> Frames:
     """Return the report's small tables on outcomes, for the cases of independent trials.
 
     Args:
-        trials: of each case, one row per trial.
-        functions: of each case that has them, columns trial, x, untrained, trained.
-        params: the settings that made them.
+        trials: table of each case, one row per trial.
+        functions: table of each case with saved functions, with columns trial, x, untrained, trained.
+        params: the settings with which these tables were made.
 
     Returns:
         outcomes: columns case, outcome, count, trials. losses: columns case, outcome, epoch (0: before training), low,

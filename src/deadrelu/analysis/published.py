@@ -92,7 +92,7 @@ def is_like_lu(params: Params, case: CollapseCase | Variation) -> bool:
 
 
 def _network_and_loss(case: Trainable) -> CollapseCase:
-    """Return a case without its trials, protocol, target, and length of training."""
+    """Return a case with neutral values for target, trials, protocol, epochs, batch size and outer initializers."""
     elsewhere: dict[str, Any] = {"trials": None, "epochs": None, "batch_size": None, "target": "", "follow": []}
     elsewhere |= {"protocol": "independent", "fits": None, "first_initializer": None, "last_initializer": None}
     return CollapseCase.model_validate(case.model_dump() | elsewhere)

@@ -22,12 +22,12 @@ def collapse_rates(trials: Trials, params: Params) -> pd.DataFrame:
     """Count how often each event happened, for each case.
 
     Args:
-        trials: one row per trial, the table of each case.
-        params: the settings that made them.
+        trials: table of each case, one row per trial.
+        params: the settings with which these tables were made.
 
     Returns:
-        Columns case, event, trials, count, rate, low, high (95 % Wilson), notebook, lu (published numbers), theory_low,
-        theory_high (equal where theory is exact), theory_p (of an exact test of them); NaN stands for none. Events:
+        Columns case, event, trials, count, rate, low, high (95 % Wilson), notebook, lu (published rates), theory_low,
+        theory_high (bounds of the probability), theory_p (exact test against them), NaN where there is none. Events:
         collapsed_before and collapsed (within the tolerance on the training inputs, before and after training),
         probes_equal (after training, for one input only), born_dead and dead (range exactly 0, before and after).
     """
@@ -105,7 +105,7 @@ def half_lines(trials: Trials, tolerance: float) -> pd.DataFrame:
     """Count trials in which the notebook's probes, all positive, do not represent the whole interval.
 
     Returns:
-        Columns case, trials; probes_only: trials with exactly equal probes that are not constant on the interval;
+        Columns case, trials; probes_only: trials with equal predictions at all probes, but not on the interval;
         positive_only, negative_only: constant within the tolerance on that half-line alone. No row for a case without
         training inputs on both sides of 0.
     """
@@ -130,8 +130,8 @@ def collapse_values(trials: Trials, params: Params) -> pd.DataFrame:
     """Return quantiles of the constants that collapsed networks predict; with biases, these can differ from 0.
 
     Args:
-        trials: the cases with biases are used, if their targets have one output.
-        params: the settings that made them.
+        trials: table of each case; only cases with biases and with targets of one output are used.
+        params: the settings with which these tables were made.
 
     Returns:
         Columns case, loss, collapsed (networks constant within the tolerance), mean, median (of the targets), and the
@@ -156,15 +156,15 @@ def learns_constants(params: Params, key: str) -> bool:
 
 
 def loop_numbers(fits: Trials, tolerance: float) -> pd.DataFrame:
-    """Count the numbers that the notebook's loop would print: shares of its fits after which the network is constant.
+    """Count the notebook's loops by the number that each would print: the share of its fits with a constant network.
 
     Args:
-        fits: table of each case of refits, columns trial, epoch, range, probe_range, one row per fit.
-        tolerance: of the second criterion.
+        fits: table of each case of refits, one row per fit, with columns trial, epoch, range, probe_range.
+        tolerance: largest range that counts as constant under the criterion "collapsed".
 
     Returns:
-        Columns case, criterion, number, loops (that print this number), total (of all loops). Criteria: probes_equal
-        (the notebook's criterion), collapsed (within the tolerance on the training inputs).
+        Columns case, criterion ("probes_equal": the notebook's; "collapsed": range on the training inputs is at most
+        `tolerance`), number (a printed share), loops (number of loops that print it), total (number of all loops).
     """
     parts = []
     for key, frame in fits.items():

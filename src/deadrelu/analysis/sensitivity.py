@@ -31,15 +31,15 @@ def variations(trials: Frames, varied: Frames, params: Params) -> pd.DataFrame:
     """Compare each variation with its case: trial by trial where both share initial layers.
 
     Args:
-        trials: of each case of `collapse`, one row per trial.
-        varied: of each table of `sensitivity`, the same columns and variation.
-        params: the settings that made them.
+        trials: table of each case of `collapse`, one row per trial.
+        varied: trials of each table of `sensitivity`, with the same columns and the column variation.
+        params: the settings with which these tables were made.
 
     Returns:
         Columns table, variation ("" is the case itself), trials; born_dead, dead (shares with a range of exactly 0
         before and after training); count, rate, low, high (within the tolerance after it); shared_layers, layers
         (see `shared_layers`), pairs_differ; difference, difference_low, difference_high, p, differs (p passes Holm's
-        correction over the table); published (NaN: none), published_p, z (distance in standard errors).
+        correction over the table); published (NaN: none), published_p, z (difference from it in standard errors).
     """
     parts = []
     for key, table in params.sensitivity.items():
@@ -122,7 +122,7 @@ def _difference(params: Params, key: str, name: str, base: pd.DataFrame, varied:
 
 
 def _with_published(table: pd.DataFrame) -> pd.DataFrame:
-    """Add the p value of Fisher's exact test against the published rate, and the distance in standard errors."""
+    """Add the p value of Fisher's exact test against the published rate, and the difference in standard errors."""
     n, other = table["trials"].astype(float), published.TRIALS
     in_print = pd.to_numeric(table["published"]).astype(float)
     pooled = (table["count"] + in_print * other) / (n + other)
@@ -141,14 +141,14 @@ ROWS = (("x_sin_5x", "he"), ("x_sin_5x", "rai"), ("step_sin_5x", "he"), ("step_s
 
 
 def readings(trials: Frames, varied: Frames, params: Params) -> pd.DataFrame:
-    """Compare the four published rows with the rates under each interpretation of the paper.
+    """Compare the four rates of `ROWS`, published by Lu et al., with ours under each interpretation of the paper.
 
-    An interpretation is an initializer of the first layer under RAI, and a variation measured for all rows, or none.
+    An interpretation has an initializer of the first layer under RAI, and at most one variation, measured on all rows.
 
     Returns:
-        Columns first ("rai" or "he": initializer of the first layer under RAI), variation, x_sin_5x_he, x_sin_5x_rai,
-        step_sin_5x_he, step_sin_5x_rai: rates, and with _z their distances in standard errors; p: the smallest of the
-        four p values of Fisher's exact test, times four (Bonferroni); consistent: p is at least `ALPHA`.
+        Columns first ("rai" or "he": initializer of the first layer under RAI), variation ("": none); our rates
+        x_sin_5x_he, x_sin_5x_rai, step_sin_5x_he, step_sin_5x_rai, and with the suffix _z their differences from the
+        published ones in standard errors; p (least of four Fisher tests, times four), consistent (p >= `ALPHA`).
     """
     in_print = {key: case for key, case in params.collapse.cases.items() if published.lu_rate(params, case) is not None}
     measured: list[tuple[str, CollapseCase | Variation, pd.DataFrame]]
@@ -184,11 +184,11 @@ def readings(trials: Frames, varied: Frames, params: Params) -> pd.DataFrame:
 
 
 def by_criterion(trials: Frames, params: Params) -> pd.DataFrame:
-    """Count the constant trials of the case that the first sensitivity table varies, under other criteria.
+    """Count constant trials under several criteria, for the case that the first table of `sensitivity` varies.
 
     Returns:
-        Columns case, criterion ("range": at most `limit`; "loss": at least `limit` times the best constant's), limit,
-        count, trials, rate, low, high, published, published_p, z.
+        Columns case, criterion ("range" <= limit, or "loss" >= limit times that of the best constant), limit, count,
+        trials, rate, low, high, published (rate), published_p (Fisher's test against it), z (as in `variations`).
     """
     rows = []
     for table in list(params.sensitivity.values())[:1]:

@@ -34,7 +34,7 @@ class Present(NamedTuple):
 
     @classmethod
     def of(cls, params: Params, results: load.Results) -> Self:
-        """Return the present results: numbers of the tables, and digests of the files."""
+        """Return the present results: origin, numbers from the tables, digests of the files, and stale stages."""
         report = Observed(quantities.setting(params.model_dump()), needs_mnist=True)
         observed = quantities.observe(params, results) | {compare.REPORT: report}
         packages = dict.fromkeys((*versions.KERAS_PACKAGES, *versions.ENGINE_PACKAGES, "scipy"))
@@ -73,8 +73,8 @@ def main(params: Params, *, update: bool, seeds: int | None, form: Form) -> int:
     Args:
         params: the settings.
         update: whether to write the reference.
-        seeds: number of seeds over which `update` measures all spreads anew; None: only those that do not hold.
-        form: of the output.
+        seeds: number of seeds over which `update` measures all spreads anew; None: only those that cannot be kept.
+        form: form of the output.
 
     Raises:
         InputError: Results are not comparable, or part of them is missing, truncated or edited.

@@ -57,11 +57,11 @@ class Observed:
 def observe(params: Params, results: Results) -> dict[str, Observed]:
     """Return everything that the check compares, by stage, in the order of the pipeline.
 
-    Numbers that are not finite are left out, as in the metrics.
+    Numbers that are not finite are left out.
 
     Args:
         params: the settings.
-        results: the tables made with them.
+        results: the tables that were made with these settings.
     """
     targets = {key: setting(data_target.settings(params, key)) for key in params.data.targets}
     moments = of_targets(params)

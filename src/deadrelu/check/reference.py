@@ -96,7 +96,7 @@ class Origin(Record):
 
 
 class Reference(Record):
-    """Content of the whole file."""
+    """Content of the reference file, without its schema number and checksum."""
 
     origin: Origin
     stages: dict[str, StageRecord]
@@ -106,10 +106,10 @@ def record(observed: Observed, tables: dict[str, str], seeds: int, spread: dict[
     """Return the record of a stage.
 
     Args:
-        observed: its results.
-        tables: SHA-256 of each of its files.
+        observed: results of the stage.
+        tables: SHA-256 of each file of the stage.
         seeds: number of other seeds over which `spread` was measured.
-        spread: of those of its values that have one.
+        spread: spread of each value for which it was measured.
     """
     return StageRecord(
         params=json.loads(json.dumps(observed.params)),

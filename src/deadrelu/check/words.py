@@ -64,7 +64,7 @@ def as_json(comparison: Comparison) -> str:
 
 
 def headline(comparison: Comparison) -> str:
-    """Return the verdict and the stages that determine it."""
+    """Return the verdict, and its reason: the stages with this verdict, bundled digits, or how many tables agree."""
     if comparison.verdict == Verdict.IDENTICAL:
         compared = [stage for stage in comparison.stages if stage.verdict != Verdict.ADDED]
         text = (
@@ -108,7 +108,7 @@ def sentences(comparison: Comparison) -> list[str]:
 
 
 def change(finding: Finding) -> str:
-    """Return a change as 'collapsed 0.960 → 0.929'."""
+    """Return a change in the form 'collapsed 0.960 → 0.929'."""
     return f"{finding.quantity} {number(finding, finding.reference)} → {number(finding, finding.now)}"
 
 
@@ -137,7 +137,7 @@ def _p(finding: Finding) -> str:
 
 
 def _smallest(stage: StageVerdict) -> str:
-    """Return the range of the smallest changes found of shares of a stage, else the median relative one."""
+    """Return the smallest changes that tests of a stage find: their range for shares, else their relative median."""
     known = [finding for finding in stage.findings if not math.isnan(finding.smallest)]
     shares = [finding.smallest for finding in known if finding.trials]
     relative = [finding.smallest / finding.reference for finding in known if not finding.trials and finding.reference]

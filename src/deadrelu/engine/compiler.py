@@ -33,14 +33,14 @@ def processor() -> str:
 
 
 def lanes() -> int:
-    """Return the number of trials in a vector: 16 where AVX-512 is used, and 8 otherwise. It changes no bit."""
+    """Return the number of trials in a vector: 16 where AVX-512 is used, 8 otherwise; no result depends on it."""
     host, features = _host()
     return 16 if processor() == host and "avx512f" in features else 8
 
 
 @lru_cache(maxsize=1)
 def _host() -> tuple[str, dict[str, bool]]:
-    """Return the name of this processor, and its features beyond the common instructions."""
+    """Return LLVM's name of this processor, and its instruction-set features, each as a key with the value True."""
     features = llvm.get_host_cpu_features()
     return llvm.get_host_cpu_name(), {name: True for name, has in features.items() if has}
 
@@ -122,7 +122,7 @@ def to_webassembly(module: ir.Module, functions: Sequence[str]) -> bytes:
 
 
 def _sections(module: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the kind of each section of a WebAssembly module, and the bytes of the section."""
+    """Yield each section of a WebAssembly module: the identifier of its kind, and its bytes, header included."""
     at = 8
     while at < len(module):
         size, shift, begin = 0, 0, at + 1
@@ -136,7 +136,7 @@ def _sections(module: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _vector(content: bytes) -> bytes:
-    """Return bytes preceded by their number."""
+    """Return bytes, preceded by their number in the encoding of `_number`."""
     return _number(len(content)) + content
 
 

@@ -151,7 +151,7 @@ def _uniform(rng: np.random.Generator, low: float, high: float, shape: tuple[int
 def _orthogonal(rng: np.random.Generator, shape: tuple[int, int, int]) -> npt.NDArray[np.float64]:
     """Draw kernels with orthonormal rows or columns, whichever are fewer (Saxe et al., arXiv:1312.6120), float64.
 
-    The method is Gram-Schmidt: the last bits of `numpy.linalg.qr` depend on the processor.
+    `shape` is (n, fan_in, fan_out). Gram-Schmidt is used: the last bits of `numpy.linalg.qr` depend on the processor.
     """
     n, fan_in, fan_out = shape
     drawn = rng.standard_normal((n, max(fan_in, fan_out), min(fan_in, fan_out)))
@@ -172,7 +172,7 @@ def _sum(terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _rai(rng: np.random.Generator, shape: tuple[int, int, int]) -> npt.NDArray[np.float64]:
-    """Draw each unit's weights and bias from N(0, 0.6007² / fan_in), then replace a random one by one of Beta(2, 1)."""
+    """Draw each unit's weights and bias from N(0, 0.6007² / fan_in), then redraw a random one from Beta(2, 1)."""
     n, fan_in, fan_out = shape
     drawn = RAI_STD / float(np.sqrt(fan_in)) * rng.standard_normal((n, fan_in + 1, fan_out))
     replaced = rng.integers(fan_in + 1, size=(n, 1, fan_out))

@@ -59,7 +59,7 @@ def run(
         y: targets, shape (n_points,) or (n_points, network.outputs), float32.
         trials: which trials, as consecutive numbers: range(1000) is the first thousand.
         seed: determines, with the number of a trial, its initial weights and its shuffles.
-        threads: number of programs that run at once, all cores by default; it changes no bit.
+        threads: number of programs that run at once, by default one per core; no result depends on it.
         stop: event of another thread that ends this run with a `CancelledError`.
 
     Yields:
@@ -125,18 +125,18 @@ def follow(
 
 
 MAX_RATE_OF_BIASES = 1.0
-"""Largest learning rate of Adam with which output biases are trained alone: no training diverges, see `_Part`."""
+"""Largest learning rate of Adam at which `_Part` trains output biases alone, because no such training diverges."""
 
 
 class _Part:
-    """Some trials of one block, trained in batches: all of their weights, their output biases alone, or none.
+    """Some trials of one block, trained in batches; a trial trains all its weights, only its output biases, or nothing.
 
-    Where every unit of the last hidden layer of a ReLU network is 0 on all points, the slope of ReLU is 0 there too, so
+    If every unit of the last hidden layer of a ReLU network is 0 at all points, the slope of ReLU is 0 there too, and
     each gradient except that of the output biases is a product with 0. Without biases, training changes no bit of such
     a network. With biases, the output biases learn bit for bit like those of a network without hidden layers whose
     input is 0, as long as all numbers are finite (0 times infinity is not 0), in a fraction of the time.
 
-    With `keeps`, the batches remain in memory, so that `start` continues their training.
+    If `keeps` is true, the batches remain in memory, and another call of `start` continues their training.
     """
 
     def __init__(
@@ -169,7 +169,7 @@ class _Part:
         return all(fit.done() for fit in self.fits)
 
     def _fit(self, k: int, epochs: int) -> tuple[Float, Float]:
-        """Train a batch; return its weights, shape (n, n_weights), and its losses, shape (n, epochs), float32."""
+        """Train batch k of n trials; return its weights, (n, n_weights), and its losses, (n, epochs), both float32."""
         batch = self.batches.get(k) or self._batch(k)
         if self.keeps:
             self.batches[k] = batch
@@ -236,7 +236,7 @@ def cores() -> int:
 
 
 def _cut_at_blocks(network: Network, trials: range) -> Iterator[range]:
-    """Yield ranges of trials that are started at once, each within one block."""
+    """Yield the ranges of trials that form one `_Part` each; no range crosses a boundary between blocks."""
     small = network.architecture.n_weights <= MAX_WEIGHTS_BY_BLOCK
     size = BLOCK if small and network.can_be_dead else DRAWN_TOGETHER
     for at in range(trials.start // size * size, trials.stop, size):
@@ -251,7 +251,7 @@ def _two_dimensional(values: Float) -> Float:
 def draw_weights(network: Network, seed: int, numbers: Numbers) -> Float:
     """Draw the initial weights of some trials, shape (len(numbers), n_weights), float32.
 
-    One generator draws the weights of all trials with the same k div DRAWN_TOGETHER.
+    One generator draws the weights of all trials k with the same quotient k // DRAWN_TOGETHER.
     """
     groups, group_of = np.unique(numbers // DRAWN_TOGETHER, return_inverse=True)
     drawn = np.stack([_draw_group(network, seed, int(group)) for group in groups])

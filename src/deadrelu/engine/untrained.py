@@ -45,8 +45,8 @@ def born_dead(
         initialize: draws kernels, as `initializers.sampler` describes.
         width: units of a hidden layer.
         max_depth: largest number of hidden layers.
-        networks: consecutive numbers from a multiple of `BLOCK` on; an end at another multiple wastes no draw.
-        seed: determines all draws, with the width. More networks or layers do not change the others.
+        networks: consecutive numbers from a multiple of `BLOCK` on; if they also end at one, none is drawn in vain.
+        seed: determines all draws, with the width; adding networks or layers does not change the other draws.
         stop: event of another thread that ends the count with a `CancelledError`.
     """
     counts = np.zeros((3, max_depth), np.int64)
@@ -67,7 +67,7 @@ def _blocks(networks: range) -> Iterator[tuple[int, int]]:
 def _drawn(
     initialize: Sampler, width: int, max_depth: int, seed: int, block: int, stop: Event | None = None
 ) -> Iterator[npt.NDArray[np.float32]]:
-    """Yield the drawn weights of each hidden layer of the networks of a block; equal arguments give equal numbers."""
+    """Yield a block's weights for each hidden layer, (BLOCK, rows, width), float32, equal for equal arguments."""
     rng = stream(seed, SAFE_REGION, width, block)
     for layer in range(max_depth):
         if stop is not None and stop.is_set():
@@ -76,7 +76,7 @@ def _drawn(
 
 
 def _dead(drawn: Iterable[npt.NDArray[np.float32]], max_depth: int) -> npt.NDArray[np.bool_]:
-    """Return which signals of x = -1 and x = 1 are 0 after each layer, shape (BLOCK, max_depth, 2), bool."""
+    """Return whether the signals of x = -1 and 1 are 0 after each layer from `_drawn`, (BLOCK, max_depth, 2), bool."""
     signals = np.broadcast_to(np.array([[-1.0], [1.0]]), (1, 2, BLOCK))
     dead = np.empty((BLOCK, max_depth, 2), bool)
     for layer, kernels in enumerate(drawn):

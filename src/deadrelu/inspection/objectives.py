@@ -38,7 +38,7 @@ class Losses(Protocol):
     """The losses of a framework."""
 
     class_axes: tuple[int, ...]
-    """Axes of an output that may count classes, the usual one first; the axis of the inputs is not counted."""
+    """Axes of an output along which classes may lie, the usual one first; the axis of the inputs is not counted."""
     ignores: int | None
     """The class that losses ignore, if there is one."""
 
@@ -46,10 +46,10 @@ class Losses(Protocol):
         """Return the loss of each input, and whether it passes gradients to the output."""
 
     def given(self, loss: Any, output: Output, labels: Labels) -> Chosen:
-        """Return a loss that the user gave, by name or as a function."""
+        """Return the user's loss, which is a name or a function, for one output, with the labels that it takes."""
 
     def total(self, losses: list[Any]) -> Any:
-        """Return the sum over inputs of the mean over positions, over all outputs."""
+        """Return the sum, over all outputs and inputs, of the mean loss over positions."""
 
     def weighted_sum(self, output: Any, weights: npt.NDArray[np.float32]) -> Any:
         """Return the sum of the products of an output and numbers of the same shape."""
@@ -66,7 +66,7 @@ def of_labels(losses: Losses, outputs: Sequence[Output], labels: Sequence[Labels
         outputs: outputs of the model, in its order.
         labels: for each output, classes of shape (n_inputs, …) or targets of the output's shape.
         loss: the loss for all outputs; None chooses cross-entropy for classes, for one-hot rows and behind a sigmoid
-            (from logits where no softmax or sigmoid stands), and squared error otherwise, as users would.
+            (from logits if there is no softmax or sigmoid), and squared error otherwise, as users would.
 
     Raises:
         InputError: labels have another shape, classes are out of range, or the loss does not fit.
@@ -157,7 +157,7 @@ def check_shape(labels: Labels, output: Output, *, classes: bool = True) -> Labe
 
     Args:
         labels: targets.
-        output: the output that they are the targets of.
+        output: the output to which the labels belong.
         classes: whether the message says that classes are allowed, too.
 
     Raises:

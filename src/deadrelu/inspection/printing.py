@@ -116,7 +116,7 @@ def _console() -> Console:
 
 
 def print_table(console: Console, shown: pd.DataFrame, about: str) -> None:
-    """Print the table with the columns that fit; names are folded, never cut, so that no two rows look alike."""
+    """Print a table with the caption `about`, and without two columns if the console is narrow; no name is cut."""
     table = Table(caption=about, caption_justify="left")
     left = ("layer", "kind", "verdict")
     columns = [title for title in shown.columns if console.width >= NARROW or title not in ("kind", "std over inputs")]

@@ -40,7 +40,7 @@ def check_model(model: Any) -> None:
 
 
 def is_torch(model: Any) -> bool:
-    """Return whether it is a `torch.nn.Module` and no Keras model on that backend, without importing either."""
+    """Return whether a model is a `torch.nn.Module`, but no Keras model on that backend, without importing either."""
     torch, keras = sys.modules.get("torch"), sys.modules.get("keras")
     is_keras = keras is not None and isinstance(model, keras.Model)
     return torch is not None and isinstance(model, torch.nn.Module) and not is_keras
@@ -167,7 +167,7 @@ def arranged(given: Given, names: Sequence[str], what: str) -> list[Array]:
 
     Args:
         given: an array, or anything that NumPy converts to one; a list of arrays; or a dictionary.
-        names: names of the model's inputs or outputs; empty, which allows any number, if it has not been built.
+        names: names of the model's inputs or outputs; empty for an unbuilt model, which may have any number.
         what: "inputs" or "labels", for the message.
 
     Raises:
@@ -201,11 +201,11 @@ def arranged(given: Given, names: Sequence[str], what: str) -> list[Array]:
 
 
 def check_inputs(x: Sequence[Array], shapes: Sequence[tuple[int | None, ...]] | None) -> None:
-    """Refuse inputs that have other shapes, are not finite numbers, or do not differ from each other.
+    """Refuse inputs with other shapes or unequal numbers of rows, values that are not finite, and rows all equal.
 
     Args:
         x: one array of shape (n, …) for each input of the model.
-        shapes: shapes of the model's inputs without the first axis, with None for any length; None: it is not built.
+        shapes: shapes of the model's inputs without the first axis (None: any length), or None for an unbuilt model.
 
     Raises:
         InputError: an array is refused; the message says why.

@@ -35,7 +35,7 @@ class _Words:
         self.inputs = f"on all {count_of(measured.inputs, 'input')}"
 
     def message(self) -> str:
-        """Return one sentence or two, without the code."""
+        """Return the message of the finding, in one or two sentences, without the finding's code."""
         made: Callable[[], str] = getattr(self, f"_{self.code.replace('-', '_')}")
         return made()
 
@@ -141,7 +141,7 @@ class _Words:
 
 
 def end_to_end(what: str, end: EndToEnd | None) -> str:
-    """Return a sentence on the change of signal or gradient from one end of the trunk to the other; '' for None."""
+    """Return a sentence on how the signal or gradient, `what`, changes on the trunk (see `paths`); '' for None."""
     if end is None:
         return ""
     raw = end.end / end.begin if end.begin else np.nan

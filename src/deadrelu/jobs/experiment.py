@@ -18,16 +18,16 @@ MAX_SAVED_WEIGHTS = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """Trainings of `trials` networks, whose results depend on these fields and the number of the trial alone.
+    """Trainings of `trials` networks; the results of a trial depend only on these fields and the number of the trial.
 
     Attributes:
         network: description of the networks; its initializers are names or groups of `params.yaml`, not functions.
-        training: settings of a training; with the protocol "refit", those of each fit.
+        training: settings of one training or, if `fits` is given, of each fit.
         target: training set.
         trials: number of networks.
         seed: seed of the training set, the initial weights and the shuffles.
-        fits: number of fits of each network with the protocol "refit"; None for independent trainings.
-        follow: epochs after which each network is measured as well, ascending; 0 is before training.
+        fits: number of consecutive fits of each network (protocol "refit"); None for independent trainings.
+        follow: numbers of epochs after which each network is measured in addition, ascending; 0 is before training.
         saved_trials: number of trials whose functions and weights are saved.
     """
 
@@ -42,12 +42,12 @@ class Experiment:
 
     @property
     def epochs(self) -> int:
-        """Epochs after which the table of trials describes the networks."""
+        """Number of epochs after which the table of trials describes the networks."""
         return self.training.epochs * (self.fits or 1)
 
     @property
     def checkpoints(self) -> tuple[int, ...]:
-        """Epochs after which `history` has a row for each trial: the end of each fit of refits, otherwise `follow`."""
+        """Epochs after which `history.parquet` has a row per trial: the end of each fit, or `follow` without refits."""
         if self.fits:
             return tuple(self.training.epochs * fit for fit in range(1, self.fits + 1))
         return self.follow

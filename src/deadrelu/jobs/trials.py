@@ -43,7 +43,7 @@ Key = TypeVar("Key")
 
 
 def shards_of(experiments: Mapping[Key, Experiment], *, begin: int = 0) -> dict[Key, list[Shard]]:
-    """Split experiments into shards that can run anywhere; their numbers begin at `begin`."""
+    """Split experiments into shards that can run on any machine; the shards are numbered from `begin` on."""
     shards: dict[Key, list[Shard]] = {}
     for key, experiment in experiments.items():
         first = begin + sum(map(len, shards.values()))
@@ -146,7 +146,7 @@ class _Measurement:
         return last, _joined(rows)
 
     def _columns(self, part: engine.Trained) -> tuple[Columns, Columns]:
-        """Return columns of `trials.parquet` and `functions.parquet`, which is empty with several inputs or outputs."""
+        """Return columns of `trials.parquet`, and of `functions.parquet` (none with several inputs or outputs)."""
         experiment, n = self.experiment, len(self.x)
         grid = experiment.target.grid(CURVE_POINTS)
         inputs = _with_probes(self.x, grid)  # one call predicts at all
@@ -260,7 +260,7 @@ def publish_together(
     Args:
         store: store of the finished shards.
         shards: shards of each experiment.
-        keys: for each experiment, values of the columns in front of those of its trials.
+        keys: for each experiment, names and values of constant columns, which precede those of its trials.
         path: path of the table.
         schema: schema of the table.
         origin: provenance that the table records.

@@ -19,7 +19,7 @@ class Claim(NamedTuple):
 
 
 def table(params: Params, numbers: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return all claims as a table of strings: columns the 2019 notebook says, measured here, holds.
+    """Return all claims as a table of strings, with columns "the 2019 notebook says", "measured here" and "holds".
 
     Args:
         params: the settings of this run.
@@ -124,7 +124,7 @@ def _signals(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]
 
 
 def _told() -> list[Claim]:
-    """Return the rows that follow from the notebook's code alone."""
+    """Return the claims that can be judged from the notebook's code alone, without numbers of this run."""
     return [
         Claim(
             "Each layer has its own weights",

@@ -14,13 +14,13 @@ TEMPLATES = Path(__file__).with_name("templates")
 
 
 def figure(name: str, *, alt: str, caption: str, folder: str = "") -> str:
-    """Return HTML that names a saved figure; `with_images` embeds the image itself.
+    """Return the HTML of a figure that refers to a saved image; `with_images` embeds the image in its place.
 
     Args:
-        name: of the file, without its ending.
+        name: name of the file, without its ending.
         alt: what the figure shows, for those who cannot see it.
-        caption: text below, which can be read without the page.
-        folder: of the file, with a slash, for a page that is shown before its images are embedded.
+        caption: text below the image, which can be understood without the page.
+        folder: folder of the file, with a final slash, for a page that is shown before its images are embedded.
     """
     image = f'<img src="{folder}{name}.png" alt="{html.escape(alt, quote=True)}">'
     return (
@@ -43,8 +43,8 @@ def table(frame: pd.DataFrame, *, caption: str, words: Sequence[str] = ()) -> st
     """Return a table of strings as HTML, which the page's script makes sortable.
 
     Args:
-        frame: of strings; the first column names the row.
-        caption: text above, which can be read without the page.
+        frame: strings; the first column names the row.
+        caption: text above the table, which can be understood without the page.
         words: columns of words, which are left-aligned and may take several lines; the others are numbers.
     """
     left = [name in words or at == 0 for at, name in enumerate(frame.columns)]
@@ -74,7 +74,7 @@ def cards(answers: Sequence[tuple[str, str, str]]) -> str:
     """Return answers as HTML, side by side.
 
     Args:
-        answers: of each the question, the number or the word that answers it, and an explanation.
+        answers: for each, the question, the number or the word that answers it, and an explanation.
     """
     parts = (
         f'<div class="card"><h3>{html.escape(question)}</h3><p class="number">{html.escape(answer)}</p>'
@@ -106,7 +106,7 @@ def document(title: str, content: str, *, scripts: Sequence[str] = ()) -> str:
     """Return a self-contained page; if it has several headings of the second level, they make a table of contents.
 
     Args:
-        title: of the window; any text.
+        title: title of the window; any text.
         content: HTML; its first element is the heading of the page.
         scripts: names of scripts in `templates/`, in addition to the one for tables.
     """

@@ -37,7 +37,7 @@ def html_of(params: Params, numbers: Mapping[str, pd.DataFrame], data: Path) -> 
     Args:
         params: the settings of this run.
         numbers: the report's small tables by name.
-        data: the folder of the stages.
+        data: the folder with the tables of the stages.
     """
     rates = numbers["collapse_rates"]
     collapsed: dict[str, Any] = {row["case"]: row for row in rates[rates["event"] == "collapsed"].to_dict("records")}
@@ -100,7 +100,7 @@ def _preset(key: str, params: Params, rate: Mapping[str, float]) -> dict[str, An
 
 
 def _proof(params: Params, data: Path) -> dict[str, Any]:
-    """Return the results that the page compares with: losses and final weights in the tables, of the main cases."""
+    """Return the results that the page must reproduce: losses and final weights of the main cases, from the tables."""
     keys = [key for key in params.main_cases if _can_be_carried(params.collapse.cases[key], key, params)]
     if not keys:
         return {"cases": {}}

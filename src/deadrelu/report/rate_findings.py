@@ -28,8 +28,8 @@ def over_training(rows: pd.DataFrame, tolerance: float) -> str:
     """Return a sentence on the share of constant networks of a case over training.
 
     Args:
-        rows: of `outcomes.over_training`, for one case.
-        tolerance: of the criterion "within".
+        rows: rows of `outcomes.over_training` for one case.
+        tolerance: tolerance of the criterion "within".
     """
     parts = []
     for criterion, name in (("exact", "exactly constant"), ("within", f"within {tolerance:g} of a constant")):
@@ -71,10 +71,10 @@ def question(
 
     Args:
         within: a row of `outcomes.before_and_after` of the case, criterion "within".
-        exact: the row of the criterion "exact".
+        exact: the row of the same case, criterion "exact".
         followed: rows of `outcomes.over_training` of the case; may be empty.
-        tolerance: of "within".
-        epochs: of training, after which `within` and `exact` count.
+        tolerance: tolerance of the criterion "within".
+        epochs: number of epochs of training after which `within` and `exact` count networks.
     """
     n, when = int(exact["trials"]), f"after {labels.count_of(epochs, 'epoch')}"
     if exact["after"] > 0:
@@ -104,9 +104,9 @@ def moment(followed: pd.DataFrame, epochs: int, in_print: float, tolerance: floa
 
     Args:
         followed: rows of `outcomes.over_training` of the case.
-        epochs: of the notebook.
-        in_print: its number.
-        tolerance: of the criterion "within".
+        epochs: number of epochs in the notebook.
+        in_print: the notebook's number.
+        tolerance: tolerance of the criterion "within".
     """
     rows = followed[followed["criterion"] == "within"].sort_values("epoch")
     at = rows[rows["epoch"] == epochs]
@@ -137,7 +137,7 @@ def against_lu(rate: pd.Series) -> str:
 
 
 def above(rate: pd.Series, bound: float) -> str:
-    """Return whether a rate lies above a bound, as a clause that begins with 'Yes', 'No' or 'Undecided'."""
+    """Return whether a rate's interval, low to high, is above a bound: a clause with 'Yes', 'No' or 'Undecided'."""
     if rate["low"] > bound:
         return f"Yes: the whole interval lies above {percent(bound)}"
     if rate["high"] < bound:
@@ -211,7 +211,7 @@ def against_print(rows: Mapping[str, tuple[pd.Series, pd.Series]], tolerance: fl
     Args:
         rows: by the name of the case, rows of `rates.collapse_rates` for the events "collapsed" (with a number in
             `lu`) and "dead".
-        tolerance: of the event "collapsed".
+        tolerance: tolerance of the event "collapsed".
     """
     names = (f"range ≤ {tolerance:g}", "range exactly 0")
     p = np.array([[agrees(r["count"], r["trials"], pair[0]["lu"])[1] for r in pair] for pair in rows.values()])

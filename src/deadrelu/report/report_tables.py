@@ -96,7 +96,7 @@ def _factor_or_nothing(value: float) -> str:
 
 
 def trained(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """Return how each network of `training` ended, next to the class of its signals before training."""
+    """Return how the training of each case ended, and the verdicts on its signal and gradient at initialization."""
     training, names = params.training, labels.trained(params.training.cases)
     epochs, ratios = numbers["epochs"], numbers["signal_ratios"].set_index("case")
     last = summaries.last_epochs(epochs)
@@ -154,7 +154,7 @@ def rates(params: Params, numbers: Numbers) -> pd.DataFrame:
 
 
 def before_and_after(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """Return how many networks are constant before and after training, and how many stay, become constant and leave."""
+    """Return how many networks are constant before and after training, and how many stay, become or cease to be so."""
     table, names = numbers["before_and_after"], labels.narrow_networks(params)
     criteria = labels.criteria(params.collapse.tolerance)
     columns = {"before": "before", "after": "after", "stay": "stay", "enter": "become constant", "leave": "leave"}
@@ -288,7 +288,7 @@ def _shared(row: Mapping[Hashable, float]) -> str:
 
 
 def criteria(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """Return rates of the case of the first table under other criteria."""
+    """Return rates of constant networks under other criteria, for the case of the first table of `sensitivity`."""
     table = numbers["criteria"]
     names = [
         f"loss ≥ {row['limit']:g} of the best constant's"
@@ -313,7 +313,7 @@ def criteria(params: Params, numbers: Numbers) -> pd.DataFrame:
 
 
 def born_dead(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """Return the share of the diagram's networks that is dead at initialization, by width and a few depths."""
+    """Return the share of the networks of `safe_region` that are dead at initialization, by width and a few depths."""
     cells = numbers["born_dead"]
     depths = sorted({params.safe_region.depth.low, *(d for d in (5, 10, 20) if d in set(cells["depth"]))})
     table = cells.pivot_table(index="width", columns="depth", values="rate")

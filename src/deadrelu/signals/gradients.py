@@ -1,4 +1,4 @@
-"""Measure activations of the notebook's MLP and gradients of its loss by them, batch by batch."""
+"""Measure activations of the notebook's MLP, and gradients of its loss with respect to them, batch by batch."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -18,11 +18,11 @@ class Batch(NamedTuple):
     rows: slice
     activations: list[Array]
     gradients: list[Array]
-    """Gradients of each image's own cross-entropy by its activations."""
+    """Gradients of each image's own cross-entropy with respect to its activations."""
 
 
 def batches(model: Any, images: npt.NDArray[np.float32], classes: npt.NDArray[np.uint8]) -> Iterator[Batch]:
-    """Yield the activations and the gradients of the cross-entropy by them, one batch of images after another.
+    """Yield, for each batch of images, activations and gradients of each image's cross-entropy with respect to them.
 
     Args:
         model: model from `networks.mlp`; its layers with names that begin with hidden_ are measured.

@@ -63,7 +63,7 @@ def moments(signal: Float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.floa
 class Running:
     """An accumulator of the statistics of one layer over all inputs, batch by batch.
 
-    It stores four numbers for each output of the layer for one input, and about `QUANTILE_SAMPLE` values.
+    It stores two numbers for each position and unit, two flags for each unit, and about `QUANTILE_SAMPLE` values.
 
     Args:
         inputs: total number of inputs of all batches.
@@ -111,7 +111,7 @@ class Running:
         self.seen = total
 
     def over_inputs(self) -> float:
-        """Return the same quantity as `Spread.over_inputs`."""
+        """Return the root mean square, over positions and units, of the standard deviation over inputs."""
         return float(np.sqrt(self.squares.mean(dtype=np.float64) / self.seen))
 
     def saturated_units(self) -> int:
@@ -122,12 +122,12 @@ class Running:
         """Return the statistics of the layer over all batches.
 
         Returns:
-            mean, std, rms: over inputs, positions and units; input_std: the part of the signal that depends on the
-            input, i.e. the root mean square over positions and units of the standard deviation over inputs (a sigmoid
-            unit stuck at 0.6 adds to std only); zero_fraction: share of exact zeros; dead_units: number of units
-            (entries of the last axis) that are 0 for all inputs and positions; saturated_fraction: share at or beyond
-            `SATURATED` (0 for other activations); q01 to q99: quantiles of at least `QUANTILE_SAMPLE` values, or of
-            all. std, rms and input_std are infinite if an output is infinite, and NaN if one is NaN.
+            mean, std, rms: taken over inputs, positions and units; input_std: the root mean square over positions and
+            units of the standard deviation over inputs (a unit stuck at 0.6 adds nothing to it); zero_fraction: share
+            of exact zeros; dead_units: number of units (entries of the last axis) that are 0 for all inputs and
+            positions; saturated_fraction: share at or beyond the bounds in `SATURATED`, 0 for an activation without
+            bounds; q01 to q99: quantiles of at least `QUANTILE_SAMPLE` values, or of all if there are fewer.
+            std, rms and input_std are infinite if an output is infinite, and NaN if one is NaN.
         """
         with np.errstate(over="ignore", invalid="ignore"):
             mean, variance = self.mean.mean(dtype=np.float64), self.squares.mean(dtype=np.float64) / self.seen

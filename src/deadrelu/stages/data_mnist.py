@@ -144,7 +144,7 @@ def _download(mirror: str, name: str, cache: Path) -> str | None:
 
 
 def _fetch(mirror: str, name: str, cache: Path, end: float, begun: list[Path]) -> str | None:
-    """Download a file with pooch, which uses a temporary name, checks the SHA-256 and retries once."""
+    """Download a file with pooch, which checks the SHA-256 and retries once; return None or the reason of failure."""
     import pooch
 
     pooch.get_logger().setLevel("ERROR")
@@ -169,7 +169,7 @@ def _fetch(mirror: str, name: str, cache: Path, end: float, begun: list[Path]) -
 
 
 class _Capped(io.FileIO):
-    """A file that does not grow beyond `MAX_DOWNLOAD_BYTES` or after the time `end`, whatever the server announces."""
+    """A file that refuses to grow beyond `MAX_DOWNLOAD_BYTES`, or after `end`, in seconds of `time.monotonic`."""
 
     def __init__(self, path: str, end: float) -> None:
         super().__init__(path, "w")

@@ -21,7 +21,7 @@ def settings(params: Params) -> dict[str, object]:
 
 
 def main(params: Params) -> None:
-    """Write the untrained counts (a row per cell), the trained trials (a row each), and functions (a row per point)."""
+    """Write counts of untrained networks (one row per cell), the trained networks and functions (one row per point)."""
     folder = TRAINED_GRID.path().parent
     files.check_place(folder, folder=True)
     engine.processor()  # a wrong DEADRELU_CPU is reported before any work
@@ -54,7 +54,7 @@ def _counts(store: Store, table_shards: list[shards.Shard], table: tables.Table)
 
 
 def _functions(store: Store, trained: dict[experiments.Cell, list[shards.Shard]], origin: dict[str, object]) -> bytes:
-    """Return a table, as bytes, of the outputs over the interval of the trained networks that each cell keeps."""
+    """Return the bytes of a table of functions (points x and outputs): those of each cell's first trained networks."""
     parts = []
     for cell, cell_shards in trained.items():
         rows = parquet.from_bytes(store.get(cell_shards[0])["functions.parquet"], FUNCTIONS.schema)

@@ -73,10 +73,10 @@ Trainers = dict[tuple[str, str], Trainer]
 def measure(
     params: Params, images: Images, trainers: Trainers | None = None
 ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Yield for each trial of each case the loss of every batch, and the losses and accuracy after each epoch.
+    """Yield two tables per trial: losses by batch; losses and validation accuracy by epoch (0: before training).
 
     Args:
-        params: params of the run.
+        params: params of the run, with the cases and their numbers of trials.
         images: images of each kind of network, from `draw`.
         trainers: compiled networks of other runs, to save the time of compiling; missing ones are added.
     """

@@ -74,7 +74,7 @@ class RecordedCall:
     number: int
     """Number of the call among those of this name, counted from 0."""
     axes: tuple[int, ...]
-    """The old axis of each new one, for a function that permutes axes; empty for others."""
+    """The input axis of each output axis, if the call is a permute, transpose or swapaxes; empty for other calls."""
     has_gradient: bool
     """False under `torch.no_grad()`, and in the forward of a `torch.autograd.Function`."""
 
@@ -99,7 +99,7 @@ class RecordedCall:
 
     @property
     def kernels(self) -> list[Any]:
-        """The weights of two or more axes that are no biases."""
+        """The weights that have two or more axes and are not biases."""
         return [weight for name, weight in self.parameters if weight.ndim > 1 and "bias" not in name]
 
     def kind(self, joined: int) -> Kind | None:
@@ -144,7 +144,7 @@ def flat(value: Any) -> list[Any]:
 
 
 def is_signal(tensor: Any) -> bool:
-    """Return whether it is a floating-point tensor of one axis or more."""
+    """Return whether `tensor` is a floating-point tensor of one axis or more."""
     return isinstance(tensor, torch.Tensor) and bool(tensor.is_floating_point() and tensor.ndim > 0)
 
 
@@ -161,7 +161,7 @@ def is_leaf(module: Any) -> bool:
 
 @contextmanager
 def record_calls(model: Any, record: Callable[[RecordedCall], None]) -> Iterator[None]:
-    """Call `record(call)` after each call of a module or function while open, and remove all hooks at the end."""
+    """Call `record(call)` after each call of a leaf module or function in the `with` block; then remove all hooks."""
     handles: list[Any] = []
     mode = _Mode(record)
     names = {module: name for name, module in reversed(list(model.named_modules()))}
@@ -279,7 +279,7 @@ def _are_numbers(limits: tuple[Any, Any]) -> bool:
 
 
 def _axes(what: str, args: Any, kwargs: Any, ndim: int) -> tuple[int, ...]:
-    """Return the old axis of each new one, for a function that permutes axes; empty for others."""
+    """Return the input axis of each output axis of a permute, transpose or swapaxes; empty for other functions."""
     rest = [*args[1:], *kwargs.values()]
     if what == "permute":
         dims = rest[0] if len(rest) == 1 and isinstance(rest[0], (tuple, list)) else rest

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -72,14 +73,27 @@ class TorchModel:
             batch.measure_slopes()
             if loss.requires_grad:
                 wanted = [*self.parameters, *(leaf for leaf in made.leaves if leaf.requires_grad)]
-                for k, gradient in enumerate(
-                    torch.autograd.grad(loss, wanted, allow_unused=True)[: len(self.parameters)]
-                ):
-                    if gradient is not None:
-                        so_far = self.gradients[k]
-                        self.gradients[k] = gradient if so_far is None else so_far.add_(gradient)
+                with self._sums():
+                    torch.autograd.grad(loss, wanted, allow_unused=True)
             batch.parts.end_batch()
             yield batch.inputs
+
+    @contextmanager
+    def _sums(self) -> Iterator[None]:
+        """Add gradients of weights to `self.gradients` as they appear, so that no second set is held, while open."""
+
+        def add(gradient: Any, k: int) -> Any:
+            so_far = self.gradients[k]
+            # Two weights may be handed one tensor, so the first is copied.
+            self.gradients[k] = gradient.clone() if so_far is None else so_far.add_(gradient)
+            return torch.zeros((), dtype=gradient.dtype, device=gradient.device).expand(gradient.shape)
+
+        hooks = [weight.register_hook(partial(add, k=k)) for k, weight in enumerate(self.parameters)]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
 
     def weights(self) -> list[WeightRecord]:
         """Return all weights, with the gradients of the last `passes`."""

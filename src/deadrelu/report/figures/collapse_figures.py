@@ -19,7 +19,7 @@ def loop_numbers(numbers: pd.DataFrame, labels: Mapping[str, str], notebook: Map
     Args:
         numbers: columns case, criterion, number, loops.
         labels: name of each case.
-        notebook: the number that the notebook has for a case, which lies between 0 and 1.
+        notebook: the number between 0 and 1 that the notebook printed, for each case that has one.
     """
     if numbers.empty:
         return message("The notebook's loop was not run: there is nothing to draw.")
@@ -60,8 +60,8 @@ def collapse_values(values: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     """Draw what collapsed networks predict, on a scale on which the targets' mean is 0 and their median is 1.
 
     Args:
-        values: columns case, collapsed, mean, median, q05, q25, q50, q75, q95.
-        labels: name of each case.
+        values: columns case, collapsed, mean and median (of the targets), q05, q25, q50, q75, q95 (of the predictions).
+        labels: name of each case; cases without a name are left out.
     """
     quantiles = ["q05", "q25", "q50", "q75", "q95"]
     shown = values[values["case"].isin(labels)] if len(values) else values

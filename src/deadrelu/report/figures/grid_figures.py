@@ -27,7 +27,7 @@ BLACK = "#101418"
 """Colour on light cells, the same on every page, unlike `INK`."""
 
 TOLERABLE = 0.1
-"""Share of networks that may collapse in training; a line separates cells in which more do."""
+"""Share of trained networks that may be dead; a dashed line separates the cells with larger shares."""
 
 LEVELS = (0.01, 0.1, 0.5, 0.9)
 """Probabilities of the contour lines."""
@@ -37,7 +37,7 @@ def born_dead(cells: pd.DataFrame) -> Figure:
     """Draw the share of untrained networks that are dead against depth, with theory through the points.
 
     Args:
-        cells: `grid.born_dead_grid`.
+        cells: table from `grid.born_dead_grid`.
     """
     if cells.empty:
         return message("No network was drawn: there is no share to show.")
@@ -95,8 +95,8 @@ def safe_region(cells: pd.DataFrame, trained: pd.DataFrame) -> Figure:
     """Draw how wide a deep ReLU network must be: shares of dead networks over depth and width, and theory's contours.
 
     Args:
-        cells: `grid.born_dead_grid`; the colour of each cell shows networks that are dead for every x.
-        trained: `grid.trained_grid`; circles show networks that are exactly constant after training.
+        cells: table from `grid.born_dead_grid`; the colour of each cell shows networks that are dead for every x.
+        trained: table from `grid.trained_grid`; circles show networks that are exactly constant after training.
     """
     if cells.empty:
         return message("No network was drawn: there is no region to show.")
@@ -137,7 +137,7 @@ def _map() -> ListedColormap:
 
 
 def _contour_after_training(ax: Axes, trained: pd.DataFrame) -> None:
-    """Dash the line above which at most `TOLERABLE` of the networks collapse, if the cells are on both sides of it."""
+    """Draw a dashed line above which a share of at most `TOLERABLE` is dead, if `trained` has cells on both sides."""
     # Logarithms of shares change evenly with the width; a share of 0 is taken as half of one trial.
     shares = trained.assign(log=np.log(trained["dead"].clip(lower=0.5 / trained["trials"])))
     table = shares.pivot_table(index="width", columns="depth", values="log").to_numpy()

@@ -82,10 +82,10 @@ def _digest(path: Path) -> str:
 
 
 def _parts(value: Any) -> Iterator[bytes]:
-    """Yield everything in a value as bytes.
+    """Yield bytes that identify a value: its types and contents, with `KEY_DIGITS` digits of each float.
 
     Raises:
-        TypeError: The value contains an object of another kind.
+        TypeError: the value contains an object of a type that is not supported.
     """
     if isinstance(value, BaseModel):
         yield value.model_dump_json().encode()

@@ -33,7 +33,7 @@ Sizes = Annotated[list[Annotated[int, Field(ge=1, le=100)]], Field(min_length=1,
 
 
 class TrainedGrid(Group):
-    """The trained cells of the grid: the case `of` of `collapse` with other widths and initializers."""
+    """Trained cells of the grid: the case `collapse.cases[of]` with other depths, widths and initializers."""
 
     old_keys = dict.fromkeys(("target", "biases", "batch_size"), "of, a case of collapse that has it")
     of: str

@@ -28,7 +28,7 @@ class Params(Group):
     @model_validator(mode="before")
     @classmethod
     def _complete_variations(cls, values: Any) -> Any:
-        """Copy the keys of the case into each of its variations, so that errors are reported at their location."""
+        """Complete each variation of `sensitivity` from its case, so that an error in it is reported at its key."""
         tables = values.get("sensitivity") if isinstance(values, dict) else None
         if not isinstance(tables, dict):
             return values
@@ -122,7 +122,7 @@ class Params(Group):
 
 
 def _known_case(key: str, case: str, cases: Mapping[str, Any]) -> Any:
-    """Return a case of independent trials by its key; reject any other, naming the location `key` in the file."""
+    """Return the case `case`; if it is unknown or has refits, raise a ValueError that names the location `key`."""
     if case not in cases:
         raise ValueError(f"{key}: received {case!r}; expected one of collapse.cases: {', '.join(cases)}")
     if cases[case].get("protocol") == "refit":
