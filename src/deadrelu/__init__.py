@@ -2,7 +2,7 @@
 
 >>> from deadrelu import Network, Training, train, predict, inspect
 
-Each is imported when it is asked for: `import deadrelu` alone takes a hundredth of a second.
+Each name is imported when it is first used: `import deadrelu` alone takes a hundredth of a second.
 """
 
 from importlib import import_module, metadata

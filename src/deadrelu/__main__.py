@@ -9,11 +9,11 @@ from deadrelu import extras
 
 
 def run() -> None:
-    """Run the command line; Ctrl-C ends it with 130 from the first import on, a fault of our own with 70.
+    """Run the command line, and exit with its code; from the first import on, Ctrl-C exits with 130.
 
-    A package that is not installed is wrong input: a line that says which extra has it, and 2.
+    If a package is not installed, print which extra installs it, and exit with 2; exit with 70 on any other error.
     """
-    # Looking for cycles among half a million objects that imports leave takes longer than many a command.
+    # The imports create half a million objects; garbage collection among them takes longer than many commands.
     gc.set_threshold(100_000)
     atexit.register(gc.freeze)
     try:

@@ -1,4 +1,4 @@
-"""The command line, see `deadrelu --help`. Each stage is imported only when it runs: TensorFlow takes seconds."""
+"""The command line (see `deadrelu --help`). Each command imports its modules when it runs: TensorFlow takes seconds."""
 
 import os
 import sys
@@ -31,7 +31,7 @@ def _version(asked: bool) -> None:
 
 
 def _project() -> "Params":
-    """Enter this folder or, as DVC does, the nearest above with params.yaml and dvc.yaml, and load its parameters."""
+    """Change to the project's folder, and load params.yaml; the project is this folder or, as in DVC, one above it."""
     from deadrelu.settings import params
 
     here = Path.cwd()
@@ -54,8 +54,8 @@ def main(
 def data(which: Annotated[Literal["mnist", "target"], typer.Argument(help="Which data set.")]) -> None:
     """Fetch the MNIST digits, or sample the training sets.
 
-    `mnist` takes the official files from the folder in MNIST_DIR, your cache, or a public mirror, and writes
-    data/mnist/. `target` writes the training sets of the small networks to data/targets/, a table for each.
+    `mnist` writes the official files from the folder in MNIST_DIR, your cache, or a public mirror to data/mnist/, or
+    else 5,000 bundled digits. `target` writes a table for each training set of the small networks to data/targets/.
     """
     if which == "mnist":
         from deadrelu.stages import data_mnist
@@ -71,7 +71,7 @@ def data(which: Annotated[Literal["mnist", "target"], typer.Argument(help="Which
 def activations() -> None:
     """Measure the signals of an untrained MLP under each initialization.
 
-    Reads data/mnist/; writes data/activations/: a sample of each case's activations and a summary of its signals.
+    Reads data/mnist/; writes data/activations/: sampled activations, and statistics of signals and gradients by layer.
     """
     from deadrelu.stages import activations
 
@@ -82,7 +82,7 @@ def activations() -> None:
 def training() -> None:
     """Train an MLP and a CNN on MNIST under each initialization.
 
-    Reads data/mnist/; writes data/training/: the loss of every batch, and of every epoch with its validation.
+    Reads data/mnist/; writes data/training/: the loss of each batch, and training and validation losses of each epoch.
     """
     from deadrelu.stages import training
 
@@ -97,8 +97,8 @@ def collapse(
 ) -> None:
     """Train the narrow networks of one case.
 
-    Writes data/collapse/CASE/: one row per trial; with protocol: refit or follow also one row per trial and
-    checkpoint. Example: deadrelu collapse leaky_relu
+    Writes data/collapse/CASE/: a table with one row per trial; if the case has `protocol: refit` or `follow`, also a
+    table with one row per trial and checkpoint. Example: deadrelu collapse leaky_relu
 
     Runs on all cores, or on the Dask cluster at DASK_SCHEDULER_ADDRESS. After an interruption, the same command
     continues.
@@ -112,8 +112,8 @@ def collapse(
 def safe_region() -> None:
     """Measure how often a network is dead, over a grid of depths and widths.
 
-    Writes data/safe_region/: how many networks are dead at initialization in every cell of the grid, and trained
-    networks in some. A deeper grid: dvc exp run -S safe_region.depth.high=50
+    Writes data/safe_region/: how many networks are dead at initialization in each cell of the grid, and the results of
+    trained networks in some cells. To measure a deeper grid: dvc exp run -S safe_region.depth.high=50
 
     Runs on all cores, or on the Dask cluster at DASK_SCHEDULER_ADDRESS. After an interruption, the same command
     continues.
@@ -129,10 +129,10 @@ def sensitivity(
         str | None, typer.Argument(help="A key of sensitivity in params.yaml, or sensitivity@KEY. Default: all.")
     ] = None,
 ) -> None:
-    """Train variations of a case of collapse, each of which changes one thing of it.
+    """Train variations of a case of collapse; each variation changes one setting of the case.
 
-    Writes data/sensitivity/TABLE/: one row per variation and trial. The report compares each variation with its case,
-    network by network where both start from the same networks. Example: deadrelu sensitivity plane
+    Writes data/sensitivity/TABLE/: one table with one row per variation and trial. The report compares a variation with
+    its case, network by network if both start from the same networks. Example: deadrelu sensitivity plane
 
     Runs on all cores, or on the Dask cluster at DASK_SCHEDULER_ADDRESS. After an interruption, the same command
     continues.
@@ -193,16 +193,16 @@ def inspect(
 ) -> None:
     """Measure the signals of your own model: whether it is initialized well, and which units are dead.
 
-    One pass over the inputs, forward and backward, through every layer. Prints what is wrong, a line each, and a table
+    Passes the inputs once forward and backward through every layer. Prints one line per problem and a table of layers
     (rms, zeros, dead units, gradient, verdict); writes layers.parquet, layers.png and signals.html to the folder of
-    --out. docs/inspect.md has all codes of findings, and what to do.
+    --out. docs/inspect.md explains all codes of findings, and what to do about each.
 
-    A model with several inputs takes a .npz file or a table with their names. With labels, gradients are of the loss;
-    without, of a random projection of the outputs, which also shows where they vanish or explode.
+    For a model with several inputs, give a .npz file or a table with their names. With labels, gradients are those of
+    the loss; without, those of a random projection of the outputs, which also show where gradients vanish or explode.
 
     A PyTorch model is inspected from Python: from deadrelu import inspect; print(inspect(model, inputs, labels)).
 
-    Nothing in the files is run: no pickle, no Lambda layers. Example: deadrelu inspect model.keras --inputs x.npy
+    No code in the files is run: no pickle, no Lambda layers. Example: deadrelu inspect model.keras --inputs x.npy
     """
     from deadrelu.inspection import command
 
@@ -248,7 +248,7 @@ UsageError: type[Any] = typer.BadParameter.__bases__[0]
 
 
 def run() -> None:
-    """Run the command line and exit: 0 done, 1 a change, 2 wrong input, in one line. Raise any other error."""
+    """Run the command line, and exit with its code; report wrong input in one line, and exit with 2."""
     try:
         sys.exit(app(args=sys.argv[1:] or ["--help"], standalone_mode=False))
     except InputError as error:

@@ -1,10 +1,10 @@
-"""The one error that a user can cause; the command line prints it as one line and exits with 2."""
+"""The exception for wrong input; the command line prints its message in one line and exits with 2."""
 
 
 class InputError(Exception):
-    """An error in the input; its message names the file, key or address, the received value and the allowed ones.
+    """An error in the input; its message names the file, key or address, the received value and the expected ones.
 
-    The message is one line without terminal codes, because names of keys, files and layers may come from anyone.
+    The message is one line without control codes, because names of keys, files and layers may come from anyone.
     """
 
     def __init__(self, message: str) -> None:
@@ -12,5 +12,5 @@ class InputError(Exception):
 
 
 def printable(text: str) -> str:
-    """Return the text with a ? for each line break and each control code."""
+    """Return the text with a ? in place of each unprintable character, such as a line break or a control code."""
     return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,23 +1,23 @@
-"""The extras of the package, and the line that a user reads if an imported module is not installed."""
+"""The extras of the package, and the message for a user if an imported module is not installed."""
 
 import sys
 
 OF_MODULE = {"llvmlite": "engine", "pydantic": "engine", "ruamel": "engine", "keras": "keras", "tensorflow": "keras"}
-"""The extra that installs each module that Python code can lack; all other modules belong to the pipeline."""
+"""The extra that installs each of these modules; all other modules belong to the extra "pipeline"."""
 
 TENSORFLOW_BELOW = (3, 14)
-"""The first Python for which TensorFlow has no release."""
+"""The first version of Python for which TensorFlow has no release."""
 
 
 def explained(error: ModuleNotFoundError, extra: str | None = None) -> ModuleNotFoundError | None:
-    """Return the error with a line that says how to install the missing module.
+    """Return an error whose message says how to install a missing module.
 
     Args:
-        error: the error of an import.
-        extra: the extra that installs the module; None: chosen by the module.
+        error: the error that an import raised.
+        extra: the extra that installs the module; if it is None, `OF_MODULE` determines the extra.
 
     Returns:
-        None if a module of this package is missing, which no installation would provide.
+        The error, or None if the missing module belongs to this package or is unknown.
     """
     module = (error.name or "").partition(".")[0]
     if module in ("", "deadrelu"):

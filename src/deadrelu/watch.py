@@ -1,6 +1,6 @@
 """Watch units die while a model trains.
 
-For Keras, `from deadrelu.watch import DeadUnits` is a callback. `DeadUnitLog` is for PyTorch and loops of any kind.
+`DeadUnits` is a Keras callback. `DeadUnitLog` is for PyTorch, and for training loops of any kind.
 """
 
 from importlib import import_module

@@ -226,6 +226,11 @@ def test_compiled_traced_and_exported_modules() -> None:
     exported = torch.export.export(plain, (torch.tensor(X),), strict=False).module()
     with pytest.raises(InputError, match=r"^model: "):  # a graph of one fixed number of inputs
         inspect(exported, X)
+    sizes = {0: torch.export.Dim("inputs", min=2)}
+    table = inspect(torch.export.export(model, (torch.tensor(X),), dynamic_shapes=(sizes,)).module(), X).table
+    assert table["kind"].tolist() == ["weights", "activation", "output"]
+    assert table["rms"].tolist() == pytest.approx(expected)
+    assert table["kernel_gradient_rms"].dropna().gt(0).all()
 
 
 def test_gradients_of_several_batches_add_up_though_weights_share_them() -> None:

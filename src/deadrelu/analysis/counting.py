@@ -2,5 +2,5 @@
 
 
 def count_of(number: int, thing: str) -> str:
-    """Return a count with its noun: '1 hidden layer', '5 hidden layers'."""
+    """Return a count with the singular noun `thing` or its plural: '1 hidden layer', '5 hidden layers'."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Criteria of a constant network, and the least loss of a constant; the whole report uses one tolerance."""
+"""Criterion by which a network counts as constant, and the least loss that a constant can have."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,9 +9,9 @@ Bools = npt.NDArray[np.bool_]
 
 
 def within(ranges: npt.ArrayLike, tolerance: float) -> Bools:
-    """Return which networks' predictions differ by at most `tolerance`, in the shape of `ranges`.
+    """Return whether each network's predictions differ by at most `tolerance`, in the shape of `ranges`, bool.
 
-    A range that is not finite does not meet the criterion, and neither does one that was not measured (NaN).
+    `ranges` are max - min of predictions; one that is infinite, or NaN (not measured), does not meet the criterion.
     """
     values = np.asarray(ranges, float)
     met: Bools = np.isfinite(values) & (values <= tolerance)
@@ -19,7 +19,7 @@ def within(ranges: npt.ArrayLike, tolerance: float) -> Bools:
 
 
 def best_constant(target: Target, loss: str, seed: int) -> float:
-    """Return the least loss of a network that predicts the same value for every point of the training set."""
+    """Return the least `loss` (a name in Keras) of a constant prediction on the training set that `seed` draws."""
     _, y = target.sample(seed)
     values = y.astype(float)
     if loss == "mean_squared_error":

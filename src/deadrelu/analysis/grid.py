@@ -15,13 +15,13 @@ def born_dead_grid(counts: pd.DataFrame, initializer: Settings) -> pd.DataFrame:
     """Count dead untrained networks for each depth and width, and add their theoretical probabilities.
 
     Args:
-        counts: columns depth, width, networks, born_dead_low, born_dead_high, born_dead.
+        counts: one row for each cell: depth, width, networks, born_dead_low, born_dead_high, born_dead.
         initializer: initializer of the weights; theory covers only symmetric ones.
 
     Returns:
-        Columns depth, width, networks; positive_count, positive, positive_low, positive_high: networks dead for every
-        x > 0, their share, and its 95 % Wilson interval; count, rate, low, high: the same for every x; probabilities
-        positive_theory, theory_low, theory_high (bounds for every x), and p values against them: positive_p, p; or NaN.
+        One row for each cell: depth, width, networks; positive_count, positive, positive_low, positive_high (networks
+        dead for every x > 0, their share, its 95 % Wilson interval) with positive_theory (probability) and positive_p
+        (exact test); count, rate, low, high (dead for every x), theory_low, theory_high (bounds), p; theory may be NaN.
     """
     rows = []
     for row in counts.sort_values(["width", "depth"]).to_dict("records"):
@@ -48,12 +48,12 @@ def trained_grid(trials: pd.DataFrame, tolerance: float) -> pd.DataFrame:
     """Count constant trained networks for each depth and width.
 
     Args:
-        trials: columns depth, width, trial, born_dead, dead, range_initial, range.
-        tolerance: the largest range of predictions that counts as constant.
+        trials: one row per trial: depth, width, trial, born_dead, dead, range_initial, range.
+        tolerance: largest range of predictions that counts as constant.
 
     Returns:
-        Columns depth, width, born_dead and dead (shares with a range of exactly 0 before and after training), before
-        (share within the tolerance before training); trials, count, rate, low, high: within it after training.
+        One row for each cell: depth, width, born_dead, dead (shares with a range of exactly 0 before and after
+        training), before (share constant before training); trials, count, rate, low, high (constant after training).
     """
     rows = []
     for (width, depth), cell in trials.groupby(["width", "depth"]):
@@ -68,15 +68,15 @@ def cells(born_dead: pd.DataFrame, others: pd.DataFrame, trained: pd.DataFrame, 
     """Count constant networks for each initializer, depth and width.
 
     Args:
-        born_dead: table from `born_dead_grid`, for the main initializer.
-        others: counts of the other initializers: columns initializer, depth, width, networks, born_dead.
-        trained: columns initializer, depth, width, trial, range.
-        params: the settings with which these tables were made.
+        born_dead: table from `born_dead_grid` for the main initializer.
+        others: counts for other initializers, one row per cell: initializer, depth, width, networks, born_dead.
+        trained: trained networks, one row per trial: initializer, depth, width, trial, range.
+        params: settings with which these tables were made.
 
     Returns:
-        Columns initializer, depth, width; networks, count, rate, low, high (95 % Wilson): constant before training;
-        theory_low, theory_high (bounds; NaN where there is no theory); trained, trained_count, trained_rate,
-        trained_low, trained_high: trials, and those constant within the tolerance after training (NaN: not trained).
+        One row for each cell: initializer, depth, width; networks, count, rate, low, high (exactly constant before
+        training, 95 % Wilson interval); theory_low, theory_high (bounds, or NaN); trained (number of trials),
+        trained_count, trained_rate, trained_low, trained_high (constant within the tolerance after training, or NaN).
     """
     names = ["depth", "width", "networks", "count", "rate", "low", "high", "theory_low", "theory_high"]
     parts = [born_dead[names].assign(initializer=MAIN)]

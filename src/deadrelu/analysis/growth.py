@@ -1,4 +1,4 @@
-"""The factor by which a signal changes per layer, and its class: vanishes, holds, explodes or varies."""
+"""Compute the factor by which a layer multiplies a signal, and its class: vanishes, holds, explodes or varies."""
 
 from typing import Literal
 
@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 VANISHES, EXPLODES = 0.8, 1.25
-"""Factors per layer below which a signal vanishes, and above which it explodes: over ten layers, less than a ninth of
-the signal is left, or more than nine times."""
+"""Factors per layer below which a signal vanishes and above which it explodes: over ten layers, it shrinks to less
+than a ninth or grows more than ninefold."""
 
 Growth = Literal["vanishes", "holds", "explodes", "varies", "not measured"]
 
@@ -26,14 +26,14 @@ STUDENT_975 = (
     2.262157162798205,
     2.228138851986274,
 )
-"""97.5 % quantiles of Student's distribution with 1 to 10 degrees of freedom; `inspect` must work without SciPy."""
+"""97.5 % quantiles of Student's distribution with 1 to 10 degrees of freedom, since `inspect` works without SciPy."""
 
 
 def student_975(freedom: int) -> float:
     """Return the 97.5 % quantile of Student's t distribution, to 3 parts in a million.
 
     Args:
-        freedom: degrees of freedom, 1 or more; above 10, the expansion in its inverse (Abramowitz and Stegun, 26.7.5).
+        freedom: degrees of freedom, at least 1; above 10, an asymptotic series is used (Abramowitz and Stegun, 26.7.5).
     """
     if freedom <= len(STUDENT_975):
         return STUDENT_975[freedom - 1]
@@ -48,16 +48,16 @@ def student_975(freedom: int) -> float:
 
 
 def growth(factor: float, low: float = np.nan, high: float = np.nan) -> Growth:
-    """Classify a signal that each layer multiplies by `factor`; NaN means that there is no second layer.
+    """Classify a signal by the factor with which each layer multiplies it.
 
     Args:
-        factor: per layer.
-        low: lower end of its 95 % interval; NaN: there is none, and the factor alone decides.
-        high: upper end.
+        factor: mean factor per layer; NaN if it was not measured.
+        low: lower end of the 95 % interval of `factor`; NaN if there is no interval, so that `factor` alone decides.
+        high: upper end of the interval, or NaN.
 
     Returns:
-        'vanishes' or 'explodes' beyond the limits, if the interval excludes 1; 'holds' between them, unless the
-        interval reaches beyond both; else 'varies': the factor differs too much between layers to decide.
+        'vanishes' below `VANISHES` or 'explodes' above `EXPLODES` if the interval excludes 1; 'holds' between these
+        limits unless the interval contains both; 'varies' otherwise; 'not measured' if `factor` is NaN.
     """
     if np.isnan(factor):
         return "not measured"
@@ -73,12 +73,12 @@ def growth_factor(
     """Return the factor by which one layer changes a signal: the geometric mean of the ratios of adjacent layers.
 
     Args:
-        strength: of the signal in each layer, in the order in which it passes them, shape (layers,).
-        counted: which ratios the mean includes, shape (layers - 1,); None: all.
+        strength: strength of the signal in each layer, in the order in which it passes them, shape (layers,).
+        counted: whether the mean includes each ratio, shape (layers - 1,), bool; None includes all.
 
     Returns:
-        The factor per layer and its 95 % t interval over layers. They are NaN for fewer than two layers (the interval:
-        three), and if a strength is NaN; the factor is infinite if a strength is, and 0 if a strength is 0.
+        The factor and the ends of its 95 % t interval over layers. All are NaN without a ratio or if a strength is
+        NaN. The factor is infinite if a strength is, else 0 if one is 0; then, or with one ratio, the ends are NaN.
     """
     if len(strength) < 2 or np.any(np.isnan(strength)):
         return np.nan, np.nan, np.nan
@@ -99,10 +99,10 @@ def factor_over_networks(strengths: npt.NDArray[np.float64]) -> tuple[float, flo
     """Return the factor by which one layer changes a signal: the geometric mean of `growth_factor` over networks.
 
     Args:
-        strengths: of the signal in each layer, in the order in which it passes them, shape (networks, layers).
+        strengths: strength of the signal in each layer, in the order in which it passes them, (networks, layers).
 
     Returns:
-        The factor per layer and its 95 % t interval over networks; 0, infinite or NaN if the factor of any network is.
+        The factor and the ends of its 95 % t interval over networks; 0, infinite or NaN if that of a network is.
     """
     factors = np.array([growth_factor(strength)[0] for strength in strengths])
     if not (np.isfinite(factors) & (factors > 0)).all():

@@ -1,4 +1,4 @@
-"""Confidence intervals of shares and of their differences, and tests of them."""
+"""Confidence intervals of shares and of their differences, and hypothesis tests of both."""
 
 from typing import NamedTuple
 
@@ -19,14 +19,14 @@ class Rate(NamedTuple):
 
 
 def wilson(count: int, trials: int, *, confidence: float = 0.95) -> Rate:
-    """Return the share of trials with Wilson's score interval.
+    """Return the share `count / trials` with Wilson's score interval.
 
-    Wilson (1927), doi:10.1080/01621459.1927.10502953: unlike the textbook interval it stays inside [0, 1] and keeps its
+    Wilson (1927), doi:10.1080/01621459.1927.10502953: unlike Wald's interval, it stays inside [0, 1] and keeps its
     coverage at rates near 0 and 1, where collapse rates lie. For the 1,500 intervals of a report, SciPy's `binomtest`
     takes 0.7 s, and 0.5 s to import; this function takes 2 ms.
 
     Raises:
-        ValueError: unless 0 <= count <= trials and trials >= 1.
+        ValueError: `count` is not from 0 to `trials`, or `trials` is below 1.
     """
     if not 0 <= count <= trials or trials < 1:
         raise ValueError(f"count must be from 0 to trials and trials 1 or more, received {count} and {trials}")
@@ -38,7 +38,7 @@ def wilson(count: int, trials: int, *, confidence: float = 0.95) -> Rate:
 
 
 def p_of_bounds(count: int, trials: int, low: float, high: float) -> float:
-    """Return p of the exact binomial test that a probability lies in [low, high]: twice the smaller tail, at most 1."""
+    """Return p of the exact binomial test of a probability in [low, high]: twice the smaller tail, at most 1."""
     at_most = bdtr(count, trials, low)
     at_least = bdtrc(count - 1, trials, high) if count else 1.0
     return float(min(1.0, 2 * at_most, 2 * at_least))
@@ -54,13 +54,13 @@ class Difference(NamedTuple):
 
 
 def paired_difference(before: Bools, after: Bools) -> Difference:
-    """Compare how often something happened in two runs of the same networks: after minus before.
+    """Return the share of an event among networks `after` a change minus that among the same networks `before` it.
 
     The interval is Wald's with half a pair added to each of the four counts (Agresti and Min 2005,
     doi:10.1002/sim.1781); the p value is McNemar's exact one.
 
     Args:
-        before, after: whether it happened to each network, shape (n,), bool.
+        before, after: whether the event happened to each network, shape (n,), bool; network k is the same in both.
     """
     up, down, n = int((after & ~before).sum()), int((before & ~after).sum()), len(before)
     more, less, total = up + 0.5, down + 0.5, n + 2
@@ -71,13 +71,13 @@ def paired_difference(before: Bools, after: Bools) -> Difference:
 
 
 def independent_difference(before: Bools, after: Bools) -> Difference:
-    """Compare how often something happened in two independent samples: after minus before.
+    """Return the share of an event in a sample `after` a change minus that in an independent sample `before` it.
 
-    The interval is Newcombe's, from the Wilson intervals of both (1998, his method 10,
+    The interval is Newcombe's, from the Wilson intervals of both shares (1998, his method 10,
     doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I); the p value is Fisher's exact one.
 
     Args:
-        before, after: whether it happened to each network, shapes (n,) and (m,), bool.
+        before, after: whether the event happened to each network, shapes (n,) and (m,), bool.
     """
     (a, a_low, a_high), (b, b_low, b_high) = (wilson(int(of.sum()), len(of)) for of in (after, before))
     low = a - b - ((a - a_low) ** 2 + (b_high - b) ** 2) ** 0.5
@@ -87,9 +87,9 @@ def independent_difference(before: Bools, after: Bools) -> Difference:
 
 
 def fisher_exact(count: Counts, trials: Counts, other_count: Counts, other_trials: Counts) -> npt.NDArray[np.float64]:
-    """Return p of Fisher's exact test that two probabilities are equal: twice the smaller tail, elementwise.
+    """Return p of Fisher's exact test, twice the smaller tail, for each pair of binomial samples, shape (n,).
 
-    The test (Fisher 1935, doi:10.2307/2342435) is conditional on the total, so it keeps its level at any probability.
+    The test (1935, doi:10.2307/2342435) is conditional on the sum of the counts and keeps its level at any probability.
     """
     from scipy.stats import hypergeom  # an import of half a second, not needed by `check --help`
 
@@ -101,9 +101,9 @@ def fisher_exact(count: Counts, trials: Counts, other_count: Counts, other_trial
 
 
 def holm(p: npt.NDArray[np.float64], alpha: float) -> Bools:
-    """Return which hypotheses to reject, so that any is rejected falsely with probability `alpha` at most.
+    """Return which hypotheses to reject, shape (n,); the probability of any false rejection is at most `alpha`.
 
-    Holm's method (1979, doi:10.2307/4615733) makes no assumption on how the tests depend on each other.
+    `p` has shape (n,). Holm's method (1979, doi:10.2307/4615733) allows any dependence between the tests.
     """
     order = np.argsort(p)
     passes = p[order] <= alpha / np.arange(len(p), 0, -1)

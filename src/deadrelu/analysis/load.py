@@ -1,4 +1,4 @@
-"""Read `data/`, checked against the settings, and compute the report's small tables from it."""
+"""Read the tables in `data/`, check that the settings made them, and compute the report's tables from them."""
 
 import json
 import sys
@@ -19,33 +19,33 @@ Source = Literal["official", "bundled"]
 
 
 class Results(NamedTuple):
-    """Everything that the report and the check read."""
+    """Results of all stages, for the report and for `deadrelu check`."""
 
     source: Source
-    """Source of the digits."""
+    """Source of the MNIST digits."""
     test_images: int
     small: dict[str, pd.DataFrame]
-    """The report's small tables by name."""
+    """Tables of the report by name, as in `reports/tables`."""
     trials: dict[str, pd.DataFrame]
-    """Table of each case of `collapse`, one row per trial."""
+    """Table of each case of `collapse`, with one row per trial."""
     histories: dict[str, pd.DataFrame]
-    """Table of each case that is followed or refitted, one row per trial and checkpoint."""
+    """Table of each case with checkpoints (followed or refitted), with one row per trial and checkpoint."""
     variations: dict[str, pd.DataFrame]
-    """Trials of each table of `sensitivity`, one row per variation and trial."""
+    """Table of each key of `sensitivity`, with one row per variation and trial."""
     trained_grid: pd.DataFrame
-    """Trained networks of `safe_region`, one row per cell and trial."""
+    """Trained networks of `safe_region`, with one row per cell and trial."""
 
 
 def read(params: Params) -> Results:
-    """Read the tables of every stage, each in the order of its cases in params.
+    """Read the tables of all stages and compute those of the report; cases are in the order of params.yaml.
 
     Raises:
-        InputError: A table is missing, truncated, or made with other params.
+        InputError: a table is missing or truncated, or was made with other params.
     """
     source, small = _mnist_source(), {}
     for key, group in params.data.targets.items():
         target = Target(**group.model_dump())
-        tables.points(target.inputs, target.outputs).read(data_target.settings(params, key), key)  # checked only
+        tables.points(target.inputs, target.outputs).read(data_target.settings(params, key), key)  # only to check it
     images = idx_files.flat(idx_files.read_test_set(tables.DATA / tables.MNIST)[0])
     norms = (images.astype(float) ** 2).sum(axis=1)
     small["data"] = pd.DataFrame({"mnist_source": [source], "test_images": [len(images)]})
@@ -76,13 +76,13 @@ def read(params: Params) -> Results:
 
 
 def to_csv(frame: pd.DataFrame) -> str:
-    """Return a small table as the CSV text in `reports/tables`, with 6 significant digits, as in the metrics."""
+    """Return a table of the report as CSV text for `reports/tables`; floats have 6 significant digits."""
     text: str = frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     return text
 
 
 def files_of(stage: str) -> list[Path]:
-    """Return the tables of a stage of the pipeline, by its name in dvc.yaml."""
+    """Return the paths of the files of a stage of the pipeline, given by its name in dvc.yaml."""
     kind, _, key = stage.partition("@")
     parts = {"data@target": [tables.TARGETS], "data@mnist": [tables.MNIST]}.get(stage, [kind, key])
     folder = Path(tables.DATA, *filter(None, parts))
@@ -103,13 +103,13 @@ def _mnist_source() -> Source:
 
 
 def _signals(params: Params) -> pd.DataFrame:
-    """Return the summary of the cases in params, in their order."""
+    """Return the summary of activations, by layer within each case, with the cases in the order of params."""
     summary = tables.SUMMARY.read(activations.settings(params))
     return _in_order(summary.sort_values("layer"), list(params.activations.cases))
 
 
 def _in_order(table: pd.DataFrame, cases: list[str]) -> pd.DataFrame:
-    """Return rows in the order of the cases in params, which may have changed since the table was made."""
+    """Return the rows in the order of `cases`, which may have changed since the table was made."""
     return table.sort_values("case", key=lambda column: column.map(cases.index), kind="stable")
 
 
@@ -117,7 +117,7 @@ Frames = dict[str, pd.DataFrame]
 
 
 def _collapse(params: Params) -> tuple[Frames, Frames, Frames]:
-    """Return trials, histories and functions of the cases in params that have them, in their order."""
+    """Return trials, histories and functions by case, in the order of params; the last two are of some cases only."""
     trials: Frames = {}
     histories: Frames = {}
     functions: Frames = {}
@@ -129,7 +129,7 @@ def _collapse(params: Params) -> tuple[Frames, Frames, Frames]:
             histories[key] = tables.HISTORY.read(settings, key)
         if experiment.fits is None and experiment.target.inputs == experiment.target.outputs == 1:
             functions[key] = tables.FUNCTIONS.read(settings, key)
-    # DVC leaves the folder of a case that is no longer in params.yaml.
+    # DVC does not remove the folder of a case that is no longer in params.yaml.
     folders = (tables.DATA / tables.COLLAPSE).iterdir()
     if left := sorted({folder.name for folder in folders if folder.is_dir()} - set(trials)):
         names = " ".join(str(tables.DATA / tables.COLLAPSE / name) for name in left)
@@ -158,21 +158,21 @@ def _collapse_tables(params: Params, trials: Frames, histories: Frames, function
 
 
 def points(params: Params, key: str, data: Path = tables.DATA) -> pd.DataFrame:
-    """Return the training set of a target of one input, columns x and y; `data` is the folder of the stages."""
+    """Return the training set of a target with one input and one output: columns x and y, one row per point."""
     return tables.points(1, 1).read(data_target.settings(params, key), key, data)
 
 
 def weights(params: Params, key: str, data: Path = tables.DATA) -> pd.DataFrame:
-    """Return initial and final weights of the first trials of a case of `collapse`."""
+    """Return the weights of the first trials of a case of `collapse`: trial, initial, final, one row per trial."""
     return tables.WEIGHTS.read(experiments.of_case(params, key).settings, key, data)
 
 
 def trials(params: Params, key: str, data: Path = tables.DATA) -> pd.DataFrame:
-    """Return the trials of a case of `collapse`."""
+    """Return the results of a case of `collapse`, one row per trial; `data` is the folder of all stages."""
     experiment = experiments.of_case(params, key)
     return tables.read_trials(experiment.settings, key, experiment.trials, data)
 
 
 def region_functions(params: Params, data: Path = tables.DATA) -> pd.DataFrame:
-    """Return what a few networks of each cell of `safe_region` compute; `data` is the folder of the stages."""
+    """Return the functions of a few networks of each cell of `safe_region`, with one row per network and x."""
     return tables.REGION_FUNCTIONS.read(safe_region.settings(params), data=data)

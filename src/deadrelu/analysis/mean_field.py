@@ -1,6 +1,6 @@
-"""Mean size of a signal in each layer, on average over networks: exact for ReLU, for wide layers otherwise.
+"""Compute the mean square of a signal in each layer over networks: exact for ReLU, else for wide layers only.
 
-Weights are independent with mean 0; biases are zero. Where the signal that reaches a layer has a mean square of
+Weights are independent with mean 0; biases are zero. If the signal that reaches a layer has a mean square of
 q / (fan_in Var w), preactivations have variance q, and if they are normal (wide layers: Poole et al., arXiv:1606.05340)
 the outputs have a mean square of E[φ(√q ξ)²], where ξ is standard normal. For ReLU it is q / 2 at any width, since
 preactivations are symmetric about 0 (He et al., arXiv:1502.01852).
@@ -19,17 +19,17 @@ ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "tanh": np.tanh,
     "sigmoid": expit,
 }
-"""Activation functions of the MLP by their names in Keras."""
+"""Activation functions that theory covers, by their names in Keras."""
 
 SLOPES: dict[str, Callable[[Array], Array]] = {
     "relu": lambda z: (z > 0).astype(float),
     "tanh": lambda z: 1 - np.tanh(z) ** 2,
     "sigmoid": lambda z: expit(z) * (1 - expit(z)),
 }
-"""Derivatives of `ACTIVATIONS`."""
+"""Derivatives of the functions in `ACTIVATIONS`."""
 
 ZEROS = {"relu": 0.5, "tanh": 0.0, "sigmoid": 0.0}
-"""Expected share of outputs that are exactly 0; a preactivation is negative with probability 1/2."""
+"""Expected share of outputs that are exactly 0: for ReLU 1/2, the probability of a negative preactivation."""
 
 _NORMAL = np.linspace(-8, 8, 2000)  # an even number: no node is at 0, where the slope of ReLU jumps
 _WEIGHTS = np.exp(-(_NORMAL**2) / 2)
@@ -37,7 +37,7 @@ _WEIGHTS /= _WEIGHTS.sum()
 
 
 def mean_square(activation: str, variance: npt.ArrayLike) -> Array:
-    """Return E[φ(√q ξ)²] for each variance q of preactivations, in the shape of `variance`."""
+    """Return E[φ(√q ξ)²], with ξ standard normal, for each variance q of preactivations, in the shape of `variance`."""
     spread = np.sqrt(np.asarray(variance, float))[..., None]
     mean: Array = np.sum(ACTIVATIONS[activation](spread * _NORMAL) ** 2 * _WEIGHTS, axis=-1)
     return mean
@@ -52,11 +52,11 @@ _NODE_WEIGHTS /= _NODE_WEIGHTS.sum()
 def mean_products(activation: str, covariance: Array) -> Array:
     """Return E[φ(u) φ(v)], shape (n, n), for inputs whose preactivations u and v are normal with this covariance.
 
-    For ReLU, it has a closed form (Cho and Saul 2009, arc-cosine kernel of order 1), else a quadrature of 71² nodes.
+    For ReLU, a closed form is used (Cho and Saul 2009, arc-cosine kernel of order 1), else quadrature with 71² nodes.
 
     Args:
-        activation: φ.
-        covariance: shape (n, n).
+        activation: name of φ in `ACTIVATIONS`.
+        covariance: covariances of preactivations for each pair of n inputs, shape (n, n).
     """
     sizes = np.sqrt(np.diag(covariance))
     scale = np.outer(sizes, sizes)
@@ -76,15 +76,15 @@ def mean_products(activation: str, covariance: Array) -> Array:
 
 
 def factors(activation: str, inputs: Array, fans: list[int], variances: list[float]) -> tuple[float, float]:
-    """Return the factor per hidden layer of the signal and, backwards, of its gradient: geometric means over layers.
+    """Return the factors by which a hidden layer multiplies the signal and its gradient: geometric means over layers.
 
     The signal is the standard deviation of activations over inputs; the network is `networks.mlp`.
 
     Args:
-        activation: of the hidden layers.
+        activation: name of the hidden layers' activation function in `ACTIVATIONS`.
         inputs: images, shape (n, pixels).
-        fans: fan-in of the linear layer, and of each hidden one; each has as many outputs as the next has inputs.
-        variances: of their weights.
+        fans: fan-in of the linear first layer and of each hidden layer, in order.
+        variances: variance of the weights of each of these layers.
     """
     products, strengths, slopes = variances[0] * (inputs @ inputs.T), [], []
     for fan_in, variance in zip(fans[1:], variances[1:], strict=True):
@@ -102,10 +102,10 @@ def rms_by_layer(activation: str, squared_norms: Array, fans: list[int], varianc
     """Return the rms of each hidden layer's outputs over inputs and units; `networks.mlp` has a linear first layer.
 
     Args:
-        activation: of the hidden layers.
-        squared_norms: of the inputs, shape (n_inputs,).
-        fans: fan-in of the linear layer, and of each hidden one.
-        variances: of their weights.
+        activation: name of the hidden layers' activation function in `ACTIVATIONS`.
+        squared_norms: squared norm of each input, shape (n_inputs,).
+        fans: fan-in of the linear first layer and of each hidden layer, in order.
+        variances: variance of the weights of each of these layers.
     """
     q = variances[0] * squared_norms  # variance of the linear layer's outputs
     lengths = []

@@ -10,12 +10,12 @@ from deadrelu.analysis import summaries
 
 
 def collect(source: str, images: int, numbers: Mapping[str, pd.DataFrame]) -> dict[str, object]:
-    """Arrange the numbers by stage and case.
+    """Return the metrics as nested dictionaries, by stage and case.
 
     Args:
-        source: where the digits came from.
-        images: how many test images there were.
-        numbers: the report's small tables by name: signals, epochs, collapse_rates, loop_numbers, trained_grid.
+        source: source of the MNIST digits, "official" or "bundled".
+        images: number of test images.
+        numbers: tables by name: signals, epochs, collapse_rates, loop_numbers, over_training, trained_grid.
     """
     epochs, rates = numbers["epochs"], numbers["collapse_rates"]
     signals: dict[str, dict[str, object]] = {}
@@ -59,7 +59,7 @@ def collect(source: str, images: int, numbers: Mapping[str, pd.DataFrame]) -> di
 
 
 def to_json(tree: dict[str, object]) -> str:
-    """Return JSON with floats of 6 significant digits, beyond which machines differ.
+    """Return JSON with floats of 6 significant digits; machines may differ in further digits.
 
     A number that is not finite is left out: JSON cannot represent it, and every `dvc metrics diff` would show it.
     """

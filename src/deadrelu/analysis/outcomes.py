@@ -1,4 +1,4 @@
-"""Outcome of each network of `collapse`, by one criterion before and after training."""
+"""Classify the networks of `collapse` by whether they are constant before and after training, and count them."""
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +17,10 @@ OUTCOMES = {
     "one_sided": "constant on one side of 0",
     "alive": "alive",
 }
-"""Name of each outcome in words, in the order of rows and legends. Dead means that the range is exactly 0."""
+"""Words for each outcome, in the order of rows and legends. Dead means that the range of predictions is exactly 0."""
 
 PER_OUTCOME = 3
-"""Number of functions drawn for each outcome."""
+"""Largest number of functions that a figure draws for each outcome."""
 
 Frames = dict[str, pd.DataFrame]
 
@@ -29,12 +29,12 @@ def outcomes(trials: pd.DataFrame, tolerance: float) -> npt.NDArray[np.str_]:
     """Return the outcome of each trial as a key of `OUTCOMES`, shape (n,).
 
     Args:
-        trials: columns range_initial, range, range_low, range_high (null: no input lies on that half-line).
-        tolerance: range within which predictions count as constant.
+        trials: one row per trial: range_initial, range, range_low, range_high (null without inputs on the half-line).
+        tolerance: largest range of predictions that counts as constant.
     """
     before, after = (trials[name].to_numpy(float) for name in ("range_initial", "range"))
     stayed, constant = criteria.within(before, tolerance), criteria.within(after, tolerance)
-    both = not trials[["range_low", "range_high"]].isna().all().any()  # the ranges of a diverged trial are null, too
+    both = not trials[["range_low", "range_high"]].isna().all().any()  # a diverged trial's ranges are null, too
     sides = [criteria.within(trials[name], tolerance) for name in ("range_low", "range_high")]
     return np.select(
         [(before == 0) & (after == 0), after == 0, stayed & constant, constant, (sides[0] | sides[1]) & both],
@@ -47,13 +47,13 @@ def before_and_after(trials: Frames, tolerance: float) -> pd.DataFrame:
     """Count constant networks before and after training, under each of two criteria.
 
     Args:
-        trials: table of each case, with columns range_initial and range.
+        trials: table of each case, one row per trial, with columns range_initial and range.
         tolerance: largest range that counts as constant under the criterion "within".
 
     Returns:
-        Columns case, criterion ("exact": range is 0; "within": range is at most `tolerance`), trials; before, after,
-        stay, enter, leave: numbers of networks constant before, after, at both times, only after, and only before;
-        before_rate, before_low, before_high, after_rate, after_low, after_high: rates and 95 % Wilson intervals.
+        One row for each case and criterion ("exact": range is 0; "within": range is at most `tolerance`): case,
+        criterion, trials; before, after, stay, enter, leave (networks constant before, after, at both times, only
+        after, only before); before_* and after_*: rate, low, high (95 % Wilson intervals).
     """
     rows = []
     for case, frame in trials.items():
@@ -73,11 +73,11 @@ def over_training(histories: Frames, tolerance: float) -> pd.DataFrame:
     """Count constant networks at each checkpoint of training, under each of two criteria.
 
     Args:
-        histories: table of each case that is followed, with columns trial, epoch, range.
+        histories: table of each followed case, one row per trial and checkpoint: trial, epoch, range.
         tolerance: largest range that counts as constant under the criterion "within".
 
     Returns:
-        Columns case, criterion ("exact" or "within"), epoch, trials, count, rate, low, high (95 % Wilson interval).
+        One row for each case, criterion ("exact": range 0, or "within") and epoch: trials, count, rate, low, high.
     """
     rows = []
     for case, frame in histories.items():
@@ -91,14 +91,14 @@ def over_training(histories: Frames, tolerance: float) -> pd.DataFrame:
 
 
 def deaths(histories: Frames) -> pd.DataFrame:
-    """Count networks by the checkpoint from which they stay exactly constant, and by their first dead layer then.
+    """Count networks by the checkpoint from which on they are exactly constant, and by their first dead layer then.
 
     Args:
-        histories: table of each case that is followed, with columns trial, epoch, range, dead_layer.
+        histories: table of each followed case, one row per trial and checkpoint: trial, epoch, range, dead_layer.
 
     Returns:
-        Columns case, epoch (the first checkpoint from which on all ranges are 0), layer (0: no layer is 0), count,
-        networks (all of the case), revived (those whose range was 0 at a checkpoint, but not at the last one).
+        One row for each case, epoch (first checkpoint from which on all ranges are 0) and layer (0: none is dead):
+        count; of the case, networks (all) and revived (range 0 at a checkpoint, but not at the last one).
     """
     rows = []
     for case, frame in histories.items():
@@ -118,17 +118,17 @@ def deaths(histories: Frames) -> pd.DataFrame:
 
 
 def tables(trials: Frames, functions: Frames, params: Params) -> Frames:
-    """Return the report's small tables on outcomes, for the cases of independent trials.
+    """Return the report's tables on outcomes by name, for the cases of independent trials.
 
     Args:
         trials: table of each case, one row per trial.
-        functions: table of each case with saved functions, with columns trial, x, untrained, trained.
-        params: the settings with which these tables were made.
+        functions: table of each case with saved functions, one row per trial and x: trial, x, untrained, trained.
+        params: settings with which these tables were made.
 
     Returns:
-        outcomes: columns case, outcome, count, trials. losses: columns case, outcome, epoch (0: before training), low,
-        median, high (10, 50 and 90 % of the trials of this outcome), best_constant (the least loss of a constant).
-        functions: columns case, outcome, trial, x, trained, of the first `PER_OUTCOME` trials of each outcome.
+        "outcomes", one row per case and outcome: count, trials. "losses", one row per case, outcome and epoch (0:
+        untrained): low, median, high (10, 50, 90 % quantiles over trials), best_constant (least loss of a constant).
+        "functions", one row per case, trial and x: outcome, trained; the first `PER_OUTCOME` trials of each outcome.
     """
     counted, losses, drawn = [], [], []
     for key in params.collapse.independent:
@@ -153,11 +153,11 @@ def tables(trials: Frames, functions: Frames, params: Params) -> Frames:
 
 def _losses(frame: pd.DataFrame, trial_outcomes: npt.NDArray[np.str_], best_constant: float) -> pd.DataFrame:
     losses = np.column_stack([frame["loss_initial"], np.stack(frame["loss"].to_list())]).astype(float)
-    losses = np.where(np.isnan(losses), np.inf, losses)  # a diverged trial has the largest loss, not a missing one
+    losses = np.where(np.isnan(losses), np.inf, losses)  # a diverged trial's loss counts as infinite
     rows = []
     for outcome in OUTCOMES:
         if (trial_outcomes == outcome).any():
-            # Quantiles are not interpolated, since infinite losses have no values in between.
+            # Quantiles are not interpolated, since infinity cannot be.
             bands = np.quantile(losses[trial_outcomes == outcome], (0.1, 0.5, 0.9), axis=0, method="inverted_cdf")
             columns = dict(zip(("low", "median", "high"), bands, strict=True))
             rows.append(pd.DataFrame({"outcome": outcome, "epoch": np.arange(losses.shape[1]), **columns}))

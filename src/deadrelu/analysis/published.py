@@ -1,4 +1,4 @@
-"""Published numbers, each with the settings that it belongs to; it is shown only next to runs with these settings."""
+"""Published collapse rates and the settings that they belong to; a rate is compared only with runs of its settings."""
 
 from math import sqrt
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 from deadrelu.settings.params import CollapseCase, FanScaled, Params, Rai, TargetParams, Trainable, Variation
 
 TRIALS = 1000
-"""Number of trials of the notebook, and of each row of Lu et al."""
+"""Number of trials behind each rate of the notebook, and of Lu et al."""
 
 NOTEBOOK_WIDTHS = [1, *[2] * 9]
 NOTEBOOK = (
     (CollapseCase(activation="relu", target="", widths=NOTEBOOK_WIDTHS), 0.956),
     (CollapseCase(activation="leaky_relu", target="", negative_slope=0.1, widths=NOTEBOOK_WIDTHS), 0.192),
 )
-"""Collapse rates that the 2019 notebook printed."""
+"""Networks of the 2019 notebook, each with the collapse rate that it printed."""
 
 LU_AT_LEAST = 0.9
 """Collapse rate that Lu et al. (arXiv:1903.06733) exceed, "more than 90 %", for 10 ReLU layers of width 2 on |x|."""
@@ -27,14 +27,14 @@ LU = {
     ("abs_sum_abs_difference", "rai"): 0.096,
 }
 """Collapse rates in Lu et al. by function and initializer, with biases, on [-sqrt 3, sqrt 3]; the width is 2, or 4 for
-two inputs. The paper does not state the training, RAI's start of the first layer, and the depth for two inputs."""
+two inputs. The paper does not state the training, how RAI draws the first layer, and the depth for two inputs."""
 
 LU_WIDTHS = [2] * 9
 """Widths of the "10-layer" network of Lu et al., interpreted as nine hidden layers and the output."""
 
 
 def notebook_rates(params: Params) -> dict[str, float]:
-    """Return the notebook's rate of each main case of `collapse` that has one."""
+    """Return the notebook's rate by the key of each main case of `collapse` that repeats the notebook."""
     rates = {key: notebook_rate(params, key) for key in params.main_cases}
     return {key: rate for key, rate in rates.items() if rate is not None}
 
@@ -42,13 +42,13 @@ def notebook_rates(params: Params) -> dict[str, float]:
 def notebook_rate(params: Params, key: str) -> float | None:
     """Return the notebook's rate for a case of `collapse`, if network, data and training are the notebook's.
 
-    A case of refits has none, since the notebook says that its trials are independent; see `loop_rates`.
+    For a case of the protocol "refit" it is None, since the notebook calls its trials independent; see `loop_rates`.
     """
     return None if key in params.collapse.refit else _of_notebook(params, key)
 
 
 def loop_rates(params: Params) -> dict[str, float]:
-    """Return the notebook's rate for each case of refits that is the notebook's loop, for any number of fits."""
+    """Return the notebook's rate by the key of each case that repeats the notebook's loop, with any `fits`."""
     rates = {key: _of_notebook(params, key) for key in params.collapse.refit}
     return {key: rate for key, rate in rates.items() if rate is not None}
 
@@ -61,14 +61,14 @@ def _of_notebook(params: Params, key: str) -> float | None:
 
 
 def lu_rate(params: Params, case: CollapseCase | Variation) -> float | None:
-    """Return the rate that Lu et al. print for this network, interval and loss, or None; their training is unknown."""
+    """Return the rate of Lu et al. for the network, target and loss of a case, or None; their training is unknown."""
     target = params.target(case)
     row = (target.function, "rai" if isinstance(case.initializer, Rai) else "he")
     return LU.get(row) if is_like_lu(params, case) else None
 
 
 def is_lu_abs(params: Params, case: CollapseCase | Variation) -> bool:
-    """Return whether a case is Lu et al.'s first, |x| with He's initialization, whose rate is above `LU_AT_LEAST`."""
+    """Return whether a case is that of Lu et al. with |x| and He's initializer, whose rate is above `LU_AT_LEAST`."""
     he = case.initializer == FanScaled(name="he_normal")
     return he and params.target(case).function == "abs_x" and is_like_lu(params, case)
 
@@ -76,7 +76,7 @@ def is_lu_abs(params: Params, case: CollapseCase | Variation) -> bool:
 def is_like_lu(params: Params, case: CollapseCase | Variation) -> bool:
     """Return whether a case has Lu et al.'s network with biases, initializers, loss and interval.
 
-    For one input, the network has nine hidden layers of 2; for two, layers of 4, whose number the paper does not state.
+    For one input, the network has nine hidden layers of 2 units; for two, it has any number of layers of 4 units.
     """
     target, he = params.target(case), FanScaled(name="he_normal")
     plane = not target.of_one_input
@@ -92,7 +92,7 @@ def is_like_lu(params: Params, case: CollapseCase | Variation) -> bool:
 
 
 def _network_and_loss(case: Trainable) -> CollapseCase:
-    """Return a case with neutral values for target, trials, protocol, epochs, batch size and outer initializers."""
+    """Return a case that keeps network, main initializer, loss and optimizer, and has neutral values for all else."""
     elsewhere: dict[str, Any] = {"trials": None, "epochs": None, "batch_size": None, "target": "", "follow": []}
     elsewhere |= {"protocol": "independent", "fits": None, "first_initializer": None, "last_initializer": None}
     return CollapseCase.model_validate(case.model_dump() | elsewhere)

@@ -1,4 +1,4 @@
-"""Compute the report's small tables of rates, with intervals, from the tables of `collapse`."""
+"""Compute the report's tables of rates, with confidence intervals, from the trials of the stage `collapse`."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,24 +12,24 @@ from deadrelu.stages import experiments
 
 TOLERANCES = np.logspace(-8, 0, 81)
 PLACES = {"interval": "range", "negative": "range_low", "positive": "range_high", "probes": "probe_range"}
-"""Places where predictions are compared (interval, half-lines, the notebook's five probes), and their columns."""
+"""Columns of ranges, by the inputs over which they are taken: all, x < 0, x > 0, or the notebook's five probes."""
 
 Trials = dict[str, pd.DataFrame]
-"""The table of each case, one row per trial."""
+"""Tables by the key of a case of `collapse`, with one row per trial (in `loop_numbers`, per fit)."""
 
 
 def collapse_rates(trials: Trials, params: Params) -> pd.DataFrame:
-    """Count how often each event happened, for each case.
+    """Count the trials in which each event happened, for each case.
 
     Args:
         trials: table of each case, one row per trial.
-        params: the settings with which these tables were made.
+        params: settings with which `trials` were made.
 
     Returns:
-        Columns case, event, trials, count, rate, low, high (95 % Wilson), notebook, lu (published rates), theory_low,
-        theory_high (bounds of the probability), theory_p (exact test against them), NaN where there is none. Events:
-        collapsed_before and collapsed (within the tolerance on the training inputs, before and after training),
-        probes_equal (after training, for one input only), born_dead and dead (range exactly 0, before and after).
+        One row for each case and event: case, event, trials, count, rate, low, high (95 % Wilson interval); notebook,
+        lu (published rates), theory_low, theory_high (bounds of the probability), theory_p (exact test of the bounds),
+        or NaN. Events: collapsed_before, collapsed (range at most the tolerance before and after training), born_dead,
+        dead (range exactly 0 before and after), probes_equal (equal at all probes after training, for one input only).
     """
     rows = []
     for key, frame in trials.items():
@@ -61,13 +61,13 @@ COUNTED = ("trials", "count", "rate", "low", "high")
 
 
 def rate_of(happened: npt.NDArray[np.bool_]) -> dict[str, float]:
-    """Return trials, count, rate, low and high (95 % Wilson) of an event; `happened` has shape (trials,)."""
+    """Return trials, count, rate and 95 % Wilson interval of an event from `happened`, shape (trials,), bool."""
     count = int(happened.sum())
     return {"trials": len(happened), "count": count, **wilson(count, len(happened))._asdict()}
 
 
 def born_dead_bounds(params: Params, key: str) -> theory.Bounds | None:
-    """Return theory's bounds for a case where its assumptions hold: ReLU, zero biases, symmetric continuous weights."""
+    """Return bounds of P(dead before training); None unless a case has ReLU, zero biases and symmetric weights."""
     case = params.collapse.cases[key]
     if case.activation != "relu" or not all(map(initializers.is_symmetric, case.initializers)):
         return None
@@ -82,10 +82,10 @@ def born_dead_bounds(params: Params, key: str) -> theory.Bounds | None:
 
 
 def rate_by_tolerance(trials: Trials) -> pd.DataFrame:
-    """Return the collapse rate of each case for every place of `PLACES` and every tolerance of `TOLERANCES`.
+    """Count constant trials of each case for every criterion of `PLACES` and every tolerance of `TOLERANCES`.
 
     Returns:
-        Columns case, criterion, tolerance, trials, count, rate, low, high (95 % Wilson).
+        One row for each of them: case, criterion, tolerance, trials, count, rate, low, high (95 % Wilson interval).
     """
     rows = []
     for key, frame in trials.items():
@@ -105,9 +105,9 @@ def half_lines(trials: Trials, tolerance: float) -> pd.DataFrame:
     """Count trials in which the notebook's probes, all positive, do not represent the whole interval.
 
     Returns:
-        Columns case, trials; probes_only: trials with equal predictions at all probes, but not on the interval;
-        positive_only, negative_only: constant within the tolerance on that half-line alone. No row for a case without
-        training inputs on both sides of 0.
+        One row for each case with training inputs on both sides of 0: case, trials; probes_only: networks with equal
+        predictions at all probes that are not constant within the tolerance on all inputs; positive_only,
+        negative_only: networks constant within the tolerance for x > 0 but not for x < 0, and the other way round.
     """
     rows = []
     for key, frame in trials.items():
@@ -130,12 +130,12 @@ def collapse_values(trials: Trials, params: Params) -> pd.DataFrame:
     """Return quantiles of the constants that collapsed networks predict; with biases, these can differ from 0.
 
     Args:
-        trials: table of each case; only cases with biases and with targets of one output are used.
-        params: the settings with which these tables were made.
+        trials: table of each case, one row per trial.
+        params: settings with which `trials` were made.
 
     Returns:
-        Columns case, loss, collapsed (networks constant within the tolerance), mean, median (of the targets), and the
-        quantiles of the constants: q05, q25, q50, q75, q95.
+        One row for each case that `learns_constants`: case, loss, collapsed (number of networks constant within the
+        tolerance), mean, median (of the target's values), q05, q25, q50, q75, q95 (quantiles of the constants).
     """
     rows = []
     for key, frame in trials.items():
@@ -151,7 +151,7 @@ def collapse_values(trials: Trials, params: Params) -> pd.DataFrame:
 
 
 def learns_constants(params: Params, key: str) -> bool:
-    """Return whether a dead network of a case can still learn one number, which may be the mean or the median."""
+    """Return whether dead networks of a case can learn a constant: they have biases, one input and one output."""
     return params.collapse.cases[key].biases and params.target_of(key).of_one_input
 
 
@@ -159,12 +159,12 @@ def loop_numbers(fits: Trials, tolerance: float) -> pd.DataFrame:
     """Count the notebook's loops by the number that each would print: the share of its fits with a constant network.
 
     Args:
-        fits: table of each case of refits, one row per fit, with columns trial, epoch, range, probe_range.
+        fits: table of each case of the protocol "refit", one row per fit: trial, epoch, range, probe_range.
         tolerance: largest range that counts as constant under the criterion "collapsed".
 
     Returns:
-        Columns case, criterion ("probes_equal": the notebook's; "collapsed": range on the training inputs is at most
-        `tolerance`), number (a printed share), loops (number of loops that print it), total (number of all loops).
+        One row for each case, criterion ("probes_equal": equal predictions at all probes, as in the notebook;
+        "collapsed": range at most `tolerance`) and number (printed share): loops (number that print it), total (all).
     """
     parts = []
     for key, frame in fits.items():

@@ -1,4 +1,4 @@
-"""Dependence of published rates on settings: variations of a case, and interpretations of the paper."""
+"""Measure how published rates depend on settings: variations of a case, and interpretations of Lu et al."""
 
 from itertools import takewhile
 
@@ -18,28 +18,28 @@ from deadrelu.settings.params import CollapseCase, FanScaled, Params, Rai, Varia
 from deadrelu.stages import experiments
 
 ALPHA = 0.05
-"""Level of each set of tests, corrected for their number."""
+"""Familywise level of each set of tests."""
 
 TOLERANCES = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 NO_BETTER = 0.99
-"""Multiple of the best constant's loss from which on a loss counts as no better than it."""
+"""Multiple of the best constant's loss from which on a loss counts as no better than that of the constant."""
 
 Frames = dict[str, pd.DataFrame]
 
 
 def variations(trials: Frames, varied: Frames, params: Params) -> pd.DataFrame:
-    """Compare each variation with its case: trial by trial where both share initial layers.
+    """Compare each variation with its case, trial by trial if both share initial layers.
 
     Args:
         trials: table of each case of `collapse`, one row per trial.
-        varied: trials of each table of `sensitivity`, with the same columns and the column variation.
-        params: the settings with which these tables were made.
+        varied: table of each key of `sensitivity`, with the columns of `trials` and the column variation.
+        params: settings with which these tables were made.
 
     Returns:
-        Columns table, variation ("" is the case itself), trials; born_dead, dead (shares with a range of exactly 0
-        before and after training); count, rate, low, high (within the tolerance after it); shared_layers, layers
-        (see `shared_layers`), pairs_differ; difference, difference_low, difference_high, p, differs (p passes Holm's
-        correction over the table); published (NaN: none), published_p, z (difference from it in standard errors).
+        One row for each table and variation ("": the case): trials; born_dead, dead (shares with range exactly 0 before
+        and after training); count, rate, low, high (constant after training); shared_layers, layers (number of all),
+        pairs_differ (trials with another result, if paired); difference, difference_low, difference_high, p, differs
+        (significant by Holm's method); published, published_p, z (difference from `published` in standard errors).
     """
     parts = []
     for key, table in params.sensitivity.items():
@@ -90,10 +90,10 @@ def _row(table: str, name: str, frame: pd.DataFrame, params: Params, case: Colla
 
 
 def shared_layers(case: Network, variation: Network) -> int:
-    """Return the number of layers, from the first on, with the same initial kernels in trial k of both networks.
+    """Return the number of layers, from the first on, whose initial kernels are equal in trial k of both networks.
 
-    Layers are drawn one after the other from one stream, so they are equal up to the first with another shape or
-    initializer. The two samples are independent only if they share no layer.
+    Layers are drawn one after the other from one stream, so they are equal up to the first one with another shape or
+    initializer. The samples of trials are independent only if they share no layer.
     """
 
     def layers(network: Network) -> list[object]:
@@ -122,7 +122,7 @@ def _difference(params: Params, key: str, name: str, base: pd.DataFrame, varied:
 
 
 def _with_published(table: pd.DataFrame) -> pd.DataFrame:
-    """Add the p value of Fisher's exact test against the published rate, and the difference in standard errors."""
+    """Add published_p (Fisher's exact test against the column published) and z (difference in standard errors)."""
     n, other = table["trials"].astype(float), published.TRIALS
     in_print = pd.to_numeric(table["published"]).astype(float)
     pooled = (table["count"] + in_print * other) / (n + other)
@@ -137,18 +137,18 @@ def _with_published(table: pd.DataFrame) -> pd.DataFrame:
 
 
 ROWS = (("x_sin_5x", "he"), ("x_sin_5x", "rai"), ("step_sin_5x", "he"), ("step_sin_5x", "rai"))
-"""Published rows of networks with one input for which the paper states a number."""
+"""Function and initializer of each rate in Lu et al. that is a number for one input."""
 
 
 def readings(trials: Frames, varied: Frames, params: Params) -> pd.DataFrame:
     """Compare the four rates of `ROWS`, published by Lu et al., with ours under each interpretation of the paper.
 
-    An interpretation has an initializer of the first layer under RAI, and at most one variation, measured on all rows.
+    An interpretation is an initializer of RAI's first layer and at most one variation that all of `ROWS` were run with.
 
     Returns:
-        Columns first ("rai" or "he": initializer of the first layer under RAI), variation ("": none); our rates
-        x_sin_5x_he, x_sin_5x_rai, step_sin_5x_he, step_sin_5x_rai, and with the suffix _z their differences from the
-        published ones in standard errors; p (least of four Fisher tests, times four), consistent (p >= `ALPHA`).
+        One row for each interpretation: first ("rai" or "he": initializer of RAI's first layer), variation ("": none);
+        x_sin_5x_he, x_sin_5x_rai, step_sin_5x_he, step_sin_5x_rai (our rates) and, with suffix _z, their differences
+        from published ones in standard errors; p (4 times the least p of Fisher's tests), consistent (p >= `ALPHA`).
     """
     in_print = {key: case for key, case in params.collapse.cases.items() if published.lu_rate(params, case) is not None}
     measured: list[tuple[str, CollapseCase | Variation, pd.DataFrame]]
@@ -187,8 +187,8 @@ def by_criterion(trials: Frames, params: Params) -> pd.DataFrame:
     """Count constant trials under several criteria, for the case that the first table of `sensitivity` varies.
 
     Returns:
-        Columns case, criterion ("range" <= limit, or "loss" >= limit times that of the best constant), limit, count,
-        trials, rate, low, high, published (rate), published_p (Fisher's test against it), z (as in `variations`).
+        One row for each criterion ("range" <= limit, or "loss" >= limit times that of the best constant) and limit:
+        case, count, trials, rate, low, high, published (rate), published_p and z (comparison, as in `variations`).
     """
     rows = []
     for table in list(params.sensitivity.values())[:1]:

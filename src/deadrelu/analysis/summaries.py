@@ -1,4 +1,4 @@
-"""Compute the report's small tables from the tables of `activations` and `training`."""
+"""Compute tables of the report from the results of the stages `activations` and `training`."""
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +14,12 @@ Array = npt.NDArray[np.float64]
 
 
 def beside_theory(summary: pd.DataFrame, settings: ActivationsParams, squared_norms: Array) -> pd.DataFrame:
-    """Return the summary with two more columns by theory: rms_theory and zero_theory (NaN where it does not apply).
+    """Return the summary with two more columns from mean-field theory: rms_theory and zero_theory.
 
     Args:
-        summary: columns case, layer.
-        settings: of the networks.
-        squared_norms: of the images, shape (n_images,), which `QUANTILES` quantiles represent.
+        summary: table with one row for each case and layer, with columns case and layer; cases without theory get NaN.
+        settings: settings of the stage `activations`.
+        squared_norms: squared norm of each image, shape (n_images,); `QUANTILES` quantiles of them represent all.
     """
     norms = np.quantile(squared_norms, (np.arange(QUANTILES) + 0.5) / QUANTILES)
     width, layers = settings.network.width, settings.network.hidden_layers
@@ -38,25 +38,25 @@ def beside_theory(summary: pd.DataFrame, settings: ActivationsParams, squared_no
 
 
 QUANTILES = 64
-"""Number of quantiles of the images' norms that theory uses."""
+"""Number of quantiles that represent the squared norms of all images in theory."""
 
 
 def signal_ratios(
     summary: pd.DataFrame, networks: pd.DataFrame, settings: ActivationsParams, images: Array
 ) -> pd.DataFrame:
-    """Return the factor per layer of the signal (forward) and of its gradient (backward), for each case.
+    """Return the factors by which a layer multiplies the signal (forward) and its gradient (backward), for each case.
 
     Args:
-        summary: of one network a case: columns case, layer, saturated_fraction, zero_fraction.
-        networks: of many: columns case, network, layer, input_std, gradient_rms.
-        settings: of the networks.
-        images: inputs, shape (n, pixels), for theory.
+        summary: one network of each case, one row for each layer: case, layer, saturated_fraction, zero_fraction.
+        networks: many networks of each case, one row for each layer: case, network, layer, input_std, gradient_rms.
+        settings: settings of the stage `activations`.
+        images: inputs of the network, shape (n, pixels); theory uses at most `THEORY_IMAGES` of them.
 
     Returns:
-        Columns case; forward, forward_low, forward_high: factor of `input_std` per layer, a geometric mean over layers
-        and networks with its 95 % t interval over networks; forward_theory (mean field; NaN: none); backward and
-        its columns: the same for the rms of the gradient, from a layer to the previous one; their verdicts; saturated
-        and zero: least and largest share over the layers of the one network.
+        One row for each case. forward, forward_low, forward_high: factor of `input_std` per layer, a geometric mean
+        over layers and networks with its 95 % t interval over networks; forward_theory: factor by mean-field theory, or
+        NaN; forward_verdict: class by `growth`. backward, backward_*: the same of `gradient_rms`, from a layer to that
+        before it. saturated_least, saturated_largest, zero_least, zero_largest: extreme shares in a layer of `summary`.
     """
     rows = []
     some = images[:: max(1, len(images) // THEORY_IMAGES)][:THEORY_IMAGES]
@@ -76,11 +76,11 @@ def signal_ratios(
 
 
 THEORY_IMAGES = 16
-"""Number of images whose covariances theory propagates through the layers."""
+"""Largest number of images whose covariances mean-field theory propagates through the layers."""
 
 
 def _theory(settings: ActivationsParams, key: str, images: Array) -> tuple[float, float]:
-    """Return the forward and the backward factor of a case by mean-field theory; NaN where it does not apply."""
+    """Return the forward and the backward factor of a case by mean-field theory, or NaN if theory has none."""
     case, width, layers = settings.cases[key], settings.network.width, settings.network.hidden_layers
     independent = settings.layer_seeds == "independent" and initializers.is_symmetric(case.initializer)
     if not independent or layers < 2:
@@ -91,29 +91,29 @@ def _theory(settings: ActivationsParams, key: str, images: Array) -> tuple[float
 
 
 SMOOTH = 8
-"""Number of batches in a running mean of the loss."""
+"""Number of batches over which a running mean of the loss is taken."""
 
 
 def loss_curves(batches: pd.DataFrame) -> pd.DataFrame:
-    """Summarize the loss of a batch over the steps of training, for each case.
+    """Summarize the course of the loss during training, for each case.
 
     Args:
-        batches: columns case, trial, epoch, batch, loss.
+        batches: table with one row for each batch of a trial: case, trial, epoch, batch, loss.
 
     Returns:
-        Columns case; step, from 1 on; loss, loss_low, loss_high: of a running mean over `SMOOTH` batches, the median,
-        least and largest over trials.
+        One row for each case and step: case; step (counted from 1); loss, loss_low, loss_high (median, minimum and
+        maximum over trials of the running mean of the loss over `SMOOTH` batches).
     """
     steps = batches.sort_values(["trial", "epoch", "batch"], kind="stable").copy()
     by_trial = steps.groupby(["case", "trial"], sort=False)["loss"]
     steps["step"] = by_trial.cumcount() + 1
-    # In float64: pandas updates a running sum, in which one huge early loss would leave its rounding error.
+    # `_running_mean` uses float64: pandas updates a running sum, in which a huge early loss leaves its rounding error.
     steps["loss"] = by_trial.transform(_running_mean)
     return _over_trials(steps, ["case", "step"], ["loss"])
 
 
 def _running_mean(loss: pd.Series) -> pd.Series:
-    """Return the mean of each loss and the ones before it, `SMOOTH` at most; infinite if any of them is not finite."""
+    """Return the mean of each loss and its predecessors, at most `SMOOTH` in all; infinite if one is not finite."""
     finite = pd.Series(np.isfinite(loss), loss.index)
     mean = loss.astype(float).where(finite, 0.0).rolling(SMOOTH, min_periods=1).mean()
     diverged = (~finite).astype(float).rolling(SMOOTH, min_periods=1).max() > 0
@@ -121,10 +121,10 @@ def _running_mean(loss: pd.Series) -> pd.Series:
 
 
 def epochs_over_trials(epochs: pd.DataFrame) -> pd.DataFrame:
-    """Return median, least and largest over trials of each column, by case and epoch; epoch 0 is before training.
+    """Summarize losses and accuracy over trials, in one row for each case and epoch; a diverged loss is infinite.
 
     Returns:
-        Columns case, epoch, trials; loss, loss_low, loss_high; the same of validation_loss and validation_accuracy.
+        Columns case, epoch (0: untrained), trials; median, minimum (_low), maximum (_high) of losses and accuracy.
     """
     values = ["loss", "validation_loss", "validation_accuracy"]
     diverged = epochs[["loss", "validation_loss"]].isna() & (epochs[["epoch"]] > 0).to_numpy()
@@ -136,7 +136,7 @@ def epochs_over_trials(epochs: pd.DataFrame) -> pd.DataFrame:
 
 
 def last_epochs(epochs: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of `epochs_over_trials` for the last epoch of each case; cases may differ in it."""
+    """Return the row of each case for its last epoch, from a table of `epochs_over_trials`."""
     return epochs[epochs["epoch"] == epochs.groupby("case")["epoch"].transform("max")]
 
 

@@ -1,6 +1,6 @@
-"""Closed forms and bounds of the probability that a ReLU network without biases is dead before training.
+"""Compute the probability, or its bounds, that a ReLU network with zero biases is dead before training.
 
-Weights are independent, symmetric and continuous; biases are zero. Then a layer that a nonzero signal reaches is all
+Weights are independent, symmetric about 0 and continuous. Then a layer that a nonzero signal reaches is all
 zero with probability 2^-width, whatever the earlier layers (Lu, Shin, Su, Karniadakis, *Dying ReLU and Initialization*,
 arXiv:1903.06733). All inputs of one sign give the same pattern of active units, because f(c x) = c f(x) for c > 0: a
 half-line of a one-dimensional input is one input. Bounds for many inputs: Rister and Rubin, arXiv:2007.06192.
@@ -14,7 +14,7 @@ import numpy as np
 
 
 class Bounds(NamedTuple):
-    """A probability that lies between `low` and `high`; exact where they are equal."""
+    """Bounds of a number, such as a probability; the number is exact if both are equal."""
 
     low: float
     high: float
@@ -23,7 +23,7 @@ class Bounds(NamedTuple):
 def born_dead_on_half_line(widths: Sequence[float]) -> float:
     """Return the probability that the network is 0 for every x > 0 (or x < 0, or one nonzero input of any dimension).
 
-    It is 1 - prod(1 - 2^-width), computed by logarithms; without them, it would round to 0 for widths above 53.
+    It is 1 - prod(1 - 2^-width), computed from logarithms; a direct product would round it to 0 for widths above 53.
 
     Args:
         widths: units of each hidden layer, input to output.
@@ -32,18 +32,18 @@ def born_dead_on_half_line(widths: Sequence[float]) -> float:
 
 
 def born_dead_on_interval(widths: Sequence[float]) -> Bounds:
-    """Return bounds of the probability that the network is 0 for every x of both signs, for a one-dimensional input.
+    """Return bounds of the probability that a network of one input is 0 for every x.
 
-    The signals h+ and h- of the two half-lines pass the layers side by side. A layer of N units stops each of them with
+    The signals h+ of x > 0 and h- of x < 0 pass the layers in parallel. A layer of N units stops each of them with
     probability 2^-N, and both with q^N, where q is the probability that one unit is off for both:
 
-    - first layer: a unit is on for one sign and off for the other, so it never stops both;
-    - second layer: h+ and h- come out of different units, so the two events are independent, and q = 1/4;
-    - later layers: both sums grow with each weight, since h+ and h- are not negative, so the two events are associated
-      (Esary, Proschan, Walkup 1967) and 1/4 ≤ q; and q ≤ 1/2, the probability that a unit is off for one of them.
+    - first layer: a unit is on for one sign of x and off for the other, so q = 0;
+    - second layer: h+ and h- come from different units, so the two events are independent, and q = 1/4;
+    - later layers: both preactivations grow with each weight, since h+ and h- are not negative, so the events are
+      associated (Esary, Proschan, Walkup 1967) and q ≥ 1/4; also q ≤ 1/2, the probability of a unit that is off for h+.
 
     The probability grows with each q, because P(A and B) ≥ P(A) + P(B) - 1: the extremes of q give the bounds. They are
-    equal for at most two hidden layers and for a first layer of one unit, which lets exactly one half-line pass.
+    equal for at most two hidden layers and for a first layer of one unit, which passes exactly one half-line.
 
     Args:
         widths: units of each hidden layer, input to output.
@@ -54,9 +54,9 @@ def born_dead_on_interval(widths: Sequence[float]) -> Bounds:
 def born_dead_on_any_inputs(widths: Sequence[float]) -> Bounds:
     """Return bounds of the probability that the network is 0 on a set of inputs, of any dimension and any number.
 
-    The upper bound is that of one input. The lower: a unit after the first layer is off for all inputs if its weights
-    are all negative, because its inputs are not; so a layer of N units after M stops all signals with probability
-    2^-(M N) or more, independently of the other layers (compare Rister and Rubin, arXiv:2007.06192).
+    The upper bound is the probability for one input. For the lower bound: a unit after the first layer is off for all
+    inputs if all its weights are negative, since its inputs are not. So a layer of N units after one of M stops all
+    signals with probability 2^-(M N) or more, independently of others (compare Rister and Rubin, arXiv:2007.06192).
 
     Args:
         widths: units of each hidden layer, input to output.
@@ -66,18 +66,18 @@ def born_dead_on_any_inputs(widths: Sequence[float]) -> Bounds:
 
 
 def _one_of(probabilities: np.ndarray) -> float:
-    """Return the probability that one or more of some independent events happen.
+    """Return the probability that at least one of some independent events happens.
 
-    It has 12 digits: the last bits of a logarithm depend on the processor, and 0.4375 must be the same everywhere.
+    It has only 12 digits: the last bits of a logarithm depend on the processor, and 0.4375 must be the same everywhere.
     """
     return float(f"{abs(np.expm1(np.sum(np.log1p(-probabilities)))):.12g}")
 
 
 def _dead_on_both(widths: Sequence[float], q: float) -> float:
-    """Return the probability that both signals are stopped, if a unit from the third layer on is off for both with `q`.
+    """Return the probability that h+ and h- are stopped; from the third layer on, a unit is off for both with `q`.
 
     The loop goes from the last layer to the first: `both` is the probability that two nonzero signals that reach a
-    layer are stopped in it or later, and `behind` that one is stopped later. Every term is positive, so that small
+    layer are stopped in it or later, and `behind` that one signal is stopped later. No term is negative, so that small
     probabilities keep their digits.
     """
     both = log_survives = 0.0
@@ -91,15 +91,15 @@ def _dead_on_both(widths: Sequence[float], q: float) -> float:
 
 
 def width_at(probability: float, depth: int) -> Bounds:
-    """Return the width at which a network of `depth` equal layers is dead with this probability: a contour line.
+    """Return the width at which a network of `depth` equal layers is dead with a given probability.
 
     Args:
-        probability: between 0 and 1, both excluded.
-        depth: hidden layers, two or more; one is never dead on both half-lines.
+        probability: probability of a dead network, in (0, 1).
+        depth: number of hidden layers, two or more; a single one is never dead for every x.
 
     Returns:
-        Real widths, from the lower and the upper bound of the probability: a network wider than
-        `high` is certainly safer. Widths below 1 have no meaning.
+        Real widths at which the lower and the upper bound of the probability reach it: a network wider than `high` is
+        dead with a smaller probability. Widths below 1 have no meaning.
     """
     from scipy.optimize import brentq  # an import of a third of a second, for one figure
 

@@ -1,4 +1,4 @@
-"""Command `check`: compare the results with `reports/reference.json`, or accept them as the new reference."""
+"""Run `deadrelu check`: compare the results with `reports/reference.json`, or accept them as the new reference."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ Form = Literal["text", "json", "md"]
 
 
 class Present(NamedTuple):
-    """Present results in the form that a comparison takes."""
+    """Present results: their origin, quantities and SHA-256 of files by stage, and stale stages."""
 
     origin: Origin
     observed: dict[str, Observed]
@@ -34,7 +34,7 @@ class Present(NamedTuple):
 
     @classmethod
     def of(cls, params: Params, results: load.Results) -> Self:
-        """Return the present results: origin, numbers from the tables, digests of the files, and stale stages."""
+        """Return the present results, with quantities from `results` and SHA-256 from the files on disk."""
         report = Observed(quantities.setting(params.model_dump()), needs_mnist=True)
         observed = quantities.observe(params, results) | {compare.REPORT: report}
         packages = dict.fromkeys((*versions.KERAS_PACKAGES, *versions.ENGINE_PACKAGES, "scipy"))
@@ -48,7 +48,7 @@ class Present(NamedTuple):
 
 
 def _stale(stages: Iterable[str]) -> list[str]:
-    """Return the stages made with other versions of packages than those installed, which DVC does not track."""
+    """Return stages that other versions of packages than the installed ones made; DVC does not track packages."""
     stale = []
     for stage in stages:
         paths = load.files_of(stage)
@@ -71,20 +71,20 @@ def main(params: Params, *, update: bool, seeds: int | None, form: Form) -> int:
     """Print the verdict and return the exit code, 1 for a change.
 
     Args:
-        params: the settings.
-        update: whether to write the reference.
-        seeds: number of seeds over which `update` measures all spreads anew; None: only those that cannot be kept.
-        form: form of the output.
+        params: settings in params.yaml.
+        update: whether to write the present results as the reference; the exit code is then 0.
+        seeds: number of seeds over which `update` measures all spreads; None: only new ones, over `spread.SEEDS` seeds.
+        form: output format.
 
     Raises:
-        InputError: Results are not comparable, or part of them is missing, truncated or edited.
+        InputError: results are not comparable, or part of them is missing, truncated or edited.
     """
     files.check_place(REFERENCE, folder=False)
     results = load.read(params)
     _check_reports(results)
     present = Present.of(params, results)
     if update:
-        with files.scratch_folder(REFERENCE.parent):  # first, to fail early if it cannot be written
+        with files.scratch_folder(REFERENCE.parent):  # to fail early if the reference cannot be written
             _update(params, present, seeds, form)
         return 0
     comparison = present.beside(reference.read(REFERENCE))
@@ -95,7 +95,7 @@ def main(params: Params, *, update: bool, seeds: int | None, form: Form) -> int:
 
 
 def _not_comparable(comparison: compare.Comparison) -> str:
-    """Return a message with the first obstacle, the stages that it affects, and its remedy."""
+    """Return a message with the first obstacle to a comparison, the stages that it affects, and its remedy."""
     stages = {stage.stage: stage.why for stage in comparison.stages if stage.why}
     why = next(iter(stages.values()))
     same = [stage for stage, other in stages.items() if other == why]
@@ -126,7 +126,7 @@ def _written(comparison: compare.Comparison, form: Form) -> str:
 
 
 def _check_reports(results: load.Results) -> None:
-    """Raise an `InputError` if numbers in `reports/` differ from those computed from `data/`."""
+    """Raise an `InputError` if a table or the metrics in `reports/` differ from those computed from `data/`."""
     for name, frame in results.small.items():
         path = REPORTS / "tables" / f"{name}.csv"
         if _text(path) != load.to_csv(frame):
@@ -160,7 +160,7 @@ def _text(path: Path) -> str:
 
 
 def _update(params: Params, present: Present, seeds: int | None, form: Form) -> None:
-    """Write the present results as the reference; stages that are identical or consistent keep their spreads."""
+    """Write the present results as the reference; without `seeds`, stages that are not changed keep their spreads."""
     try:
         before = reference.read(REFERENCE)
     except InputError as error:

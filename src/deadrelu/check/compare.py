@@ -1,4 +1,4 @@
-"""Comparison of present results with the accepted reference: identical, consistent, changed, or not comparable."""
+"""Compare present results with the accepted reference: identical, consistent, changed, or not comparable."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from deadrelu.check.quantities import Observed
 from deadrelu.check.reference import Origin, Reference
 
 ALPHA = 0.01
-"""Probability of a false alarm of the whole check."""
+"""Largest probability that a check gives a false alarm."""
 
 REPORT = "report"
 
@@ -20,7 +20,7 @@ BUNDLED = "bundled digits, official ones in the reference"
 """Reason why the results of a run without the official MNIST are not comparable."""
 
 Tables = Mapping[str, Mapping[str, str]]
-"""SHA-256 of each file of each stage."""
+"""SHA-256 of each file, by stage and by path."""
 
 
 class Verdict(StrEnum):
@@ -36,7 +36,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class StageVerdict:
-    """Verdict on one stage: how many of its tables have the same bytes, and why it is not comparable or changed."""
+    """Verdict on a stage, its number of tables with the same bytes, and `why` it is not comparable or changed."""
 
     stage: str
     verdict: Verdict
@@ -44,7 +44,7 @@ class StageVerdict:
     tables: int
     findings: list[Finding]
     untested: int
-    """Number of quantities without a test: points that another seed draws, and values not finite under some seed."""
+    """Number of quantities that are not tested: points if the seed differs, and values not finite under some seed."""
     why: str = ""
 
 
@@ -56,9 +56,9 @@ class Comparison:
     hypotheses: int
     alpha: float
     elsewhere: list[str]
-    """Differences in seed, machine and versions from the origin of the reference."""
+    """Differences in seed, machine and package versions from the origin of the reference."""
     stale: list[str]
-    """Stages that were not rerun with the installed versions of packages, and which versions made them."""
+    """Stages that other versions of packages than the installed ones made, each with these versions."""
 
     @property
     def verdict(self) -> Verdict:
@@ -77,15 +77,15 @@ def compare(
     stale: Sequence[str] = (),
     alpha: float = ALPHA,
 ) -> Comparison:
-    """Compare stage by stage: bytes of tables, then numbers.
+    """Compare present results with the reference, stage by stage: bytes of tables, then numbers.
 
     Args:
         reference: the accepted results.
-        origin: of the present results.
+        origin: seed, digits, machine and package versions of the present results.
         now: the present results of each stage.
-        tables: SHA-256 of the files of each stage.
-        stale: stages made with other versions of packages than those installed.
-        alpha: probability of a false alarm of the whole comparison.
+        tables: SHA-256 of the present files of each stage, by their paths.
+        stale: stages that other versions of packages than the installed ones made.
+        alpha: largest probability of a false alarm in the whole comparison.
     """
     obstacles = {stage: _obstacle(reference, origin, now, stage) for stage in (*now, *reference.stages)}
     same_seed = reference.origin.seed == origin.seed
@@ -99,7 +99,7 @@ def compare(
         after = tables.get(stage, {})
         differ = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
         stage_findings = [finding for finding in findings if finding.stage == stage]
-        if not differ:  # with the same bytes, numbers differ only if the analysis changed, however unusual they are
+        if not differ:  # equal bytes: a number that is unusual but equal has not changed
             stage_findings = [replace(f, changed=f.changed and f.now != f.reference) for f in stage_findings]
         verdict = Verdict.CONSISTENT if differ else Verdict.IDENTICAL
         if not_comparable := bool(why):
@@ -118,7 +118,7 @@ def compare(
 
 
 def params_that_differ(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Return the dotted keys whose values differ, with both values; None stands for a missing one."""
+    """Return both values of each dotted key whose values differ; None stands for a missing value."""
     after = json.loads(json.dumps(after))
     return {
         key: (before.get(key), after.get(key))
@@ -142,7 +142,7 @@ def _obstacle(reference: Reference, origin: Origin, now: Mapping[str, Observed],
 
 
 def _is_added(reference: Reference, now: Mapping[str, Observed], stage: str) -> bool:
-    """Return whether only additions to params.yaml (a case, a table, their target) prevent a comparison."""
+    """Return whether a stage is not comparable only because params.yaml has a new case, table or target."""
     added = [name.split("@") for name in now if name not in reference.stages and "@" in name]
     if stage != REPORT or stage not in reference.stages:
         return stage not in reference.stages and "@" in stage
@@ -153,7 +153,7 @@ def _is_added(reference: Reference, now: Mapping[str, Observed], stage: str) -> 
 
 
 def _elsewhere(before: Origin, now: Origin) -> list[str]:
-    """Return the differences in seed, machine and versions, with which the same bits are not expected."""
+    """Return the differences in seed, machine and versions; if there is any, equal bits are not expected."""
     pairs = {"seed": (before.seed, now.seed), "machine": (before.machine, now.machine)}
     pairs |= {name: (before.versions.get(name), version) for name, version in now.versions.items()}
     return [f"{name} {new} (reference: {old})" for name, (old, new) in pairs.items() if old != new]

@@ -1,4 +1,4 @@
-"""Comparison of each quantity of a stage with its accepted value, by the test that it admits."""
+"""Compare each quantity of a stage with its accepted value, by the test that suits it."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,10 +14,10 @@ from deadrelu.check.quantities import Count, Observed
 from deadrelu.check.reference import Spread, StageRecord
 
 ROUNDING = 1e-6
-"""Largest difference of equal numbers between machines: relative, and absolute where the seed fixes them."""
+"""Largest relative difference between numbers that count as equal; for numbers that the seed fixes, also absolute."""
 
 FLOOR = 1e-5
-"""Least standard deviation over seeds, of a share or of a logarithm: where all seeds agree, rounding remains."""
+"""Least standard deviation over seeds that a test assumes, because rounding differs even if all seeds agree."""
 
 
 class Method(StrEnum):
@@ -35,13 +35,13 @@ class Finding:
     """Result of the comparison of one quantity.
 
     Attributes:
-        stage, quantity: their names.
-        method: of the comparison.
-        reference, now: a share of trials, or a number; NaN where there is none.
-        trials: number of present trials of a share; None for another number.
-        p: of the test; 0 or 1 where nothing is random.
-        smallest: smallest change that the test finds; NaN if it finds none, or if nothing is random.
-        changed: whether equality is rejected, with correction for all other tests.
+        stage, quantity: names of the stage and of the quantity.
+        method: method of the comparison.
+        reference, now: accepted and present value, a share of trials or another number; NaN if it is missing.
+        trials: number of trials of the present share; None for another number.
+        p: p value of the test; for a quantity that is not random, 0 if it changed and 1 if not.
+        smallest: smallest change that the test detects; NaN if it detects none, or if the quantity is not random.
+        changed: whether equality is rejected, corrected for the number of tests.
     """
 
     stage: str
@@ -56,19 +56,19 @@ class Finding:
 
 
 Stage = tuple[str, StageRecord, Observed]
-"""Name of a stage, its accepted record, and its present results."""
+"""Name of a stage, its accepted results, and its present results."""
 
 
 def compare(stages: Iterable[Stage], *, same_seed: bool, alpha: float) -> tuple[list[Finding], list[Finding]]:
-    """Test all quantities of some stages, with one correction for all of them.
+    """Test all quantities of several stages, with one correction for the number of tests.
 
     Args:
-        stages: those that can be compared.
-        same_seed: whether trial k of both runs is the same trial.
-        alpha: probability of a false alarm in any of the tests.
+        stages: stages that can be compared.
+        same_seed: whether both runs have the same seed, so that trial k of both is the same trial.
+        alpha: largest probability of a false alarm in any of the tests.
 
     Returns:
-        Findings on random quantities, as judged by Holm's method, and findings on all others.
+        Findings on random quantities, judged by Holm's method, and findings on all other quantities.
     """
     stages = list(stages)
     counts = [pair for stage in stages for pair in _counts(*stage)]
@@ -121,13 +121,13 @@ def _test_values(pairs: list[tuple[str, str, float, float, Spread, int]], level:
         value = (math.log(new) if new > 0 else -math.inf) if spread.log else new
         p = hypothesis_tests.over_seeds(np.array([value]), np.array([spread.mean]), sd, np.array([seeds]))
         shift = float(hypothesis_tests.smallest_over_seeds(sd, np.array([seeds]), level)[0])
-        # On a logarithmic scale, a decrease is the smaller of the two changes.
+        # Of equal shifts of the logarithm, the one down is the smaller change of the value.
         smallest = math.exp(spread.mean) * -math.expm1(-shift) if spread.log else shift
         yield Finding(stage, name, Method.OVER_SEEDS, old, new, float(p[0]), smallest=smallest)
 
 
 def _fixed(stage: str, before: StageRecord, now: Observed, same_seed: bool) -> Iterator[Finding]:
-    """Yield findings on what is not random: numbers missing in one run, and fixed numbers, which must be equal."""
+    """Yield a finding for each number that only one run has, and for each number that must be equal."""
     groups: list[tuple[Mapping[str, Any], Mapping[str, Any]]]
     groups = [(before.counts, now.counts), (before.values | before.drawn, now.values | now.drawn)]
     groups.append((before.exact, now.exact))

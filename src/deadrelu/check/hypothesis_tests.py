@@ -1,4 +1,4 @@
-"""Tests of the hypothesis that nothing changed, and the smallest change that each of them can find."""
+"""Test the hypothesis that nothing changed, and compute the smallest change that each test can detect."""
 
 import math
 
@@ -13,40 +13,40 @@ Counts = npt.NDArray[np.int64]
 Outcomes = npt.NDArray[np.bool_]
 
 POWER = 0.8
-"""Probability of finding a change of the smallest size."""
+"""Probability with which a test detects a change of its smallest size."""
 
 
 def mcnemar_exact(before: Outcomes, after: Outcomes) -> float:
-    """Return p of McNemar's exact test that an event is as likely as before; trial k of both runs is the same trial.
+    """Return p of McNemar's exact test that an event is as likely as before; trial k is the same in both runs.
 
-    Only the trials that differ count: if nothing changed, each of them went up or down with probability 1/2, whatever
-    else the runs have in common (McNemar 1947, doi:10.1007/BF02295996). p is two-sided, twice the smaller tail.
+    Only trials whose outcomes differ count: if nothing changed, each of them gained or lost the event with probability
+    1/2, whatever the other trials do (McNemar 1947, doi:10.1007/BF02295996). p is two-sided, twice the smaller tail.
 
     Args:
-        before, after: whether it happened in each trial, shape (n,), bool.
+        before, after: whether the event happened in each trial, shape (n,), bool.
     """
     up, down = int(np.sum(after & ~before)), int(np.sum(before & ~after))
     return p_of_bounds(up, up + down, 0.5, 0.5) if up + down else 1.0
 
 
 def smallest_mcnemar_exact(trials: int, level: float) -> float:
-    """Return the smallest net share of trials that `mcnemar_exact` finds at this level, if all changes go one way.
+    """Return the smallest change of a share that `mcnemar_exact` detects at `level`, if all changes go one way.
 
-    It is NaN if even a change of all trials is too small.
+    It is NaN if the test does not detect even a change of all trials.
     """
     needed = math.ceil(math.log2(2 / level))
     return needed / trials if needed <= trials else math.nan
 
 
 def smallest_fisher_exact(count: Counts, trials: Counts, other_trials: Counts, level: float) -> Float:
-    """Return the smallest change of a share, up or down, that `fisher_exact` finds with probability `POWER`.
+    """Return the smallest change of each share, up or down, that `fisher_exact` detects with probability `POWER`.
 
-    The function is elementwise; NaN stands for no such change.
+    It has shape (n,) and is NaN if the test detects no change.
 
     Args:
-        count, trials: of the accepted run, shape (n,).
-        other_trials: number of present trials, shape (n,).
-        level: of the test.
+        count, trials: numbers of events and of trials in the accepted run, shape (n,), int64.
+        other_trials: number of trials in the present run, shape (n,), int64.
+        level: level of the test, such as 0.01.
     """
 
     def is_significant(other: Counts) -> npt.NDArray[np.bool_]:
@@ -54,7 +54,7 @@ def smallest_fisher_exact(count: Counts, trials: Counts, other_trials: Counts, l
 
     share = count / trials
     equal = np.rint(share * other_trials).astype(np.int64)
-    # Bisection gives the first count above and below that would be found, as p falls beyond `equal`.
+    # Bisection finds the significant counts next to `equal`, above and below, since p falls on both sides of it.
     low, high = equal.copy(), other_trials + 1
     while np.any(high - low > 1):
         middle = (low + high) // 2
@@ -67,7 +67,7 @@ def smallest_fisher_exact(count: Counts, trials: Counts, other_trials: Counts, l
         significant = is_significant(middle) & (middle >= 0)
         low, high = np.where(significant, middle, low), np.where(significant, high, middle)
     below = low
-    # The share with which such a count has probability POWER is a quantile of a beta distribution.
+    # The share with which a count this far or farther has probability POWER is a quantile of a beta distribution.
     with np.errstate(invalid="ignore"):
         up = special.betaincinv(np.maximum(above, 1), other_trials - above + 1, POWER) - share
         down = share - special.betaincinv(below + 1, np.maximum(other_trials - below, 1), 1 - POWER)
@@ -76,20 +76,20 @@ def smallest_fisher_exact(count: Counts, trials: Counts, other_trials: Counts, l
 
 
 def over_seeds(value: Float, mean: Float, sd: Float, seeds: Counts) -> Float:
-    """Return p of Student's two-sided t test that a number belongs to those of other seeds, elementwise.
+    """Return p of Student's two-sided t test that each number is from the distribution of other seeds, shape (n,).
 
-    A further draw of a normal distribution lies within t sd sqrt(1 + 1/seeds) of their mean.
+    One more draw from a normal distribution lies within t sd sqrt(1 + 1/seeds) of the mean of earlier draws.
 
     Args:
-        value: the present number.
-        mean, sd: of the numbers of other seeds.
-        seeds: how many there were.
+        value: present numbers, shape (n,).
+        mean, sd: mean and standard deviation of each number over other seeds, shape (n,).
+        seeds: number of other seeds, shape (n,).
     """
     t = np.abs(value - mean) / (sd * np.sqrt(1 + 1 / seeds))
     return 2 * np.asarray(stats.t.sf(t, seeds - 1))
 
 
 def smallest_over_seeds(sd: Float, seeds: Counts, level: float) -> Float:
-    """Return, elementwise, the approximate smallest shift that `over_seeds` finds with probability `POWER`."""
+    """Return the approximate smallest shifts that `over_seeds` detects at `level` with probability `POWER`, (n,)."""
     quantile: Float = np.asarray(stats.t.isf(level / 2, seeds - 1)) + float(special.ndtri(POWER))
     return quantile * sd * np.sqrt(1 + 1 / seeds)

@@ -1,4 +1,4 @@
-"""Counts and numbers of each stage by which a rerun is judged, taken from the pipeline's tables."""
+"""Collect the counts and numbers of each stage by which a rerun is judged, from the pipeline's tables."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,14 +18,14 @@ Outcomes = npt.NDArray[np.bool_]
 Points = npt.NDArray[np.float32]
 
 SIGNALS = ("std", "rms", "zero_fraction", "input_std", "gradient_rms")
-"""Statistics of a layer: those in the metrics, and the two that determine the report's verdicts."""
+"""Statistics of a layer that are compared: those in the metrics, and those behind the report's verdicts."""
 
 LOSSES = ("loss", "validation_loss", "validation_accuracy")
 
 
 @dataclass(frozen=True)
 class Count:
-    """Count of trials, with the outcome of each if trial k of another run with the same seed is the same trial."""
+    """Number of trials with an event; `outcomes` has one per trial if trial k of a rerun with its seed is the same."""
 
     count: int
     trials: int
@@ -37,13 +37,13 @@ class Observed:
     """Results of one stage of the pipeline.
 
     Attributes:
-        params: settings that it depends on, by dotted keys, without the seed and without numbers of trials.
-        needs_mnist: whether it depends on the digits.
-        counts: trials in which an event happened.
+        params: settings on which the stage depends, by dotted keys, without those that may differ (see `setting`).
+        needs_mnist: whether the stage depends on the MNIST digits.
+        counts: numbers of trials in which an event happened, by the name of the event.
         values: random numbers whose spread over seeds must be measured.
-        drawn: numbers that the seed fixes, equal on another machine except for rounding. Those that are `values`, too,
-            are judged as such under another seed.
-        exact: numbers that no seed changes.
+        drawn: numbers that the seed fixes, equal on another machine except for rounding. If they are also in `values`,
+            they are tested against other seeds when the seed differs.
+        exact: numbers that do not depend on the seed.
     """
 
     params: dict[str, Any]
@@ -55,13 +55,13 @@ class Observed:
 
 
 def observe(params: Params, results: Results) -> dict[str, Observed]:
-    """Return everything that the check compares, by stage, in the order of the pipeline.
+    """Return all quantities that the check compares, by stage, in the order of the pipeline.
 
     Numbers that are not finite are left out.
 
     Args:
-        params: the settings.
-        results: the tables that were made with these settings.
+        params: settings in params.yaml.
+        results: results that were made with these settings.
     """
     targets = {key: setting(data_target.settings(params, key)) for key in params.data.targets}
     moments = of_targets(params)
@@ -78,7 +78,7 @@ def observe(params: Params, results: Results) -> dict[str, Observed]:
 
 
 def of_targets(params: Params) -> dict[str, float]:
-    """Return the moments of each training set, such as `x_sin_x.y_std`."""
+    """Return mean and standard deviation of x and y of each training set, by names such as `x_sin_x.y_std`."""
     moments: dict[str, float] = {}
     for key, group in params.data.targets.items():
         points = of_points(*engine.Target(**group.model_dump()).sample(params.seed))
@@ -87,7 +87,7 @@ def of_targets(params: Params) -> dict[str, float]:
 
 
 def of_signals(summary: pd.DataFrame) -> dict[str, float]:
-    """Return the statistics of each layer, such as `relu-he_normal.layer_3.std`."""
+    """Return the `SIGNALS` of each layer of `summary`, by names such as `relu-he_normal.layer_3.std`."""
     return _finite(
         {
             f"{row['case']}.layer_{row['layer']}.{name}": row[name]
@@ -98,7 +98,7 @@ def of_signals(summary: pd.DataFrame) -> dict[str, float]:
 
 
 def of_training(epochs: pd.DataFrame) -> dict[str, float]:
-    """Return the medians over trials of each case in its last epoch, such as `mlp-zeros.validation_accuracy`."""
+    """Return medians over trials in each case's last epoch, by names such as `mlp-zeros.validation_accuracy`."""
     last = summaries.last_epochs(epochs)
     return _finite({f"{row['case']}.{name}": row[name] for row in last.to_dict("records") for name in LOSSES})
 
@@ -127,7 +127,7 @@ def _collapse(params: Params, key: str, results: Results) -> Observed:
 
 
 def _events(frame: pd.DataFrame, tolerance: float) -> dict[str, Outcomes]:
-    """Return, for each event, whether it happened in each trial, shape (n,), bool."""
+    """Return whether each event happened in each trial: arrays of shape (n,), bool, by the name of the event."""
     events = {name: criteria.within(frame[column], tolerance) for name, column in RANGES.items()}
     return events | {name: frame[name].to_numpy(bool) for name in ("born_dead", "dead")}
 
@@ -164,9 +164,9 @@ def _sensitivity(params: Params, key: str, results: Results) -> Observed:
 
 
 def _other_initializers(cells: pd.DataFrame) -> dict[str, Count]:
-    """Return counts of the deepest untrained networks of each width, from the other initializers.
+    """Return counts of constant untrained networks of the largest depth, for each other initializer and width.
 
-    Networks that are dead at a smaller depth are dead at the largest one, so other counts of them would add little.
+    Networks that are constant at a smaller depth are so at the largest one, so that more counts would add little.
     """
     others = cells[cells["initializer"] != MAIN]
     return {
@@ -182,7 +182,7 @@ def _count(outcomes: Outcomes) -> Count:
 
 
 def of_points(x: Points, y: Points) -> dict[str, float]:
-    """Return mean and standard deviation of the training points."""
+    """Return mean and standard deviation of the inputs x and of the targets y of a training set."""
     return {
         "x_mean": x.mean(dtype=float).item(),
         "x_std": x.std(dtype=float).item(),
@@ -192,14 +192,14 @@ def of_points(x: Points, y: Points) -> dict[str, float]:
 
 
 SIZES = ("trials", "networks")
-"""Sizes that may differ between runs, except in `training`, whose numbers are medians over trials."""
+"""Settings that may differ between comparable runs, except in `training`, whose numbers are medians over trials."""
 
 OF_THE_CODE = ("beta_1", "beta_2", "epsilon", "saved_trials")
-"""Constants that no param sets; another value is a change of the code, which the check must judge."""
+"""Constants that the code sets, not params.yaml; the check must judge the results if one of them changes."""
 
 
 def setting(made_by: Mapping[str, object]) -> dict[str, Any]:
-    """Return the params that must be equal in comparable runs: all but the seed and numbers of trials."""
+    """Return the settings that must be equal in comparable runs: all but the seed, `SIZES` and `OF_THE_CODE`."""
 
     def may_differ(key: str) -> bool:
         name = key.split(".")[-1]
@@ -209,7 +209,7 @@ def setting(made_by: Mapping[str, object]) -> dict[str, Any]:
 
 
 def flat(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a nested mapping with dotted keys: {'a': {'b': 1}} becomes {'a.b': 1}."""
+    """Flatten a nested mapping to dotted keys: {'a': {'b': 1}} becomes {'a.b': 1}."""
 
     def leaves(branch: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
         for key, value in branch.items():

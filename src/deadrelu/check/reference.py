@@ -1,4 +1,4 @@
-"""`reports/reference.json`: accepted results, with a checksum that reveals truncation and edits."""
+"""Read and write `reports/reference.json`: accepted results, with a checksum that reveals truncation and edits."""
 
 import base64
 import hashlib
@@ -22,13 +22,13 @@ Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class Record(BaseModel):
-    """Part of the file, which accepts no other keys and no values of other types."""
+    """Base class of the parts of the file; it accepts no other keys and no values of other types."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Counted(Record):
-    """A `quantities.Count` in the file; outcomes are packed bits, trial 0 first, in base64."""
+    """A `quantities.Count` as stored in the file; `outcomes` are packed bits in base64, trial 0 first."""
 
     count: int = Field(ge=0)
     trials: int = Field(ge=1)
@@ -46,7 +46,7 @@ class Counted(Record):
         return cls(count=count.count, trials=count.trials, outcomes=bits)
 
     def as_count(self) -> Count:
-        """Return the count, with decoded outcomes."""
+        """Return the count with decoded outcomes; raise a `ValueError` if they do not fit `count` and `trials`."""
         if self.outcomes is None:
             return Count(self.count, self.trials)
         packed = np.frombuffer(base64.b64decode(self.outcomes, validate=True), np.uint8)
@@ -59,7 +59,7 @@ class Counted(Record):
 
 
 class Spread(Record):
-    """Mean and standard deviation of a number over other seeds, or those of its logarithm."""
+    """Mean and standard deviation of a number over other seeds; of its natural logarithm if `log`."""
 
     mean: Finite
     sd: Finite = Field(ge=0)
@@ -67,7 +67,7 @@ class Spread(Record):
 
 
 class StageRecord(Record):
-    """Accepted results of a stage."""
+    """Accepted results of a stage: fields of `Observed`, SHA-256 of files, and spreads of values over other seeds."""
 
     params: dict[str, Any]
     needs_mnist: bool
@@ -81,13 +81,13 @@ class StageRecord(Record):
 
     @property
     def observed(self) -> Observed:
-        """The accepted results in the form of present ones."""
+        """The accepted results in the same form as present ones."""
         counts = {name: counted.as_count() for name, counted in self.counts.items()}
         return Observed(self.params, self.needs_mnist, counts, self.values, self.drawn, self.exact)
 
 
 class Origin(Record):
-    """Seed, digits, machine and versions of results; equal ones must give equal bits."""
+    """Seed, digits, machine and package versions of results; if all are equal, the same code gives the same bits."""
 
     seed: int
     mnist: Literal["official", "bundled"]
@@ -103,13 +103,13 @@ class Reference(Record):
 
 
 def record(observed: Observed, tables: dict[str, str], seeds: int, spread: dict[str, Spread]) -> StageRecord:
-    """Return the record of a stage.
+    """Return the record of a stage for the reference file.
 
     Args:
         observed: results of the stage.
-        tables: SHA-256 of each file of the stage.
+        tables: SHA-256 of each file of the stage, by its path.
         seeds: number of other seeds over which `spread` was measured.
-        spread: spread of each value for which it was measured.
+        spread: spread over seeds of the values for which it was measured, by their names.
     """
     return StageRecord(
         params=json.loads(json.dumps(observed.params)),
@@ -125,12 +125,12 @@ def record(observed: Observed, tables: dict[str, str], seeds: int, spread: dict[
 
 
 def machine() -> str:
-    """Return system and architecture, such as Linux x86_64; all x86-64 processors give the same bytes."""
+    """Return operating system and architecture, such as Linux x86_64; all x86-64 processors give the same bytes."""
     return f"{platform.system()} {platform.machine()}"
 
 
 def write(reference: Reference, path: Path) -> None:
-    """Write the file, and replace an existing one only when the new one is complete."""
+    """Write a reference to `path`, and replace an existing file only when the new one is complete."""
     content = reference.model_dump()
     tree = {"schema": SCHEMA, "sha256": _digest(content), **content}
     with files.scratch_folder(path.parent) as scratch:
@@ -140,10 +140,10 @@ def write(reference: Reference, path: Path) -> None:
 
 
 def read(path: Path) -> Reference:
-    """Read and check the file.
+    """Read and check a reference file.
 
     Raises:
-        InputError: The file is missing, truncated, edited by hand, or of another schema.
+        InputError: the file is missing, truncated, edited by hand, or of another schema.
     """
     try:
         tree = json.loads(path.read_text(encoding="utf-8"))

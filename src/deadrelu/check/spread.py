@@ -1,4 +1,4 @@
-"""Variation of points, signals and losses over seeds, by which `deadrelu check` judges a rerun."""
+"""Measure how points, signals and losses vary over seeds, by which `deadrelu check` judges a rerun."""
 
 from collections.abc import Callable
 
@@ -14,11 +14,11 @@ from deadrelu.settings.params import Params
 from deadrelu.stages import activations, training
 
 SEEDS = 20
-"""Default number of other seeds."""
+"""Default number of other seeds over which a spread is measured."""
 
 
 def measure(params: Params, stage: str, seeds: int) -> dict[str, Spread]:
-    """Run a stage with other seeds, without writing files, and return the spread of each of its numbers."""
+    """Run a stage with other seeds, write no files, and return the spread of each number that is never NaN."""
     rows: list[dict[str, float]] = []
     trainers: training.Trainers = {}
     with progress.rate_and_time_left() as bar:
@@ -30,7 +30,7 @@ def measure(params: Params, stage: str, seeds: int) -> dict[str, Spread]:
 
 
 def spread_of(name: str, values: npt.NDArray[np.float64]) -> Spread:
-    """Return mean and standard deviation over seeds: of the logarithm, unless it is a share or can be 0."""
+    """Return mean and standard deviation over seeds; of logarithms if no value is ≤ 0 and `name` is not of a share."""
     log = not name.endswith(("fraction", "accuracy")) and bool((values > 0).all())
     scaled = np.log(values) if log else values
     return Spread(mean=float(scaled.mean()), sd=float(scaled.std(ddof=1)), log=log)

@@ -1,4 +1,4 @@
-"""Formats of a comparison: a table for the terminal, Markdown for a pull request, JSON for tools."""
+"""Format a comparison as a table for the terminal, as Markdown for a pull request, or as JSON for tools."""
 
 import json
 import math
@@ -15,7 +15,7 @@ from deadrelu.report.labels import count_of
 COLUMNS = ("stage", "verdict", "same tables", "numbers compared", "what moved most", "smallest change found")
 CHANGED_COLUMNS = ("stage", "changed", "reference", "now", "how compared", "p")
 MAX_CHANGES_SHOWN = 20
-"""Largest number of changes listed; `--json` lists all."""
+"""Largest number of changes that text and Markdown list; `--json` lists all."""
 
 STYLES = {Verdict.CHANGED: "bold red", Verdict.NOT_COMPARABLE: "yellow"}
 
@@ -64,7 +64,7 @@ def as_json(comparison: Comparison) -> str:
 
 
 def headline(comparison: Comparison) -> str:
-    """Return the verdict, and its reason: the stages with this verdict, bundled digits, or how many tables agree."""
+    """Return the verdict with its reason: the stages that have it, bundled digits, or the number of equal tables."""
     if comparison.verdict == Verdict.IDENTICAL:
         compared = [stage for stage in comparison.stages if stage.verdict != Verdict.ADDED]
         text = (
@@ -79,7 +79,7 @@ def headline(comparison: Comparison) -> str:
 
 
 def sentences(comparison: Comparison) -> list[str]:
-    """Return sentences on what was tested, how, and what was not tested."""
+    """Return sentences that explain the tests, what was not tested, and why bytes may differ."""
     notes = []
     if comparison.hypotheses:
         notes.append(
@@ -113,7 +113,7 @@ def change(finding: Finding) -> str:
 
 
 def number(finding: Finding, value: float) -> str:
-    """Return a share with as many digits as its number of trials has, and another number with four."""
+    """Format a share with at least 3 decimals, more for 10,000 trials or more; any other number with 4 digits."""
     if math.isnan(value):
         return "none"
     return f"{value:.4g}" if finding.trials is None else f"{value:.{max(3, len(str(finding.trials)) - 1)}f}"
@@ -137,7 +137,7 @@ def _p(finding: Finding) -> str:
 
 
 def _smallest(stage: StageVerdict) -> str:
-    """Return the smallest changes that tests of a stage find: their range for shares, else their relative median."""
+    """Return the smallest detectable changes of a stage: their range for shares, else the relative median."""
     known = [finding for finding in stage.findings if not math.isnan(finding.smallest)]
     shares = [finding.smallest for finding in known if finding.trials]
     relative = [finding.smallest / finding.reference for finding in known if not finding.trials and finding.reference]

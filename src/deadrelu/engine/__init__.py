@@ -1,4 +1,4 @@
-"""Train many small networks at once, with the same bits on every processor; inputs and results are arrays."""
+"""Train many small networks in parallel, with the same bits on every processor; inputs and results are arrays."""
 
 from deadrelu.engine.batch import Stop
 from deadrelu.engine.compiler import processor

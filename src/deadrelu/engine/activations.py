@@ -3,7 +3,8 @@
 The results have the same bits wherever these operations are correctly rounded. The exp and erf of processors and
 libraries differ in the last bit; here they are polynomials with a fixed order of evaluation. Errors are at most 2 units
 in the last place (the tests check every exponent), except for GELU where z is far below 0: there 1 + erf cancels, as in
-Keras, and the error is 2 units of z. `z` is what `Operations` computes with: float32 arrays, or values of a program.
+Keras, and the error is 2 units in the last place of z. All values, such as the preactivation `z` of a unit, are those
+of `Operations`: float32 arrays of shape (trials,), or values of a program that is being generated.
 """
 
 from math import log, pi, sqrt
@@ -16,7 +17,6 @@ LN2_HIGH = 0.693145751953125
 """The leading 16 bits of ln 2: the product with an integer exponent is exact in float32."""
 
 LN2_LOW = log(2) - LN2_HIGH
-
 ROUND = 12582912.0
 """1.5 × 2**23: adding and then subtracting it rounds a float32 below 2**22 to the nearest integer."""
 
@@ -51,7 +51,7 @@ def activate(ops: Operations, architecture: Architecture, z: Any) -> Any:
 
 
 def through(ops: Operations, architecture: Architecture, z: Any, output: Any, gradient: Any) -> Any:
-    """Return the gradient of the loss by the preactivation z of a unit, given the gradient by its output."""
+    """Return the gradient of the loss by the preactivation z of a unit; `gradient` is the gradient by its output."""
     match architecture.activation:
         case "relu":
             return ops.select(z > 0.0, gradient, 0.0)
@@ -75,13 +75,13 @@ def exp(ops: Operations, x: Any) -> Any:
 
 
 def expm1(ops: Operations, x: Any) -> Any:
-    """Return exp(x) - 1 for x <= 0, accurate where x is near 0."""
+    """Return exp(x) - 1 for x <= 0, with full relative accuracy near 0."""
     less_one, scale = _exp(ops, ops.select(x < -18.0, -18.0, x), bits=5)  # exp(x) - 1 is -1 in float32 below this bound
     return less_one * scale + (scale - 1.0)
 
 
 def _exp(ops: Operations, x: Any, bits: int) -> tuple[Any, Any]:
-    """Return exp(r) - 1 and 2**n, for x = n ln 2 + r with |r| <= ln 2 / 2 and an integer n of `bits` binary digits."""
+    """Return exp(r) - 1 and 2**n for x = n ln 2 + r <= 0, |r| <= ln 2 / 2 and an integer n from 1 - 2**bits to 0."""
     n = (x * (1 / log(2)) + ROUND) - ROUND
     r = (x - n * LN2_HIGH) - n * LN2_LOW
     scale = 1.0
@@ -92,7 +92,7 @@ def _exp(ops: Operations, x: Any, bits: int) -> tuple[Any, Any]:
 
 
 def tanh(ops: Operations, x: Any) -> Any:
-    """Return tanh(x): a polynomial near 0, and elsewhere 1 - 2t / (1 + t) for |x|, with t = exp(-2|x|)."""
+    """Return tanh(x): a polynomial near 0, and elsewhere ±(1 - 2t / (1 + t)) with t = exp(-2|x|)."""
     square = x * x
     near = x * (square * _polynomial(square, TANH)) + x
     size = ops.select(x < 0.0, -x, x)
@@ -102,7 +102,7 @@ def tanh(ops: Operations, x: Any) -> Any:
 
 
 def sigmoid(ops: Operations, x: Any) -> Any:
-    """Return 1 / (1 + exp(-x)) from t = exp(-|x|): 1 / (1 + t); for x < 0, t / (1 + t), near 0 as t - t² / (1 + t)."""
+    """Return 1 / (1 + exp(-x)): with t = exp(-|x|), 1 / (1 + t) if x > 0, else t / (1 + t) or t - t² / (1 + t)."""
     t = ops.call(exp, ops.select(x > 0.0, -x, x))
     small = t < 0.25
     ratio = ops.select(x > 0.0, 1.0, ops.select(small, t * t, t)) / (t + 1.0)
@@ -110,7 +110,7 @@ def sigmoid(ops: Operations, x: Any) -> Any:
 
 
 def erf(ops: Operations, x: Any) -> Any:
-    """Return the error function of x: a polynomial near 0, and elsewhere 1 minus the exponential of a polynomial."""
+    """Return erf(x): a polynomial near 0, and elsewhere ±(1 - exp(p(|x|))) with a polynomial p."""
     size = ops.select(x < 0.0, -x, x)
     near = x * _polynomial(x * x, ERF) + x
     size = ops.select(size > 4.0, 4.0, size)

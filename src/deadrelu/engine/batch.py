@@ -1,4 +1,4 @@
-"""Train some trials of one block side by side in one program, and prepare arrays in the layout of programs."""
+"""Train a few trials side by side in one compiled program, and prepare arrays in the layout of programs."""
 
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
@@ -14,21 +14,19 @@ from deadrelu.engine.network import Adam, Architecture, Float, Numbers, Training
 from deadrelu.engine.shuffles import BLOCK, MAX_KEPT_POINTS, left, right
 
 ALIGNMENT = 64
-"""Alignment of arrays in bytes: the size of the widest vectors and of a cache line."""
+"""Alignment of arrays in bytes: the size of the widest vector and of a cache line."""
 
 MAX_KEPT_TABLES = 64
-"""Maximum number of cached tables of points: all tables of a block whose trials are all trained."""
-
+"""Maximum number of cached tables of points: enough for all trials of a block, if a table has 8."""
 
 POSITIONS_PER_CALL = 2**16
-"""Maximum number of positions of points in one call of a program, except for a longer epoch.
+"""Maximum number of points (epochs × training points) in one call of a program, unless one epoch has more.
 
-Python between two calls would take as long as an epoch of a small network.
-"""
+Between two calls, Python takes as long as an epoch of a small network."""
 
 
 class Stop(Event):
-    """An event that compiled programs also read: once it is set, they end at their next point."""
+    """An event that compiled programs also read: once it is set, they skip all remaining points."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +39,7 @@ class Stop(Event):
 
 
 class Points:
-    """The training points that all trials of a run share, and the orders in which trials visit them.
+    """The training points of all trials of a run, and tables of these points in the orders of single trials.
 
     Args:
         x: inputs, shape (n_points, inputs), float32.
@@ -54,10 +52,11 @@ class Points:
         self._kept: dict[tuple[int, ...], Float] = {}
 
     def table(self, positions: tuple[int, ...], lanes: int) -> Float:
-        """Return the points for trials at given positions in their blocks, each in the order of its factor `right`.
+        """Return the inputs and targets of the points for some trials, each in the order of its `shuffles.right`.
 
         Returns:
-            Shape (n_points, inputs + outputs, lanes), float32; further lanes repeat the first position.
+            Table, shape (n_points, inputs + outputs, lanes), float32; lane k is for the trial at `positions[k]` in its
+            block, and further lanes repeat lane 0.
         """
         if (kept := self._kept.get(positions)) is not None and kept.shape[2] == lanes:
             return kept
@@ -73,14 +72,14 @@ class Points:
 
 
 class TrialBatch:
-    """Networks in training, at most as many as a program has lanes, with the state of their optimizer.
+    """Networks in training (n of them, at most as many as a program has lanes), with the state of their optimizer.
 
     Args:
         architecture: architecture of the networks.
-        training: batch size, optimizer and loss.
+        training: settings with the batch size, the optimizer and the loss.
         points: training points.
         weights: initial weights, shape (n, n_weights), float32.
-        numbers: numbers of the trials, shape (n,), int64, all of one block: they determine the shuffles.
+        numbers: numbers of the trials, which determine the shuffles, shape (n,), int64; all belong to one block.
     """
 
     def __init__(
@@ -98,10 +97,10 @@ class TrialBatch:
         return plain(self.state[0][:, : len(self.positions)].T)
 
     def train(self, epochs: int, stop: Stop) -> Float:
-        """Train for some more epochs; the optimizer keeps its moments.
+        """Continue the training for some epochs; weights and moments of the optimizer are kept between calls.
 
         Args:
-            epochs: number of epochs.
+            epochs: number of further epochs.
             stop: event of another thread that ends the training with a `CancelledError`.
 
         Returns:
@@ -139,10 +138,11 @@ class TrialBatch:
 
 
 def batches(n_points: int, size: int, epochs: int = 1) -> tuple[np.ndarray, Float, np.ndarray]:
-    """Return the first position of each batch of some epochs and the end, the batch sizes, and the batches' epochs.
+    """Return bounds, sizes and epochs of the batches of some epochs, whose points are numbered consecutively from 0.
 
     Returns:
-        Shapes (batches + 1,), int64; (batches,), float32; (batches,), int64, from 0 on.
+        First point of each batch and, at the end, the number of all points, shape (batches + 1,), int64; sizes of the
+        batches, shape (batches,), float32; number of each batch's epoch, from 0 on, shape (batches,), int64.
     """
     starts_in_epoch = np.arange(0, n_points, size)
     starts = np.append((np.arange(epochs)[:, None] * n_points + starts_in_epoch).ravel(), epochs * n_points)
@@ -150,9 +150,9 @@ def batches(n_points: int, size: int, epochs: int = 1) -> tuple[np.ndarray, Floa
 
 
 def learning_rates(training: Training, n_points: int) -> Iterator[Float]:
-    """Yield the learning rates of the steps of each epoch, shape (steps,), float32; Adam's are corrected as in Keras.
+    """Yield, for each epoch, the learning rates of its steps, shape (steps,), float32, with Adam's bias correction.
 
-    Powers of the betas are running products in float64, rounded: `pow` of a library differs between processors.
+    Powers of the betas are rounded products in float64, because libraries differ in the last bits of `pow`.
     """
     optimizer, steps = training.optimizer, -(-n_points // training.batch_size)
     rate = np.float32(optimizer.learning_rate)
@@ -170,19 +170,19 @@ def learning_rates(training: Training, n_points: int) -> Iterator[Float]:
 
 @lru_cache(maxsize=8)
 def first_learning_rates(training: Training, n_points: int, epochs: int) -> Float:
-    """Return the learning rates of the first epochs, shape (epochs, steps), float32; batches of a run share them."""
+    """Return the learning rates of the first epochs, shape (epochs, steps), float32; they are cached."""
     return np.stack(list(islice(learning_rates(training, n_points), epochs)))
 
 
 def at_points(
     program: programs.Program, architecture: Architecture, weights: Float, x: Float, stop: Stop, out: Float
 ) -> Float:
-    """Run a program that computes predictions, or one that counts active units.
+    """Run a program that computes predictions at some points, or one that counts the units active at them.
 
     Args:
         program: compiled program from `programs.predictions` or `programs.count_active`.
         architecture: architecture of the networks.
-        weights: weights of at most as many networks as the program has lanes, shape (n, n_weights), float32.
+        weights: weights of n networks, at most as many as the program has lanes, shape (n, n_weights), float32.
         x: inputs, shape (n_points, inputs), float32, in C order.
         stop: event of another thread that ends the program with a `CancelledError`.
         out: array that receives the result, float32, with the lanes in its last axis.
@@ -199,12 +199,12 @@ def at_points(
 
 
 def scratch(architecture: Architecture, lanes: int) -> list[Float]:
-    """Return memory for preactivations, signals, deltas of large networks, shape (units * POINTS, lanes), float32."""
+    """Return arrays for the preactivations, signals and deltas of units, each (units * POINTS, lanes), float32."""
     return [aligned((sum(architecture.sizes) * programs.POINTS, lanes)) for _ in programs.UNITS]
 
 
 def aligned(shape: tuple[int, ...]) -> Float:
-    """Return zeros of a shape, float32, at an address that is a multiple of `ALIGNMENT` bytes."""
+    """Return an array of zeros, float32, whose address is a multiple of `ALIGNMENT` bytes."""
     size = 4 * prod(shape)
     memory = np.zeros(size + ALIGNMENT, np.uint8)
     begin = -memory.ctypes.data % ALIGNMENT
@@ -212,7 +212,7 @@ def aligned(shape: tuple[int, ...]) -> Float:
 
 
 def filled(rows: Float, lanes: int) -> Float:
-    """Return a copy whose last axis, the trials, is padded to `lanes` entries with its first entry."""
+    """Return a copy whose last axis, the trials, is padded to `lanes` entries with copies of the first trial."""
     copy = aligned((*rows.shape[:-1], lanes))
     copy[..., : rows.shape[-1]], copy[..., rows.shape[-1] :] = rows, rows[..., :1]
     return copy

@@ -15,14 +15,14 @@ from llvmlite import ir
 from deadrelu.errors import InputError
 
 OLDER: dict[str, set[str]] = {"generic": set(), "x86-64": {"sse2"}, "nehalem": {"sse4.2"}, "haswell": {"avx2", "bmi2"}}
-"""Older processors to compile for, with the features each requires; generic is any with the same instruction set."""
+"""Older processors that code can be compiled for, each with the features that it has; "generic" assumes none."""
 
 
 def processor() -> str:
     """Return the processor that code is compiled for: this one, or an older one that DEADRELU_CPU names.
 
     Raises:
-        InputError: this processor cannot run code for the named one.
+        InputError: DEADRELU_CPU names an unknown processor, or one whose code this processor cannot run.
     """
     host, features = _host()
     name = os.environ.get("DEADRELU_CPU") or host
@@ -33,26 +33,26 @@ def processor() -> str:
 
 
 def lanes() -> int:
-    """Return the number of trials in a vector: 16 where AVX-512 is used, 8 otherwise; no result depends on it."""
+    """Return the number of trials in a vector: 16 if AVX-512 is used, otherwise 8; results do not depend on it."""
     host, features = _host()
     return 16 if processor() == host and "avx512f" in features else 8
 
 
 @lru_cache(maxsize=1)
 def _host() -> tuple[str, dict[str, bool]]:
-    """Return LLVM's name of this processor, and its instruction-set features, each as a key with the value True."""
+    """Return LLVM's name of this processor, and a dictionary with its instruction-set features as keys, each True."""
     features = llvm.get_host_cpu_features()
     return llvm.get_host_cpu_name(), {name: True for name, has in features.items() if has}
 
 
 def _machine(name: str) -> llvm.TargetMachine:
-    """Return LLVM's description of a processor."""
+    """Return LLVM's target machine for a processor with this name."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     host, features = _host()
     flags = [f"+{feature}" for feature in features] if name == host else []
     if "+avx512f" in flags:
-        flags.append("-prefer-256-bit")  # LLVM prefers 256 bits on some processors, for code of few vectors
+        flags.append("-prefer-256-bit")  # for code with few vectors, LLVM prefers 256 bits on some processors
     target = llvm.Target.from_default_triple()
     return target.create_target_machine(cpu=name, features=",".join(flags), opt=3)
 
@@ -71,21 +71,21 @@ class Compiled:
     """A function of pointers and integers in machine code; a call releases Python's global interpreter lock.
 
     Args:
-        module: LLVM module with the function and what it needs.
+        module: LLVM module that contains the function and all functions that it calls.
         name: name of the function.
     """
 
     def __init__(self, module: ir.Module, name: str) -> None:
         machine = _machine(processor())
         parsed = _optimized(module, machine)
-        self._engine = llvm.create_mcjit_compiler(parsed, machine)  # the code exists as long as the engine
+        self._engine = llvm.create_mcjit_compiler(parsed, machine)  # the code exists only as long as the engine
         self._engine.finalize_object()
         pointers = [isinstance(argument.type, ir.PointerType) for argument in module.get_global(name).args]
         types = [ctypes.c_void_p if pointer else ctypes.c_int64 for pointer in pointers]
         self._call = ctypes.CFUNCTYPE(None, *types)(self._engine.get_function_address(name))
 
     def __call__(self, *arguments: int) -> None:
-        """Run the function; addresses are integers, too."""
+        """Run the function with these arguments; a pointer is given as an integer address."""
         self._call(*arguments)
 
 
@@ -95,7 +95,7 @@ CUSTOM, EXPORT, CODE = 0, 7, 10
 
 
 def to_webassembly(module: ir.Module, functions: Sequence[str]) -> bytes:
-    """Compile to a WebAssembly module with 128-bit vectors.
+    """Compile an LLVM module to a WebAssembly module with 128-bit vectors.
 
     The module imports its memory as `env.__linear_memory`. Addresses have 32 bits, counts have 64 bits.
 
@@ -109,7 +109,7 @@ def to_webassembly(module: ir.Module, functions: Sequence[str]) -> bytes:
     machine = target.create_target_machine(features="+simd128,+bulk-memory", opt=3, reloc="static")
     parsed = _optimized(module, machine)
     order = [function.name for function in parsed.functions if not function.is_declaration]
-    # LLVM's output is meant for a linker; to be a runnable module, it lacks only the section of exports.
+    # LLVM's output is meant for a linker; a runnable module requires only a section of exports in addition.
     names = b"".join(_vector(name.encode()) + b"\0" + _number(order.index(name)) for name in functions)
     emitted: bytes = machine.emit_object(parsed)
     made = emitted[:8]
@@ -122,7 +122,7 @@ def to_webassembly(module: ir.Module, functions: Sequence[str]) -> bytes:
 
 
 def _sections(module: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield each section of a WebAssembly module: the identifier of its kind, and its bytes, header included."""
+    """Yield the kind of each section of a WebAssembly module, and the bytes of the section with its header."""
     at = 8
     while at < len(module):
         size, shift, begin = 0, 0, at + 1
@@ -136,7 +136,7 @@ def _sections(module: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _vector(content: bytes) -> bytes:
-    """Return bytes, preceded by their number in the encoding of `_number`."""
+    """Return bytes preceded by their count, which is encoded by `_number`."""
     return _number(len(content)) + content
 
 

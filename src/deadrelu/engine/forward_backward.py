@@ -2,8 +2,8 @@
 
 Each quantity is one flat array: `weights[k]` is weight k of each trial, `signals[u]` is the output of unit u. Weights
 are in the order of Keras's `get_weights`: kernel by kernel in C order, each followed by its biases. Units are numbered
-from the first input to the last output. Every sum is evaluated in the order written here, so that results have the same
-bits for every implementation of `Operations`.
+from the first input to the last output. Every sum is evaluated in the order of this code, so that results have the same
+bits with every implementation of `Operations`.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ SMALLEST = 2.0**-149
 
 @dataclass(frozen=True)
 class Layer:
-    """Sizes of a layer, and the indices at which its kernel, biases, input units and output units begin."""
+    """Numbers of inputs and units of a layer, and the first indices of its kernel, biases, input and output units."""
 
     fan_in: Any
     fan_out: Any
@@ -45,7 +45,7 @@ def layers_of(architecture: Architecture) -> Iterator[Layer]:
 
 @dataclass(frozen=True)
 class Layers:
-    """The layers of a network; `between(body)` calls body(layer) for each layer except the first and the last."""
+    """The layers of a network; `between(body, backwards=False)` calls body(layer) for each but the first and last."""
 
     first: Layer
     between: Any
@@ -54,7 +54,7 @@ class Layers:
 
 @dataclass(frozen=True)
 class Units:
-    """Preactivations, outputs (signals), and gradients of the loss by preactivations (deltas) of the units."""
+    """Arrays with the preactivation of each unit, its output (signal), and the loss's gradient by the preactivation."""
 
     preactivations: Any
     signals: Any
@@ -72,11 +72,11 @@ class State:
 
 
 class Plan(Protocol):
-    """The batches `first` to `end` - 1, or the points, of a program, and where its results go.
+    """The work of a program, batches (in training) or points from `first` to `end` - 1, and arrays for its results.
 
-    `batch(b)` has the positions `first` and `end`, their number `size`, the learning rate `rate`, and the `epoch`;
-    `point(p)` has the inputs and targets. The losses of an epoch are added to `loss[epoch]`, the sum of `count_active`
-    to `active[0]`.
+    A batch has attributes `first` and `end` (its points are `first` to `end` - 1), `size` (their number), `rate` (the
+    learning rate) and `epoch`; a point has methods `input(i)`, `target(j)` and `put(j, output)`. The loss of each point
+    is added to `loss[epoch]`, and the number of its active units (`count_active`) to `active[0]`.
     """
 
     first: Any
@@ -86,10 +86,10 @@ class Plan(Protocol):
     active: Any
 
     def batch(self, b: Any) -> Any:
-        """Return a batch."""
+        """Return batch number b."""
 
     def point(self, p: Any) -> Any:
-        """Return a point."""
+        """Return the point at position p."""
 
 
 def hidden(ops: Operations, architecture: Architecture, layers: Layers, weights: Any, units: Units) -> None:
@@ -109,7 +109,7 @@ def hidden(ops: Operations, architecture: Architecture, layers: Layers, weights:
 
 
 def outputs(ops: Operations, architecture: Architecture, layers: Layers, weights: Any, units: Units) -> None:
-    """Compute the whole forward pass; the outputs are the preactivations of the last layer."""
+    """Compute the forward pass through all layers; the preactivations of the last layer are the network's outputs."""
 
     def unit(j: Any) -> None:
         z = _preactivation(ops, architecture, layers.last, weights, units, j)
@@ -127,7 +127,7 @@ def _preactivation(
 
 
 def add_gradient(ops: Operations, architecture: Architecture, layers: Layers, state: State, units: Units) -> None:
-    """Compute the backward pass from the deltas of the last layer, and add the gradient by each weight to the sums."""
+    """Compute the backward pass from the deltas of the last layer, and add gradients by weights to `state.gradient`."""
 
     def by_weights(layer: Layer) -> None:
         def of_unit(j: Any) -> None:
@@ -166,7 +166,7 @@ def add_gradient(ops: Operations, architecture: Architecture, layers: Layers, st
 def loss_and_deltas(
     ops: Operations, architecture: Architecture, training: Training, layer: Layer, units: Units, point: Any
 ) -> Any:
-    """Return the loss at a point, a mean over the outputs, and store its gradient by each output in the deltas."""
+    """Return the loss at a point (the mean over outputs), and store its gradient by each output in `units.deltas`."""
     n = float(architecture.sizes[-1])
 
     def error(j: Any) -> Any:
@@ -205,10 +205,10 @@ def epoch(
     Args:
         ops: implementation of the arithmetic operations.
         architecture, layers: architecture and layers of the networks.
-        training: names the loss and the optimizer.
+        training: settings that name the loss and the optimizer.
         state: weights and optimizer state, updated in place.
         units: scratch memory for the units.
-        plan: the batches.
+        plan: batches to train on; losses are added to `plan.loss`.
     """
 
     def step(b: Any) -> None:
@@ -273,7 +273,7 @@ def predict(
 def count_active(
     ops: Operations, architecture: Architecture, layers: Layers, weights: Any, units: Units, plan: Plan
 ) -> None:
-    """Count in `plan.active[0]` the non-zero outputs of the last ReLU layer, over its units and all points."""
+    """Add to `plan.active[0]` the number of non-zero outputs of the last hidden (ReLU) layer, over all points."""
 
     def visit(p: Any) -> None:
         read(ops, layers, units, plan.point(p))

@@ -1,4 +1,4 @@
-"""Weight initializers of the engine, with the names and formulas of Keras."""
+"""Weight initializers of the engine: those of Keras, with its names and formulas, and RAI."""
 
 from collections.abc import Callable
 from typing import get_args
@@ -25,15 +25,15 @@ RAI_STD = 0.6007
 """Standard deviation of RAI's symmetric entries, times the square root of the fan-in (Lu et al., arXiv:1903.06733)."""
 
 CUT_STD = 0.8796256610342398
-"""Standard deviation of a standard normal truncated at ±2; Keras divides by it to keep the variance."""
+"""Standard deviation of a standard normal truncated at ±2; dividing by it, as Keras does, restores variance 1."""
 
 
 Sampler = Callable[[np.random.Generator, int, int, int], npt.NDArray[np.float32]]
-"""A function `sample(rng, n, fan_in, fan_out)` that draws n kernels, shape (n, fan_in, fan_out), float32."""
+"""A function `sample(rng, n, fan_in, fan_out)` that returns n random kernels, shape (n, fan_in, fan_out), float32."""
 
 
 def by_name(name: str) -> Settings | Rai:
-    """Return the initializer with this name and the default arguments.
+    """Return the initializer with a given name and its default arguments.
 
     Raises:
         ValueError: no initializer has this name, or it has arguments without defaults.
@@ -52,13 +52,12 @@ def _arguments(kind: type[BaseModel]) -> list[FieldInfo]:
 
 
 def sampler(settings: Settings | Rai | str) -> Sampler:
-    """Return a function that draws n kernels as the initializer of Keras does.
+    """Return a function `sample(rng, n, fan_in, fan_out)` that draws n kernels, shape (n, fan_in, fan_out), float32.
 
-    `sample(rng, n, fan_in, fan_out)` returns shape (n, fan_in, fan_out), float32.
-
+    Kernels are distributed as by Keras's initializer of this name, or by RAI, which also draws biases, as one more row
+    below each kernel: shape (n, fan_in + 1, fan_out). `settings` is an initializer of `params.yaml` or its name.
     The variance is 2 / (fan_in + fan_out) for Glorot, 2 / fan_in for He, and 1 / fan_in for LeCun. Their normal
-    distributions are truncated at two standard deviations, and scaled so that the truncated one has this variance. RAI
-    also draws biases, as one more row below each kernel: its shape is (n, fan_in + 1, fan_out).
+    distributions are truncated at two standard deviations, and scaled so that the truncated one has this variance.
     """
 
     settings = by_name(settings) if isinstance(settings, str) else settings
@@ -97,7 +96,7 @@ def _draw(settings: Settings, rng: np.random.Generator, shape: tuple[int, int, i
 
 
 def is_symmetric(initializer: Settings | Rai) -> bool:
-    """Return whether weights are continuous, independent and symmetric about 0; biases are then zero."""
+    """Return whether an initializer draws continuous, independent weights, symmetric about 0, and zero biases."""
     return (
         isinstance(initializer, FanScaled | VarianceScaling)
         or (isinstance(initializer, Normal) and initializer.mean == 0)
@@ -106,10 +105,10 @@ def is_symmetric(initializer: Settings | Rai) -> bool:
 
 
 def variance(settings: Settings | Rai, fan_in: int, fan_out: int) -> float:
-    """Return the variance of a weight.
+    """Return the variance of a weight of a layer with these numbers of inputs and outputs.
 
     Raises:
-        ValueError: the initializer is not one for which `is_symmetric` holds.
+        ValueError: `is_symmetric` is false for the initializer.
     """
     if not is_symmetric(settings):
         raise ValueError(f"weights must be independent and symmetric about 0, got {settings.name}")
@@ -126,7 +125,7 @@ def _fan(scaling: VarianceScaling, fan_in: int, fan_out: int) -> float:
 
 
 def _as_variance_scaling(settings: FanScaled) -> VarianceScaling:
-    """Return a Glorot, He or LeCun initializer as the equivalent variance scaling (the formulas of Keras)."""
+    """Return the variance scaling that is equivalent to a Glorot, He or LeCun initializer (the formulas of Keras)."""
     family, distribution = settings.name.split("_")
     scale, mode = {"glorot": (1.0, "fan_avg"), "he": (2.0, "fan_in"), "lecun": (1.0, "fan_in")}[family]
     kind = "uniform" if distribution == "uniform" else "truncated_normal"
@@ -144,14 +143,14 @@ def _cut_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray
 
 
 def _uniform(rng: np.random.Generator, low: float, high: float, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
-    # Neither rng.uniform nor a scaled rng.normal is used: some processors round their product and sum only once.
+    # Neither rng.uniform nor rng.normal(mean, stddev) is used: some processors round their product and sum only once.
     return low + (high - low) * rng.random(shape)
 
 
 def _orthogonal(rng: np.random.Generator, shape: tuple[int, int, int]) -> npt.NDArray[np.float64]:
     """Draw kernels with orthonormal rows or columns, whichever are fewer (Saxe et al., arXiv:1312.6120), float64.
 
-    `shape` is (n, fan_in, fan_out). Gram-Schmidt is used: the last bits of `numpy.linalg.qr` depend on the processor.
+    `shape` is (n, fan_in, fan_out). Gram-Schmidt is used because the last bits of `numpy.linalg.qr` vary by processor.
     """
     n, fan_in, fan_out = shape
     drawn = rng.standard_normal((n, max(fan_in, fan_out), min(fan_in, fan_out)))
@@ -164,7 +163,7 @@ def _orthogonal(rng: np.random.Generator, shape: tuple[int, int, int]) -> npt.ND
 
 
 def _sum(terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the sum over the first axis, accumulated term by term in order."""
+    """Return the sum over the first axis, added term by term, from first to last."""
     total: npt.NDArray[np.float64] = terms[0].copy()
     for term in terms[1:]:
         total += term
@@ -172,10 +171,10 @@ def _sum(terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _rai(rng: np.random.Generator, shape: tuple[int, int, int]) -> npt.NDArray[np.float64]:
-    """Draw each unit's weights and bias from N(0, 0.6007² / fan_in), then redraw a random one from Beta(2, 1)."""
+    """Draw each unit's weights and bias from N(0, 0.6007² / fan_in), then redraw one of them from Beta(2, 1)."""
     n, fan_in, fan_out = shape
     drawn = RAI_STD / float(np.sqrt(fan_in)) * rng.standard_normal((n, fan_in + 1, fan_out))
     replaced = rng.integers(fan_in + 1, size=(n, 1, fan_out))
-    beta = np.sqrt(rng.random((n, 1, fan_out)))  # P(beta <= b) = b²; NumPy's own method uses logarithms
+    beta = np.sqrt(rng.random((n, 1, fan_out)))  # P(beta <= b) = b²; rng.beta uses logarithms
     np.put_along_axis(drawn, replaced, beta, axis=1)
     return drawn

@@ -1,4 +1,4 @@
-"""Descriptions of a network and of its training, and the result of trials; independent of TensorFlow and files."""
+"""Classes that describe a network, its training, and the results of trials; independent of TensorFlow and files."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ Activation = Literal["relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid"]
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """Sizes of the layers from input to output, and their activation; the output layer is linear."""
+    """Numbers of inputs, hidden units and outputs, hidden activation, Leaky ReLU's slope, and whether biases exist."""
 
     sizes: tuple[int, ...]
     activation: Activation
@@ -32,17 +32,17 @@ class Architecture:
 
     @property
     def n_weights(self) -> int:
-        """Number of weights of one network."""
+        """Number of weights and biases of one network."""
         return sum(fan_in * fan_out + self.biases * fan_out for fan_in, fan_out in self.layers)
 
     def split(self, weights: Float) -> Iterator[tuple[Float, Float]]:
-        """Yield the kernels and biases of each layer; biases are 0 in a network without them.
+        """Yield the kernels and biases of each layer, from input to output; absent biases are 0.
 
         Args:
             weights: weights of n networks, shape (n, n_weights), float32.
 
         Yields:
-            Kernels, shape (n, fan_in, fan_out), and biases, shape (n, 1, fan_out).
+            Kernels, shape (n, fan_in, fan_out), and biases, shape (n, 1, fan_out), float32.
         """
         at, n = 0, len(weights)
         for fan_in, fan_out in self.layers:
@@ -72,7 +72,7 @@ class SGD:
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """Settings of a training on mini-batches that are reshuffled each epoch; the last batch may be smaller."""
+    """Settings of a training on mini-batches, reshuffled each epoch; the last batch of an epoch may be smaller."""
 
     epochs: int
     batch_size: int
@@ -81,7 +81,7 @@ class Training:
 
 
 Initialize = Settings | Rai | str | Sampler
-"""An initializer of `params.yaml`, the name of one, or a function; see `initializers.sampler`."""
+"""An initializer of `params.yaml`, its name, or a function that draws kernels; see `initializers.sampler`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,15 +89,15 @@ class Network:
     """Dense hidden layers and a linear output layer, with or without biases.
 
     Attributes:
-        widths: units of each hidden layer, from input to output.
+        widths: number of units of each hidden layer, from input to output.
         activation: activation of the hidden layers.
         initialize: a name such as "he_normal", or a function `sample(rng, n, fan_in, fan_out)` that returns n kernels,
-            shape (n, fan_in, fan_out), float32. Biases start at zero unless it returns one more row for them, shape
-            (n, fan_in + 1, fan_out), as "rai" does.
+            shape (n, fan_in, fan_out), float32. Biases start at zero unless the initializer draws them as one more row
+            of each kernel, shape (n, fan_in + 1, fan_out), as "rai" does.
         negative_slope: slope of leaky_relu for negative preactivations.
         biases: whether layers have biases.
         inputs, outputs: number of inputs and outputs of the network.
-        initialize_first, initialize_last: initializers of the first and the last layer; None stands for `initialize`.
+        initialize_first, initialize_last: initializers of the first and the last layer, `initialize` if None.
     """
 
     widths: tuple[int, ...]
@@ -112,7 +112,7 @@ class Network:
 
     @property
     def initializers(self) -> list[Sampler]:
-        """Sampler of each layer, from input to output."""
+        """The function that draws the kernels of each layer, from input to output."""
         layers: list[Initialize] = [self.initialize] * len(self.architecture.layers)
         layers[-1] = self.initialize_last or layers[-1]
         layers[0] = self.initialize_first or layers[0]
@@ -120,7 +120,7 @@ class Network:
 
     @property
     def architecture(self) -> Architecture:
-        """The part of the description that programs are compiled for: all of it but the initial weights."""
+        """The properties that determine the compiled programs: all except the initializers."""
         sizes = (self.inputs, *self.widths, self.outputs)
         return Architecture(
             sizes=sizes, activation=self.activation, negative_slope=self.negative_slope, biases=self.biases
@@ -128,20 +128,20 @@ class Network:
 
     @property
     def can_be_dead(self) -> bool:
-        """True if all units of the last hidden layer can be 0 on all inputs, which `trials._Part` makes use of."""
+        """Whether all units of the last hidden layer can be 0 on all inputs: such networks are trained faster."""
         return self.activation == "relu" and bool(self.widths)
 
 
 @dataclass(frozen=True)
 class Trained:
-    """Results of some trials; the first axis of each array is the trial.
+    """Results of n trials; the first axis of each array is the trial.
 
     Attributes:
         trial: numbers of the trials, shape (n,), int64.
-        initial, final: weights in the order of Keras's `get_weights`, each in C order, shape (n, n_weights), float32.
-        loss: the loss of each epoch as Keras reports it (a mean over the points while the weights move), shape
-            (n, epochs), float32. It is not finite where a training diverged. From `follow`, it covers only the epochs
-            since the previous result.
+        initial, final: weights before and after training, in the order of Keras's `get_weights`, each array in C order,
+            shape (n, n_weights), float32.
+        loss: the loss of each epoch as Keras reports it (a mean over the points while the weights change), shape
+            (n, epochs), float32; not finite if a training diverged. `follow` gives the epochs since its last result.
     """
 
     trial: Numbers
@@ -157,5 +157,5 @@ class Trained:
 
     @classmethod
     def joined(cls, parts: Sequence["Trained"]) -> "Trained":
-        """Return the trials of several parts as one, in order."""
+        """Return one object with the results of several parts, in their order."""
         return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))

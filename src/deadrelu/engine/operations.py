@@ -1,7 +1,7 @@
-"""The operations of the engine's arithmetic, and a slow reference implementation: NumPy arrays, one point at a time.
+"""The operations of the engine's arithmetic, and a slow reference implementation with NumPy, one point at a time.
 
-`forward_backward.py` defines what a network computes with + - × ÷, > and the operations here. With the `Reference`,
-that code computes numbers directly. With a `tracer.Tracer`, the same code generates a program.
+`forward_backward.py` defines what a network computes with + - × ÷, > and `Operations`. With the `Reference`, that code
+computes numbers directly. With a `tracer.Tracer`, the same code generates a program.
 """
 
 from collections.abc import Callable
@@ -13,16 +13,16 @@ Body = Callable[[Any], None]
 
 
 class Operations(Protocol):
-    """Operations on values, one float32 for each trial, and integer indices; each keeps the order that it specifies."""
+    """Operations on values (one float32 for each trial) and integer indices; the order of additions is specified."""
 
     def select(self, condition: Any, yes: Any, no: Any) -> Any:
-        """Return `yes` where the condition holds, and `no` elsewhere."""
+        """Return, for each trial, `yes` if the condition is true, and `no` otherwise."""
 
     def sqrt(self, value: Any) -> Any:
         """Return the correctly rounded square root."""
 
     def call(self, function: Callable[[Any, Any], Any], value: Any) -> Any:
-        """Return function(self, value); a program has the function once and calls it."""
+        """Return function(self, value); a generated program contains the function once and calls it."""
 
     def each(self, n: Any, body: Body) -> None:
         """Call body(k) for each k from 0 to n - 1, in any order: no call depends on what another one stores."""
@@ -34,14 +34,14 @@ class Operations(Protocol):
         """Call body(k) for each k from `first` to `end` - 1, one after the other."""
 
     def points(self, first: Any, end: Any, body: Body) -> None:
-        """Call body(point) for each point from `first` to `end` - 1; points share only the sums of `accumulate`."""
+        """Call body(p) for each point p from `first` to `end` - 1; points share only the sums of `accumulate`."""
 
     def accumulate(self, total: Any, value: Any) -> Any:
-        """Return total + value; where a value has numbers of several points, add them one after the other, in order."""
+        """Return total + value; if a value contains numbers of several points, add them one by one, in order."""
 
 
 class Reference:
-    """The operations on NumPy arrays of shape (trials,), float32; `Operations` specifies each of them."""
+    """The operations on NumPy arrays of shape (trials,), float32, as specified by `Operations`."""
 
     def select(self, condition: Any, yes: Any, no: Any) -> Any:
         return np.where(condition, np.float32(yes), np.float32(no))

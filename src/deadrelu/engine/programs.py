@@ -1,9 +1,9 @@
-"""The engine's programs for training, prediction and counting active units, each for as many trials as lanes.
+"""The engine's programs for training, prediction and counting active units, each for several trials side by side.
 
-They are compiled for this processor, or to WebAssembly, which a web page runs.
-
-The programs of small networks are unrolled. Those of large networks loop over layers and units, whose sizes they read
-from a table, so that a hundred layers compile as fast as three.
+Programs are compiled for this processor, or to WebAssembly for a web page. A program has as many trials as lanes
+(entries of a vector).
+The programs of small networks are unrolled. Programs of large networks loop over layers and units, and read the sizes
+of layers from a table, so that a hundred layers compile as fast as three.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,13 +22,13 @@ from deadrelu.engine.network import Architecture, Training
 from deadrelu.engine.tracer import FLOAT, I32, I64, POINTER, Index, Memory, Tracer, Value
 
 MAX_UNROLLED_WEIGHTS = 60
-"""Maximum number of weights of unrolled networks: trials are then faster, and compiling takes at most a second."""
+"""Maximum number of weights of networks with unrolled programs, which run faster and compile in at most a second."""
 
 MAX_CACHED_WEIGHTS, MEMORY_BOUND_LANES = 60_000, 4
-"""The number of weights beyond which this number of lanes is used: more would not fit into the processor's cache."""
+"""The number of weights above which programs have this number of lanes, so that weights fit into the cache."""
 
 POINTS = 4
-"""Number of points computed side by side: a weight is loaded once for all of them."""
+"""Number of points computed side by side; each weight is loaded once for all of these points."""
 
 WASM_LANES = 4
 """Number of trials side by side in WebAssembly, whose vectors have 128 bits."""
@@ -40,15 +40,15 @@ ACTIVE = ("weights", "active", *UNITS, "table")
 COMMON = ("layers", "stop")
 NUMBERS = ("first", "end", "n_weights", "n_layers")
 
-_COMPILING = Lock()  # LLVM has one global context, and threads that need the same program compile it once
+_COMPILING = Lock()  # because LLVM has one global context, and so that threads compile the same program only once
 
 
 @dataclass(frozen=True)
 class Program:
     """Machine code that computes `lanes` trials side by side.
 
-    Its arguments are addresses of arrays in the order of TRAIN, PREDICT or ACTIVE and of COMMON, then the integers of
-    NUMBERS. Arrays of vectors have the lanes in their last axis.
+    Its arguments are the addresses of the arrays named in TRAIN, PREDICT or ACTIVE and then in COMMON, followed by the
+    integers named in NUMBERS. The last axis of an array of vectors is the lane.
     """
 
     run: compiler.Compiled
@@ -56,7 +56,7 @@ class Program:
 
 
 def training(architecture: Architecture, settings: Training) -> Program:
-    """Return the program of `forward_backward.epoch`, which trains on some batches; learning rates are its argument."""
+    """Return the program of `forward_backward.epoch`, which trains on batches; its arguments include learning rates."""
     optimizer = replace(settings.optimizer, learning_rate=1.0)
     settings = replace(settings, epochs=1, batch_size=1, optimizer=optimizer)
     return _program(TRAIN, architecture, settings)
@@ -68,12 +68,12 @@ def predictions(architecture: Architecture) -> Program:
 
 
 def count_active(architecture: Architecture) -> Program:
-    """Return the program of `forward_backward.count_active`: number of non-zero outputs of the last hidden layer."""
+    """Return the program of `forward_backward.count_active`, which counts non-zero outputs of the last hidden layer."""
     return _program(ACTIVE, architecture)
 
 
 def lanes(architecture: Architecture) -> int:
-    """Return the number of trials that a program computes side by side on this processor."""
+    """Return the number of trials that the programs of an architecture compute side by side on this processor."""
     return MEMORY_BOUND_LANES if architecture.n_weights > MAX_CACHED_WEIGHTS else compiler.lanes()
 
 
@@ -94,12 +94,12 @@ def _compiled(
 def webassembly(architecture: Architecture, settings: Training, *, points: int = 1) -> bytes:
     """Return a WebAssembly module with the programs `train`, `predict` and `count_active`.
 
-    Their arguments are those of native programs and, after `stop`, the address of the negative slope of Leaky ReLU.
+    They have the arguments of native programs and, after `stop`, the address of the negative slope of Leaky ReLU.
 
     Args:
         architecture: architecture of the networks; its negative slope is not used.
         settings: optimizer and loss; the learning rate is an argument of the program.
-        points: number of points side by side; more make an unrolled program faster and larger.
+        points: number of points computed side by side; with more points, unrolled programs are faster and larger.
     """
     module, functions = ir.Module(), dict[Any, ir.Function]()
     settings = replace(settings, epochs=1, batch_size=1, optimizer=replace(settings.optimizer, learning_rate=1.0))
@@ -121,7 +121,7 @@ def _write(
     points: int,
     functions: dict[Callable[..., Any], ir.Function],
 ) -> None:
-    """Add a program to a module; `functions` holds the functions that the programs of a module share."""
+    """Add a program to a module; `functions` are the LLVM functions that the programs of the module share."""
     kinds = [*[POINTER] * len(pointers), *[I64] * len(NUMBERS)]
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
     argument = dict(zip((*pointers, *NUMBERS), function.args, strict=True))
@@ -143,24 +143,24 @@ def _write(
 
 
 def is_unrolled(architecture: Architecture) -> bool:
-    """Return whether the program of a network is unrolled."""
+    """Return whether the programs of an architecture are unrolled."""
     return architecture.n_weights <= MAX_UNROLLED_WEIGHTS or len(architecture.layers) == 1
 
 
 def _general(architecture: Architecture) -> Architecture:
-    """Return the part of the architecture that its program depends on: neither depth nor widths of a large network."""
+    """Return an architecture with the same program; for a large network, one without its depth and widths."""
     sizes = architecture.sizes if is_unrolled(architecture) else (architecture.sizes[0], 0, architecture.sizes[-1])
     return replace(architecture, sizes=sizes)
 
 
 @lru_cache(maxsize=64)
 def layer_table(architecture: Architecture) -> npt.NDArray[np.int64]:
-    """Return the table that the program of a large network reads, shape (layers, 6), int64: the fields of `Layer`."""
+    """Return the fields of each `Layer`, shape (layers, 6), int64: the table that programs of large networks read."""
     return np.array([astuple(layer) for layer in forward_backward.layers_of(architecture)], np.int64)
 
 
 class _Plan:
-    """The layers, units, batches and points of a program, read from its arguments."""
+    """A `forward_backward.Plan` with layers, units, batches and points that a program reads from its arguments."""
 
     loss: Memory
     active: Memory
@@ -208,7 +208,7 @@ class _Plan:
         return _Points(self, together)
 
     def _number(self, name: str, at: ir.Value, kind: ir.Type) -> ir.Value:
-        """Load entry `at` of an array of scalars."""
+        """Load entry `at` of the array of scalars that is the argument `name`."""
         builder = self.tracer.builder
         return builder.load(self.tracer.address(self.argument[name], at, kind), align=4, typ=kind)
 
@@ -216,7 +216,7 @@ class _Plan:
         return Value(self.tracer, [[self._same(number)]])
 
     def _same(self, number: ir.Value) -> ir.Value:
-        """Return a vector whose entries are all one number."""
+        """Return a vector whose entries are all equal to a number."""
         builder, vector = self.tracer.builder, self.tracer.vector
         first = builder.insert_element(ir.Constant(vector, ir.Undefined), number, I32(0))
         return builder.shuffle_vector(first, first, ir.Constant(ir.VectorType(I32, vector.count), [0] * vector.count))
@@ -243,7 +243,7 @@ class _Batch:
 
 
 class _Points:
-    """Points side by side; each trial has a table with rows of inputs and targets, or all share one of inputs."""
+    """Points side by side. In training, each trial has its own table of inputs and targets; else, all share inputs."""
 
     def __init__(self, plan: _Plan, places: list[ir.Value]) -> None:
         self.plan, self.places = plan, places

@@ -1,4 +1,4 @@
-"""Measure how far networks are from a constant function: ranges of their predictions."""
+"""Measure how far networks are from a constant function, by the ranges of their predictions."""
 
 from typing import NamedTuple
 
@@ -8,15 +8,15 @@ import numpy.typing as npt
 Float = npt.NDArray[np.float32]
 
 PROBES = np.array([0.05, 0.15, 0.5, 1.0, 1.5], np.float32)
-"""Inputs at which the notebook compares predictions; all are positive, so they give no information on x < 0."""
+"""Inputs at which the notebook compares predictions; all are positive, so they say nothing about x < 0."""
 
 
 class Spread(NamedTuple):
-    """Extremes and ranges (max - min) of each network's predictions over the training inputs, shape (n,).
+    """Extremes and ranges (max - min) of n networks' predictions over the training inputs, shape (n,), float32.
 
     With several outputs, the extremes are over all outputs, and the range is the largest range of any output: it is 0
-    where each output is constant. `range_low` and `range_high` are over x < 0 and x > 0, and None where no input lies
-    there or x is not one-dimensional.
+    if each output is constant. `range_low` and `range_high` are over the inputs x < 0 and x > 0; they are None if there
+    are no such inputs, or x is not one-dimensional.
     """
 
     prediction_min: Float
@@ -27,7 +27,7 @@ class Spread(NamedTuple):
 
 
 def spread(predictions: Float, x: Float) -> Spread:
-    """Measure how far each network is from a constant.
+    """Return extremes and ranges of the predictions of each network.
 
     Args:
         predictions: outputs of n networks, shape (n, n_points, n_outputs), float32.
@@ -50,13 +50,13 @@ def _range(predictions: Float) -> Float | None:
 
 
 def probes_equal(probes: Float) -> npt.NDArray[np.bool_]:
-    """Return where all predictions at the probes are exactly equal floats, the notebook's criterion.
+    """Return which networks have exactly equal predictions at all probes, the notebook's criterion of collapse.
 
     Args:
-        probes: predictions at `PROBES`, shape (n, 5), float32.
+        probes: predictions of n networks at `PROBES`, shape (n, 5), float32.
 
     Returns:
-        Shape (n,), bool.
+        Mask of the networks, shape (n,), bool.
     """
     equal: npt.NDArray[np.bool_] = np.all(probes == probes[:, :1], axis=1)
     return equal

@@ -1,15 +1,14 @@
 """Shuffles of the training points for every trial and epoch, composed of a few drawn permutations.
 
-The order of trial k in an epoch is a composition, `right[left]`. Trials with the same k div BLOCK (a block) share
-`left`, which is drawn anew each epoch; trials with the same k mod BLOCK share `right`, drawn once; each draw is a
-uniform permutation by the Fisher-Yates method. Every order is exactly uniform, and any two orders, of different trials
-or epochs, are exactly independent, because they never share both factors. More than two orders are not jointly
-independent: all trials of a block reorder their points in the same way from one epoch to the next (by the inverse of
-`left` of the one epoch, then `left` of the other). `python -m benchmarks shuffles` compares rates of 10,000 networks
-with those of the same networks whose orders are all independent.
+The order of trial k in an epoch is a composition of two factors, `right[left]`. Trials with the same k // BLOCK (a
+block) share `left`, which is drawn for each epoch; trials with the same k % BLOCK share `right`, which is drawn once.
+Each factor is a uniform permutation by the Fisher-Yates method. Every order is exactly uniform, and any two orders of
+different trials or epochs are exactly independent, because they never share both factors. More than two orders are not
+jointly independent: all trials of a block reorder their points in the same way from one epoch to the next (by the
+inverse of `left` of the first epoch, then `left` of the second). `python -m benchmarks shuffles` compares collapse
+rates of 10,000 networks with those of the same networks trained in independent orders.
 
-One permutation is drawn per block and epoch. The trials of a block, each with its points in the order of its `right`,
-visit them row by row in one common order, `left`.
+The program keeps each trial's points in the order of its `right`; all trials of a block then visit them in one order.
 """
 
 from functools import lru_cache
@@ -22,10 +21,10 @@ from deadrelu.streams import ORDER, stream
 Order = npt.NDArray[np.int32]
 
 BLOCK = 512
-"""Trials that share a factor: enough that those not dead at initialization fill the lanes of programs."""
+"""Number of trials in a block: enough that the trials not dead at initialization fill the lanes of programs."""
 
 MAX_KEPT_POINTS = 10_000
-"""Maximum number of points for which factors are cached, in at most 40 MB."""
+"""Maximum number of points for which factors are cached, in at most 41 MB."""
 
 LEFT, RIGHT = 0, 1
 
@@ -37,12 +36,12 @@ def epoch_order(n_points: int, seed: int, trial: int, epoch: int) -> Order:
 
 
 def left(n_points: int, seed: int, block: int, epoch: int) -> Order:
-    """Return the factor that the trials of one block share in an epoch, shape (n_points,), int32."""
+    """Return the factor `left` of an epoch, which the trials of a block share: a permutation, (n_points,), int32."""
     return _permutation(n_points, seed, LEFT, block, epoch)
 
 
 def right(n_points: int, seed: int, position: int) -> Order:
-    """Return the factor of the trials at one position in their blocks, shape (n_points,), int32."""
+    """Return the factor `right` of trials at a position in their blocks: a permutation, (n_points,), int32."""
     return _permutation(n_points, seed, RIGHT, position)
 
 

@@ -1,4 +1,4 @@
-"""Target functions of the narrow networks, and their training points."""
+"""Training sets of the narrow networks: random inputs, and the values of a target function."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class Target:
 
     Attributes:
         function: a name in `FUNCTIONS`.
-        low, high: ends of the interval; each of several inputs lies in it.
+        low, high: ends of the interval from which each input is drawn.
         points: number of training points.
     """
 
@@ -35,7 +35,7 @@ class Target:
         return FUNCTIONS[self.function].outputs
 
     def sample(self, seed: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Draw the training set: x, shape (points, inputs), and y, shape (points, outputs), float32."""
+        """Draw the training set: inputs x, shape (points, inputs), and y, shape (points, outputs), float32."""
         x, y = sample(self.function, self.low, self.high, self.points, seed=seed)
         return x.reshape(self.points, -1), y.reshape(self.points, -1)
 
@@ -47,12 +47,12 @@ class Target:
 def sample(
     function: str, low: float, high: float, points: int, *, seed: int
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Draw training points uniformly from [low, high], or from the square or cube of it.
+    """Draw training points, each input uniformly from [low, high].
 
     Returns:
-        x and function(x), float32, of shape (points,) for one input or output, otherwise (points, inputs) or
-        (points, outputs). The value is computed in float64 from the rounded x, so that each pair is as exact as
-        float32 permits.
+        x and function(x), float32: shape (points,) for a single input or output, otherwise (points, inputs) or
+        (points, outputs). The values are computed in float64 from x after its rounding to float32, so that each pair is
+        as exact as float32 permits.
     """
     entry = FUNCTIONS[function]
     drawn = stream(seed, TARGET).random(points if entry.inputs == 1 else (points, entry.inputs))

@@ -1,18 +1,18 @@
-"""Generate programs by tracing: run on a `Tracer`, `forward_backward.py` emits the instructions that compute numbers.
+"""Generate programs by tracing: with a `Tracer`, the code of `forward_backward.py` emits instructions of a program.
 
 On arrays, `z = w * x + z` computes numbers. Here w, x and z are `Value`s, which stand for numbers of the program at run
 time, and each operation appends an instruction of LLVM's intermediate language to the function that is being generated.
 A loop such as `ops.repeat(0, n, body)` calls its body once, with an `Index` that stands for the loop variable, and
-emits the branches of the loop around the instructions of the body. Where sizes are plain integers there is no loop: the
-body is called, and its instructions are emitted, n times (the loop is unrolled).
+emits the branches of the loop around the instructions of the body. If n is a plain integer, there is no loop: the body
+is called, and its instructions are emitted, n times (the loop is unrolled).
 
 The order of operations on each number is fixed, but independent numbers can be computed side by side:
 
-- a vector holds one number for each of `lanes` trials;
-- a `Value` is a block of vectors for some units (`TILE` in loops by `each`) at some points (`points`), so that a weight
-  is loaded once for all. Operations on blocks of different sizes broadcast size 1, as NumPy does.
+- a vector contains one number for each of `lanes` trials;
+- a `Value` is a block of vectors, for up to `TILE` units and several points: each weight is loaded once for all points
+  of a block. Operations on blocks of different sizes broadcast size 1, as NumPy does.
 
-Sums over points are accumulated point by point (`accumulate`), and those over units in the order of `total`.
+Sums over points are accumulated point by point (`accumulate`), and sums over units in the order of `total`.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,11 +26,11 @@ from deadrelu.engine.operations import Body
 I32, I64, FLOAT, POINTER = ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.PointerType()
 
 TILE = 4
-"""Number of units side by side in loops: a signal is loaded once for all of them."""
+"""Number of units computed side by side in loops; each signal is loaded once for all of these units."""
 
 
 class Value:
-    """A block of vectors, indexed by unit and point: numbers, or the truth values of a comparison."""
+    """A block of vectors, indexed by unit and point, of numbers or of truth values of a comparison."""
 
     def __init__(self, tracer: "Tracer", vectors: list[list[ir.Value]]) -> None:
         self.tracer, self.vectors = tracer, vectors
@@ -65,12 +65,12 @@ class Value:
     def __gt__(self, other: Any) -> "Value":
         return self.tracer.combine(">", self, other)
 
-    def __lt__(self, other: Any) -> "Value":  # Python evaluates `0.0 > value` by this method
+    def __lt__(self, other: Any) -> "Value":  # Python calls this method for `0.0 > value`
         return self.tracer.combine(">", other, self)
 
 
 class Index:
-    """An integer of the program at run time, `base`; a tile of `width` also has those that follow it, `step` apart."""
+    """An integer `base` of the program at run time, or a tile of `width` integers from `base` on, `step` apart."""
 
     def __init__(self, tracer: "Tracer", base: ir.Value, step: ir.Value | None = None, width: int = 1) -> None:
         self.tracer, self.base, self.step, self.width = tracer, base, step, width
@@ -90,7 +90,7 @@ class Index:
 
 
 class Memory:
-    """An array of vectors in the program; with `by_point`, each entry has a vector for each point side by side."""
+    """An array in the memory of the program; each entry is a vector or, with `by_point`, a vector for each point."""
 
     def __init__(self, tracer: "Tracer", pointer: ir.Value, *, by_point: bool = False) -> None:
         self.tracer, self.pointer, self.by_point = tracer, pointer, by_point
@@ -114,14 +114,14 @@ class Memory:
 
 
 class Tracer:
-    """`Operations` that generate a function of the program; the protocol specifies each of them.
+    """An implementation of `Operations` that generates a function of the program.
 
     Args:
         function: LLVM function without instructions, with its arguments.
         lanes: number of entries of a vector.
-        points: number of points side by side.
-        stop: address of an int32 that is read before each iteration of the loops over points: a value other than 0 ends
-            them.
+        points: number of points computed side by side.
+        stop: address of an int32 that is read before each iteration of a loop over points; a value other than 0 ends
+            the loop.
     """
 
     def __init__(self, function: ir.Function, *, lanes: int, points: int, stop: ir.Value) -> None:
@@ -131,13 +131,13 @@ class Tracer:
         self.functions: dict[Callable[..., Any], ir.Function] = {}
 
     def value(self, number: Value | float) -> Value:
-        """Return a value as it is, and a constant as a value."""
+        """Return a constant as a `Value`, and a `Value` unchanged."""
         if isinstance(number, Value):
             return number
         return Value(self, [[ir.Constant(self.vector, [number] * self.lanes)]])
 
     def index(self, number: Index | int) -> Index:
-        """Return an index as it is, and an integer as an index."""
+        """Return an integer as an `Index`, and an `Index` unchanged."""
         return number if isinstance(number, Index) else Index(self, I64(number))
 
     def entries(self, index: Index | int) -> Iterator[ir.Value]:
@@ -150,11 +150,11 @@ class Tracer:
             yield at
 
     def address(self, pointer: ir.Value, at: ir.Value, kind: ir.Type | None = None) -> ir.Value:
-        """Return the address of entry `at` of an array of vectors, or of another type `kind`."""
+        """Return the address of entry `at` of an array; entries are vectors, or of the type `kind`."""
         return self.builder.gep(pointer, [at], source_etype=kind or self.vector)
 
     def combine(self, operation: str, left: Value | float, right: Value | float) -> Value:
-        """Emit a binary operation for each pair of vectors."""
+        """Emit an operation, ">" or a method of `ir.IRBuilder`, for each pair of vectors of two blocks."""
         return self.apply(
             lambda a, b: (
                 self.builder.fcmp_ordered(">", a, b) if operation == ">" else getattr(self.builder, operation)(a, b)
@@ -164,7 +164,7 @@ class Tracer:
         )
 
     def apply(self, operation: Callable[..., ir.Value], *blocks: Value) -> Value:
-        """Emit an instruction for each vector of some blocks, broadcast to a common size."""
+        """Emit an instruction for the vectors of each unit and point, after blocks are broadcast to a common size."""
         units = max(len(block.vectors) for block in blocks)
         points = max(len(block.vectors[0]) for block in blocks)
         return Value(
@@ -185,7 +185,7 @@ class Tracer:
         return self.apply(lambda a: self.builder.call(root, [a]), value)
 
     def call(self, function: Callable[[Any, Any], Any], value: Value) -> Value:
-        """Emit a function once, and a call of it for each vector: inlined, exp makes programs slow to compile."""
+        """Emit a function once, and a call for each vector; programs with inlined functions would compile slowly."""
         if function not in self.functions:
             kind = ir.FunctionType(self.vector, [self.vector])
             written = ir.Function(self.builder.module, kind, function.__name__)
@@ -198,7 +198,7 @@ class Tracer:
         return self.apply(lambda a: self.builder.call(self.functions[function], [a]), value)
 
     def accumulate(self, total: Value, value: Value | float) -> Value:
-        """Add the values of all points, one after the other, to sums that have no axis of points."""
+        """Add the values of all points, one after the other, to a total with a single vector per unit."""
         sums = []
         for u, (start,) in enumerate(total.vectors):
             for p in range(len(self.value(value).vectors[0])):
@@ -239,7 +239,7 @@ class Tracer:
             body(Index(self, k))
 
     def points(self, first: Index, end: Index, body: Body) -> None:
-        """Emit a loop over groups of points that are computed side by side, and one over the remaining points."""
+        """Emit a loop over groups of points that are computed side by side, and a loop over the remaining points."""
         together, begin = self.side_by_side, first.base
         if together > 1:
             count = self.builder.sub(end.base, begin)
@@ -264,8 +264,8 @@ class Tracer:
     ) -> Iterator[ir.Value]:
         """Emit a loop around the instructions of the `with` block: for k in range(first, end, step).
 
-        `carried` holds vectors that pass from one iteration to the next; the body replaces them by those of the next
-        iteration, and after the loop it holds the last ones.
+        The list `carried` contains vectors that pass from one iteration to the next: the body replaces them by their
+        values for the next iteration, and after the loop the list contains the last values.
         """
         builder, carried = self.builder, [] if carried is None else carried
         before = builder.block
@@ -294,12 +294,12 @@ class Tracer:
 
 
 def _pick(vectors: list[list[ir.Value]], u: int, p: int) -> ir.Value:
-    """Return the vector of a unit and a point in a block; a block with one unit or one point is broadcast."""
+    """Return the vector of unit u and point p of a block; a block with one unit or one point is broadcast."""
     unit = vectors[u if len(vectors) > 1 else 0]
     return unit[p if len(unit) > 1 else 0]
 
 
 def _like(shape: list[list[ir.Value]], flat: list[ir.Value]) -> list[list[ir.Value]]:
-    """Return a flat list of vectors in the nested layout of a block."""
+    """Return the vectors of a flat list as a block with the units and points of `shape`."""
     rows = iter(flat)
     return [[next(rows) for _ in unit] for unit in shape]

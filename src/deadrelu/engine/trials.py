@@ -1,11 +1,11 @@
-"""Train many small networks at once: `run(network, training, x, y, trials=range(1000), seed=10)`.
+"""Train many small networks in parallel: `run(network, training, x, y, trials=range(1000), seed=10)`.
 
 A *trial* is one network with its own initial weights and its own shuffle of the training points in every epoch. One
 compiled program trains a few trials side by side (`batch`), and each processor core runs a program of its own. `follow`
-returns the networks after several numbers of epochs.
+yields the networks after several numbers of epochs.
 
-The engine reads and writes no files. Trial k depends on (network, training, points, seed, k) alone, and its bits are
-the same on every processor.
+The engine reads and writes no files. The result of trial k depends on (network, training, points, seed, k) alone, and
+its bits are the same on every processor.
 """
 
 import os
@@ -27,16 +27,16 @@ from deadrelu.engine.shuffles import BLOCK
 from deadrelu.streams import WEIGHTS, stream
 
 DRAWN_TOGETHER = 128
-"""Number of trials whose initial weights one generator draws: a generator for each would cost more than training."""
+"""Number of trials whose initial weights one generator draws; one generator per trial would cost more than training."""
 
 MAX_WEIGHTS_BY_BLOCK = 1000
-"""Maximum number of weights of networks whose blocks are started whole; more weights would take up much memory."""
+"""Maximum number of weights of networks whose trials are started by blocks; larger ones would take much memory."""
 
 POLL_INTERVAL_S = 0.1
 """Seconds between two checks of the event that stops a run."""
 
 FEW_INPUTS = 30
-"""Approximate number of inputs at which `are_constant` compares outputs first."""
+"""Approximate number of inputs at which `are_constant` compares outputs before it compares them at all inputs."""
 
 
 def run(
@@ -50,20 +50,20 @@ def run(
     threads: int | None = None,
     stop: Event | None = None,
 ) -> Iterator[Trained]:
-    """Train the given trials, some at a time; memory does not grow with their number.
+    """Train trials, some at a time, so that the memory does not grow with their number.
 
     Args:
-        network: the architecture and its initializer.
-        training: epochs, batch size, optimizer and loss.
+        network: architecture and initializers of the networks.
+        training: number of epochs, batch size, optimizer and loss.
         x: inputs, shape (n_points,) or (n_points, network.inputs), float32.
         y: targets, shape (n_points,) or (n_points, network.outputs), float32.
-        trials: which trials, as consecutive numbers: range(1000) is the first thousand.
-        seed: determines, with the number of a trial, its initial weights and its shuffles.
-        threads: number of programs that run at once, by default one per core; no result depends on it.
+        trials: consecutive numbers of the trials to train; range(1000) stands for the first thousand.
+        seed: seed that determines, with the number of a trial, its initial weights and its shuffles.
+        threads: number of programs that run in parallel, by default one per core; results do not depend on it.
         stop: event of another thread that ends this run with a `CancelledError`.
 
     Yields:
-        Trained trials, in order.
+        Results of consecutive trials, in the order of their numbers.
 
     Raises:
         ValueError: x, y or trials do not have the shapes or values described here.
@@ -77,7 +77,7 @@ def run(
                 raise CancelledError
             parts.append(_Part(network, training, points, numbers, ended))
             parts[-1].start(pool, training.epochs)
-            # Trained parts are yielded at once; others once the parts queued after them keep all threads busy.
+            # Trained parts are yielded immediately, other parts when those behind them in the queue busy all threads.
             while parts and (parts[0].is_trained or sum(len(part.fits) for part in list(parts)[1:]) > threads):
                 yield parts.popleft().trained(stop)
         while parts:
@@ -96,21 +96,21 @@ def follow(
     threads: int | None = None,
     stop: Event | None = None,
 ) -> Iterator[Trained]:
-    """Yield the networks after given epochs of one training; weights and moments of the optimizer are kept.
+    """Train trials once, and yield all of them after each of several numbers of epochs.
 
-    After epoch e, trials have the weights that `run` with `training.epochs=e` returns. All trials are held in memory.
+    After epoch e, trials have the weights that `run` yields with `training.epochs=e`. All trials stay in memory.
     Calling Keras's `fit` n times on one model for e epochs corresponds to `epochs` of e, 2 * e and so on up to n * e.
 
     Args:
-        epochs: epochs after which networks are yielded, ascending, from 1 on; `training.epochs` is not used.
+        epochs: epochs after which the trials are yielded, ascending, from 1 on; `training.epochs` is not used.
         network, training, x, y, trials, seed, threads, stop: as in `run`.
 
     Yields:
-        For each of `epochs`, all trials: `initial` weights before training, `final` weights after this epoch, and the
-        `loss` of each epoch since the previous result.
+        Results of all trials, for each of `epochs`: `initial` weights before training, `final` weights after the epoch,
+        and the `loss` of each epoch since the previous result.
 
     Raises:
-        ValueError: as in `run`, or the epochs do not ascend.
+        ValueError: as in `run`, or the epochs do not ascend from 1 or more.
     """
     training, x, y = _checked(network, training, x, y, trials)
     if list(epochs) != sorted(set(epochs)) or min(epochs, default=1) < 1:
@@ -125,16 +125,16 @@ def follow(
 
 
 MAX_RATE_OF_BIASES = 1.0
-"""Largest learning rate of Adam at which `_Part` trains output biases alone, because no such training diverges."""
+"""Largest learning rate of Adam at which `_Part` trains output biases alone; no such training diverges."""
 
 
 class _Part:
-    """Some trials of one block, trained in batches; a trial trains all its weights, only its output biases, or nothing.
+    """Some trials of one block, trained in batches: all weights of a trial, only its output biases, or nothing.
 
     If every unit of the last hidden layer of a ReLU network is 0 at all points, the slope of ReLU is 0 there too, and
     each gradient except that of the output biases is a product with 0. Without biases, training changes no bit of such
-    a network. With biases, the output biases learn bit for bit like those of a network without hidden layers whose
-    input is 0, as long as all numbers are finite (0 times infinity is not 0), in a fraction of the time.
+    a network. With biases, it changes the output biases only, to the same bits as in a network without hidden layers
+    whose input is 0, which trains much faster. All numbers must be finite, because 0 times infinity is not 0.
 
     If `keeps` is true, the batches remain in memory, and another call of `start` continues their training.
     """
@@ -159,17 +159,17 @@ class _Part:
         self.epochs = 0
 
     def start(self, pool: ThreadPoolExecutor, epochs: int) -> None:
-        """Start the training of each batch for a number of epochs in the thread pool."""
+        """Start to train each batch for a number of epochs in the thread pool."""
         self.epochs = epochs
         self.fits = [pool.submit(self._fit, k, epochs) for k in range(len(self.rows))]
 
     @property
     def is_trained(self) -> bool:
-        """True if all batches are trained: `trained` then returns at once."""
+        """Whether all batches are trained, so that `trained` returns without waiting."""
         return all(fit.done() for fit in self.fits)
 
     def _fit(self, k: int, epochs: int) -> tuple[Float, Float]:
-        """Train batch k of n trials; return its weights, (n, n_weights), and its losses, (n, epochs), both float32."""
+        """Train batch k; return the weights, (n, n_weights), and losses, (n, epochs), of its n trials, both float32."""
         batch = self.batches.get(k) or self._batch(k)
         if self.keeps:
             self.batches[k] = batch
@@ -186,7 +186,7 @@ class _Part:
         return TrialBatch(architecture, self.training, points, weights, self.numbers[rows])
 
     def trained(self, stop: Event | None) -> Trained:
-        """Wait for the batches and return all trials."""
+        """Wait until all batches are trained, and return the results of all trials."""
         zero = np.zeros((1, *self.points.y.shape), np.float32)  # predictions of networks that training does not change
         loss_of_zero = mean_loss(self.training, zero, self.points.y)
         final, loss = self.initial.copy(), np.full((len(self.numbers), self.epochs), loss_of_zero)
@@ -220,12 +220,12 @@ def _checked(network: Network, training: Training, x: Float, y: Float, trials: r
 
 @contextmanager
 def _pool(threads: int) -> Iterator[tuple[ThreadPoolExecutor, Stop]]:
-    """Yield a pool of threads and the event that stops them; programs release Python's lock while they compute."""
+    """Yield a pool of threads, and the event that stops their programs, which run without Python's global lock."""
     ended = Stop()
     with ThreadPoolExecutor(threads) as pool:
         try:
             yield pool, ended
-        finally:  # no thread continues when the caller stops early or on Ctrl-C
+        finally:  # so that no thread continues after the caller stops early, or after Ctrl-C
             ended.set()
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -236,7 +236,7 @@ def cores() -> int:
 
 
 def _cut_at_blocks(network: Network, trials: range) -> Iterator[range]:
-    """Yield the ranges of trials that form one `_Part` each; no range crosses a boundary between blocks."""
+    """Yield ranges of trials, one for each `_Part`; no range crosses a boundary between blocks."""
     small = network.architecture.n_weights <= MAX_WEIGHTS_BY_BLOCK
     size = BLOCK if small and network.can_be_dead else DRAWN_TOGETHER
     for at in range(trials.start // size * size, trials.stop, size):
@@ -249,7 +249,7 @@ def _two_dimensional(values: Float) -> Float:
 
 
 def draw_weights(network: Network, seed: int, numbers: Numbers) -> Float:
-    """Draw the initial weights of some trials, shape (len(numbers), n_weights), float32.
+    """Draw the initial weights of the trials with these numbers, shape (len(numbers), n_weights), float32.
 
     One generator draws the weights of all trials k with the same quotient k // DRAWN_TOGETHER.
     """
@@ -275,12 +275,12 @@ def predict(network: Network, weights: Float, x: Float, stop: Stop | None = None
 
     Args:
         network: description of the networks.
-        weights: shape (n, n_weights), float32.
+        weights: weights of n networks, shape (n, n_weights), float32.
         x: inputs, shape (n_points,) or (n_points, network.inputs), float32.
         stop: event of another thread that ends the computation with a `CancelledError`.
 
     Returns:
-        Shape (n, n_points, network.outputs), float32.
+        Outputs, shape (n, n_points, network.outputs), float32.
     """
     x, stop, program = (
         np.ascontiguousarray(_two_dimensional(x)),
@@ -298,7 +298,7 @@ def predict(network: Network, weights: Float, x: Float, stop: Stop | None = None
 def are_constant(network: Network, weights: Float, x: Float, stop: Stop | None = None) -> npt.NDArray[np.bool_]:
     """Return which networks have exactly equal outputs at all inputs, shape (n,), bool; arguments as in `predict`.
 
-    Most networks differ already at a few inputs, so these are compared first.
+    The outputs of most networks differ already at a few inputs, so outputs at a few inputs are compared first.
     """
     constant = np.ones(len(weights), bool)
     for points in (x[:: max(1, len(x) // FEW_INPUTS)], x):
@@ -309,7 +309,7 @@ def are_constant(network: Network, weights: Float, x: Float, stop: Stop | None =
 
 
 def _last_layer_is_dead(network: Network, weights: Float, x: Float, stop: Stop) -> npt.NDArray[np.bool_]:
-    """Return a mask of the ReLU networks whose last hidden layer is 0 on all inputs, shape (n,), bool."""
+    """Return which ReLU networks have a last hidden layer that is 0 on all inputs, shape (n,), bool."""
     if not network.can_be_dead:
         return np.zeros(len(weights), bool)
     program = programs.count_active(network.architecture)
@@ -326,15 +326,15 @@ def _cut(rows: np.ndarray, length: int) -> list[np.ndarray]:
 
 
 def mean_loss(training: Training, predictions: Float, y: Float) -> Float:
-    """Compute the loss of each network over all points.
+    """Compute the loss of each of n networks, a mean over all points and outputs.
 
     Args:
-        training: names the loss function.
-        predictions: shape (n, n_points, n_outputs), float32.
+        training: settings that name the loss function.
+        predictions: outputs of the networks, shape (n, n_points, n_outputs), float32.
         y: targets, shape (n_points,) or (n_points, n_outputs), float32.
 
     Returns:
-        Shape (n,), float32: the mean of terms that `_sum` adds in float64, rounded.
+        Losses, shape (n,), float32, rounded from means in float64.
     """
     errors = predictions - _two_dimensional(y)
     terms = np.square(errors) if training.loss == "mean_squared_error" else np.abs(errors)
@@ -343,7 +343,7 @@ def mean_loss(training: Training, predictions: Float, y: Float) -> Float:
 
 
 def _sum(terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Sum over the second axis in a fixed order, unlike NumPy: add the second half to the first half, repeatedly."""
+    """Sum over the second axis in a fixed order, unlike NumPy: repeatedly add the second half to the first half."""
     while (n := terms.shape[1]) > 1:
         half = n // 2
         left_over = terms[:, 2 * half :]

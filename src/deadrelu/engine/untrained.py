@@ -1,7 +1,7 @@
-"""Count the ReLU networks that are dead before training, for every depth of a width in one pass.
+"""Count the ReLU networks of one width that are dead before training, for all depths in one pass.
 
-Without biases f(c x) = c f(x) for c > 0, so the signals of x = -1 and x = 1 determine those of every one-dimensional
-input x. Networks with biases, which RAI draws, are evaluated at many x.
+Without biases f(c x) = c f(x) for c > 0, so the signals at x = -1 and x = 1 determine the signals at every real x.
+Networks with biases, which RAI draws, are evaluated at many x.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,13 +19,13 @@ Counts = npt.NDArray[np.int64]
 Array = npt.NDArray[np.float64]
 
 BLOCK = 1000
-"""Number of networks drawn at once."""
+"""Number of networks that are drawn together by one generator."""
 
 
 class BornDead(NamedTuple):
-    """Counts of networks that are 0 before training, shape (max_depth,), int64; entry d - 1 is for depth d.
+    """Counts of dead networks before training, each of shape (max_depth,), int64; entry d - 1 is for depth d.
 
-    `low` counts networks that are 0 for every x < 0, `high` for every x > 0, and `both` for every x.
+    `low` counts networks whose last hidden layer is 0 for every x < 0, `high` for every x > 0, and `both` for every x.
     """
 
     low: Counts
@@ -38,15 +38,15 @@ def born_dead(
 ) -> BornDead:
     """Count dead networks with one input, zero biases, and `width` units in each of up to `max_depth` hidden layers.
 
-    A network of depth d consists of the first d layers of a deeper one and is dead if both signals are 0 after them:
-    the counts of a width over its depths come from the same networks.
+    A network of depth d consists of the first d layers of a network of depth `max_depth`, so that counts of all depths
+    come from the same networks. A network is dead if its last hidden layer is 0 at both x = -1 and x = 1.
 
     Args:
-        initialize: draws kernels, as `initializers.sampler` describes.
-        width: units of a hidden layer.
+        initialize: function that draws kernels, as `initializers.sampler` describes.
+        width: number of units of each hidden layer.
         max_depth: largest number of hidden layers.
-        networks: consecutive numbers from a multiple of `BLOCK` on; if they also end at one, none is drawn in vain.
-        seed: determines all draws, with the width; adding networks or layers does not change the other draws.
+        networks: consecutive numbers of networks, from a multiple of `BLOCK` on; networks are drawn in whole blocks.
+        seed: seed that determines, with the width, all draws; more networks or layers do not change earlier draws.
         stop: event of another thread that ends the count with a `CancelledError`.
     """
     counts = np.zeros((3, max_depth), np.int64)
@@ -57,7 +57,7 @@ def born_dead(
 
 
 def _blocks(networks: range) -> Iterator[tuple[int, int]]:
-    """Yield the number of each block, and the number of its networks that are used."""
+    """Yield, for each block, its number and how many of its networks are used."""
     if networks.start % BLOCK:
         raise ValueError(f"networks must start at a multiple of {BLOCK}, got {networks.start}")
     for at in range(networks.start, networks.stop, BLOCK):
@@ -67,7 +67,7 @@ def _blocks(networks: range) -> Iterator[tuple[int, int]]:
 def _drawn(
     initialize: Sampler, width: int, max_depth: int, seed: int, block: int, stop: Event | None = None
 ) -> Iterator[npt.NDArray[np.float32]]:
-    """Yield a block's weights for each hidden layer, (BLOCK, rows, width), float32, equal for equal arguments."""
+    """Yield the same weights of each hidden layer for equal arguments, shape (BLOCK, rows, width), float32."""
     rng = stream(seed, SAFE_REGION, width, block)
     for layer in range(max_depth):
         if stop is not None and stop.is_set():
@@ -76,14 +76,14 @@ def _drawn(
 
 
 def _dead(drawn: Iterable[npt.NDArray[np.float32]], max_depth: int) -> npt.NDArray[np.bool_]:
-    """Return whether the signals of x = -1 and 1 are 0 after each layer from `_drawn`, (BLOCK, max_depth, 2), bool."""
+    """Return whether each network's signals at x = -1 and x = 1 are 0 after each layer, (BLOCK, max_depth, 2), bool."""
     signals = np.broadcast_to(np.array([[-1.0], [1.0]]), (1, 2, BLOCK))
     dead = np.empty((BLOCK, max_depth, 2), bool)
     for layer, kernels in enumerate(drawn):
         signals = np.maximum(_product(signals, kernels), 0)
         size = signals.max(axis=0)
         dead[:, layer] = size.T == 0
-        signals = signals / np.where(size > 0, size, 1)  # only the ratios matter; the size may underflow
+        signals = signals / np.where(size > 0, size, 1)  # only ratios matter, and unscaled signals could underflow
     return dead
 
 
@@ -97,14 +97,14 @@ def born_constant(
     seed: int,
     stop: Event | None = None,
 ) -> Counts:
-    """Count the networks that are constant on `x` before training, (max_depth,), int64; entry d - 1 is for depth d.
+    """Count networks whose last hidden layer is constant on `x` before training; entry d - 1 is for depth d.
 
-    This is for initializers that draw biases, where two points do not determine all others; the networks are those of
-    `born_dead`. One layer is in memory at a time: weights are drawn for a few points, and again for networks constant
-    on these.
+    This is for initializers that draw biases: signals at two points do not determine all others. The counts have shape
+    (max_depth,), int64. One layer is in memory at a time: weights are drawn for three points, and drawn again for the
+    networks that are constant at these points.
 
     Args:
-        initialize: draws kernels and biases (one more row), as `initializers.sampler` describes for RAI.
+        initialize: function that draws kernels and biases (one more row), as `initializers.sampler` describes for RAI.
         x: inputs at which signals are compared, shape (n_points,).
         width, max_depth, networks, seed, stop: as in `born_dead`.
     """
@@ -113,7 +113,7 @@ def born_constant(
     for block, n in _blocks(networks):
         arguments = initialize, width, max_depth, seed, block, stop
         *_, last = _signals((layer[:n] for layer in _drawn(*arguments)), few)
-        candidates = _are_constant(last)  # signals that differ at these points after the last layer do so after each
+        candidates = _are_constant(last)  # if signals differ after the last layer, they differ after each
         for depth, signals in enumerate(_signals((layer[:n][candidates] for layer in _drawn(*arguments)), x)):
             counts[depth] += _are_constant(signals).sum()
     return counts
@@ -128,11 +128,11 @@ def _are_constant(signals: Array) -> npt.NDArray[np.bool_]:
 def functions(initialize: Sampler, x: Array, width: int, max_depth: int, networks: int, *, seed: int) -> Array:
     """Return the outputs of the first networks before training, shape (max_depth, networks, n_points), float64.
 
-    A network of depth d has the hidden layers of `born_dead` (or `born_constant`), and a linear output of its own.
+    The network of depth d has d hidden layers, drawn as in `born_dead` or `born_constant`, and its own linear output.
 
     Args:
         networks: number of networks, at most `BLOCK`.
-        initialize, x, width, max_depth, seed: as in `born_constant`; biases are drawn or zero.
+        initialize, x, width, max_depth, seed: as in `born_constant`; biases are zero if the initializer draws none.
     """
     outputs = []
     hidden = (layer[:networks] for layer in _drawn(initialize, width, max_depth, seed, 0))
@@ -145,7 +145,7 @@ def functions(initialize: Sampler, x: Array, width: int, max_depth: int, network
 
 
 def _signals(drawn: Iterable[npt.NDArray[np.float32]], x: Array) -> Iterator[Array]:
-    """Yield the outputs of each hidden layer, shape (width, n_points, networks), float64, for drawn weights."""
+    """Yield the outputs of each hidden layer at inputs x, shape (width, n_points, networks), float64."""
     signals = np.asarray(x, float)[None, :, None]
     for weights in drawn:
         kernels, biases = _split(weights, len(signals))
@@ -154,14 +154,14 @@ def _signals(drawn: Iterable[npt.NDArray[np.float32]], x: Array) -> Iterator[Arr
 
 
 def _product(signals: Array, kernels: npt.NDArray[np.float32]) -> Array:
-    """Compute preactivations, summed in a fixed order: equal inputs give equal bits, and so do all processors.
+    """Compute preactivations without biases, with sums in a fixed order, so that all processors give the same bits.
 
     Args:
-        signals: shape (fan_in, n, networks), float64.
-        kernels: shape (networks, fan_in, fan_out), float32.
+        signals: signals at n points, shape (fan_in, n, networks), float64.
+        kernels: kernels of the networks, shape (networks, fan_in, fan_out), float32.
 
     Returns:
-        Shape (fan_out, n, networks), float64.
+        Preactivations, shape (fan_out, n, networks), float64.
     """
     by_input = np.ascontiguousarray(kernels.transpose(1, 2, 0), np.float64)
     total: Array = signals[0] * by_input[0][:, None]
@@ -171,6 +171,6 @@ def _product(signals: Array, kernels: npt.NDArray[np.float32]) -> Array:
 
 
 def _split(drawn: npt.NDArray[np.float32], fan_in: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Split drawn rows into kernels, (n, fan_in, fan_out), and biases, (n, 1, fan_out), zero where none were drawn."""
+    """Split drawn rows into kernels, (n, fan_in, fan_out), and biases, (n, 1, fan_out), which are 0 if not drawn."""
     biases = drawn[:, fan_in:] if drawn.shape[1] > fan_in else np.zeros((len(drawn), 1, drawn.shape[2]), np.float32)
     return drawn[:, :fan_in], biases

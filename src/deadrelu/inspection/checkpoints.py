@@ -1,4 +1,4 @@
-"""Comparison of two checkpoints of a model on the same inputs."""
+"""Comparison of the inspections of two checkpoints of a model on the same inputs."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from deadrelu.inspection.inspect import Inspection
 from deadrelu.inspection.words import names
 
 LARGE = 2.0
-"""A layer has changed when its signal or gradient has grown or shrunk by at least this factor."""
+"""Factor by which the rms of a layer's signal or gradient must grow or shrink for the layer to count as changed."""
 
 COMPARED = ["rms", "gradient_rms", "kernel_rms", "dead_units", "dead_in_all_calls", "units", "state", "verdict"]
 
@@ -21,16 +21,16 @@ class Changes:
     """The changes of a model from one inspection, `before`, to another, `after`."""
 
     table: pd.DataFrame
-    """One row for each layer that both have. Columns: layer; units; two for each of `COMPARED`, with the suffixes
-    _before and _after; changed (whether the layer is shown)."""
+    """A table with one row for each layer that both inspections have. Columns: layer; units (after); for each name in
+    `COMPARED`, two columns with the suffixes _before and _after; changed (whether the layer counts as changed)."""
     sentences: list[str]
 
 
 def changes(before: Inspection, after: Inspection) -> Changes:
-    """Compare two inspections layer by layer: by name, or in order if the same architecture has other names.
+    """Compare two inspections layer by layer: by name, or by position if equal architectures have different names.
 
     Raises:
-        InputError: the models have no layer in common.
+        InputError: the inspections have no layer in common.
     """
     one, other = before.table, after.table
     kinds = ["kind", "activation", "layer_class"]

@@ -1,4 +1,4 @@
-"""Codes of findings: the meaning of each, how it is decided, and what to do. docs/inspect.md has the same table."""
+"""Codes of findings, each with its meaning, how it is decided, and a remedy; docs/inspect.md has the same table."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -8,7 +8,7 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 
 class Code(NamedTuple):
-    """The description of a code: its severity, its meaning, how it is decided, and a remedy."""
+    """The description of a code: its usual severity, its meaning, how it is decided, and a remedy."""
 
     severity: Severity
     meaning: str
@@ -136,21 +136,21 @@ CODES = {
         "note", "layers of which only the output could be measured", "their calls cannot be recorded", "none"
     ),
 }
-"""All codes, the most serious first."""
+"""The descriptions of all codes by code, the most serious first."""
 
 GROUPS = {
     "dead": ("dead-network", "dead-layer"),
     "vanishes": ("signal-vanishes", "gradient-vanishes"),
     "explodes": ("signal-explodes", "gradient-explodes"),
 }
-"""Short words that each stand for several codes."""
+"""Words that each stand for several codes."""
 
 
 def codes_of(words: Sequence[str]) -> set[str]:
     """Return the codes that the words stand for; a word is a code or one of `GROUPS`.
 
     Raises:
-        KeyError: a word is neither of these.
+        KeyError: a word is neither a code nor one of `GROUPS`.
     """
     codes: set[str] = set()
     for word in words:

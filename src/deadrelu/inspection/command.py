@@ -1,4 +1,4 @@
-"""The command `inspect`: the signals of a user's own model, on the terminal and as Parquet, figure and page."""
+"""The command `inspect`: the signals of a user's model on the terminal, and as a Parquet file, a figure and a page."""
 
 import hashlib
 import math
@@ -40,7 +40,7 @@ LAYERS = pa.schema(
         *parquet.columns("state verdict", pa.string()),
     ]
 )
-"""The columns of layers.parquet."""
+"""The schema of layers.parquet, which has a row for each call of a layer."""
 
 MADE = ("layers.parquet", "layers.png", "signals.html")
 Paths = dict[str, Any]
@@ -63,19 +63,19 @@ def main(
     verbose: bool = False,
     as_json: bool = False,
 ) -> bool:
-    """Print the table and write the files in `MADE`; earlier files stay until all new ones are ready.
+    """Print an inspection and write the files in `MADE`; earlier files stay until all new ones are ready.
 
     Args:
-        model, inputs, labels, compare: files; `compare` is another model on the same inputs.
-        out: folder for `MADE`; None: a folder named after the model in the current one.
-        first: maximum number of inputs; of more, the first are used.
+        model, inputs, labels, compare: paths of files; `compare` is an earlier model, measured on the same inputs.
+        out: folder for the files in `MADE`; None: a folder in the current one, named after the model.
+        first: maximum number of inputs; if there are more, the first are used.
         loss, training, batch_size, seed, ignore: see `inspect.inspect`.
-        fail_on: codes of findings, or severities.
+        fail_on: codes of findings, words of `codes.GROUPS`, or severities.
         verbose: print every finding and every row, also of blocks that repeat.
         as_json: print JSON in place of tables.
 
     Returns:
-        True if the model has one of the findings of `fail_on`.
+        True if the model has a finding that `fail_on` names.
     """
     failing = _codes("--fail-on", [word for word in fail_on if word not in SEVERITIES])
     failing |= {word for word in fail_on if word in SEVERITIES}
@@ -85,7 +85,7 @@ def main(
     paths = {"model": model, "inputs": inputs, "labels": labels}
     given = {what: input_files.read(path) for what, path in (("inputs", inputs), ("labels", labels)) if path}
     options: dict[str, Any] = {"loss": loss, "training": training, "batch_size": batch_size, "seed": seed}
-    with files.scratch_folder(folder) as scratch:  # first, so that a folder that cannot be written costs no time
+    with files.scratch_folder(folder) as scratch:  # first, so that a folder that cannot be written fails early
         tensorflow.import_tensorflow()
         inspection = _inspected(paths, given, first, ignore, options)
         other = _inspected({**paths, "model": compare}, given, first, ignore, options) if compare else None
@@ -107,7 +107,7 @@ def _check_places(folder: Path) -> None:
 def _inspected(
     paths: Paths, given: dict[str, Any], first: int | None, ignore: Sequence[str], options: dict[str, Any]
 ) -> inspect.Inspection:
-    """Load and inspect the model of `paths`; an `InputError` names the file that it is about."""
+    """Load and inspect the model of `paths`; the message of an `InputError` begins with the path of the faulty file."""
     loaded = model_file.load(paths["model"])
     x, *y = (_shaped(array, loaded, what, first) for what, array in given.items())
     try:
@@ -133,7 +133,7 @@ def _write_files(
 
 
 def _document(inspection: inspect.Inspection, title: str, about: str) -> str:
-    """Return the HTML page: findings, summary, figure and table."""
+    """Return the HTML page: findings, summary, the sentence `about`, figure and table."""
     figure = page.figure(
         "layers",
         alt="Four charts by layer: quantiles of activations, standard deviation over inputs, rms of the gradient, "
@@ -195,7 +195,7 @@ def _about(inspection: inspect.Inspection, training: bool) -> str:
 
 
 def _shaped(given: dict[str, Any], model: Any, what: str, first: int | None) -> Any:
-    """Return the arrays of a file as the model may take them: columns side by side, flat rows in an image's shape."""
+    """Return the arrays of a file in the form that the model takes: joined columns, flat rows in an image's shape."""
     tensors = getattr(model, what.replace("labels", "outputs"), None) or [None]
     arrays_given = {name: array[:first] for name, array in given.items()}
     if len(tensors) > 1:

@@ -1,4 +1,4 @@
-"""A log of the units that die while a model trains: the measurements of `inspect`, epoch by epoch."""
+"""A log of the units that die while a model trains: what `inspect` measures, epoch by epoch."""
 
 import sys
 from typing import Any
@@ -18,11 +18,11 @@ from deadrelu.inspection.subject import batch_size
 from deadrelu.inspection.watch_figure import dead_units_by_epoch
 
 MAX_INPUTS = 256
-"""Maximum number of inputs of a measurement: more of them take more time and reveal hardly more."""
+"""Maximum number of inputs of a measurement; more inputs take more time and reveal hardly more."""
 
 
 class Look(dict[str, float]):
-    """The numbers of one measurement, by names for loggers: dead_units, zero_fraction, signal, gradient."""
+    """The numbers of one measurement, by their names in logs: dead_units, zero_fraction, signal, gradient."""
 
     findings: list[Finding]
     """Findings of this measurement, the most serious first."""
@@ -37,17 +37,17 @@ class DeadUnitLog:
     ...     log.add(model)
     >>> log.figure().savefig("dead_units.png")
 
-    A layer that dies, and numbers that are not finite, are reported once in a line on stderr.
+    Each layer that dies, and the first numbers that are not finite, are reported in one line on stderr.
 
     Args:
-        x: a few inputs, as `inspect` takes them; of more than `MAX_INPUTS`, the first are used.
-        y: labels of the inputs; without them, gradients are those of a random projection of the outputs.
-        loss: as `inspect` takes it.
+        x: a few inputs in any form that `inspect` takes; only the first `MAX_INPUTS` are used.
+        y: labels of the inputs; None: gradients are those of a random projection of the outputs, see `inspect`.
+        loss: loss of outputs and labels, see `inspect`.
         training: whether the model is measured as in training.
-        every: number of calls of `add` for each measurement; the other calls return an empty `Look`.
+        every: number of calls of `add` per measurement; calls that do not measure return an empty `Look`.
 
     Raises:
-        InputError: every is below 1.
+        InputError: every is below 1, or the batches in `x` cannot be joined.
     """
 
     def __init__(
@@ -71,12 +71,12 @@ class DeadUnitLog:
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row per epoch and layer with an activation; columns epoch, layer, units, dead_units, zero_fraction."""
+        """A row per measured epoch and layer with an activation: epoch, layer, units, dead_units, zero_fraction."""
         return pd.DataFrame(self.rows, columns=["epoch", "layer", "units", "dead_units", "zero_fraction"])
 
     @property
     def units(self) -> pd.DataFrame:
-        """One row per unit that is dead now; columns layer, unit, and since, the first epoch of this period."""
+        """A row for each unit that is dead now: layer, unit (index), since (the epoch since which it has been dead)."""
         rows = [(layer, k, since[k]) for layer, since in self._since.items() for k in np.flatnonzero(since >= 0)]
         return pd.DataFrame(rows, columns=["layer", "unit", "since"])
 
@@ -93,9 +93,9 @@ class DeadUnitLog:
             epoch: number of the epoch, counted from 0 or 1 as the caller likes; None: one more than the last, or 1.
 
         Returns:
-            Numbers and `findings`: dead_units, of all layers (NaN where numbers are not finite); zero_fraction, a mean
-            over activation layers; signal and gradient, the factors on the trunk (`verdicts.EndToEnd`), where it has
-            two layers or more. The result is empty for calls that `every` skips.
+            The findings and these numbers: dead_units, the sum over all layers (NaN if the model has numbers that are
+            not finite); zero_fraction, the mean over layers with an activation; signal and gradient, the factors along
+            the trunk (`verdicts.EndToEnd`), if they could be judged. Calls that `every` skips return no number.
         """
         self.calls += 1
         self.epoch = (self.epoch or 0) + 1 if epoch is None else epoch

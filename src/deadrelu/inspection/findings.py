@@ -1,4 +1,4 @@
-"""Findings on a model: what is wrong with it, as data, from which `words` makes messages."""
+"""Findings on a model: data on what is wrong with it, for which `words` writes messages."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,24 +21,24 @@ class Finding:
     """A key of `codes.CODES`."""
     severity: Severity
     layers: list[str]
-    """The layers that the finding is about, in the model's order."""
+    """Names of the layers (for not-finite, also of weights) that the finding is about, or both ends of the trunk."""
     numbers: Numbers = field(default_factory=dict)
-    """Measured quantities by name, such as `units` or `factor`."""
+    """Measured quantities by their names, such as `units` or `factor`."""
     message: str = ""
-    """The finding in words, see `words.with_words`; empty before that."""
+    """The finding in words; empty until `words.with_words` has written it."""
 
 
 SMALL_EMBEDDINGS = 0.003
-"""Root mean square below which embeddings are small: a seventh of the 0.02 that GPT starts with."""
+"""Root mean square below which embeddings are called small: a seventh of 0.02, with which GPT starts."""
 
 
 def find(measured: Measured, verdicts: Verdicts, blocked: Sequence[str] = ()) -> list[Finding]:
     """Return the findings on a model, the most serious first, without messages.
 
     Args:
-        measured: the measurement.
-        verdicts: the result of `verdicts.judge`.
-        blocked: layers with weights of 0, which blocked the signal or gradient.
+        measured: the measurement of the model.
+        verdicts: the result of `verdicts.judge` for this measurement.
+        blocked: names of layers whose weights were all 0 and blocked the signal or gradient.
     """
     table = verdicts.table
     findings = [

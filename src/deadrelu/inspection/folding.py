@@ -1,4 +1,4 @@
-"""Folding of long tables: of blocks that repeat, the first, the last and those with a finding are shown."""
+"""Folding of long tables: if blocks of layers repeat, only the first, the last and those with a finding are shown."""
 
 from collections.abc import Sequence
 
@@ -10,17 +10,17 @@ SHORT = 40
 """Number of rows up to which a table is shown whole."""
 
 REPEATS = 3
-"""Minimum number of successive equal blocks that are folded."""
+"""Minimum number of successive equal blocks of rows that are folded."""
 
 ALIKE = ["layer_class", "kind", "activation", "units"]
 
 
 def folded(table: pd.DataFrame, findings: Sequence[Finding]) -> list[int | str]:
-    """Return the numbers of the rows to show, with a text on the blocks in place of each group of hidden rows.
+    """Return the positions of the rows to show, with a text in place of each group of hidden blocks of rows.
 
     Args:
         table: the table of an `inspect.Inspection`.
-        findings: the layers of errors, of warnings and of notes on dead or saturated units are shown.
+        findings: findings on the model; layers in errors, warnings and notes on dead or saturated units are not hidden.
     """
     if len(table) <= SHORT:
         return list(range(len(table)))
@@ -50,7 +50,7 @@ def folded(table: pd.DataFrame, findings: Sequence[Finding]) -> list[int | str]:
 
 
 def _repeated(kinds: Sequence[object], at: int) -> tuple[int, int]:
-    """Return the size of the block that repeats from `at` on, and how often: the block that covers most rows."""
+    """Return size and number of the equal blocks of rows from `at` on that cover most rows; (1, 1) if none repeats."""
     best = (1, 1)
     for size in range(1, (len(kinds) - at) // REPEATS + 1):
         repeats = 1

@@ -1,4 +1,4 @@
-"""Arrays from untrusted .npy, .npz and Parquet files: no pickle is loaded, and sizes are checked before reading."""
+"""Reading of arrays from untrusted .npy, .npz and Parquet files: no pickle is loaded, and sizes are checked first."""
 
 import zipfile
 from pathlib import Path
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from deadrelu.errors import InputError
 
 MAX_UNPACKED_BYTES = 4 * 2**30
-"""Maximum number of bytes that a file may unpack to. A .npy file is not unpacked but mapped, and may be of any size."""
+"""Maximum number of bytes that a file may unpack to; a .npy file may have any size, because it is mapped instead."""
 
 ALLOWED = "expected: a .npy file, a .npz file or a Parquet table of numbers"
 
@@ -21,17 +21,17 @@ def read(path: Path) -> dict[str, npt.NDArray[Any]]:
     """Read the arrays of a file.
 
     Returns:
-        Arrays by the names in a .npz file or the columns of a table; the only array of a file has the name "",
-        whatever the file calls it. A column of lists, all of one length, is an array of shape (n, length).
+        Arrays by their names, which are those in a .npz file or of the columns of a table; the name is "" if a file has
+        only one array. A column of lists, all of the same length, becomes an array of shape (n, length).
 
     Raises:
-        InputError: the file is missing, too large or damaged, or holds something other than numbers.
+        InputError: the file is missing, too large or damaged, or contains something other than numbers.
     """
     readers = {".npy": _npy, ".npz": _npz, ".parquet": _parquet}
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise InputError(f"{path}: received a name that ends with {path.suffix!r}; {ALLOWED}")
-    if not path.is_file():  # a pipe is refused, too: reading it would wait
+    if not path.is_file():  # also refuses a pipe, which would wait for data
         raise InputError(f"{path}: missing, or no file; {ALLOWED}")
     try:
         arrays = reader(path)
@@ -49,7 +49,7 @@ def read(path: Path) -> dict[str, npt.NDArray[Any]]:
 
 
 def side_by_side(arrays: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-    """Join two or more columns of one length into one array of shape (n, columns); return anything else unchanged."""
+    """Join two or more arrays of shape (n,) into one array of shape (n, columns); return anything else unchanged."""
     if len(arrays) < 2 or {array.ndim for array in arrays.values()} != {1}:
         return arrays
     if len({len(array) for array in arrays.values()}) > 1:
@@ -63,7 +63,7 @@ def _npy(path: Path) -> dict[str, npt.NDArray[Any]]:
 
 
 def _npz(path: Path) -> dict[str, npt.NDArray[Any]]:
-    with zipfile.ZipFile(path) as archive:  # it reads no more of a member than that declares
+    with zipfile.ZipFile(path) as archive:  # it reads no more of a member than the declared size
         _check_size(path, sum(member.file_size for member in archive.infolist()))
     with np.load(path, allow_pickle=False) as archive:
         return dict(archive)
@@ -80,7 +80,7 @@ def _parquet(path: Path) -> dict[str, npt.NDArray[Any]]:
 
 
 def _check_types(schema: pa.Schema) -> None:
-    """Refuse columns of anything but numbers before they are read: a file can store a million equal strings as one."""
+    """Refuse columns other than numbers before they are read: a small file can store a million equal strings."""
     for field in schema:
         kind = field.type
         if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):

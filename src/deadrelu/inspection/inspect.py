@@ -1,4 +1,4 @@
-"""Inspect a model: one pass over the data, one row for each layer, and findings on what is wrong.
+"""Inspection of a model: a pass over the inputs, a table with a row for each layer, and findings on what is wrong.
 
 >>> from deadrelu import inspect
 >>> print(inspect(model, x, labels))
@@ -24,33 +24,33 @@ from deadrelu.inspection.verdicts import EndToEnd, Verdicts, judge
 SHOWN = ["layer", "rms", "zero_fraction", "dead_units", "units", "gradient_rms", "verdict"]
 
 MAX_STEPS = 3
-"""Maximum number of steps for weights that are all 0: one such weight may block another."""
+"""Maximum number of steps of weights that are all 0; several are needed if one such weight blocks another."""
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """The result of `inspect`. When printed, it shows the findings and the table, with repeated blocks folded."""
+    """The result of `inspect`. Printed, it shows findings, table (with repeated blocks folded) and summary."""
 
     table: pd.DataFrame
-    """One row per call of a layer. Columns: layer; layer_class; kind (weights, normalization, activation, merge, block,
-    output); activation; on_trunk (every path goes through it); units; size (numbers for one input); parameters; frozen
-    (none of its weights is trained); statistics of the activations, see `statistics.Running`; dead_units (the slope of
-    the activation is 0 on all inputs); saturated_units; with the prefix gradient_, statistics of the objective's
-    gradient with respect to the activations (each input's own, not a mean over the batch); kernel_rms and
-    kernel_gradient_rms (of the mean over inputs; NaN without kernels); gain (the factor by which the layer multiplies
-    the strength); strength (standard deviation over inputs of the activations, or of the logits of an output); step
-    (strength divided by that of the layer's input); dead_in_all_calls; those of `verdicts.judge`; verdict (in words).
+    """A table with one row for each call of a layer. Columns: layer; layer_class; kind (`records.Kind`); activation;
+    on_trunk (every path goes through it); units; size (of its output for one input); parameters (0 in later calls);
+    frozen (no weight is trained); the statistics of its output, see `statistics.Running`, except that dead_units counts
+    units whose activation has a slope of 0 on all inputs; saturated_units; the statistics of the objective's gradient
+    with respect to its output, each input's own, with the prefix gradient_; kernel_rms, kernel_gradient_rms (for the
+    gradient's mean over inputs); strength (standard deviation over inputs of its output, or of the logits of a model's
+    output); step (the ratio of strength to that of its input); gain (step of a layer with kernels, else NaN);
+    dead_in_all_calls (units dead in all calls, in the first call's row); those of `verdicts.judge`; verdict (in words).
     """
     findings: list[Finding]
     """The findings, the most serious first."""
     signal: EndToEnd | None
-    """The change of the signal from the input to the output; None where it cannot be determined."""
+    """The change of the signal from the input to the output; None if it cannot be determined."""
     gradient: EndToEnd | None
-    """The change of the gradient from the output to the first layer; None where it cannot be determined."""
+    """The change of the gradient from the output to the first layer; None if it cannot be determined."""
     gradient_of: str
-    """The loss, or 'a random projection of the outputs'."""
+    """Name of the objective: that of the loss, or 'a random projection of the outputs'."""
     inputs: int
-    """The number of inputs."""
+    """The number of inputs that were measured."""
 
     @property
     def codes(self) -> frozenset[str]:
@@ -59,7 +59,7 @@ class Inspection:
 
     @property
     def summary(self) -> list[str]:
-        """Sentences on the changes of signal and gradient that no finding reports."""
+        """Sentences on the changes of signal and gradient that no finding reports; empty for a dead network."""
         ends = (("signal", self.signal), ("gradient", self.gradient))
         known = [(what, end) for what, end in ends if end and f"{what}-{end.verdict}" not in self.codes]
         return [words.end_to_end(what, end) for what, end in known if "dead-network" not in self.codes]
@@ -84,31 +84,31 @@ def inspect(
     ignore: Sequence[str] = (),
     track: Track | None = None,
 ) -> Inspection:
-    """Measure the signals of every layer, forward and backward, in one pass over the inputs.
+    """Measure the signal and the gradient of every layer of a model over all inputs, and judge them.
 
     Args:
         model: a Keras model, see `keras.trace`, or a `torch.nn.Module`, see `pytorch.calls`; it is left unchanged.
         inputs: an array of shape (n, …); for several inputs a list in their order, or a dictionary by their names; or
-            batches of them, with labels or without: a `tf.data.Dataset`, a PyTorch `DataLoader`, or some other
+            batches of inputs, with or without labels: a `tf.data.Dataset`, a PyTorch `DataLoader`, or another
             iterable, of which about `validation.MAX_FROM_BATCHES` inputs are taken. Values in a dictionary for a
             PyTorch model that are no rows of inputs (None, flags, a mask of positions) are passed on unchanged.
         labels: classes, shape (n, …), or targets of the output's shape; a list or dictionary for several outputs.
-            None: gradients are those of a random projection of the outputs, or of the loss of a PyTorch model that
-            takes `labels` among its inputs.
+            None: gradients are those of a random projection of the outputs, or of the model's own loss if a PyTorch
+            model returns one and takes `labels` among its inputs.
         loss: a name that Keras knows, a function or a `keras.losses.Loss`. None: the one that the model was compiled
-            with, or else one chosen by labels and output, see `objectives.of_labels`. For PyTorch, a name of
-            `torch.nn.functional` or a loss module.
+            with, or else one that fits labels and output, see `objectives.of_labels`. For a PyTorch model: a name in
+            `torch.nn.functional`, a function of predictions and labels, or a loss module.
         training: whether to run the model as in training, where BatchNormalization uses the batch and Dropout drops.
-        batch_size: inputs in a batch; None: as many as `subject.MAX_BATCH_ELEMENTS` allows.
-        seed: seed of the random projection and of layers that draw, such as Dropout in training mode.
-        ignore: codes of findings that are left out, see `codes.CODES`.
-        track: function of the batches and their number that wraps the batches, for example with a progress bar.
+        batch_size: number of inputs in a batch; None: as many as `subject.batch_size` allows.
+        seed: seed of the random projection and of layers that draw random numbers, such as Dropout in training mode.
+        ignore: codes of findings that are left out, see `codes.CODES`, or words for several, see `codes.GROUPS`.
+        track: function of an iterable and its length that returns an iterable of its items, such as a progress bar.
 
     Returns:
         The findings and the table, whose columns `Inspection.table` describes.
 
     Raises:
-        InputError: the model cannot be inspected, or inputs or labels do not fit it.
+        InputError: the model cannot be inspected, inputs, labels or loss do not fit it, or an option is not valid.
     """
     if batch_size is not None and batch_size < 1:
         raise InputError(f"batch_size: received {batch_size}; expected: 1 or more")
@@ -124,10 +124,10 @@ def inspect(
 
 
 def after_steps(ready: Opened, measured: Measured, *, size: int, training: bool) -> tuple[Measured, list[str]]:
-    """Measure again after a step of weights that are all 0, if any: what they block cannot be judged before.
+    """Measure again after a step of the weights that are all 0, because what they block cannot be judged before it.
 
     Returns:
-        The measurement to judge, and the layers whose weights made a step. The model itself is unchanged.
+        The measurement to judge (`measured` if no weight is 0), and the names of the layers whose weights made a step.
     """
     stepped: dict[Any, str] = {}
     for _ in range(MAX_STEPS):
@@ -147,7 +147,7 @@ def reported(measured: Measured, judged: Measured, blocked: list[str], ignored: 
     Args:
         measured: the measurement of the model itself.
         judged: the measurement after the steps of `after_steps`.
-        blocked: layers whose weights are all 0.
+        blocked: names of the layers whose weights made a step in `after_steps`.
         ignored: codes of findings that are left out.
     """
     verdicts = judge(judged)
@@ -160,7 +160,7 @@ def reported(measured: Measured, judged: Measured, blocked: list[str], ignored: 
 
 
 def _with_verdicts(measured: Measured, verdicts: Verdicts, blocked: list[str]) -> pd.DataFrame:
-    """Return the table of the model itself, joined with the verdicts after a step."""
+    """Return the table of the model before any step, with the columns of verdicts after the steps."""
     judged = [name for name in verdicts.table if name not in measured.table]
     table = measured.table.join(verdicts.table[judged])
     is_zero = table["layer"].isin(blocked) & (table["zero_fraction"] == 1)

@@ -1,4 +1,4 @@
-"""The figure of one model, layer by layer, drawn with matplotlib from the table of an inspection."""
+"""The figure of the layers of one model, drawn with matplotlib from the table of an inspection."""
 
 import matplotlib as mpl
 import numpy as np
@@ -17,10 +17,10 @@ NAMED = 70
 def layer_by_layer(table: pd.DataFrame) -> Figure:
     """Draw a model's signals from its first layer to its last.
 
-    The first chart shows each layer's activations: the middle half of them (thick), 98 % (thin) and the median. The
-    next two show the standard deviation over inputs and the rms of the gradient on logarithmic axes, where a line joins
-    the layers of a kind that every path goes through; open marks are layers in branches. The last one shows the shares
-    of zeros, dead units and saturated outputs of activation layers and outputs.
+    The first chart shows each layer's activations: the middle 50 % (thick), the middle 98 % (thin) and the median. The
+    next two charts show the standard deviation over inputs and the rms of the gradient on logarithmic axes. For each
+    kind, a line joins the layers that every path goes through; open marks are layers in branches. The last chart shows
+    the shares of zeros, dead units and saturated outputs of activation layers and outputs.
 
     Args:
         table: the table of an `inspect.Inspection`.
@@ -67,9 +67,9 @@ def layer_by_layer(table: pd.DataFrame) -> Figure:
 
 
 def _by_kind(ax: Axes, x: np.ndarray, table: pd.DataFrame, column: str) -> None:
-    """Draw one mark for each layer but the outputs, and a line along the trunk for each kind.
+    """Draw a column of the table: one mark for each layer, and for each kind a line along the trunk.
 
-    Outputs are left out because they may be probabilities, and zeros because they have no logarithm.
+    Outputs are left out because they may be probabilities, and values that are 0 because they have no logarithm.
     """
     size = 5 if len(table) <= 60 else 3
     drawn = (table[column] > 0) & np.isfinite(table[column])

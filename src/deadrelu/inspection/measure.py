@@ -1,4 +1,4 @@
-"""Measurement of what every layer of a model does to signal and gradient, in one pass over the inputs."""
+"""Measurement of the signal and the gradient in every layer of a model, in one pass over the inputs."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,27 +18,27 @@ USUAL_SCALE = (0.1, 10.0)
 """Usual range of the root mean square of inputs; initializers are made for about 1."""
 
 MAX_DOUBLES = 2**16
-"""Means and squares are kept in float64 for layers with at most this many output numbers per input, else in float32."""
+"""Maximum size of a layer's output for one input with which its sums are stored as float64; otherwise as float32."""
 
 Track = Callable[[Iterable[int], int], Iterable[int]]
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The results of one pass."""
+    """The results of one pass over the inputs."""
 
     table: pd.DataFrame
-    """One row for each call of a layer, see `inspect.Inspection`; without verdicts."""
+    """A table with one row for each call of a layer, without verdicts; `inspect.Inspection.table` has its columns."""
     records: Sequence[LayerRecord]
-    """The record of each row."""
+    """The record of the layer in each row of the table."""
     inputs: int
     arrays: int
     """The number of input arrays of the model; each has its own path to the outputs."""
     objective: str
     input_std: float
-    """Standard deviation of the input arrays over inputs; NaN where a layer takes tokens or any scale."""
+    """Standard deviation of the input arrays over inputs; NaN if a layer takes tokens or inputs of any scale."""
     input_rms: list[float]
-    """Root mean square of each input array; empty where a layer takes tokens or any scale."""
+    """Root mean square of each input array; empty if a layer takes tokens or inputs of any scale."""
     weights: list[WeightRecord]
     opaque: list[str]
     """Composite layers of which only the output could be measured."""
@@ -50,7 +50,7 @@ class Measured:
 
     @cached_property
     def moves(self) -> dict[str, bool]:
-        """For each layer with trainable weights, whether a regularizer or a gradient other than 0 changes any."""
+        """For each layer with trainable weights, whether a regularizer or a nonzero gradient changes one of them."""
         moves: dict[str, bool] = {}
         for weight in self.weights:
             if weight.trainable:
@@ -60,7 +60,7 @@ class Measured:
 
     @property
     def input_scale_is_usual(self) -> bool:
-        """True if the inputs are about as large as initializers are made for."""
+        """True if the root mean square of each input array is in `USUAL_SCALE`, or is not measured."""
         return all(USUAL_SCALE[0] <= value <= USUAL_SCALE[1] for value in self.input_rms)
 
 
@@ -78,10 +78,10 @@ def measure(
     Args:
         subject: the model.
         x: one array of shape (n, …) for each input of the model.
-        objective: the quantity whose gradients are taken.
-        size: inputs in a batch.
+        objective: the quantity whose gradients are measured.
+        size: number of inputs in a batch.
         training: whether the model runs as in training.
-        track: function of the batches and their number that wraps the batches, for example with a progress bar.
+        track: function of an iterable and its length that returns an iterable of its items, such as a progress bar.
     """
     n, collected = len(x[0]), _Collected(subject.records, len(x[0]))
     passes: Iterable[int] = subject.passes(x, objective, collected, size=size, training=training)
@@ -116,12 +116,12 @@ def measure(
 
 
 class _Collected:
-    """A `records.Recorder` with the statistics of all layers: each signal is added as it appears and not kept."""
+    """A `records.Recorder` that adds each signal to the statistics of its layer, without storing the signal."""
 
     def __init__(self, records: Sequence[LayerRecord], inputs: int) -> None:
         self.layers = [_Layer(record, inputs) for record in records]
         self.awaited: dict[int, tuple[int, ...]] = {}
-        """The shape of the signal of each layer whose gradient has not arrived yet."""
+        """For each layer whose gradient in this batch has not arrived yet, the shape of its signal."""
 
     def forward(self, k: int, signal: Array, *, source: Array | None = None, logits: Array | None = None) -> None:
         layer = self.layers[k]
@@ -141,14 +141,14 @@ class _Collected:
             self.layers[k].back.add(gradient)
 
     def end_batch(self) -> None:
-        """Count missing gradients as 0: the objective does not depend on these signals."""
+        """Count gradients that have not arrived as 0, because the objective does not depend on these signals."""
         for k, shape in self.awaited.items():
             self.layers[k].back.add(np.broadcast_to(np.float32(0), shape))
         self.awaited.clear()
 
 
 class _Layer:
-    """The statistics of one call of a layer."""
+    """The statistics of one call of a layer over all inputs."""
 
     def __init__(self, record: LayerRecord, inputs: int) -> None:
         self.record, self.inputs = record, inputs
@@ -163,7 +163,7 @@ class _Layer:
         return np.zeros(self.record.units, bool) if self.slopes is None else self.slopes <= DEAD_SLOPE
 
     def row(self, weights: Sequence[WeightRecord], objective: Objective, layers: "Sequence[_Layer]") -> dict[str, Any]:
-        """Return the layer's row of the table, without verdicts."""
+        """Return the layer's row of `Measured.table`; `weights` are those of the layer, `layers` are all."""
         record, statistics, back = self.record, self.ahead.statistics(), self.back.statistics()
         no_gradient = record.kind == "output" and not objective.passes_outputs and back["zero_fraction"] == 1
         given = self.source if self.record.given_by is None else layers[self.record.given_by].ahead

@@ -1,4 +1,4 @@
-"""Keras models from untrusted files, in which no code is run."""
+"""Loading of Keras models from untrusted files, without running code from them."""
 
 import io
 import json
@@ -26,7 +26,7 @@ OTHER_FILES = {
     "safetensors.torch.load_file('{name}')); print(deadrelu.inspect(model, inputs))",
     ".onnx": "has no gradients, without which no verdict holds; expected: the Keras or PyTorch model behind it",
 }
-"""The reason why files of other kinds are refused, and what to do instead."""
+"""For the suffixes of other model files, the reason why these are refused, and what to do instead."""
 
 RUN_CODE = {
     "__lambda__": "a lambda is Python code, which loading would run",
@@ -39,11 +39,11 @@ RUN_CODE = {
 
 
 def load(path: Path) -> Any:
-    """Load a model, without its optimizer and loss.
+    """Load the Keras model of a file, without its optimizer and loss.
 
-    The description of the model is read first, as text: classes that run code, and classes that Keras does not ship,
-    are refused before Keras reads them, and Keras loads the rest in its safe mode. No memory is allocated for weights
-    that the file declares but does not hold.
+    The description of the model is first read as text, to refuse classes that run code, and classes that Keras does not
+    ship, before Keras reads the file in its safe mode. No memory is allocated for weights that the file declares but
+    does not contain.
 
     Raises:
         InputError: the file is missing, too large, damaged or refused.
@@ -65,11 +65,11 @@ def load(path: Path) -> Any:
             with keras.StatelessScope(initialize_variables=False):  # allocates no weights
                 declared = keras.saving.deserialize_keras_object(config, safe_mode=True).count_params()
         finally:
-            keras.utils.clear_session(free_memory=False)  # otherwise the next model would create these weights, too
+            keras.utils.clear_session(free_memory=False)  # otherwise the next model would allocate these weights
         held = _numbers_held(path)
-        if declared > 4 * held + 1_000_000:  # quantized weights may share a byte
+        if declared > 4 * held + 1_000_000:  # several quantized weights may share a byte
             raise InputError(f"{path}: its layers declare {declared:,} weights, it holds {held:,}; {ALLOWED}")
-        with warnings.catch_warnings(action="ignore"):  # Keras reports paths in the archive that it does not follow
+        with warnings.catch_warnings(action="ignore"):  # Keras warns of paths in the archive that it ignores
             return keras.saving.load_model(path, compile=False, safe_mode=True)
     except InputError:
         raise
@@ -80,7 +80,7 @@ def load(path: Path) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    """Return the first and the last words of a message, which may fill a page."""
+    """Return an error message, shortened to its first and last 160 characters if it is long."""
     words = " ".join(str(error).split())
     return words if len(words) < 320 else f"{words[:160]} … {words[-160:]}"
 
@@ -116,7 +116,7 @@ def _config(path: Path) -> Any:
 
 
 def _numbers_held(path: Path) -> int:
-    """Return how many numbers the weights of a model file hold; refuse data that are only declared, or elsewhere."""
+    """Return the count of numbers in the weights of a model file; refuse weights that are missing or in other files."""
     import h5py
 
     with zipfile.ZipFile(path) as archive:
@@ -140,7 +140,7 @@ def _numbers_held(path: Path) -> int:
 
 
 def _classes(config: Any) -> Iterator[dict[str, Any]]:
-    """Yield every description of an object in a config, at any depth."""
+    """Yield each description of an object, a dictionary with a `class_name`, at any depth of a config."""
     waiting = [config]
     while waiting:
         part = waiting.pop()

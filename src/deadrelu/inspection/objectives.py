@@ -1,4 +1,4 @@
-"""Objectives, whose gradients are taken: a loss that fits the labels, or a random projection of the outputs.
+"""Objectives, whose gradients are measured: a loss that fits the labels, or a random projection of the outputs.
 
 One rule for both frameworks chooses the loss; `keras.losses` and `pytorch.losses` compute it.
 """
@@ -20,56 +20,56 @@ Labels = npt.NDArray[Any]
 Usual = Literal["cross-entropy", "cross-entropy of one-hot rows", "binary cross-entropy", "mean squared error"]
 
 IGNORED = -100
-"""The class that PyTorch's losses ignore."""
+"""The label of positions that PyTorch's losses ignore."""
 
 
 class Chosen(NamedTuple):
     """A loss for one output, with the labels that it takes."""
 
     function: Callable[[Any, Any], Any]
-    """A function of labels and predictions, both tensors: the loss of each input, or of each of its positions."""
+    """A function of labels and predictions, both tensors; it returns the loss of each input or of each position."""
     labels: Labels
     name: str
     passes_outputs: bool = True
-    """See `subject.Objective`."""
+    """False if gradients do not reach the outputs, see `subject.Objective`."""
 
 
 class Losses(Protocol):
-    """The losses of a framework."""
+    """The losses of one framework, and the facts about them on which the choice of a loss depends."""
 
     class_axes: tuple[int, ...]
-    """Axes of an output along which classes may lie, the usual one first; the axis of the inputs is not counted."""
+    """Possible axes of classes in the shape of an output for one input, the usual one first."""
     ignores: int | None
-    """The class that losses ignore, if there is one."""
+    """The label that losses ignore; None if there is none."""
 
     def usual(self, kind: Usual, output: Output, class_axis: int) -> tuple[Callable[[Any, Any], Any], bool]:
-        """Return the loss of each input, and whether it passes gradients to the output."""
+        """Return the loss function for an output with this axis of classes, and whether gradients reach the output."""
 
     def given(self, loss: Any, output: Output, labels: Labels) -> Chosen:
-        """Return the user's loss, which is a name or a function, for one output, with the labels that it takes."""
+        """Return the user's loss, a name or a function, for one output, with the labels in the form that it takes."""
 
     def total(self, losses: list[Any]) -> Any:
-        """Return the sum, over all outputs and inputs, of the mean loss over positions."""
+        """Return the sum over inputs of losses, given as one tensor for each output, after a mean over positions."""
 
     def weighted_sum(self, output: Any, weights: npt.NDArray[np.float32]) -> Any:
         """Return the sum of the products of an output and numbers of the same shape."""
 
     def tensor(self, labels: Labels, like: Any) -> Any:
-        """Return labels as a tensor on the device of another one; floating-point labels have its dtype."""
+        """Return labels as a tensor that a loss can take together with the predictions `like`."""
 
 
 def of_labels(losses: Losses, outputs: Sequence[Output], labels: Sequence[Labels], loss: Any) -> Objective:
-    """Return the objective that sums each input's own loss over inputs, and over outputs if there are several.
+    """Return the objective that sums the losses of all inputs, and of all outputs if there are several.
 
     Args:
         losses: losses of the framework.
         outputs: outputs of the model, in its order.
         labels: for each output, classes of shape (n_inputs, …) or targets of the output's shape.
-        loss: the loss for all outputs; None chooses cross-entropy for classes, for one-hot rows and behind a sigmoid
-            (from logits if there is no softmax or sigmoid), and squared error otherwise, as users would.
+        loss: the loss for all outputs; None: cross-entropy for classes, one-hot rows of a linear output and targets of
+            a softmax; binary cross-entropy for targets from 0 to 1 of a sigmoid; otherwise mean squared error.
 
     Raises:
-        InputError: labels have another shape, classes are out of range, or the loss does not fit.
+        InputError: labels have another shape or are not finite, classes are out of range, or the loss does not fit.
     """
     if len(labels) != len(outputs):
         raise InputError(f"labels: received {len(labels)} arrays; expected: one for each of {len(outputs)} outputs")
@@ -101,10 +101,10 @@ def of_labels(losses: Losses, outputs: Sequence[Output], labels: Sequence[Labels
 def random_projection(losses: Losses, seed: int) -> Objective:
     """Return the objective that sums all output numbers, each with a weight drawn from N(0, 1) for each input.
 
-    It shows how strongly a layer moves the outputs at all: the mean square of its gradient is that of the Jacobian's
-    columns, in expectation over the weights.
+    Its gradient shows how strongly a layer affects the outputs: in expectation over the weights, the square of the
+    gradient of a unit is the sum of the squared derivatives of all outputs with respect to that unit.
     """
-    rngs: list[np.random.Generator] = []  # one for each output, so that no weight depends on the batch size
+    rngs: list[np.random.Generator] = []  # a generator for each output, so that no weight depends on the batch size
 
     def objective(predicted: list[Any], rows: slice) -> Any:
         if rows.start == 0:
@@ -118,7 +118,7 @@ def random_projection(losses: Losses, seed: int) -> Objective:
 
 
 def check_numbers(labels: Labels) -> None:
-    """Refuse labels that are not finite numbers."""
+    """Refuse labels that are not numbers, or not finite as float32."""
     if labels.dtype.kind not in "biuf":
         raise InputError(f"labels: received {labels.dtype}; expected: numbers")
     with np.errstate(over="ignore"):
@@ -127,7 +127,7 @@ def check_numbers(labels: Labels) -> None:
 
 
 def _usual(losses: Losses, output: Output, labels: Labels) -> Chosen:
-    """Choose the loss of an output by its shape and activation, and by the labels."""
+    """Choose the loss of an output from its shape and activation and from the labels, see `of_labels`."""
     for axis in losses.class_axes if output.shape else ():
         positions = _without(output.shape, axis)
         fits = output.shape[axis] > 1 and labels.shape[1:] in (positions, (*positions, 1))
@@ -153,15 +153,15 @@ def _chosen(losses: Losses, kind: Usual, output: Output, axis: int, labels: Labe
 
 
 def check_shape(labels: Labels, output: Output, *, classes: bool = True) -> Labels:
-    """Return labels in the shape of an output.
+    """Return labels in the shape of an output for n inputs.
 
     Args:
-        labels: targets.
+        labels: targets, shape (n, …).
         output: the output to which the labels belong.
-        classes: whether the message says that classes are allowed, too.
+        classes: whether the error message names classes as an alternative.
 
     Raises:
-        InputError: labels and output have different numbers of elements.
+        InputError: the number of labels for one input is not the size of the output for one input.
     """
     if labels.size != len(labels) * math.prod(output.shape):
         with_classes = f"{('n', *output.shape[:-1])} with classes or " if classes else ""
@@ -172,7 +172,7 @@ def check_shape(labels: Labels, output: Output, *, classes: bool = True) -> Labe
 
 
 def check_classes(labels: Labels, classes: int, ignored: int | None = None) -> Labels:
-    """Return labels as whole numbers, int64.
+    """Check that labels are classes, and return them as int64.
 
     Raises:
         InputError: a label is neither a whole number from 0 to classes - 1 nor `ignored`.

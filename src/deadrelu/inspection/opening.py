@@ -1,4 +1,4 @@
-"""Preparation of a user's model, inputs and labels, of either framework, for a measurement."""
+"""Preparation of a user's model of either framework, with its inputs and labels, for a measurement."""
 
 import random
 import sys
@@ -33,14 +33,14 @@ def opened(
     seed: int = 0,
     most: int | None = None,
 ) -> Iterator[Opened]:
-    """Find the layers of a model, which may change while open and is restored at the end.
+    """Yield a model with its inputs and objective, ready to be measured, and restore the model and random states.
 
     Args:
         model, inputs, labels, loss, training, seed: see `inspect.inspect`.
-        most: maximum number of inputs; of more, the first are used.
+        most: maximum number of inputs; if there are more, the first are used. None: all are used.
 
     Raises:
-        InputError: the model cannot be inspected, or inputs or labels do not fit it.
+        InputError: the model cannot be inspected, or inputs, labels or loss do not fit it.
     """
     how = _of_torch if validation.is_torch(model) else _of_keras
     with _random_states_kept():
@@ -55,7 +55,7 @@ def opened(
 
 @contextmanager
 def _random_states_kept() -> Iterator[None]:
-    """Restore the random states of Python, NumPy and PyTorch at the end: models and loaders of batches draw numbers."""
+    """Restore the random states of Python, NumPy and PyTorch at the end, because models and loaders change them."""
     python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002  # a model may use it
     torch = sys.modules.get("torch")
     with torch.random.fork_rng() if torch else nullcontext():

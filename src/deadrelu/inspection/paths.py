@@ -6,18 +6,18 @@ import numpy as np
 
 
 def on_every_path(edges: Sequence[tuple[int, int]], ends: Sequence[int]) -> set[int]:
-    """Return the nodes on every path from an input to an end, for the input and end with most such nodes.
+    """Return the nodes that every path from an input to an end goes through, for the pair with most such nodes.
 
     Args:
-        edges: pairs of a node and its successor, so sorted that each node follows those before; inputs are negative.
-        ends: nodes that compute outputs.
+        edges: pairs of numbers (node, successor), sorted by successor, with node < successor; inputs are negative.
+        ends: numbers of the nodes that compute the model's outputs.
     """
     longest: set[int] = set()
     for begin in dict.fromkeys(source for source, _ in edges if source < 0):
         reached = _closure({begin}, edges)
         for end in ends:
             both = reached & _closure({end}, [(b, a) for a, b in reversed(edges)])
-            # Each call follows its sources in this order, so that a call that no edge leads past is on every path.
+            # Each node follows its sources in this order, so that a node is on every path if no edge leads past it.
             order = sorted(both)
             place = {call: at for at, call in enumerate(order)}
             past = np.zeros(len(order) + 1, int)
@@ -31,12 +31,12 @@ def on_every_path(edges: Sequence[tuple[int, int]], ends: Sequence[int]) -> set[
 
 
 def on_path_to_each(edges: Sequence[tuple[int, int]], ends: Sequence[int]) -> set[int]:
-    """Return the nodes that are on the trunk to every end."""
+    """Return the nodes that `on_every_path` returns for each of the ends alone; none if there is no end."""
     return set.intersection(*(on_every_path(edges, [end]) for end in ends)) if ends else set()
 
 
 def _closure(reached: set[int], edges: Sequence[tuple[int, int]]) -> set[int]:
-    """Return the given nodes and all that edges lead to from them; edges are sorted, so that one pass is enough."""
+    """Return the nodes `reached` and all nodes behind them; one pass is enough because the edges are sorted."""
     reached = set(reached)
     for a, b in edges:
         if a in reached:

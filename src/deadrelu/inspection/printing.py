@@ -32,7 +32,7 @@ SHOWN = {
 
 
 def written(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the main columns of the table as strings."""
+    """Return an inspection's table as a table of strings, with the columns and titles in `SHOWN`."""
 
     def number(value: float) -> str:
         return "" if pd.isna(value) else f"{value:.3g}"
@@ -49,7 +49,7 @@ def written(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _folded(shown: pd.DataFrame, inspection: Inspection) -> pd.DataFrame:
-    """Return the rows that `folding.folded` shows."""
+    """Return the rows of `shown` that `folding.folded` selects, and one row with its text for each hidden group."""
     blank = dict.fromkeys(shown.columns, "")
     places = folded(inspection.table, inspection.findings)
     rows = [shown.iloc[at].to_dict() if isinstance(at, int) else blank | {"layer": at} for at in places]
@@ -61,11 +61,11 @@ NARROW = 110
 
 SIGNS = {"error": ("✗", "bold red"), "warning": ("!", "yellow"), "note": ("·", "dim")}
 OF_A_CODE = 5
-"""Maximum number of findings of one code that are shown, the worst first; `--verbose` shows all."""
+"""Maximum number of findings with the same code that are shown; `--verbose` shows all."""
 
 
 def print_whole(inspection: Inspection, about: str, *, verbose: bool) -> None:
-    """Print some findings of each code, one line each, and the folded table; with `verbose`, all findings and rows."""
+    """Print findings, the table over the caption `about`, and the summary; `verbose` shows all findings and rows."""
     console = _console()
     for line, style in finding_lines(inspection.findings, verbose=verbose):
         console.print(line, style=style, markup=False, highlight=False)
@@ -76,7 +76,7 @@ def print_whole(inspection: Inspection, about: str, *, verbose: bool) -> None:
 
 
 def finding_lines(findings: Sequence[Finding], *, verbose: bool) -> list[tuple[str, str]]:
-    """Return a line for each finding, with sign, code and message as a linter prints them, and its style."""
+    """Return the printed lines with their styles: sign, code and message of each finding that is shown."""
     if not findings:
         return [("✓ nothing is wrong", "green")]
     lines = []
@@ -94,7 +94,7 @@ def finding_lines(findings: Sequence[Finding], *, verbose: bool) -> list[tuple[s
 
 
 def print_changes(changed: Changes, title: str) -> None:
-    """Print a table of the layers that changed, and the sentences on the changes."""
+    """Print a table, under a title, of the layers that changed, and the sentences on the changes."""
     console = _console()
     rows = changed.table[changed.table["changed"]]
     if len(rows):
@@ -116,7 +116,7 @@ def _console() -> Console:
 
 
 def print_table(console: Console, shown: pd.DataFrame, about: str) -> None:
-    """Print a table with the caption `about`, and without two columns if the console is narrow; no name is cut."""
+    """Print a table of strings over the caption `about`; a narrow console shows two columns fewer, no name is cut."""
     table = Table(caption=about, caption_justify="left")
     left = ("layer", "kind", "verdict")
     columns = [title for title in shown.columns if console.width >= NARROW or title not in ("kind", "std over inputs")]
@@ -129,7 +129,7 @@ def print_table(console: Console, shown: pd.DataFrame, about: str) -> None:
 
 
 def as_json(inspection: Inspection, training: bool, changed: Changes | None = None) -> str:
-    """Return the whole inspection as JSON; numbers that are not finite are null."""
+    """Return an inspection, and the changes if there are any, as JSON; numbers that are not finite are null."""
     whole: dict[str, Any] = {
         **{"inputs": inspection.inputs, "training_mode": training, "gradient_of": inspection.gradient_of},
         "findings": [asdict(finding) for finding in inspection.findings],
@@ -143,7 +143,7 @@ def as_json(inspection: Inspection, training: bool, changed: Changes | None = No
 
 
 def _finite(value: Any) -> Any:
-    """Return nested data with None for each number that is not finite, and Python numbers, unrounded, for NumPy's."""
+    """Return nested data in which None replaces numbers that are not finite, and Python numbers replace NumPy's."""
     if isinstance(value, dict):
         return {name: _finite(part) for name, part in value.items()}
     if isinstance(value, (list, tuple)):

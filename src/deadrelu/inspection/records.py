@@ -10,23 +10,23 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 CHUNK_ROWS = 1000
-"""Number of rows that are processed at once: a mapped file may be larger than the memory."""
+"""Number of rows of an input array that are in memory together: a mapped file may be larger than the memory."""
 
 Kind = Literal["weights", "normalization", "activation", "merge", "block", "output"]
-"""A block is a composite layer that computes its own output from those of its layers, such as `x + dense(x)`."""
+"""Kinds of layers. A block is a composite layer that combines the outputs of its inner layers, as in `x + dense(x)`."""
 
 Trait = Literal["recurrent", "any scale", "small by design", "tokens", "trained slopes"]
-"""Facts about a class of layers. Recurrent: it runs a cell over time steps. Any scale: it takes inputs of any scale.
-Small by design: its defaults multiply the signal by less than others do. Tokens: its inputs are indices. Trained
-slopes: training can bring its dead units back."""
+"""Properties of a layer that the verdicts take into account. Recurrent: it runs a cell over time steps. Any scale: it
+takes inputs of any scale. Small by design: its defaults multiply the signal by less than those of other layers.
+Tokens: its inputs are indices. Trained slopes: training can revive its dead units."""
 
 ONE_SOURCE = ("weights", "activation", "output")
-"""Kinds of layers whose signal comes from one tensor."""
+"""Kinds of layers whose output is computed from one input tensor."""
 
 
 @dataclass(frozen=True, eq=False)
 class LayerRecord:
-    """One call of one layer; a shared layer has a record for each of its calls."""
+    """A description of one call of one layer; a shared layer has a record for each of its calls."""
 
     name: str
     """Path of the layer, such as 'encoder/dense'."""
@@ -36,25 +36,25 @@ class LayerRecord:
     """The usual name of its nonlinearity, such as 'relu'; None for a linear layer."""
     traits: frozenset[Trait]
     shape: tuple[int, ...]
-    """Shape of its output for one input; the last axis counts units."""
+    """Shape of its output for one input; the last axis is that of the units."""
     weights: tuple[Hashable, ...]
-    """Keys of its own weights, see `WeightRecord`."""
+    """Keys of its own weights, without those of inner layers, see `WeightRecord.key`."""
     on_trunk: bool
-    """True if every path from the input to the output goes through it."""
+    """True if it is on the trunk: every path from the input to the output goes through it, see `paths`."""
     on_each_trunk: bool
-    """True if it is on the trunk to each output: elsewhere, the gradients of some outputs are missing."""
+    """True if it is on the trunk to every output; other layers get gradients from some of the outputs only."""
     shares: Hashable
     """A key that is the same for calls that share units."""
     scale: float = 1.0
-    """Factor, as in `x * 0.1`, between the output of the previous layer and the input of this one."""
+    """Factor, as in `x * 0.1`, by which constants scale the signal since the last layer with weights; 1 in Keras."""
     given_by: int | None = None
-    """Index of the record whose unchanged output is its input; None if that is another tensor, such as a pooled one."""
+    """Index of the record whose unchanged output is its input; None in Keras, and for a pooled input, for example."""
     number: int = 0
     """Number of the call, counted from 0 for the first call of the layer."""
 
     @property
     def units(self) -> int:
-        """Length of the last axis of the output."""
+        """Length of the last axis of the output; 1 without axes."""
         return self.shape[-1] if self.shape else 1
 
     @property
@@ -68,14 +68,14 @@ class Output(NamedTuple):
 
     name: str
     activation: str | None
-    """Activation of the layer that made it, or of the one before a layer that only moves numbers, such as Reshape."""
+    """Activation of the layer that computed it; layers that only move numbers, such as Reshape, are passed over."""
     shape: tuple[int, ...]
-    """Shape for one input; the last axis counts units."""
+    """Shape for one input; the last axis is that of the units."""
 
 
 @dataclass(frozen=True)
 class WeightRecord:
-    """The numbers of one weight and of its gradient, which is the mean over inputs."""
+    """A summary of one weight array and of its gradient, which is the mean over inputs."""
 
     key: Hashable
     """A key that is unique among the weights of a model."""
@@ -92,7 +92,7 @@ class WeightRecord:
     """Root mean square of the gradient: 0 if the gradient is exactly 0."""
     is_finite: bool
     is_regularized: bool = False
-    """True if a regularizer changes it, whatever its gradient."""
+    """True if a regularizer changes it even if its gradient is 0."""
 
     @property
     def size(self) -> int:
@@ -101,33 +101,33 @@ class WeightRecord:
 
 
 class Recorder(Protocol):
-    """A collector of the signals of layers, which takes them as they appear and keeps no more than it needs."""
+    """A receiver of the signals of layers, to which a model passes each signal when it is computed."""
 
     def forward(self, k: int, signal: Array, *, source: Array | None = None, logits: Array | None = None) -> None:
-        """Take the output of layer k for some inputs, shape (n, …, units).
+        """Receive the output of layer k for a batch of n inputs.
 
         Args:
             k: index of the layer's record.
-            signal: output of the layer.
-            source: input of the layer, if that is one tensor and not the output of the layer `given_by`.
-            logits: input of its activation, if the layer is an output of the model.
+            signal: output of the layer, shape (n, …, units).
+            source: input of the layer, if it is one tensor and `LayerRecord.given_by` is None.
+            logits: input of the activation, if the layer has one and is an output of the model.
         """
 
     def slopes(self, k: int, largest: npt.NDArray[np.float64]) -> None:
-        """Take the largest slope of the activation of layer k over inputs and positions, shape (units,).
+        """Receive the largest absolute slope of the activation of layer k in a batch and all positions, shape (units,).
 
-        It is not called for layers whose units cannot be dead.
+        A model does not call it for layers whose units cannot be dead.
         """
 
     def backward(self, k: int, gradient: Array) -> None:
-        """Take the gradient of the objective with respect to the output of layer k; it has the shape of the output."""
+        """Receive the gradient of the objective with respect to the output of layer k, in the shape of the output."""
 
 
 class Parts:
-    """An adapter of a recorder, for which it joins the tensors of a layer with several, such as two states.
+    """An adapter that joins the output tensors of a layer with several, such as two states, for a recorder.
 
     Args:
-        recorder: recorder of the joined signals.
+        recorder: recorder that receives the joined signals.
     """
 
     def __init__(self, recorder: Recorder) -> None:
@@ -136,13 +136,13 @@ class Parts:
         self.gradients: dict[int, dict[int, Array]] = {}
 
     def forward(self, k: int, signals: Sequence[Array], **more: Array | None) -> None:
-        """Take the output tensors of layer k, see `Recorder.forward`."""
+        """Receive the output tensors of layer k, and hand them and `more` to `Recorder.forward`."""
         if len(signals) > 1:
             self.shapes[k] = [signal.shape for signal in signals]
         self.recorder.forward(k, _side_by_side(signals), **more)
 
     def backward(self, k: int, part: int, gradient: Array) -> None:
-        """Take the gradient of one output tensor of layer k, see `Recorder.backward`."""
+        """Receive the gradient of the output tensor with index `part` of layer k, see `Recorder.backward`."""
         if k not in self.shapes:
             self.recorder.backward(k, gradient)
             return
@@ -151,7 +151,7 @@ class Parts:
             self._hand_on(k)
 
     def end_batch(self) -> None:
-        """Count missing gradients as 0 in layers that have some gradient."""
+        """Hand on the layers of which only some tensors have received a gradient, with 0 for the others."""
         for k in list(self.gradients):
             self._hand_on(k)
         self.shapes.clear()

@@ -1,4 +1,4 @@
-"""The model that is measured, of either framework: its layers, its weights, and passes over its inputs."""
+"""The interface of a measured model, the same for both frameworks: its layers, its weights, and passes over inputs."""
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -13,21 +13,21 @@ MAX_BATCH_SIZE = 1000
 """Maximum number of inputs in a batch."""
 
 MAX_BATCH_ELEMENTS = 2**25
-"""Maximum count of output numbers of all layers for a batch, 128 MB; a framework keeps a multiple for gradients."""
+"""Maximum count of numbers in the outputs of all layers for a batch: 128 MB as float32; gradients need a multiple."""
 
 
 @dataclass(frozen=True)
 class Objective:
-    """A quantity whose gradients are taken: the sum of the losses of some inputs."""
+    """A scalar whose gradients are measured: the sum over inputs of a loss or of a random projection of the outputs."""
 
     function: Callable[[list[Any], slice], Any]
-    """`function(outputs, rows)` returns the loss of these rows of the inputs as a scalar tensor."""
+    """`function(outputs, rows)` returns this scalar as a tensor, from the model's outputs for the inputs `rows`."""
     name: str
     """A readable name, such as 'cross-entropy'."""
     passes_outputs: bool = True
-    """False where the framework takes the loss from the logits, so that outputs behind them get no gradient."""
+    """False if the framework computes the loss from the logits, so that the activation's outputs get no gradient."""
     is_own: bool = False
-    """True if it is the loss that the model itself puts out; `function` replaces it where the model puts out none."""
+    """True if the loss that the model itself returns is taken; `function` replaces it if the model returns none."""
 
 
 class Subject(Protocol):
@@ -37,31 +37,31 @@ class Subject(Protocol):
     records: list[LayerRecord]
     outputs: list[Output]
     takes_any_scale: bool
-    """True if a layer takes tokens, or inputs of any scale."""
+    """True if any layer takes tokens, or inputs of any scale: the scale of the model's inputs then says nothing."""
     opaque: list[str]
     """Composite layers of which only the output can be recorded."""
 
     def passes(
         self, x: Sequence[Array], objective: Objective, recorder: Recorder, *, size: int, training: bool
     ) -> Iterator[int]:
-        """Send inputs through the model and gradients back, batch by batch; yield the number of inputs of each."""
+        """Run `x` forward and backward in batches of about `size` inputs; yield the number of inputs in each batch."""
 
     def weights(self) -> list[WeightRecord]:
         """Return all weights, with the gradients of the last `passes`."""
 
     def stepped(self, keys: Sequence[Hashable]) -> AbstractContextManager[None]:
-        """Move some weights that are all 0 a step against the gradient of the last `passes`, and back at the end."""
+        """Move the all-zero weights with these keys a step against their last gradients; set them to 0 at the end."""
 
     def new_normalizations(self) -> int:
-        """Return how many BatchNormalization layers have the moving averages of a new layer."""
+        """Return the number of BatchNormalization layers with the moving averages of a new layer, see `is_new`."""
 
 
 def batch_size(records: Sequence[LayerRecord]) -> int:
-    """Return how many inputs fit into `MAX_BATCH_ELEMENTS` and `MAX_BATCH_SIZE`; at least 1."""
+    """Return the largest batch size that `MAX_BATCH_ELEMENTS` and `MAX_BATCH_SIZE` allow these layers; at least 1."""
     elements = sum(record.size for record in records)
     return max(1, min(MAX_BATCH_SIZE, MAX_BATCH_ELEMENTS // max(1, elements)))
 
 
 def is_new(mean: Array, variance: Array) -> bool:
-    """Return whether moving averages are those of a layer that has seen no data."""
+    """Return whether moving averages are those of a layer that has seen no data: all means are 0, all variances 1."""
     return bool(np.all(mean == 0) and np.all(variance == 1))

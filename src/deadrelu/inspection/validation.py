@@ -1,4 +1,4 @@
-"""Checks and conversions that fit a user's model, arrays and loss to each other; errors are one line."""
+"""Checks and conversions of a user's model, arrays and loss; each error message is one line."""
 
 import re
 import sys
@@ -16,17 +16,17 @@ from deadrelu.inspection.records import CHUNK_ROWS
 
 Array = npt.NDArray[Any]
 Given = Array | Sequence[Array] | Mapping[str, Array]
-"""One array or tensor; several, in order or by name; or an iterable of batches."""
+"""Inputs or labels: one array or tensor, several of them in order or by name, or an iterable of batches."""
 
 Loss = str | Callable[..., Any] | None
-"""A name that Keras knows, a function of labels and predictions, or a `keras.losses.Loss`."""
+"""The name of a loss in the model's framework, a loss function or a loss object; None: the usual one."""
 
 MAX_FROM_BATCHES = 10_000
-"""Maximum number of inputs taken from batches, which may be endless."""
+"""Number of inputs after which no further batch is read, because batches may be endless."""
 
 
 def check_model(model: Any) -> None:
-    """Refuse anything but a Keras model. Keras is not imported: whoever made a model has done so."""
+    """Refuse anything but a Keras model, without an import of Keras: whoever made a Keras model has imported it."""
     keras = sys.modules.get("keras")
     if keras and isinstance(model, keras.Model):
         return
@@ -40,7 +40,7 @@ def check_model(model: Any) -> None:
 
 
 def is_torch(model: Any) -> bool:
-    """Return whether a model is a `torch.nn.Module`, but no Keras model on that backend, without importing either."""
+    """Return whether a model is a `torch.nn.Module`, and not a Keras model on PyTorch, without an import of either."""
     torch, keras = sys.modules.get("torch"), sys.modules.get("keras")
     is_keras = keras is not None and isinstance(model, keras.Model)
     return torch is not None and isinstance(model, torch.nn.Module) and not is_keras
@@ -49,8 +49,8 @@ def is_torch(model: Any) -> bool:
 def from_dataset(inputs: Any, labels: Any, most: int = MAX_FROM_BATCHES) -> tuple[Any, Any]:
     """Join the inputs and labels of batches; return anything else unchanged.
 
-    Batches are those of a `tf.data.Dataset`, a `DataLoader`, or another iterable that is no list, tuple or mapping.
-    Reading stops with the batch that reaches `most` inputs. A batch that is a tuple or list holds inputs and labels.
+    Batches come from a `tf.data.Dataset`, a `DataLoader`, or another iterable except lists, tuples and mappings.
+    Reading stops with the batch that reaches `most` inputs. A batch that is a tuple or list has labels in second place.
 
     Raises:
         InputError: there is no batch, batches do not fit together, or labels are given twice.
@@ -96,7 +96,7 @@ def _joined(parts: list[Any]) -> Any:
 
 
 def _array(given: Any) -> Array:
-    """Return an array or a tensor of any device as a NumPy array; bfloat16 becomes float32."""
+    """Return an array, or a tensor on any device, as a NumPy array; bfloat16 becomes float32."""
     if hasattr(given, "detach"):
         given = given.detach().cpu()
         given = given.float() if str(given.dtype) == "torch.bfloat16" else given
@@ -104,9 +104,9 @@ def _array(given: Any) -> Array:
 
 
 def without_constants(inputs: Any) -> tuple[Any, dict[str, Any]]:
-    """Split a dictionary into arrays with one row per input and constants that are the same for all inputs.
+    """Split a dictionary into arrays with one row per input, and constants, which are the same for all inputs.
 
-    Constants are flags, numbers, None, and arrays whose length is not that of the first, such as a mask of positions.
+    Constants are flags, numbers, strings, None, and arrays of another length than the first, such as a causal mask.
     """
     if not isinstance(inputs, Mapping):
         return inputs, {}
@@ -121,7 +121,7 @@ def without_constants(inputs: Any) -> tuple[Any, dict[str, Any]]:
 
 
 def compiled_loss(model: Any) -> Loss:
-    """Return the loss that a model was compiled with; None if it is not one loss for all outputs."""
+    """Return the loss that a Keras model was compiled with; None if it has none, or several for its outputs."""
     loss = getattr(model, "loss", None)
     return loss if isinstance(loss, str) or callable(loss) else None
 
@@ -133,7 +133,7 @@ def name_of(loss: Loss) -> str:
 
 @contextmanager
 def failures_of(framework: str) -> Iterator[None]:
-    """Turn the error of a model that cannot run on its inputs into an `InputError`, but no fault of this package."""
+    """Turn an error that the model raises in the context into an `InputError`, but not an error of this package."""
     try:
         yield
     except InputError:
@@ -153,7 +153,7 @@ def failures_of(framework: str) -> Iterator[None]:
 
 PACKAGE = Path(__file__).parents[1]
 HANDING_ON = ("__torch_function__", "call", "activation", "forward")
-"""Functions of this package that call functions of the model: an error raised in them is the model's."""
+"""Names of functions of this package that only call the model: an error raised in them is an error of the model."""
 
 
 def _is_our_own(error: Exception) -> bool:
@@ -166,12 +166,12 @@ def arranged(given: Given, names: Sequence[str], what: str) -> list[Array]:
     """Return one array for each name, in the order of the names.
 
     Args:
-        given: an array, or anything that NumPy converts to one; a list of arrays; or a dictionary.
-        names: names of the model's inputs or outputs; empty for an unbuilt model, which may have any number.
-        what: "inputs" or "labels", for the message.
+        given: an array, or anything that NumPy converts to one; a list of arrays; or a dictionary of arrays by name.
+        names: names of the model's inputs or outputs; if empty, any number of arrays is allowed.
+        what: "inputs" or "labels", with which an error message begins.
 
     Raises:
-        InputError: names or number of arrays do not match, or these are not arrays of numbers with one row per input.
+        InputError: names or number of arrays do not match, or an array consists of objects or of a single number.
     """
     if isinstance(given, Mapping) and names:
         numbered = [f"arr_{k}" for k in range(len(names))]  # np.savez gives these names to arrays without names
@@ -189,7 +189,7 @@ def arranged(given: Given, names: Sequence[str], what: str) -> list[Array]:
     else:
         try:
             arrays = [_array(given) if hasattr(given, "detach") else np.asanyarray(given)]
-        except ValueError:  # the rows have several lengths
+        except ValueError:  # the rows have different lengths
             raise InputError(f"{what}: received rows of several lengths; expected: an array") from None
     if names and len(arrays) != len(names):
         raise InputError(f"{what}: received {len(arrays)}; expected: {len(names)}, for {', '.join(names)}")
@@ -201,14 +201,14 @@ def arranged(given: Given, names: Sequence[str], what: str) -> list[Array]:
 
 
 def check_inputs(x: Sequence[Array], shapes: Sequence[tuple[int | None, ...]] | None) -> None:
-    """Refuse inputs with other shapes or unequal numbers of rows, values that are not finite, and rows all equal.
+    """Refuse inputs of wrong shapes, of unequal lengths, with values that are not finite, or all equal to each other.
 
     Args:
         x: one array of shape (n, …) for each input of the model.
-        shapes: shapes of the model's inputs without the first axis (None: any length), or None for an unbuilt model.
+        shapes: shapes of the model's inputs without the first axis (None: any length); None if they are not known.
 
     Raises:
-        InputError: an array is refused; the message says why.
+        InputError: the inputs are refused; the message says why.
     """
     if len({len(array) for array in x}) > 1:
         raise InputError(f"inputs: received {' and '.join(str(len(array)) for array in x)}; expected: as many of each")

@@ -11,57 +11,57 @@ from deadrelu.inspection.measure import Measured
 from deadrelu.inspection.units import BOUNDED
 
 CONSTANT = 1e-6
-"""A layer is constant when at most this share of its output depends on the input: float32 loses it afterwards."""
+"""Largest ratio of standard deviation over inputs to rms with which the output of a layer counts as constant."""
 
 MOSTLY_SATURATED = 0.5
-"""A layer is saturated when at least this share of its outputs is saturated."""
+"""Minimum share of saturated outputs of a saturated layer."""
 
 SLIGHTLY_SATURATED = 0.05
-"""Above this share of saturated outputs, a layer owes its small factor to saturation."""
+"""Share of saturated outputs above which an unusual factor of a layer is attributed to saturation."""
 
 TREND_FACTORS = 4
-"""Minimum number of factors for a mean per layer with its interval: five layers of a kind have so many."""
+"""Minimum number of factors between successive layers of a kind for a mean factor: five layers have four."""
 
 FROM_END_TO_END = (0.01, 100.0)
-"""Beyond these factors from one end to the other, a signal or gradient vanishes or explodes, even over few layers."""
+"""Factors from one end of the trunk to the other below or above which a signal or gradient vanishes or explodes."""
 
 NORMALIZED = (1e-5, 1e5)
-"""Such limits for gradient norm times weight norm, where normalization layers set the scale of gradients."""
+"""The same limits for gradient norm times weight norm, by which models with normalization layers are judged."""
 
 SLIGHT = (0.1, 10.0)
-"""Beyond these factors, a signal or gradient weakens or grows, which does not prevent training."""
+"""Factors from end to end below or above which a signal or gradient weakens or grows: training is still possible."""
 
 Change = Literal["vanishes", "weakens", "holds", "grows", "explodes"]
 State = Literal["NaN", "infinite", "dead", "zero", "constant", ""]
 
 OWN_FACTOR = (0.08, 8.0)
-"""A layer that multiplies the signal by less or more has an unusual scale, unless others of its class do so, too."""
+"""Factors of the signal below or above which a layer is unusual, unless others of its class have similar factors."""
 
 SIGMOID_SLOPE = 0.25
-"""Slope of a sigmoid at 0: a layer that ends in one, such as a gate, has a quarter of the factor of others."""
+"""Slope of a sigmoid at 0: a layer with a sigmoid, such as a gate, has a quarter of the usual factor."""
 
 ALIKE = 2.5
-"""A layer agrees with others of its class, or of its class and size, when it is within this factor of their median."""
+"""Largest ratio between a layer's factor and the median of its class, or of its class and size, if they are similar."""
 
 
 @dataclass(frozen=True)
 class EndToEnd:
-    """The change of signal or gradient from one end of the trunk to the other."""
+    """The change of the signal or of the gradient from one end of the trunk (see `paths`) to the other."""
 
     verdict: Change
     first: str
-    """The beginning: 'the input' or the name of a layer."""
+    """Where the path begins: 'the input' or the name of a layer; a gradient begins at the last layer."""
     last: str
     begin: float
-    """Strength at the beginning: standard deviation over inputs, or norm of the gradient."""
+    """Strength at the beginning: standard deviation over inputs, or norm of the gradient (see `normalized`)."""
     end: float
     factor: float
     """Factor from one end to the other, without that of pooling, which says nothing about the initialization."""
     per_layer: tuple[float, float, float]
-    """Mean factor of a layer with its 95 % interval; NaN with fewer than `TREND_FACTORS` factors."""
+    """Mean factor per layer and the ends of its 95 % interval; NaN with too few layers or with normalization layers."""
     layers: int
     kind: str
-    """Kind of the layers that the mean is taken over."""
+    """Kind of the layers over which the mean is taken, `layers` in number; '' without a mean."""
     normalized: bool = False
     """True if strengths are gradient norms times weight norms: normalization layers set the scale of gradients."""
 
@@ -71,27 +71,27 @@ class Verdicts:
     """The verdicts on a whole model."""
 
     table: pd.DataFrame
-    """The table of `Measured` with the columns of `judge`."""
+    """The table of `Measured` with the columns that `judge` adds."""
     is_dead: bool
-    """True if no output depends on the input and a layer is dead that no step can revive."""
+    """True if no output depends on the input, and some dead layer cannot be revived by a training step."""
     signal: EndToEnd | None
     gradient: EndToEnd | None
-    """Signal or gradient is None if the trunk has fewer than two layers, a strength is not finite, or the first 0."""
+    """`signal` or `gradient` is None if new normalization or too few, infinite or zero strengths prevent a verdict."""
 
 
 def judge(measured: Measured) -> Verdicts:
     """Judge each layer, the signal and the gradient.
 
-    Means over layers compare each layer on the trunk with the trunk's previous layer of the same kind: a ReLU halves
-    the mean square and the next layer doubles it again, a branch has its own scale, and neither means that a signal
-    vanishes. A normalization layer restores the scale of signals. Where there are some, the signal is judged from the
-    last one on, and gradients by gradient norm times weight norm, which no scale of a normalized layer changes.
+    Each layer on the trunk is compared with the trunk's previous layer of the same kind, because a ReLU halves the
+    mean square and the next layer doubles it, and because a branch has its own scale: neither is a vanishing signal.
+    Normalization layers restore the scale of signals. In models with some, the signal is judged from the last of them
+    on, and the gradient by gradient norm times weight norm, which does not depend on the scale of normalized weights.
 
     Returns:
-        The verdicts. Their table has these more columns: forward, the factor of input_std from the previous layer of
-        the kind; backward, that of gradient_rms from the next one; forward_mean and backward_mean, geometric means of
-        these factors up to this layer on the path of signal or gradient, from `TREND_FACTORS` of them on; unusual, if
-        the layer's own factor (gain) is far from others; saturated; state; signal and gradient, their growth so far.
+        The verdicts. These columns are added to the table: forward, the ratio of input_std to that of the previous
+        layer of the kind; backward, the ratio of gradient_rms to that of the next one; forward_mean, backward_mean:
+        geometric means of these ratios up to this layer, NaN for fewer than `TREND_FACTORS`; signal, gradient: the
+        growth (`analysis.growth.Growth`) by these means; unusual: whether gain is unusual; saturated; state: a `State`.
     """
     table = measured.table.assign(unusual=_unusual(measured))
     normalizes = bool((table["kind"] == "normalization").any())
@@ -103,16 +103,16 @@ def judge(measured: Measured) -> Verdicts:
     is_constant = (outputs["strength"] <= CONSTANT * outputs["rms"]) | (outputs["strength"] == 0)
     finite = bool(np.isfinite(table["rms"]).all())
     is_dead = finite and bool(len(outputs) and is_constant.all() and _is_cut_off(measured, table))
-    if measured.new_normalizations:  # in inference mode, the signal is not what an optimizer sees
+    if measured.new_normalizations:  # the signal of inference mode is not that of training
         return Verdicts(table, is_dead, None, None)
-    # Where the scale of the inputs is itself unusual, the signal is judged from the first layer on.
+    # If the scale of the inputs is itself unusual, the signal is judged from the first layer on.
     input_std = measured.input_std if measured.input_scale_is_usual else np.nan
     backward = _backward_normalized(measured) if normalizes else _backward(table, measured)
     return Verdicts(table, is_dead, _forward(table, input_std), backward)
 
 
 def _is_cut_off(measured: Measured, table: pd.DataFrame) -> bool:
-    """Return whether some dead layer stays dead: every path goes through it, or no weight before it can change."""
+    """Return whether some dead layer stays dead: every path goes through it, or no weight up to it can change."""
     moving = [measured.moves.get(name, False) for name in table["layer"]]
     only_path = (table["on_trunk"] & (measured.arrays == 1)).tolist()
     dead = np.flatnonzero(table["state"] == "dead").tolist()
@@ -121,7 +121,7 @@ def _is_cut_off(measured: Measured, table: pd.DataFrame) -> bool:
 
 
 def _unusual(measured: Measured) -> list[bool]:
-    """Return for each layer whether its own factor is beyond `OWN_FACTOR`, unless others of its class have it, too."""
+    """Return for each row whether the layer's factor is beyond `OWN_FACTOR` and unlike that of others of its class."""
     table, unusual = measured.table, []
     alike = ["layer_class", "activation"]
     for (at, row), record in zip(table.iterrows(), measured.records, strict=True):
@@ -154,7 +154,7 @@ def _with_trends(table: pd.DataFrame, measured: Measured, *, judged: bool) -> pd
             ("backward", "gradient_rms", back, gradient),
         ):
             strength, unusual = table[column].to_numpy()[at], table["unusual"].to_numpy()[at]
-            crossed = unusual[1:] if direction == "forward" else unusual[:-1]  # of the layer behind each factor
+            crossed = unusual[1:] if direction == "forward" else unusual[:-1]  # for each factor: is its layer unusual?
             for k in range(1, len(at)):
                 table.loc[at[k], direction] = growth_factor(strength[k - 1 : k + 1])[0]
                 if np.sum(~crossed[:k]) >= TREND_FACTORS:
@@ -165,7 +165,7 @@ def _with_trends(table: pd.DataFrame, measured: Measured, *, judged: bool) -> pd
 
 
 def _state(row: pd.Series) -> State:
-    """Return the state of a layer, '' for none of the others, whatever other verdicts there are."""
+    """Return the state of the layer in one row of the table; '' if no other state applies."""
     if np.isnan(row["rms"]):
         return "NaN"
     if np.isinf(row["rms"]):
@@ -188,8 +188,8 @@ def _forward(table: pd.DataFrame, input_std: float) -> EndToEnd | None:
     if np.isfinite(input_std) and len(trunk) and not len(restored):
         names, strengths = ["the input", *names], np.r_[input_std, strengths]
         steps, sizes = np.r_[np.nan, steps], np.r_[0, sizes]
-    # Behind pooling and the like, a layer's own factor counts, which leaves these out. It does not count if other
-    # layers lie between, nor if its input has as many numbers as the previous output: a factor may lie between.
+    # Behind pooling and the like, the layer's own factor (`step`) is used, which excludes them. It is not used behind a
+    # layer off the trunk, nor if its input is as large as the previous output: it would miss a factor such as 0.1 * x.
     at = trunk.index.to_numpy()
     follows = np.diff(np.r_[-1, at])[-(len(strengths) - 1) :] == 1 if len(strengths) > 1 else np.zeros(0, bool)
     given = trunk["source_size"].to_numpy()[-(len(strengths) - 1) :] if len(strengths) > 1 else np.zeros(0)
@@ -231,7 +231,7 @@ def _end_to_end(
 ) -> EndToEnd | None:
     if len(strengths) < 2 or not np.isfinite(strengths).all() or strengths[0] == 0:
         return None
-    if strengths[-1] > 0 and (strengths == 0).any():  # the signal comes from elsewhere
+    if strengths[-1] > 0 and (strengths == 0).any():  # the signal reaches the end on another path
         return None
     (factor, low, high), layers, kind = mean
     total = 0.0 if (strengths == 0).any() else float(np.exp(np.log(steps).sum()))
@@ -250,7 +250,7 @@ NO_MEAN = ((np.nan, np.nan, np.nan), 0, "")
 
 
 def _mean_factor(table: pd.DataFrame, column: str) -> tuple[tuple[float, float, float], int, str]:
-    """Return mean factor, number and name of the kind with most layers on the trunk, activations on a tie."""
+    """Return mean factor, count and name of the most frequent kind of layers on the trunk; on a tie, activations."""
     trunk = table[table["on_trunk"] & ~table["kind"].isin(["output", "block"])]
     counts = trunk["kind"].value_counts()
     if counts.empty or counts.max() <= TREND_FACTORS:

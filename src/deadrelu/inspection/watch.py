@@ -18,13 +18,13 @@ class DeadUnits(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships 
     >>> model.fit(x_train, y_train, epochs=10, callbacks=[watch])
     >>> watch.figure().savefig("dead_units.png")
 
-    The logs get four numbers, see `DeadUnitLog.add`; `table` and `units` have them layer by layer, before training
-    (epoch 0) and after each epoch. Callbacks that write logs, such as CSVLogger, must follow it. A second `fit`
-    continues the epochs of the first.
+    The logs get up to four numbers, see `DeadUnitLog.add`. `table` has a row for each layer and measured epoch, where
+    epoch 0 is before training; `units` has a row for each unit that is dead now. In the list of callbacks, those that
+    write logs, such as CSVLogger, must follow this one. A second `fit` continues to count the epochs of the first.
 
     Args:
-        x, y, training: as `DeadUnitLog` takes them.
-        every: epochs from one measurement to the next; in the logs of the others, the numbers are NaN.
+        x, y, training: inputs, labels and mode of the measurements, see `DeadUnitLog`.
+        every: number of epochs from one measurement to the next; in the logs of other epochs, the numbers are NaN.
 
     Raises:
         InputError: every is below 1; or, before training starts, the model cannot be measured.
@@ -41,12 +41,12 @@ class DeadUnits(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships 
 
     @property
     def table(self) -> pd.DataFrame:
-        """See `DeadUnitLog.table`."""
+        """Table with one row for each measured epoch and layer, see `DeadUnitLog.table`."""
         return self.log.table
 
     @property
     def units(self) -> pd.DataFrame:
-        """See `DeadUnitLog.units`."""
+        """Table with one row for each unit that is dead now, see `DeadUnitLog.units`."""
         return self.log.units
 
     def figure(self) -> Figure:
@@ -54,13 +54,13 @@ class DeadUnits(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships 
         return self.log.figure()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Measure the model before training."""
+        """Measure the model before its first training."""
         if self.log.epoch is None:
             self.names = list(self.log.add(self.model, 0))
         self.before = self.log.epoch or 0
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Measure the model after an epoch, and add the numbers to the logs."""
+        """Measure the model after each `every`-th epoch, and add the numbers to the logs."""
         number = epoch + 1 if epoch + 1 > self.before else self.before + epoch + 1
         numbers: dict[str, float] = dict.fromkeys(self.names, float("nan"))
         if (epoch + 1) % self.every == 0:

@@ -1,4 +1,4 @@
-"""The figure of units that die while a model trains, drawn with matplotlib from a table."""
+"""The figure of units that die while a model trains, drawn with matplotlib from the table of a `DeadUnitLog`."""
 
 import matplotlib as mpl
 import numpy as np
@@ -9,14 +9,14 @@ from matplotlib.ticker import MaxNLocator
 from deadrelu.report.figures.style import STYLE, message
 
 MAX_LAYERS = 40
-"""Maximum number of rows of the figure; of more layers, those with most dead units are shown."""
+"""Maximum number of rows of the figure; if there are more layers, those with the largest shares are shown."""
 
 
 def dead_units_by_epoch(table: pd.DataFrame) -> Figure:
     """Draw the share of dead units, with a row for each layer and a column for each epoch.
 
     Args:
-        table: a table with the columns epoch, layer, units, dead_units.
+        table: one row for each epoch and layer, with the columns epoch, layer, units and dead_units (a number).
     """
     if table.empty:
         return message("No epoch has ended: there is nothing to draw.")

@@ -1,4 +1,4 @@
-"""Messages of findings and verdicts on layers, made from numbers as the last step; nothing reads them back."""
+"""Messages of findings and verdicts on layers, written from numbers as the last step; no code reads them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,13 +13,13 @@ from deadrelu.inspection.measure import Measured
 from deadrelu.inspection.verdicts import EndToEnd, Verdicts
 
 EMBEDDINGS = {"Keras": 0.029, "PyTorch": 1.0}
-"""Root mean square of embeddings from default initializers: 0.05 / sqrt(3), and 1."""
+"""Root mean square of the embeddings that each framework's default initializer draws: 0.05 / sqrt(3), and 1."""
 
 KINDS = {"merge": "merge layers", "weights": "layers with weights", "normalization": "normalization layers"}
 
 
 def with_words(findings: Sequence[Finding], measured: Measured, verdicts: Verdicts) -> list[Finding]:
-    """Return findings with their messages."""
+    """Return copies of findings to which their messages are added."""
     rows = {row["layer"]: row for row in reversed(verdicts.table.to_dict("records"))}
     return [replace(finding, message=_Words(finding, measured, verdicts, rows).message()) for finding in findings]
 
@@ -141,7 +141,7 @@ class _Words:
 
 
 def end_to_end(what: str, end: EndToEnd | None) -> str:
-    """Return a sentence on how the signal or gradient, `what`, changes on the trunk (see `paths`); '' for None."""
+    """Return a sentence on a change along the trunk; `what` is 'signal' or 'gradient'. Return '' if `end` is None."""
     if end is None:
         return ""
     raw = end.end / end.begin if end.begin else np.nan
@@ -162,7 +162,7 @@ def end_to_end(what: str, end: EndToEnd | None) -> str:
 
 
 def verdict(row: pd.Series) -> str:
-    """Return the verdict on a layer: 'dead', '3 dead, signal vanishes', 'holds'; '' where there is nothing to say."""
+    """Return the verdict on the layer in a row of the table: 'dead', '3 dead, signal vanishes', 'holds', or ''."""
     if row["state"]:
         return str(row["state"])
     notes = [f"{row['dead_units']:.0f} dead"] if row["dead_units"] else []
@@ -182,7 +182,7 @@ def verdict(row: pd.Series) -> str:
 
 
 def names(layers: Sequence[str], most: int = 5) -> str:
-    """Return the names of layers as a text such as 'a, b, c and 4 more'."""
+    """Return the first `most` names of layers, and the number of the others, as a text: 'a, b, c and 4 more'."""
     text = ", ".join(layers[:most])
     return f"{text} and {len(layers) - most} more" if len(layers) > most else text
 

@@ -1,1 +1,1 @@
-"""Split work into shards, compute them in this process or on a Dask cluster, and reuse finished ones."""
+"""Split work into shards, compute shards in this process or on a Dask cluster, and reuse finished shards."""

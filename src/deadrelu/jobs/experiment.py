@@ -1,4 +1,4 @@
-"""Experiments: independent trainings of one small network on one target, or the notebook's refits of it."""
+"""Experiments: trainings of many networks of one architecture on one target, independently or in refits."""
 
 import hashlib
 import json
@@ -10,24 +10,24 @@ from pydantic import BaseModel
 from deadrelu.engine import Network, Target, Training
 
 SAVED_TRIALS = 200
-"""Number of trials whose weights and input-output functions are saved, for the report and for readers of the tables."""
+"""Number of trials whose weights and functions (outputs at some inputs) are saved, for the report and for users."""
 
 MAX_SAVED_WEIGHTS = 1000
-"""Maximum number of weights of a network whose weights are saved."""
+"""Maximum number of weights of networks whose weights are saved."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """Trainings of `trials` networks; the results of a trial depend only on these fields and the number of the trial.
+    """Trainings of many networks; the results of a trial depend only on these attributes and the trial's number.
 
     Attributes:
-        network: description of the networks; its initializers are names or groups of `params.yaml`, not functions.
-        training: settings of one training or, if `fits` is given, of each fit.
+        network: description of the networks; its initializers are names or groups of `params.yaml`, never functions.
+        training: settings of a training or, if `fits` is given, of each fit.
         target: training set.
         trials: number of networks.
         seed: seed of the training set, the initial weights and the shuffles.
         fits: number of consecutive fits of each network (protocol "refit"); None for independent trainings.
-        follow: numbers of epochs after which each network is measured in addition, ascending; 0 is before training.
+        follow: additional numbers of epochs after which each network is measured, ascending; 0 means before training.
         saved_trials: number of trials whose functions and weights are saved.
     """
 
@@ -42,7 +42,7 @@ class Experiment:
 
     @property
     def epochs(self) -> int:
-        """Number of epochs after which the table of trials describes the networks."""
+        """Number of epochs of a trial, over all its fits; the table of trials describes networks after these epochs."""
         return self.training.epochs * (self.fits or 1)
 
     @property
@@ -54,13 +54,13 @@ class Experiment:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Everything that the results depend on, in types that JSON represents."""
+        """All attributes, on which the results depend, as dictionaries and lists for JSON."""
         settings: dict[str, Any] = _plain(self)
         return settings
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the settings."""
+        """SHA-256 of the settings in JSON."""
         return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()
 
     def __str__(self) -> str:
@@ -69,7 +69,7 @@ class Experiment:
 
 
 def _plain(value: Any) -> Any:
-    """Return dataclasses and groups as dictionaries, without fields that are None."""
+    """Return dataclasses (without fields that are None) and groups of params as dictionaries, and tuples as lists."""
     if isinstance(value, BaseModel):
         return value.model_dump()
     if is_dataclass(value):

@@ -1,7 +1,7 @@
-"""Split work into shards that can run anywhere and be reused.
+"""Split work into shards that can be computed on any machine and reused.
 
-A shard is a range of trials, or of untrained networks. Its results do not depend on where or when it runs, so the
-finished shards of an interrupted run are kept.
+A shard is a range of trials, or of untrained networks. Its results do not depend on where or when they are computed, so
+that a repeated run reuses the finished shards of an interrupted one.
 """
 
 import hashlib
@@ -18,16 +18,16 @@ from deadrelu.engine import Stop
 from deadrelu.storage.versions import ENGINE_PACKAGES
 
 CODE = ("streams.py", "functions.py", "settings", "storage", "engine", "jobs", "stages")
-"""Parts of the package that can change a shard; texts and figures are elsewhere, so changing them discards no shard."""
+"""Parts of the package that can change the results of shards; changes to other parts discard no finished shard."""
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Trials `low` to `high - 1` of some work, such as an `Experiment`; `index` identifies a shard of a run."""
+    """Trials `low` to `high - 1` of some work, such as an `Experiment`; `index` identifies the shard within a run."""
 
     index: int
     work: Any
-    """The work, a hashable object; its `str` describes it."""
+    """The work that the shard is a part of: a hashable object whose `str` describes it."""
     low: int
     high: int
 
@@ -39,14 +39,14 @@ class Shard:
 
 
 class StopSignal(Stop):
-    """Stop signal and progress counter shared by all shards; a copy in another process does not report its counts."""
+    """Stop signal and progress counter of all shards; a copy in another process has no effect on the original."""
 
     def __init__(self, show: Callable[[int], None] = lambda _: None) -> None:
         super().__init__()
         self.show, self.done = show, dict[Shard, int]()
 
     def report(self, shard: Shard, trials: float) -> None:
-        """Record how many trials of a shard are done, and show the sum over all shards."""
+        """Record how many trials of a shard are finished, and show the sum over all shards."""
         self.done[shard] = int(trials)
         self.show(sum(self.done.values()))
 
@@ -55,23 +55,23 @@ class StopSignal(Stop):
 
 
 Measure = Callable[[Shard, int, StopSignal], Mapping[str, bytes]]
-"""A function that computes the files of a shard, by name, on a number of threads; it is sent to the worker."""
+"""A function of a shard, a number of threads and a stop signal; it returns the contents of a shard's files by name."""
 
 
 def cut(parts: Iterable[Any], trials: int, size: int, *, begin: int = 0) -> list[Shard]:
-    """Split each part of `trials` trials into shards of `size`, the last one smaller; numbers begin at `begin`."""
+    """Split the `trials` trials of each part into shards of up to `size` trials, numbered from `begin` on."""
     ranges = [(of, low) for of in parts for low in range(0, trials, size)]
     return [Shard(k, of, low, min(low + size, trials)) for k, (of, low) in enumerate(ranges, start=begin)]
 
 
 def fingerprint(origin: dict[str, object]) -> str:
-    """Return a digest of everything that determines the bits of shards: the origin of their tables, and the code."""
+    """Return a digest of all that determines the bits of shards: the provenance of their tables, and the code."""
     return hashlib.sha256(json.dumps([origin, code()], sort_keys=True).encode()).hexdigest()[:32]
 
 
 @lru_cache(maxsize=1)
 def code() -> str:
-    """Return the SHA-256 of the modules in `CODE`, and of the versions of Python and of the engine's packages."""
+    """Return a SHA-256 of the modules in `CODE` and of the versions of Python and the engine's packages."""
     digest = hashlib.sha256(" ".join([sys.version, *map(version, ENGINE_PACKAGES)]).encode())
     package = Path(__file__).parents[1]
     paths = [path for part in CODE for path in (package / part).rglob("*.py")]

@@ -1,4 +1,4 @@
-"""Store of finished shards until all are finished: any location that fsspec supports, by default `data/.work`."""
+"""Store finished shards until all are finished, at any location that fsspec supports, by default in `data/.work`."""
 
 import io
 import os
@@ -19,7 +19,7 @@ WORK = Path("data/.work")
 
 
 class Store:
-    """A folder with one ZIP archive for each finished shard; incomplete archives of killed workers are ignored."""
+    """A folder with a ZIP archive for each finished shard; incomplete archives, left by killed workers, are ignored."""
 
     def __init__(self, address: str) -> None:
         import fsspec  # this import takes a tenth of a second
@@ -28,24 +28,24 @@ class Store:
         self.fs, self.root = fsspec.url_to_fs(address)
 
     def make(self) -> None:
-        """Make the folder of the store; if it is removed later, it is not made again and its shards fail."""
+        """Make the folder of the store; `put` does not make it, so that shards fail if the folder is removed."""
         self.fs.makedirs(self.root, exist_ok=True)
 
     def put(self, shard: Shard, contents: Mapping[str, bytes]) -> None:
-        """Store the files of a shard, by name, unless it is stored: a shard of a killed client may finish twice."""
+        """Store a shard's files, by name, unless they are stored: a shard may finish twice if a client is killed."""
         if self._is_whole(shard):
             return
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w") as file:
             for name, content in contents.items():
-                file.writestr(zipfile.ZipInfo(name), content)  # without the time of writing
+                file.writestr(zipfile.ZipInfo(name), content)  # ZipInfo omits the time of writing
         with files.with_path_in_errors(path := self._path(shard)):
             self.fs.pipe_file(path, archive.getvalue())
 
     def whole(self, shards: Iterable[Shard]) -> set[Shard]:
         """Return the shards that are stored and undamaged."""
         self.fs.invalidate_cache()
-        there = set(self.fs.find(self.root))  # one request for all: S3 takes long to report missing files
+        there = set(self.fs.find(self.root))  # one request for all shards, because S3 is slow to report a missing file
         return {shard for shard in shards if self._path(shard) in there and self._is_whole(shard)}
 
     def _is_whole(self, shard: Shard) -> bool:
@@ -68,7 +68,7 @@ class Store:
 
 @contextmanager
 def open_store(name: str, fingerprint: str) -> Iterator[Store]:
-    """Yield the store of some work, such as collapse-relu, to one process at a time; remove it if no error occurs."""
+    """Yield the store of the work `name`, such as collapse-relu, to one process at a time; remove it after success."""
     place, here = (os.environ.get("DEADRELU_WORK") or WORK.absolute().as_posix()).rstrip("/"), WORK / name
     with files.locked(here):
         try:
@@ -78,13 +78,13 @@ def open_store(name: str, fingerprint: str) -> Iterator[Store]:
         try:
             yield store
             with suppress(FileNotFoundError):
-                store.fs.rm(store.root, recursive=True)  # other stores may lie next to it
-            for left in here.iterdir():  # stores of other params, code or inputs
-                shutil.rmtree(left, ignore_errors=True)  # this keeps the lock, which is a file
+                store.fs.rm(store.root, recursive=True)  # not its parent, which may contain other stores
+            for left in here.iterdir():  # stores of other params or code
+                shutil.rmtree(left, ignore_errors=True)  # the lock is a file, which rmtree keeps
         except KeyboardInterrupt:
             if store.fs.find(store.root):
                 print(f"deadrelu: finished work is kept in {place}/{name}; the same command continues", file=sys.stderr)
             raise
         finally:
-            with suppress(OSError):  # the folder does not exist, or contains shards
+            with suppress(OSError):  # the folder is missing or contains shards
                 (here / fingerprint).rmdir()

@@ -1,4 +1,4 @@
-"""Train the trials of experiments in shards, and compute the columns of their tables, for three stages."""
+"""Train the trials of experiments in shards, and write their tables (collapse, sensitivity and safe_region)."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ from deadrelu.jobs.store import Store
 from deadrelu.storage import parquet, tables
 
 MAX_NETWORKS_IN_MEMORY = 512
-"""Number of networks whose predictions at all training inputs a shard holds in memory at once."""
+"""Maximum number of networks of a shard whose predictions at all training inputs are in memory together."""
 
 SHARD_OF_DEAD = 8
-"""Factor by which shards are larger where most trials are dead at initialization and take little time."""
+"""Factor by which shards are larger if many trials can be dead at initialization: these take little time."""
 
 MIN_ROWS_PER_FILE = 1024
-"""Minimum number of rows of a file, except the last one; a file has the rows of one shard or more."""
+"""Minimum number of rows of a file part-*.parquet, except the last; a file contains one or more whole shards."""
 
 CURVE_POINTS = 61
-"""Number of equally spaced points of the interval at which functions are saved."""
+"""Number of equally spaced points in the interval of the target at which functions are saved."""
 
 DEAD_LAYER_POINTS = 300
 """Approximate number of training inputs at which dead layers are determined."""
@@ -43,7 +43,7 @@ Key = TypeVar("Key")
 
 
 def shards_of(experiments: Mapping[Key, Experiment], *, begin: int = 0) -> dict[Key, list[Shard]]:
-    """Split experiments into shards that can run on any machine; the shards are numbered from `begin` on."""
+    """Split experiments into shards; the shards of all experiments together are numbered from `begin` on."""
     shards: dict[Key, list[Shard]] = {}
     for key, experiment in experiments.items():
         first = begin + sum(map(len, shards.values()))
@@ -52,7 +52,7 @@ def shards_of(experiments: Mapping[Key, Experiment], *, begin: int = 0) -> dict[
 
 
 def made_by(experiment: Experiment) -> dict[str, object]:
-    """Return the provenance that the tables of an experiment record."""
+    """Return the provenance that is recorded in the tables of an experiment."""
     return parquet.provenance(experiment.settings)
 
 
@@ -60,15 +60,15 @@ def measure(shard: Shard, threads: int, stop: StopSignal) -> dict[str, bytes]:
     """Train the trials of a shard of an experiment.
 
     Returns:
-        The contents of `trials.parquet`; with checkpoints, also of `history.parquet`; for the first shard, also of
-        `weights.parquet` and `functions.parquet` with the first trials.
+        Contents of files by name: `trials.parquet`; with checkpoints, `history.parquet`; for the first shard, if the
+        experiment saves trials, `weights.parquet` (small networks) and `functions.parquet` (one input and output).
     """
     return _Measurement(shard.work, shard, threads, stop).tables()
 
 
 @dataclass
 class _Measurement:
-    """The training and measurement of one shard of an experiment."""
+    """Training and measurement of one shard of an experiment."""
 
     experiment: Experiment
     shard: Shard
@@ -79,7 +79,7 @@ class _Measurement:
         self.x, self.y = self.experiment.target.sample(self.experiment.seed)
 
     def tables(self) -> dict[str, bytes]:
-        """Train the trials of the shard, and return the contents of the tables by name."""
+        """Train the trials of the shard, and return the contents of its files by name, as `measure` does."""
         experiment, origin = self.experiment, made_by(self.experiment)
         rows, functions, weights, histories = [], [], [], []
         for part, history in self._trained():
@@ -101,7 +101,7 @@ class _Measurement:
         return made
 
     def _trained(self) -> Iterator[tuple[engine.Trained, Columns]]:
-        """Yield trained trials, `MAX_NETWORKS_IN_MEMORY` or fewer at a time, and the rows of their checkpoints."""
+        """Yield up to `MAX_NETWORKS_IN_MEMORY` trained trials at a time, and their columns of `history.parquet`."""
         experiment, numbers = self.experiment, range(self.shard.low, self.shard.high)
         if experiment.checkpoints:
             yield self._followed(numbers)
@@ -113,7 +113,7 @@ class _Measurement:
                 yield piece, {}
 
     def _followed(self, numbers: range) -> tuple[engine.Trained, Columns]:
-        """Train through all checkpoints; return the trials after `experiment.epochs` epochs, and their history."""
+        """Train, and measure at checkpoints; return trials after `experiment.epochs` epochs, and history's columns."""
         experiment = self.experiment
         moments = sorted({*experiment.checkpoints, experiment.epochs} - {0})
         followed = engine.follow(
@@ -142,14 +142,14 @@ class _Measurement:
                 loss = np.concatenate(losses, axis=1)
                 last = engine.Trained(trained.trial, trained.initial, trained.final, loss)
             self.stop.report(self.shard, len(numbers) * epoch / moments[-1])
-        assert last is not None  # `moments` has it
+        assert last is not None  # `moments` contains `experiment.epochs`
         return last, _joined(rows)
 
     def _columns(self, part: engine.Trained) -> tuple[Columns, Columns]:
-        """Return columns of `trials.parquet`, and of `functions.parquet` (none with several inputs or outputs)."""
+        """Return the columns of `trials.parquet`, and with one input and one output those of `functions.parquet`."""
         experiment, n = self.experiment, len(self.x)
         grid = experiment.target.grid(CURVE_POINTS)
-        inputs = _with_probes(self.x, grid)  # one call predicts at all
+        inputs = _with_probes(self.x, grid)  # one prediction for all inputs
         before, after = (
             engine.predict(experiment.network, weights, inputs, self.stop) for weights in (part.initial, part.final)
         )
@@ -182,9 +182,9 @@ class _Measurement:
 
 
 class _Ranges:
-    """Measurement of the trials of a shard at successive checkpoints: ranges of their predictions, and dead layers.
+    """Measurement of ranges of predictions and dead layers of the trials of a shard, checkpoint by checkpoint.
 
-    The weights of most dead networks do not change, and networks with unchanged weights are not measured again.
+    Networks whose weights have not changed since the last checkpoint, as of most dead networks, are not measured again.
     """
 
     def __init__(self, measurement: _Measurement) -> None:
@@ -193,7 +193,7 @@ class _Ranges:
         self.values: Columns = {}
 
     def measure(self, epoch: int, trial: np.ndarray, weights: engine.Float) -> Columns:
-        """Return columns of `history.parquet` after `epoch` epochs; weights of all trials: (n, n_weights), float32."""
+        """Return columns of `history.parquet` after `epoch` epochs, from weights of all trials, (n, n_weights)."""
         network, x, stop = self.measurement.experiment.network, self.measurement.x, self.measurement.stop
         moved = np.ones(len(trial), bool) if self.weights is None else (weights != self.weights).any(axis=1)
         self.weights = weights
@@ -214,11 +214,11 @@ class _Ranges:
 
 
 def first_dead_layer(network: engine.Network, weights: engine.Float, x: engine.Float) -> np.ndarray:
-    """Return the first hidden layer whose units are all 0 on all inputs, shape (n,), int32, from 1 on; 0 for none.
+    """Return the number, from 1, of the first hidden layer that is 0 on all inputs, or 0 if none is, (n,), int32.
 
     Args:
         network: description of the networks; only ReLU networks have such layers.
-        weights: shape (n, n_weights), float32.
+        weights: weights of n networks, shape (n, n_weights), float32.
         x: inputs, shape (n_points, inputs), float32.
     """
     first_dead = np.zeros(len(weights), np.int32)
@@ -234,7 +234,7 @@ def first_dead_layer(network: engine.Network, weights: engine.Float, x: engine.F
 
 
 def publish(store: Store, shards: list[Shard], folder: Path) -> None:
-    """Write the tables of an experiment into a folder, with its trials in files of `MIN_ROWS_PER_FILE` rows or more."""
+    """Write the tables of an experiment from its stored shards into a folder, with its trials in several files."""
     first = store.get(shards[0])
     per_file = -(-MIN_ROWS_PER_FILE // len(shards[0]))
     for number, at in enumerate(range(0, len(shards), per_file)):
@@ -260,7 +260,7 @@ def publish_together(
     Args:
         store: store of the finished shards.
         shards: shards of each experiment.
-        keys: for each experiment, names and values of constant columns, which precede those of its trials.
+        keys: names and values of the constant columns of each experiment, which precede the columns of its trials.
         path: path of the table.
         schema: schema of the table.
         origin: provenance that the table records.
@@ -274,10 +274,10 @@ def publish_together(
 
 
 def _with_probes(x: engine.Float, *more: engine.Float) -> engine.Float:
-    """Return one-dimensional inputs followed by the probes and further values; return other inputs unchanged."""
+    """Return inputs of shape (n, 1) followed by the probes and further values; return other inputs unchanged."""
     return np.concatenate([x, *(values[:, None] for values in (ranges.PROBES, *more))]) if x.shape[1] == 1 else x
 
 
 def _joined(pieces: list[Columns]) -> Columns:
-    """Return the columns of all pieces, concatenated."""
+    """Return the columns of all pieces, each concatenated."""
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]} if pieces else {}

@@ -1,7 +1,7 @@
-"""Compute shards on workers: threads of this process, or a Dask cluster that the environment names.
+"""Compute shards on workers: threads of this process, or the workers of a Dask cluster.
 
-`DASK_SCHEDULER_ADDRESS` is the address of a cluster's scheduler, `DASK_NUM_WORKERS` the number of threads here. They
-are not params, because they change no result. Dask handles retries and the loss of workers.
+Two environment variables, which change no result, choose the workers: `DASK_SCHEDULER_ADDRESS`, the address of the
+scheduler of a cluster, and `DASK_NUM_WORKERS`, the number of threads of this process. Dask replaces lost workers.
 """
 
 import os
@@ -17,18 +17,18 @@ from deadrelu.errors import InputError
 from deadrelu.jobs.shards import Measure, Shard, StopSignal, code
 from deadrelu.jobs.store import Store
 
-RETRIES = 3  # attempts after the first, for a shard that fails on a cluster
-WORKER_TIMEOUT_S = 60  # to wait for the first worker of a cluster
+RETRIES = 3  # further attempts if a shard fails on a cluster
+WORKER_TIMEOUT_S = 60  # time to wait for the first worker of a cluster
 OTHER_CODE = "its Python, deadrelu or packages are not those of the client"
 
 
 def run(measure: Measure, shards: Sequence[Shard], store: Store, bar: Progress, description: str) -> None:
-    """Compute the shards that the store does not have, and show the progress on the bar.
+    """Compute the shards that the store does not contain, and show the progress as a line of the bar.
 
     Raises:
-        InputError: the cluster or a worker was lost, or memory did not suffice; finished shards are in the store.
+        InputError: the cluster, a worker or a result was lost, or a shard lacked memory or raised an InputError.
         OSError: a result cannot be stored.
-        Exception: the first unexpected error of `measure`, with the shard as a note.
+        Exception: the first unexpected error of `measure`, with a note that names the shard.
     """
     store.make()
     done = store.whole(shards)
@@ -39,19 +39,19 @@ def run(measure: Measure, shards: Sequence[Shard], store: Store, bar: Progress, 
     failures: dict[Shard, BaseException] = {}
     with _workers() as (pool, threads):
         try:
-            each = max(1, min(max(threads), sum(threads) // max(1, len(todo))))  # threads per shard
+            each = max(1, min(max(threads), sum(threads) // max(1, len(todo))))  # number of threads per shard
             for shard in todo:
                 futures[pool.submit(_compute, measure, shard, store.address, each, code(), stop)] = shard
             for future in as_completed(futures):
                 if future.cancelled():
                     raise InputError("the cluster was lost; what is finished is kept: the same command continues")
                 stop.report(futures[future], len(futures[future]))
-                if isinstance(error := future.exception(), OSError):  # storing other shards would fail, too
+                if isinstance(error := future.exception(), OSError):  # other shards could not be stored either
                     raise error
                 if error is not None:
                     failures[futures[future]] = error
         finally:
-            stop.set()  # on Ctrl-C, no thread continues
+            stop.set()  # so that no thread continues after Ctrl-C
             for future in futures:
                 future.cancel()
     if lost := len(set(todo) - set(failures) - store.whole(todo)):
@@ -61,7 +61,7 @@ def run(measure: Measure, shards: Sequence[Shard], store: Store, bar: Progress, 
 
 
 def _raise(failures: dict[Shard, BaseException], todo: int) -> None:
-    """Raise an unexpected error unchanged, and otherwise an InputError of one line that describes the first failure."""
+    """Raise the first unexpected error, with a note, or else an InputError that describes the first failed shard."""
     first = min(failures, key=lambda shard: shard.index)
     for shard, error in failures.items():
         if not isinstance(error, InputError | MemoryError) and type(error).__name__ != "KilledWorker":
@@ -72,15 +72,15 @@ def _raise(failures: dict[Shard, BaseException], todo: int) -> None:
 
 
 def _compute(measure: Measure, shard: Shard, address: str, threads: int, expected: str, stop: StopSignal) -> None:
-    """Compute and store a shard in the process of a worker."""
-    if code() != expected:  # of a worker that joined later
+    """Compute and store a shard on a worker."""
+    if code() != expected:  # possible for a worker that joined the cluster later
         raise InputError(OTHER_CODE)
     Store(address).put(shard, measure(shard, threads, stop))
     stop.report(shard, len(shard))
 
 
 def _threads() -> int:
-    """Return the number of threads of this process: DASK_NUM_WORKERS, or one for each core.
+    """Return the number of threads of this process: DASK_NUM_WORKERS, or by default the number of cores.
 
     Raises:
         InputError: DASK_NUM_WORKERS is not a positive integer.
@@ -93,7 +93,7 @@ def _threads() -> int:
 
 @contextmanager
 def _workers() -> Iterator[tuple[Executor, list[int]]]:
-    """Yield an executor and the number of threads of each worker: those of the cluster, if one is named."""
+    """Yield an executor and the number of threads of each of its workers, on the cluster or in this process."""
     address = os.environ.get("DASK_SCHEDULER_ADDRESS")
     if not address:
         threads = _threads()
@@ -103,14 +103,14 @@ def _workers() -> Iterator[tuple[Executor, list[int]]]:
     try:
         import dask  # this import takes a tenth of a second
 
-        # Dask reports errors as exceptions, too; it reads the configuration of its log when it is imported.
+        # Dask also raises what it logs; it reads the configuration of its log when `distributed` is imported.
         dask.config.set(logging=dict.fromkeys(("distributed", "distributed.client", "tornado.application"), "critical"))
         from distributed import Client
 
         client = Client(address)
         client.wait_for_workers(1, timeout=WORKER_TIMEOUT_S)
         codes, nthreads = client.run(code), client.nthreads()
-    except Exception as error:  # errors of Dask, the network and unpickling share no base class
+    except Exception as error:  # errors of Dask, the network and unpickling have no common base class
         needed = "`pip install 'deadrelu[cluster]'`, a `dask scheduler` that answers and a `dask worker` of it"
         problem = f"{address}; expected: {needed}, or no address, to compute here ({_line(error)})"
         raise InputError(f"DASK_SCHEDULER_ADDRESS: received {problem}") from None
@@ -119,7 +119,7 @@ def _workers() -> Iterator[tuple[Executor, list[int]]]:
             raise InputError(f"{', '.join(others)}: {OTHER_CODE}; expected: the same on all workers")
         yield client.get_executor(retries=RETRIES, pure=False), list(nthreads.values())
     finally:
-        with suppress(Exception):  # the cluster may not exist any more
+        with suppress(Exception):  # the cluster may be gone
             client.close()
 
 

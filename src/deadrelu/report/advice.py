@@ -1,4 +1,4 @@
-"""Advice on the choice of an initializer, as sentences derived from the report's tables."""
+"""Derive sentences of advice on the choice of an initializer from the report's tables."""
 
 from collections.abc import Mapping
 
@@ -11,11 +11,11 @@ from deadrelu.settings.params import MAIN, Params
 
 
 def sentences(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Return sentences on each activation function, and on how deep and how narrow a ReLU network may be.
+    """Return sentences on each activation function, on training, and on deep and narrow networks.
 
     Args:
-        params: the settings of this run.
-        numbers: the report's small tables by name.
+        params: settings in params.yaml.
+        numbers: tables of the report by name (`load.Results.small`).
     """
     return [*_by_activation(params, numbers), *_trained(params, numbers), *_narrow(params, numbers)]
 

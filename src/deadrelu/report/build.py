@@ -1,4 +1,4 @@
-"""Command `report`: write small tables, metrics, figures and the page."""
+"""Run `deadrelu report`: write the tables, metrics, figures and page of the report."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ MADE = ("figures", "vectors", "tables", "metrics.json", "executed.ipynb", "repor
 
 
 def main(params: Params) -> None:
-    """Write everything in `MADE`; earlier files stay until all new ones are complete."""
+    """Write the files and folders in `MADE`; existing ones stay until all new ones are complete."""
     notebook.check(NOTEBOOK)
     for name in MADE:
         files.check_place(FOLDER / name, folder="." not in name)
@@ -40,7 +40,7 @@ def main(params: Params) -> None:
 
 
 def write_numbers(results: load.Results, folder: Path) -> None:
-    """Write the small tables and the metrics."""
+    """Write the report's tables to `folder/tables` and the metrics to `folder/metrics.json`."""
     (folder / "tables").mkdir(exist_ok=True)
     for name, frame in results.small.items():
         (folder / "tables" / f"{name}.csv").write_text(load.to_csv(frame), encoding="utf-8", newline="")

@@ -1,4 +1,4 @@
-"""Claims of the 2019 notebook, and whether they hold here: a row for each claim that this run can judge."""
+"""Judge the claims of the 2019 notebook: a row for each claim on which this run has results."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from deadrelu.settings.params import Params
 
 
 class Claim(NamedTuple):
-    """Row of the table: the claim, what was measured, and whether it holds, such as 'yes', 'no' or 'only in part'."""
+    """Row of the table: claim, what was measured, and whether the claim holds, such as 'yes' or 'only in part'."""
 
     claim: str
     measured: str
@@ -19,11 +19,11 @@ class Claim(NamedTuple):
 
 
 def table(params: Params, numbers: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return all claims as a table of strings, with columns "the 2019 notebook says", "measured here" and "holds".
+    """Return a table of strings, one row per claim, with columns "the 2019 notebook says", "measured here" and "holds".
 
     Args:
-        params: the settings of this run.
-        numbers: the report's small tables by name.
+        params: settings in params.yaml.
+        numbers: tables of the report by name (`load.Results.small`).
     """
     claims = [*_rates(params, numbers), *_loop(params, numbers), *_signals(params, numbers), *_told()]
     return pd.DataFrame(claims, columns=["the 2019 notebook says", "measured here", "holds"])
@@ -69,7 +69,7 @@ def _rates(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
 
 
 def _loop(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
-    """Return the row on the claim that the notebook's simulations are independent; its loop refits one network."""
+    """Return the claim that the notebook's simulations are independent (its loop refits one network), or no claim."""
     loops = numbers["loop_numbers"]
     equal_loops = loops[loops["criterion"] == "probes_equal"] if len(loops) else loops
     if equal_loops.empty or not params.collapse.refit:

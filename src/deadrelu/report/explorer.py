@@ -1,4 +1,4 @@
-"""The page's explorer: shares of dead networks, and functions of a few, by depth, width and initializer."""
+"""Build the page's explorer of shares of dead networks, and functions of some, by depth, width and initializer."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,19 +12,19 @@ from deadrelu.report import labels, page
 from deadrelu.settings.params import Params
 
 EVERY = 3
-"""Step between drawn points among those at which trained networks are saved."""
+"""The explorer draws each trained network at every `EVERY`-th of its saved points."""
 
 MAX_CELLS = 5000
-"""Largest number of cells in a page; more would make it slow to open."""
+"""Largest number of cells in a page; a page with more would be slow to open."""
 
 
 def html_of(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> str:
     """Return the explorer as HTML, hidden until its script, `templates/explorer.js`, shows it.
 
     Args:
-        cells: `grid.cells`.
-        functions: columns initializer, depth, width, trained, network, x, value.
-        params: the settings that made them.
+        cells: table from `grid.cells`.
+        functions: one row for each point of a network: initializer, depth, width, trained, network, x, value.
+        params: settings with which both tables were made.
     """
     if len(cells) > MAX_CELLS:
         return (
@@ -48,7 +48,7 @@ def html_of(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> str
 
 
 def _data(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> dict[str, Any]:
-    """Return the data of the script: for each initializer and cell, counts, theory, and functions as lists."""
+    """Return the data for the script: counts, theory and functions of each cell, by initializer, and the target."""
     grid, target = params.safe_region.trained, params.target_of_grid
     shown = sorted(set(functions["x"][functions["trained"]]))[::EVERY]
     functions = functions[~functions["trained"] | functions["x"].isin(shown)]
@@ -88,7 +88,7 @@ def _counts(row: Mapping[Any, Any], names: tuple[str, str, str, str]) -> list[fl
 
 
 def _drawn(rows: pd.DataFrame | None, tolerance: float) -> dict[str, list[Any]]:
-    """Return each network's values in the order of x, and whether they are constant; omit networks not finite."""
+    """Return the values of each finite network in the order of x, and whether they are constant within `tolerance`."""
     if rows is None:
         return {"constant": [], "values": []}
     values = rows["value"].to_numpy(float).reshape(rows["network"].nunique(), -1)
@@ -98,7 +98,7 @@ def _drawn(rows: pd.DataFrame | None, tolerance: float) -> dict[str, list[Any]]:
 
 
 def _short(value: float, digits: int = 3) -> float:
-    """Round to significant digits, of which a picture shows no more than three, and turn -0 into 0."""
+    """Round a number to significant digits (a drawing needs no more than three), and turn -0 into 0."""
     return float(f"{value:.{digits}g}") + 0.0
 
 

@@ -1,4 +1,4 @@
-"""Sentences of the report on signals and training, derived from its tables, so that they agree with them."""
+"""Derive the report's sentences on signals and training from its tables, so that both agree."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from math import gcd
@@ -12,45 +12,45 @@ from deadrelu.settings.params import Params
 
 
 def percent(share: float) -> str:
-    """Return a share as '94.3 %'."""
+    """Format a share, such as '94.3 %'."""
     return f"{100 * share:.1f} %"
 
 
 def interval(low: float, high: float) -> str:
-    """Return two shares as '92.7 to 95.6 %'."""
+    """Format an interval of shares, such as '92.7 to 95.6 %'."""
     return f"{100 * low:.1f} to {100 * high:.1f} %"
 
 
 def percent_or_nothing(share: float) -> str:
-    """Return a share as '94.3 %', or '' for NaN."""
+    """Format a share, such as '94.3 %'; return '' for NaN."""
     return "" if pd.isna(share) else percent(share)
 
 
 def bounds(low: float, high: float) -> str:
-    """Return '94.3 %' where both shares are equal, else '92.7 to 95.6 %', or '' for NaN."""
+    """Format bounds of a share as '94.3 %' if they are equal, else as '92.7 to 95.6 %'; return '' for NaN."""
     return percent_or_nothing(low) if pd.isna(low) or low == high else interval(low, high)
 
 
 def sentence_list(names: Sequence[str]) -> str:
-    """Return names as 'none', 'a', 'a and b' or 'a; b; and c'; they may contain commas."""
+    """Join names as 'none', 'a', 'a and b' or 'a; b; and c'; names may contain commas."""
     if len(names) < 3:
         return " and ".join(names) or "none"
     return "; ".join(names[:-1]) + "; and " + names[-1]
 
 
 def healthy_panels(ratios: pd.DataFrame, panels: Mapping[str, Panel], activation: str) -> str:
-    """Return the initializers with which this activation keeps both signal and gradient: 'He normal' or 'none'."""
+    """Return the initializers with which an activation keeps both signal and gradient: 'He normal' or 'none'."""
     holds = (ratios["forward_verdict"] == "holds") & (ratios["backward_verdict"] == "holds")
     healthy = [panels[case] for case in ratios["case"][holds] if panels[case].activation == activation]
     return sentence_list([panel.initializer for panel in healthy])
 
 
 def factor(ratio: pd.Series, direction: str) -> str:
-    """Return the factor per layer as '×0.66 (0.64 to 0.69)', or '' where one hidden layer has no factor.
+    """Format the factor per layer and its 95 % interval, such as '×0.66 (0.64 to 0.69)'; return '' for NaN.
 
     Args:
-        ratio: a row of `summaries.signal_ratios`.
-        direction: forward or backward.
+        ratio: row of `summaries.signal_ratios`.
+        direction: "forward" or "backward".
     """
     if pd.isna(ratio[direction]):
         return ""
@@ -61,12 +61,12 @@ def factor(ratio: pd.Series, direction: str) -> str:
 
 
 def factors(ratios: pd.DataFrame, panels: Mapping[str, Panel], layers: int) -> list[str]:
-    """Return sentences on the share of a signal that the measured factors leave, and on their distance from theory.
+    """Return sentences on the share of the signal left in the last layer, and on the distance of factors from theory.
 
     Args:
-        ratios: `summaries.signal_ratios`.
-        panels: name of each case.
-        layers: hidden layers of the networks.
+        ratios: table from `summaries.signal_ratios`.
+        panels: name of each case of `activations`.
+        layers: number of hidden layers of the networks.
     """
     known = ratios[ratios["forward"].between(0, float("inf"), inclusive="neither")]
     if layers < 2 or known.empty:
@@ -92,11 +92,11 @@ def factors(ratios: pd.DataFrame, panels: Mapping[str, Panel], layers: int) -> l
 
 
 def training(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
-    """Return sentences on networks whose signal vanishes and which learn, and on those that stay at guessing.
+    """Return sentences on networks that learn although their signal vanishes, and on those that do not learn.
 
     Args:
-        params: the settings of this run.
-        numbers: the report's small tables by name.
+        params: settings in params.yaml.
+        numbers: tables of the report by name (`load.Results.small`).
     """
     group = params.training
     ratios = {row["case"]: row for row in numbers["signal_ratios"].to_dict("records")}
@@ -123,7 +123,7 @@ def training(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
 
 
 def units_sampled(width: int, every: int) -> str:
-    """Return sentences on the units that every `every`-th value of a flattened (image, unit) array samples."""
+    """Return sentences on the number of units in a sample of every `every`-th value of a flat (image, unit) array."""
     units = width // gcd(width, every)
     which = f"one of every {every} values" if every > 1 else "every value"
     text = f"The sample is {which} of the flattened (image, unit) array"
@@ -136,14 +136,14 @@ def units_sampled(width: int, every: int) -> str:
 
 CLASSES = 10
 LEARNS = 2 / CLASSES
-"""Share of new digits classified correctly above which a network has learned: twice that of guessing."""
+"""Validation accuracy above which a network has learned: twice that of guessing."""
 
 
 def learned(last: Mapping[Hashable, float]) -> str:
     """Return whether a case learns: 'yes', 'no' or 'in some trials'.
 
     Args:
-        last: its row of `summaries.epochs_over_trials` for the last epoch.
+        last: row of `summaries.epochs_over_trials` for the last epoch of the case.
     """
     if last["validation_accuracy_low"] > LEARNS:
         return "yes"

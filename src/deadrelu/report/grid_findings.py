@@ -1,4 +1,4 @@
-"""Sentences of the report on the depth-width grid, derived from its tables."""
+"""Derive the report's sentences on the depth-width grid from its tables."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from deadrelu.settings.params import MAIN, Params
 
 
 def grid(cells: pd.DataFrame) -> str:
-    """Return a sentence that compares untrained networks with theory; `cells` is `grid.born_dead_grid`."""
+    """Return a comparison of untrained networks with theory; `cells` is a table from `grid.born_dead_grid`."""
     p = cells[["positive_p", "p"]].to_numpy().ravel()
     if np.isnan(p).any():
         return "Theory needs weights that are independent, continuous and symmetric about 0; these are not."
@@ -27,8 +27,8 @@ def wide_enough(cells: pd.DataFrame, share: float, event: str = "dead at initial
     """Return, for some depths, the measured width from which on fewer than `share` of the networks are dead.
 
     Args:
-        cells: columns depth, width, networks, and rate, the share of them.
-        share: the limit. A width whose 95 % Wilson interval contains it is undecided.
+        cells: one row per cell: depth, width, networks, rate (share of networks with the event).
+        share: limit; widths whose 95 % Wilson interval contains it are undecided.
         event: name of the event in words.
     """
     parts, depths = [], set(cells["depth"])
@@ -45,7 +45,7 @@ def wide_enough(cells: pd.DataFrame, share: float, event: str = "dead at initial
 
 
 def _least_width(rows: pd.DataFrame, share: float) -> str:
-    """Return '9 units', '8 or 9 units', '10 units or more' or 'more than 10 units' for rows of one depth."""
+    """Return '9 units', '8 or 9 units', '10 units or more' or 'more than 10 units' for the rows of one depth."""
     widths = rows["width"].to_numpy()
     counts = np.round(rows["rate"] * rows["networks"]).astype(int)
     bounds = [wilson(count, n) for count, n in zip(counts, rows["networks"], strict=True)]
@@ -61,7 +61,7 @@ def _least_width(rows: pd.DataFrame, share: float) -> str:
 
 
 def trained_initializers(cells: pd.DataFrame, params: Params) -> list[str]:
-    """Return sentences that compare trained networks of other initializers with the main one's; see `grid.cells`."""
+    """Return comparisons of trained networks of other initializers with the main one; `cells` is from `grid.cells`."""
     names = labels.grid_initializers(params)
     trained = cells[cells["trained"].notna()]
     main = trained[trained["initializer"] == MAIN]
@@ -89,7 +89,7 @@ def trained_initializers(cells: pd.DataFrame, params: Params) -> list[str]:
 
 
 def training_kills(trained: pd.DataFrame) -> str:
-    """Return a sentence on how many more networks are exactly constant after training; see `grid.trained_grid`."""
+    """Return a sentence on cells with more dead networks after training; `trained` is from `grid.trained_grid`."""
     more = (trained["dead"] - trained["born_dead"]).to_numpy()
     cells = labels.count_of(len(trained), "cell")
     if more.max() <= 0:

@@ -1,4 +1,4 @@
-"""Readable names, made from the settings, so that titles agree with what was run."""
+"""Make readable names from the settings, so that titles agree with what was run."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -35,19 +35,19 @@ ACTIVATIONS = {
 }
 
 PLACES = {"interval": "the interval", "negative": "x < 0", "positive": "x > 0", "probes": "the 5 probes"}
-"""Names of the places where predictions are compared; see `rates.PLACES`."""
+"""Words for the keys of `rates.PLACES`, the inputs at which predictions are compared."""
 
 OPTIMIZERS = {"adam": "Adam", "sgd": "SGD"}
 
 
 class Panel(NamedTuple):
-    """Name of a case of `activations` or `training`."""
+    """Name of a case of `activations` or `training`, in two parts."""
 
     activation: str
     initializer: str
 
     def __str__(self) -> str:
-        """Return 'tanh, Glorot normal'."""
+        """Return both parts, such as 'tanh, Glorot normal'."""
         return f"{self.activation}, {self.initializer}"
 
 
@@ -78,7 +78,7 @@ def initializer(settings: Settings | Rai) -> str:
 
 
 def grid_initializers(params: Params) -> dict[str, str]:
-    """Return a name for each key of `safe_region.initializers`, with the key where two would be equal."""
+    """Return a name for each key of `safe_region.initializers`; equal names get their key added."""
     names = {key: initializer(settings) for key, settings in params.safe_region.initializers.items()}
     return {key: name if list(names.values()).count(name) == 1 else f"{name}: {key}" for key, name in names.items()}
 
@@ -89,7 +89,7 @@ def panel(case: ActivationCase) -> Panel:
 
 
 def trained(cases: Mapping[str, TrainingCase]) -> dict[str, Panel]:
-    """Return each case's name, such as Panel('MLP, tanh', 'Glorot normal'), with the key where two would be equal."""
+    """Return each case's name, such as Panel('MLP, tanh', 'Glorot normal'); equal names get their key added."""
     names = {
         key: Panel(f"{case.network.upper()}, {ACTIVATIONS[case.activation]}", initializer(case.initializer))
         for key, case in cases.items()
@@ -102,7 +102,7 @@ def trained(cases: Mapping[str, TrainingCase]) -> dict[str, Panel]:
 
 
 def narrow_network(params: Params, key: str) -> str:
-    """Return a case's name: 'ReLU', 'Leaky ReLU (slope 0.1)', 'ReLU, fitted 50 times' or 'x sin 5x, He normal'."""
+    """Return a case's name, such as 'Leaky ReLU (slope 0.1)', 'ReLU, fitted 50 times' or 'x sin 5x, He normal'."""
     case = params.collapse.cases[key]
     name = ACTIVATIONS[case.activation]
     name += f" (slope {case.negative_slope:g})" * bool(case.negative_slope)
@@ -116,18 +116,18 @@ def narrow_network(params: Params, key: str) -> str:
 
 
 def narrow_networks(params: Params) -> dict[str, str]:
-    """Return a name for each case of `collapse`, with the key where two would be equal."""
+    """Return a name for each case of `collapse`; equal names get their key added."""
     names = {key: narrow_network(params, key) for key in params.collapse.cases}
     return {key: name if list(names.values()).count(name) == 1 else f"{name}: {key}" for key, name in names.items()}
 
 
 def criteria(tolerance: float) -> dict[str, str]:
-    """Return the names of the two criteria of a constant network, the tolerant one first."""
+    """Return words for the two criteria of a constant network, by their names, with the tolerant one first."""
     return {"within": f"range ≤ {tolerance:g}", "exact": "range exactly 0"}
 
 
 def events(tolerance: float) -> dict[str, str]:
-    """Return the names of the events of `rates.collapse_rates`."""
+    """Return words for the events of `rates.collapse_rates`, by their names."""
     return {
         "collapsed_before": f"range ≤ {tolerance:g} before training",
         "collapsed": f"range ≤ {tolerance:g} after it",
@@ -138,7 +138,7 @@ def events(tolerance: float) -> dict[str, str]:
 
 
 def architecture(case: Trainable) -> str:
-    """Return '10 hidden layers of 1, then 9 × 2 units; Glorot uniform, no biases; Adam (0.001), mean squared error'."""
+    """Return network and training in words: '9 hidden layers of 2 units; He normal, zero biases; Adam (0.001), ...'."""
     biases = "no biases" if not case.biases else "random biases" if case.initializer.name == "rai" else "zero biases"
     return (
         f"{count_of(len(case.widths), 'hidden layer')} of {widths(case.widths)}; "
@@ -148,14 +148,14 @@ def architecture(case: Trainable) -> str:
 
 
 def of_layers(case: Trainable) -> str:
-    """Return the initializers of a case: 'He normal', or 'RAI (first layer He normal)'."""
+    """Return the initializers of a case, such as 'He normal' or 'RAI (first layer He normal)'."""
     others = (("first", case.first_initializer), ("last", case.last_initializer))
     named = [f"{which} layer {initializer(other)}" for which, other in others if other is not None]
     return initializer(case.initializer) + (f" ({', '.join(named)})" if named else "")
 
 
 def widths(sizes: Sequence[int]) -> str:
-    """Return the widths of layers as '2 units', or '1, then 9 × 2 units'."""
+    """Return the widths of layers in words, such as '2 units' or '1, then 9 × 2 units'."""
     runs = [(width, len(list(run))) for width, run in itertools.groupby(sizes)]
     if len(runs) == 1:
         return count_of(runs[0][0], "unit")
@@ -164,22 +164,22 @@ def widths(sizes: Sequence[int]) -> str:
 
 
 def target(params: TargetParams) -> str:
-    """Return a target's function and interval as 'x sin x on [−2.646, 2.646]'."""
+    """Return a target's function and interval, such as 'x sin x on [−2.646, 2.646]'."""
     return f"{FUNCTIONS[params.function].label} on {interval(params)}"
 
 
 def interval(params: TargetParams) -> str:
-    """Return the interval of a target as '[−2.646, 2.646]'."""
+    """Return the interval of a target, such as '[−2.646, 2.646]'."""
     return f"[{params.low:.3f}, {params.high:.3f}]".replace("-", "−")
 
 
 def changes(variation: Variation, base: Trainable, target: TargetParams) -> str:
-    """Return what a variation changes of its case: '8 hidden layers', 'first layer RAI', or 'nothing'.
+    """Return what a variation changes of its case, such as '8 hidden layers' or 'first layer RAI', or 'nothing'.
 
     Args:
-        variation: completed with trials, epochs and batch size.
-        base: the case, completed in the same way.
-        target: of the case.
+        variation: variation, completed with trials, epochs and batch size.
+        base: case that is varied, completed in the same way.
+        target: target of this case.
     """
     parts = []
     if len(variation.widths) != len(base.widths):

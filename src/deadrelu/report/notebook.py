@@ -14,7 +14,7 @@ def check(path: Path) -> None:
     """Check that a file is a notebook.
 
     Raises:
-        InputError: The file is missing, or not in the notebook format.
+        InputError: the file is missing, or not in the notebook format.
     """
     import nbformat
 
@@ -32,7 +32,7 @@ def run(notebook: Path, parameters: dict[str, Path]) -> Any:
 
     Args:
         notebook: path of a notebook with a cell tagged `parameters`.
-        parameters: paths for that cell.
+        parameters: values of the variables that this cell sets, by name.
     """
     import papermill
 
@@ -50,7 +50,7 @@ def run(notebook: Path, parameters: dict[str, Path]) -> Any:
 
 
 def content(cells: Iterable[Any]) -> Iterator[str]:
-    """Yield texts and outputs as HTML, without the code: the content of a page."""
+    """Yield texts and outputs of the cells as HTML, without their code, as the content of a page."""
     from markdown_it import MarkdownIt
 
     markdown = MarkdownIt("commonmark")
@@ -69,8 +69,8 @@ def standalone(executed: Any, figures: Path) -> str:
     """Return the executed notebook as one self-contained file, without the time and the place of its execution.
 
     Args:
-        executed: from `run`.
-        figures: the folder of the figures that its outputs name, which are embedded as outputs.
+        executed: notebook from `run`.
+        figures: folder with the figures that its outputs refer to; they are embedded as outputs.
     """
     import nbformat
 
@@ -87,7 +87,7 @@ def standalone(executed: Any, figures: Path) -> str:
 
 
 def _with_figure(output: Any, figures: Path) -> Iterator[Any]:
-    """Yield an output, or, if it names a figure, that figure and its caption."""
+    """Yield an output; if it refers to a figure, yield that figure and its caption instead."""
     import nbformat
 
     named = re.search(r'<img src="(?:\w+/)*(\w+)\.png" alt="([^"]*)"', output.get("data", {}).get("text/html", ""))

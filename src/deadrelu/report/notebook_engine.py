@@ -1,6 +1,6 @@
-"""Engine of papermill without a kernel: the cells of a notebook run in this process.
+"""Provide an engine for papermill without a kernel: the cells of a notebook run in this process.
 
-This process has imported what they need; a kernel would import it again, which takes several times as long as they do.
+This process has already imported the packages; a kernel would take several times as long to import them as cells run.
 """
 
 import tempfile
@@ -17,11 +17,11 @@ def register() -> None:
 
 
 class InProcess(Engine):  # type: ignore[misc]
-    """Engine that runs IPython in this process; outputs are those that a kernel would send."""
+    """Engine of papermill that runs cells with IPython in this process; outputs are like those of a kernel."""
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **kwargs: Any) -> None:
-        """Run the notebook cell by cell, up to the first error, which papermill raises."""
+        """Run the cells of a notebook in order, up to the first error; papermill then raises this error."""
         from IPython.core.interactiveshell import InteractiveShell
         from traitlets.config import Config
 

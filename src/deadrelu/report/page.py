@@ -1,4 +1,4 @@
-"""Parts of a page as HTML, and a self-contained page, which includes its images, styles and scripts."""
+"""Build parts of a page as HTML, and a self-contained page with all its images, styles and scripts."""
 
 import base64
 import html
@@ -18,7 +18,7 @@ def figure(name: str, *, alt: str, caption: str, folder: str = "") -> str:
 
     Args:
         name: name of the file, without its ending.
-        alt: what the figure shows, for those who cannot see it.
+        alt: description of the figure, for readers who cannot see it.
         caption: text below the image, which can be understood without the page.
         folder: folder of the file, with a final slash, for a page that is shown before its images are embedded.
     """
@@ -43,9 +43,9 @@ def table(frame: pd.DataFrame, *, caption: str, words: Sequence[str] = ()) -> st
     """Return a table of strings as HTML, which the page's script makes sortable.
 
     Args:
-        frame: strings; the first column names the row.
+        frame: table of strings, with one row per row of HTML; the first column names the row.
         caption: text above the table, which can be understood without the page.
-        words: columns of words, which are left-aligned and may take several lines; the others are numbers.
+        words: names of columns with text, which is left-aligned and may take several lines; other columns are numbers.
     """
     left = [name in words or at == 0 for at, name in enumerate(frame.columns)]
 
@@ -66,7 +66,7 @@ def table(frame: pd.DataFrame, *, caption: str, words: Sequence[str] = ()) -> st
 
 
 def folded(summary: str, content: str) -> str:
-    """Return HTML that a reader opens by its summary, a line of text."""
+    """Return HTML that shows only its summary, a line of text, until a reader opens it; `content` is HTML."""
     return f"<details><summary>{html.escape(summary)}</summary>{content}</details>"
 
 
@@ -74,7 +74,7 @@ def cards(answers: Sequence[tuple[str, str, str]]) -> str:
     """Return answers as HTML, side by side.
 
     Args:
-        answers: for each, the question, the number or the word that answers it, and an explanation.
+        answers: for each card, a question, the number or word that answers it, and an explanation, all plain text.
     """
     parts = (
         f'<div class="card"><h3>{html.escape(question)}</h3><p class="number">{html.escape(answer)}</p>'
@@ -85,7 +85,7 @@ def cards(answers: Sequence[tuple[str, str, str]]) -> str:
 
 
 def formula(latex: str, *, block: bool = False) -> str:
-    """Return a formula as MathML, which browsers draw themselves."""
+    """Return a formula in LaTeX as MathML, which browsers can display; `block` sets it on a line of its own."""
     from latex2mathml.converter import convert
 
     drawn: str = convert(latex, display="block" if block else "inline")
@@ -98,15 +98,15 @@ def bullets(sentences: Sequence[str]) -> str:
 
 
 def unordered(sentences: Sequence[str]) -> str:
-    """Return sentences, which may contain any character, as a list in HTML."""
+    """Return sentences of plain text, which are escaped, as a list in HTML."""
     return f"<ul>{''.join(f'<li>{html.escape(sentence)}</li>' for sentence in sentences)}</ul>"
 
 
 def document(title: str, content: str, *, scripts: Sequence[str] = ()) -> str:
-    """Return a self-contained page; if it has several headings of the second level, they make a table of contents.
+    """Return a page with styles and scripts; if it has several second-level headings, a table of contents lists them.
 
     Args:
-        title: title of the window; any text.
+        title: title of the window, plain text.
         content: HTML; its first element is the heading of the page.
         scripts: names of scripts in `templates/`, in addition to the one for tables.
     """
@@ -117,7 +117,7 @@ def document(title: str, content: str, *, scripts: Sequence[str] = ()) -> str:
 
 
 def rendered(template: str, **values: Any) -> str:
-    """Return a template of `templates/`, filled with values, which are escaped."""
+    """Return the text of a template in `templates/`, filled with values, which are escaped."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -129,7 +129,7 @@ def rendered(template: str, **values: Any) -> str:
 
 
 def _with_contents(content: str) -> tuple[str, list[tuple[str, str]]]:
-    """Return the content with an id on each heading of the second level, and the ids and texts of these."""
+    """Return the content with ids on second-level headings, and their ids and texts (none for a single heading)."""
     contents: list[tuple[str, str]] = []
 
     def named(match: re.Match[str]) -> str:

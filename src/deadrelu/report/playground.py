@@ -1,8 +1,8 @@
-"""The page's playground: it trains networks in the browser, and proves that they are those of the tables.
+"""Build the page's playground, which trains networks in the browser and compares them with the tables.
 
 `templates/programs.json` has the engine's programs, `templates/trainers.js` calls them, and `templates/playground.js`
 is the user interface. The page draws initial weights and shuffles from the seed, as the pipeline does
-(`templates/streams.js`); it contains the training points and the results that the trainings must reach.
+(`templates/streams.js`). It contains the training points and the results that trainings must reproduce.
 """
 
 import base64
@@ -19,25 +19,25 @@ from deadrelu.report import labels, page, wasm
 from deadrelu.settings.params import CollapseCase, Params
 
 TARGETS = ("x_sin_x", "abs_x", "x_sin_5x", "step_sin_5x")
-"""Functions of `templates/trial.js`."""
+"""Functions that `templates/trial.js` can compute."""
 
 MAX_TRIALS = 1000
-"""Largest number of trials of each case that are compared, from the first on."""
+"""Largest number of trials of each case, from the first on, that the page compares."""
 
 MAX_EPOCHS = 20
-"""Largest number of epochs of a case that is compared; more would take a page too long."""
+"""Largest number of epochs of a case that the page compares; more would take too long."""
 
 MAX_POINTS = 10_000
-"""Largest number of training points of a case that is compared."""
+"""Largest number of training points of a case that the page compares."""
 
 
 def html_of(params: Params, numbers: Mapping[str, pd.DataFrame], data: Path) -> str:
     """Return the playground as HTML, hidden until its script shows it.
 
     Args:
-        params: the settings of this run.
-        numbers: the report's small tables by name.
-        data: the folder with the tables of the stages.
+        params: settings in params.yaml.
+        numbers: tables of the report by name (`load.Results.small`).
+        data: folder with the tables of all stages.
     """
     rates = numbers["collapse_rates"]
     collapsed: dict[str, Any] = {row["case"]: row for row in rates[rates["event"] == "collapsed"].to_dict("records")}
@@ -59,7 +59,7 @@ def html_of(params: Params, numbers: Mapping[str, pd.DataFrame], data: Path) -> 
 
 
 def _presets(params: Params) -> list[str]:
-    """Return the cases that the playground can train: one input and output, Adam, independent trials."""
+    """Return the keys of the cases of independent trials whose settings the playground's controls can express."""
     return [
         key
         for key, case in params.collapse.cases.items()
@@ -75,7 +75,7 @@ def _presets(params: Params) -> list[str]:
 
 
 def _preset(key: str, params: Params, rate: Mapping[str, float]) -> dict[str, Any]:
-    """Return a case as the playground's settings, with its measured rate and theory's bounds."""
+    """Return a case as settings of the playground, with theory's bounds; `rate` has its measured rate, low and high."""
     case, target = params.collapse.cases[key], params.target_of(key)
     symmetric = case.activation == "relu" and case.initializer.name != "rai"
     bounds = theory.born_dead_on_interval(case.widths) if symmetric else None
@@ -100,7 +100,7 @@ def _preset(key: str, params: Params, rate: Mapping[str, float]) -> dict[str, An
 
 
 def _proof(params: Params, data: Path) -> dict[str, Any]:
-    """Return the results that the page must reproduce: losses and final weights of the main cases, from the tables."""
+    """Return the results that the page must reproduce: losses and final weights of main cases that it can carry."""
     keys = [key for key in params.main_cases if _can_be_carried(params.collapse.cases[key], key, params)]
     if not keys:
         return {"cases": {}}
@@ -124,7 +124,7 @@ def _can_be_carried(case: CollapseCase, key: str, params: Params) -> bool:
 
 
 def _carried(key: str, params: Params, data: Path) -> dict[str, Any]:
-    """Return a case, the losses of its trials, and the final weights of the first ones."""
+    """Return a case with the losses of its trials and the final weights of the first trials."""
     case, weights = params.collapse.cases[key], load.weights(params, key, data)
     rows = load.trials(params, key, data).head(MAX_TRIALS)
     final = np.stack(list(weights["final"])).astype(np.float32)
@@ -146,7 +146,7 @@ def _carried(key: str, params: Params, data: Path) -> dict[str, Any]:
 
 
 def _death(params: Params, proof: Mapping[str, Any], data: Path) -> dict[str, Any] | None:
-    """Return the first trial of a ReLU network that the page can train and that died in training, if any."""
+    """Return the first trial in which a ReLU network of `proof` died in training, or None."""
     for key in proof["cases"]:
         rows = load.trials(params, key, data).head(MAX_TRIALS)
         died = rows.loc[rows["dead"] & ~rows["born_dead"], "trial"]

@@ -1,4 +1,4 @@
-"""Sentences of the report on dead networks, derived from its tables, so that they agree with them."""
+"""Derive the report's sentences on dead networks from its tables, so that both agree."""
 
 from collections.abc import Mapping
 
@@ -14,10 +14,10 @@ ALPHA = 0.05
 
 
 def agrees(count: int, trials: int, in_print: float) -> tuple[bool, float]:
-    """Test our rate against a published one, which is itself a sample of 1000, by Fisher's exact test.
+    """Test our rate against a published one, which is also a sample of 1,000, by Fisher's exact test.
 
     Returns:
-        True if the two are consistent at `ALPHA`, and the p value.
+        Whether both are consistent at `ALPHA`, and the p value.
     """
     counts = (int(count), int(trials), round(in_print * published.TRIALS), published.TRIALS)
     p = float(fisher_exact(*(np.array([number]) for number in counts))[0])
@@ -48,7 +48,7 @@ def over_training(rows: pd.DataFrame, tolerance: float) -> str:
 
 
 def printed(rate: pd.Series) -> str:
-    """Return a comparison of the notebook's number with ours, by the same criterion; '' where it has none.
+    """Return a comparison of the notebook's number with our share within the tolerance; '' if there is no number.
 
     Args:
         rate: a row of `rates.collapse_rates` for the event "collapsed".
@@ -70,9 +70,9 @@ def question(
     """Return the short answer to "what becomes of this network?" and its explanation.
 
     Args:
-        within: a row of `outcomes.before_and_after` of the case, criterion "within".
-        exact: the row of the same case, criterion "exact".
-        followed: rows of `outcomes.over_training` of the case; may be empty.
+        within: row of `outcomes.before_and_after` of a case for the criterion "within".
+        exact: row of the same case for the criterion "exact".
+        followed: rows of `outcomes.over_training` of the same case; may be empty.
         tolerance: tolerance of the criterion "within".
         epochs: number of epochs of training after which `within` and `exact` count networks.
     """
@@ -100,12 +100,12 @@ def question(
 
 
 def moment(followed: pd.DataFrame, epochs: int, in_print: float, tolerance: float) -> str:
-    """Return where the notebook's number lies on the curve of its case over training.
+    """Return a sentence on whether the notebook's number lies on the curve of its case over training.
 
     Args:
         followed: rows of `outcomes.over_training` of the case.
         epochs: number of epochs in the notebook.
-        in_print: the notebook's number.
+        in_print: number that the notebook printed for the case.
         tolerance: tolerance of the criterion "within".
     """
     rows = followed[followed["criterion"] == "within"].sort_values("epoch")
@@ -128,7 +128,7 @@ def moment(followed: pd.DataFrame, epochs: int, in_print: float, tolerance: floa
 
 
 def against_lu(rate: pd.Series) -> str:
-    """Return sentences on whether a rate is above the 90 % that Lu et al. report."""
+    """Return whether a rate, a row with columns low and high, is above the 90 % that Lu et al. report."""
     bound = published.LU_AT_LEAST
     return (
         f"Lu et al. report that more than {percent(bound)} collapse, for |x|, with biases and He's initialization. "
@@ -137,7 +137,7 @@ def against_lu(rate: pd.Series) -> str:
 
 
 def above(rate: pd.Series, bound: float) -> str:
-    """Return whether a rate's interval, low to high, is above a bound: a clause with 'Yes', 'No' or 'Undecided'."""
+    """Return a clause with 'Yes', 'No' or 'Undecided' on whether a rate's interval (low, high) is above a bound."""
     if rate["low"] > bound:
         return f"Yes: the whole interval lies above {percent(bound)}"
     if rate["high"] < bound:
@@ -146,7 +146,7 @@ def above(rate: pd.Series, bound: float) -> str:
 
 
 def born_dead(rate: pd.Series) -> str:
-    """Return a comparison of the share before training with theory; `rate` is the row of the event "born_dead"."""
+    """Return a comparison of a share with theory; `rate` is a row of `rates.collapse_rates`, event "born_dead"."""
     text = f"{percent(rate['rate'])} (interval {interval(rate['low'], rate['high'])}) are dead at initialization"
     low, high = rate["theory_low"], rate["theory_high"]
     if pd.isna(low):
@@ -156,17 +156,17 @@ def born_dead(rate: pd.Series) -> str:
 
 
 def outcomes(counts: pd.DataFrame, names: Mapping[str, str]) -> str:
-    """Return how many networks had which outcome; `counts` are rows of `outcomes.tables` of one case."""
+    """Return the number of networks with each outcome; `counts` has the rows of one case of the table "outcomes"."""
     happened = [(names[row["outcome"]], row["count"]) for row in counts.to_dict("records") if row["count"]]
     return "each network in the first class that fits: " + ", ".join(f"{n:,} {name}" for name, n in happened) + "."
 
 
 def agreeing(curve: pd.DataFrame, notebook: Mapping[str, float]) -> dict[str, list[float]]:
-    """Return, for each place where predictions are compared, the tolerances consistent with the notebook's numbers.
+    """Return, for each key of `rates.PLACES`, the tolerances that are consistent with all of the notebook's numbers.
 
     Args:
-        curve: `rates.rate_by_tolerance`.
-        notebook: the notebook's rate of each case that has one.
+        curve: table from `rates.rate_by_tolerance`.
+        notebook: rate in the notebook by the key of its case.
     """
     if not notebook:
         return {}
@@ -179,14 +179,14 @@ def agreeing(curve: pd.DataFrame, notebook: Mapping[str, float]) -> dict[str, li
 
 
 def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> list[str]:
-    """Return whether one criterion is consistent with all of the notebook's numbers.
+    """Return sentences on whether one criterion is consistent with all of the notebook's numbers.
 
     Args:
-        curve: `rates.rate_by_tolerance`.
-        notebook: the notebook's rate of each case that has one.
+        curve: table from `rates.rate_by_tolerance`.
+        notebook: rate in the notebook by the key of its case.
 
     Returns:
-        A sentence that sums up, and one for each place where predictions can be compared.
+        A summary, and one sentence for each key of `rates.PLACES`.
     """
     if not notebook:
         return ["No case of this run has the notebook's settings, so there is nothing to compare."]
@@ -206,11 +206,11 @@ def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> list
 
 
 def against_print(rows: Mapping[str, tuple[pd.Series, pd.Series]], tolerance: float) -> list[str]:
-    """Return comparisons of our rates with those of Lu et al., by both of our criteria, as theirs is not known.
+    """Return comparisons of our rates with those of Lu et al., by two criteria, since theirs is not known.
 
     Args:
-        rows: by the name of the case, rows of `rates.collapse_rates` for the events "collapsed" (with a number in
-            `lu`) and "dead".
+        rows: rows of `rates.collapse_rates` for the events "collapsed" (with a number in `lu`) and "dead", by the name
+            of the case.
         tolerance: tolerance of the event "collapsed".
     """
     names = (f"range ≤ {tolerance:g}", "range exactly 0")
@@ -228,7 +228,7 @@ def against_print(rows: Mapping[str, tuple[pd.Series, pd.Series]], tolerance: fl
 
 
 def paper_rows(readings: pd.DataFrame, names: list[str]) -> str:
-    """Return whether an interpretation of the paper gives all four published rows; see `sensitivity.readings`."""
+    """Return which interpretations in a table of `sensitivity.readings` are consistent with all published rates."""
     if readings.empty:
         return "No interpretation was measured on all four published rows."
     agreeing_ones = [name for name, yes in zip(names, readings["consistent"], strict=True) if yes]
@@ -255,7 +255,7 @@ def variations(table: pd.DataFrame, names: Mapping[str, str]) -> str:
 
 
 def deaths(table: pd.DataFrame) -> str:
-    """Return when networks die; `table` has the rows of one case of `outcomes.deaths`."""
+    """Return in which epochs networks die; `table` has the rows of one case of `outcomes.deaths`."""
     networks, revived = int(table["networks"].iloc[0]), int(table["revived"].iloc[0])
     later = table[table["epoch"] > 0]
     before, died = int(table["count"][table["epoch"] == 0].sum()), int(later["count"].sum())
@@ -271,7 +271,7 @@ def deaths(table: pd.DataFrame) -> str:
 
 
 def collapse_value(row: pd.Series) -> str:
-    """Return whether collapsed networks predict the mean or the median of the targets; see `rates.collapse_values`."""
+    """Return whether collapsed networks predict the targets' mean or median; `row` is from `rates.collapse_values`."""
     loss, text = row["loss"].replace("_", " "), f"{row['collapsed']:,} collapsed networks"
     if row["mean"] == row["median"] or not row["collapsed"]:
         return f"{text} under the {loss}."
@@ -307,9 +307,9 @@ def loop(numbers: pd.DataFrame, notebook: float | None, tolerance: float) -> str
 
 
 def coin(numbers: pd.DataFrame) -> str:
-    """Return how many loops print 0 or 1; `numbers` has the rows of `rates.loop_numbers` for "probes_equal".
+    """Return the share of loops that print 0 or 1; `numbers` has the rows of `rates.loop_numbers` for "probes_equal".
 
-    Cases in which all loops print the same are left out: independent networks might give that number as well.
+    Cases whose loops all print the same number are left out, since independent networks might print it as well.
     """
     numbers = numbers[numbers.groupby("case")["number"].transform("nunique") > 1]
     if numbers.empty:

@@ -1,4 +1,4 @@
-"""Tables of the page, with numbers formatted as strings."""
+"""Build the tables that the page shows; all numbers are formatted as strings."""
 
 from collections.abc import Hashable, Mapping
 
@@ -14,7 +14,7 @@ Numbers = Mapping[str, pd.DataFrame]
 
 
 def settings(params: Params, source: str, images: int) -> pd.DataFrame:
-    """Return a table of what was run: columns part, networks, data, how often."""
+    """Return a table of the experiments, one row each: part, networks, data, how often."""
     network, training, collapse, region = (
         params.activations.network,
         params.training,
@@ -66,7 +66,7 @@ def settings(params: Params, source: str, images: int) -> pd.DataFrame:
 
 
 def factors(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """Return the factors per layer of signal and gradient in each panel."""
+    """Return the factors per layer of signal and gradient, one row per case of `activations`."""
     ratios = numbers["signal_ratios"].set_index("case").loc[list(params.activations.cases)]
     panels = [labels.panel(case) for case in params.activations.cases.values()]
 
@@ -96,7 +96,7 @@ def _factor_or_nothing(value: float) -> str:
 
 
 def trained(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """Return how the training of each case ended, and the verdicts on its signal and gradient at initialization."""
+    """Return losses and accuracy after training and the verdicts at initialization, one row per case of `training`."""
     training, names = params.training, labels.trained(params.training.cases)
     epochs, ratios = numbers["epochs"], numbers["signal_ratios"].set_index("case")
     last = summaries.last_epochs(epochs)
@@ -136,7 +136,7 @@ def _loss(value: float) -> str:
 
 
 def rates(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """Return the shares of constant networks for the cases on the common target, under each criterion."""
+    """Return the shares of constant networks, one row for each main case and event of `rates.collapse_rates`."""
     rates = numbers["collapse_rates"]
     shown = rates[rates["case"].isin(params.main_cases)]
     return pd.DataFrame(
@@ -154,7 +154,7 @@ def rates(params: Params, numbers: Numbers) -> pd.DataFrame:
 
 
 def before_and_after(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """Return how many networks are constant before and after training, and how many stay, become or cease to be so."""
+    """Return numbers of constant networks before and after training, one row for each case and criterion."""
     table, names = numbers["before_and_after"], labels.narrow_networks(params)
     criteria = labels.criteria(params.collapse.tolerance)
     columns = {"before": "before", "after": "after", "stay": "stay", "enter": "become constant", "leave": "leave"}
@@ -169,7 +169,7 @@ def before_and_after(params: Params, numbers: Numbers) -> pd.DataFrame:
 
 
 def papers(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """Return the table of the cases of `params.other_cases`: rates before and after training, and those of Lu et al."""
+    """Return rates before and after training and those of Lu et al., one row per case of `params.other_cases`."""
     collapse, rates = params.collapse, numbers["collapse_rates"]
     keys = params.other_cases
     by_event = {event: rows.set_index("case").reindex(keys) for event, rows in rates.groupby("event")}
@@ -203,7 +203,7 @@ def papers(params: Params, numbers: Numbers) -> pd.DataFrame:
 
 
 def variation_names(params: Params, table: str) -> dict[str, str]:
-    """Return what each variation of a table changes; "" is the case itself."""
+    """Return in words what each variation of a table of `sensitivity` changes, by its key; "" is the case itself."""
     settings = params.sensitivity[table]
     base, target = params.collapse.complete(params.collapse.cases[settings.of]), params.target_of(settings.of)
     names = {
@@ -213,7 +213,7 @@ def variation_names(params: Params, table: str) -> dict[str, str]:
 
 
 def readings(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """Return the four published rows under each interpretation of the paper, with distances in standard errors."""
+    """Return published rates, then ours with distances in standard errors, one row per interpretation of the paper."""
     table = numbers["readings"].fillna({"variation": ""})
     columns = {
         "x sin 5x, He": ("x_sin_5x", "he"),
@@ -231,7 +231,7 @@ def readings(params: Params, numbers: Numbers) -> pd.DataFrame:
 
 
 def reading_names(params: Params, table: pd.DataFrame) -> list[str]:
-    """Return a name for each row of `sensitivity.readings`: 'first layer He; 8 hidden layers'."""
+    """Return a name for each row of `sensitivity.readings`, such as 'first layer He; 8 hidden layers'."""
     changed = {key: name for of in params.sensitivity for key, name in variation_names(params, of).items()}
     firsts = {"he": "first layer He", "rai": "first layer RAI"}
     return [
@@ -241,7 +241,7 @@ def reading_names(params: Params, table: pd.DataFrame) -> list[str]:
 
 
 def variations(params: Params, numbers: Numbers, key: str) -> pd.DataFrame:
-    """Return a case next to its variations, each of which changes one thing."""
+    """Return the rates of a case and of its variations, one row each; `key` is that of a table of `sensitivity`."""
     table = numbers["variations"].fillna({"variation": ""})
     table, names = table[table["table"] == key], variation_names(params, key)
     compared = [
@@ -281,14 +281,14 @@ def variations(params: Params, numbers: Numbers, key: str) -> pd.DataFrame:
 
 
 def _shared(row: Mapping[Hashable, float]) -> str:
-    """Return which initial layers a variation shares with its case."""
+    """Return in words which initial layers are the same in a variation and in its case."""
     if row["shared_layers"] == row["layers"]:
         return "networks"
     return f"first {labels.count_of(int(row['shared_layers']), 'layer')}"
 
 
 def criteria(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """Return rates of constant networks under other criteria, for the case of the first table of `sensitivity`."""
+    """Return rates of constant networks for the case of the first table of `sensitivity`, one row per criterion."""
     table = numbers["criteria"]
     names = [
         f"loss ≥ {row['limit']:g} of the best constant's"
@@ -313,7 +313,7 @@ def criteria(params: Params, numbers: Numbers) -> pd.DataFrame:
 
 
 def born_dead(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """Return the share of the networks of `safe_region` that are dead at initialization, by width and a few depths."""
+    """Return the share of untrained networks of `safe_region` that are dead: rows are widths, columns some depths."""
     cells = numbers["born_dead"]
     depths = sorted({params.safe_region.depth.low, *(d for d in (5, 10, 20) if d in set(cells["depth"]))})
     table = cells.pivot_table(index="width", columns="depth", values="rate")

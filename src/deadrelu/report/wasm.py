@@ -1,4 +1,4 @@
-"""The engine's programs for the page, as WebAssembly: `make wasm` compiles them into `templates/programs.json`.
+"""Compile the engine to WebAssembly for the page: `make wasm` writes the programs to `templates/programs.json`.
 
 The compiled programs are committed, so that `make report` need not compile them.
 """
@@ -13,7 +13,7 @@ from deadrelu.engine.network import Activation, Architecture, Training
 FILE = Path(__file__).parent / "templates" / "programs.json"
 
 ACTIVATIONS: tuple[Activation, ...] = ("relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid")
-"""Activations that the page offers."""
+"""Activation functions that a reader of the page can choose."""
 
 ANY_SIZE = (1, 0, 1)
 """Sizes that stand for any depth and width, with one input and one output."""
@@ -23,15 +23,15 @@ WRITTEN_OUT: tuple[tuple[Activation, bool, tuple[int, ...]], ...] = (
     ("leaky_relu", False, (1, 1, *[2] * 9, 1)),
     ("relu", True, (1, *[2] * 9, 1)),
 )
-"""Networks that most readers train, the notebook's and those of Lu et al.; a program of its own takes a network a third
-of the time, and 16 KB."""
+"""Activation, biases and sizes of networks that most readers train, the notebook's and those of Lu et al. A program for
+exactly these sizes takes a third of the time, and 16 KB of the page."""
 
 TRAINING = Training(epochs=1, batch_size=64)
-"""Training of the page, by mean squared error and Adam; learning rate and batch size are arguments of a program."""
+"""Training on the page: mean squared error and Adam; the programs take learning rate and batch size as arguments."""
 
 
 def build() -> dict[str, str]:
-    """Compile all programs of the page, and return them in base64 by their names in `trainers.js`."""
+    """Compile all programs of the page and return them in base64, by the names that `trainers.js` uses."""
     made = {}
     for activation in ACTIVATIONS:
         for biases in (False, True):
@@ -43,12 +43,12 @@ def build() -> dict[str, str]:
 
 
 def name(activation: Activation, biases: bool) -> str:
-    """Return the name of the program for networks of any size."""
+    """Return the name of the program for networks of any size with this activation, with or without biases."""
     return activation + "-biases" * biases
 
 
 def compiled(activation: Activation, biases: bool, sizes: tuple[int, ...], *, points: int) -> bytes:
-    """Compile the programs of one kind of network, whose slope is an argument."""
+    """Compile the programs for one kind of network, `points` at a time; the slope of Leaky ReLU is an argument."""
     architecture = Architecture(sizes=sizes, activation=activation, negative_slope=0.0, biases=biases)
     return programs.webassembly(architecture, TRAINING, points=points)
 

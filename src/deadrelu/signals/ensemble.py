@@ -1,4 +1,4 @@
-"""Measure signals and gradients of many untrained networks: the notebook's MLP in float64 with NumPy."""
+"""Measure signals and gradients of the notebook's MLP before training, in float64 with NumPy, for many networks."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -17,7 +17,7 @@ FUNCTIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] 
     "tanh": (np.tanh, lambda a: 1 - a * a),
     "sigmoid": (lambda z: 0.5 + 0.5 * np.tanh(0.5 * z), lambda a: a * (1 - a)),
 }
-"""Activation functions, each with its slope as a function of its output."""
+"""Activation functions by name, each with its slope as a function of its output."""
 
 
 def strengths(
@@ -29,21 +29,21 @@ def strengths(
     width: int,
     rngs: list[np.random.Generator],
 ) -> tuple[Array, Array]:
-    """Measure the signal of one untrained network and its gradient, layer by layer.
+    """Measure the signals and the gradients of one untrained network, layer by layer.
 
-    The network is that of `networks.mlp`: a linear layer, hidden layers and a softmax layer; biases are zero.
+    As in `networks.mlp`, the network has a linear layer, hidden layers and a softmax layer; biases are zero.
 
     Args:
         activation: activation of the hidden layers.
-        draw: initializer of all layers; see `initializers.sampler`.
+        draw: function that draws the kernels of all layers; see `initializers.sampler`.
         x: inputs, shape (n, pixels), float64.
         classes: classes of the inputs, shape (n,), uint8.
-        width: units of each hidden layer.
-        rngs: a generator for each layer, two more than there are hidden layers.
+        width: number of units of the linear layer and of each hidden layer.
+        rngs: one random generator for each layer, that is, two more than there are hidden layers.
 
     Returns:
-        Two arrays of shape (hidden_layers,), float64: the standard deviation of activations over inputs, as a root mean
-        square over units, and the root mean square of the gradient of the cross-entropy with respect to activations.
+        Two arrays of shape (hidden_layers,), float64: standard deviation of activations over inputs, as a root mean
+        square over units; root mean square, over inputs and units, of the gradient of the cross-entropy by activations.
     """
     function, slope = FUNCTIONS[activation]
     sizes = [x.shape[1], *[width] * (len(rngs) - 1), CLASSES]

@@ -1,4 +1,4 @@
-"""Measure activations of the notebook's MLP, and gradients of its loss with respect to them, batch by batch."""
+"""Measure activations of the notebook's MLP, and gradients of its loss by these activations, batch by batch."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -7,25 +7,25 @@ import numpy as np
 import numpy.typing as npt
 
 BATCH_SIZE = 1000
-"""Number of images in one pass; it is fixed, because the last bits of a matrix product depend on it."""
+"""Number of images in one pass; it is fixed, because the last bits of matrix products depend on this number."""
 
 Array = npt.NDArray[np.float64]
 
 
 class Batch(NamedTuple):
-    """Signals and gradients of some images, each with an array of shape (images, width) for each hidden layer."""
+    """Activations and gradients of the images `rows`: one array of shape (images, width), float64, per hidden layer."""
 
     rows: slice
     activations: list[Array]
     gradients: list[Array]
-    """Gradients of each image's own cross-entropy with respect to its activations."""
+    """Gradients of the cross-entropy of each image by its own activations."""
 
 
 def batches(model: Any, images: npt.NDArray[np.float32], classes: npt.NDArray[np.uint8]) -> Iterator[Batch]:
-    """Yield, for each batch of images, activations and gradients of each image's cross-entropy with respect to them.
+    """Yield, for each batch of images, activations and gradients of each image's cross-entropy by these activations.
 
     Args:
-        model: model from `networks.mlp`; its layers with names that begin with hidden_ are measured.
+        model: model from `networks.mlp`; its layers whose names begin with hidden_ are measured.
         images: images, shape (n, pixels), float32.
         classes: classes of the images, shape (n,), uint8.
     """

@@ -19,9 +19,9 @@ def mlp(
 ) -> Any:
     """Build an MLP of a linear Dense(width) on 784 inputs, hidden Dense(width) layers and a softmax Dense(10).
 
-    Hidden layers are named hidden_1, hidden_2 and so on; with hidden_layers=0, only the other two layers exist.
-    Biases are zero. `layer_seeds="shared"` gives every layer the same seed, as in the notebook: layers of equal
-    shape then have the same weights. Weights are drawn as float32 for every dtype.
+    Hidden layers are named hidden_1, hidden_2 and so on; with hidden_layers=0, there are none. Biases start at zero.
+    With `layer_seeds="shared"`, all layers have the same seed, as in the notebook, so that layers of equal shape
+    have the same weights. For every dtype, weights are drawn as float32.
     """
     import keras
 
@@ -48,7 +48,7 @@ def mlp(
 
 
 def cnn(*, dtype: str = "float32") -> Any:
-    """Build the notebook's CNN on images of shape (28, 28, 1); `redraw` draws its weights.
+    """Build the notebook's CNN for images of shape (28, 28, 1); `redraw` gives it the weights of an initializer.
 
     It has Conv 32 3×3 ReLU, Conv 64 3×3 ReLU, MaxPool 2×2, Dropout 0.25, Dense 128 ReLU, Dropout 0.5, softmax Dense 10.
     """
@@ -70,9 +70,9 @@ def cnn(*, dtype: str = "float32") -> Any:
 
 
 def redraw(model: Any, initializer: Settings, *, seed: int, trial: int) -> None:
-    """Assign new weights and zero biases to every layer, and a new seed to every Dropout layer.
+    """Assign new weights and zero biases to every layer with a kernel, and a new seed to every Dropout layer.
 
-    Equal arguments give equal networks, independent of earlier draws and trainings.
+    Equal arguments give equal networks, whatever was drawn or trained before.
     """
     seeds = stream(seed, LAYERS, trial).integers(2**31, size=len(model.layers)).tolist()
     dropout = stream(seed, DROPOUT, trial).integers(2**32, size=len(model.layers), dtype="uint32").tolist()
@@ -85,7 +85,7 @@ def redraw(model: Any, initializer: Settings, *, seed: int, trial: int) -> None:
 
 
 def keras_initializer(settings: Settings, seed: int) -> Any:
-    """Build a Keras initializer; each layer needs its own seed, because equal seeds and shapes give equal weights."""
+    """Build a Keras initializer; layers of equal shape whose initializers have equal seeds get equal weights."""
     import keras
 
     names = {"random_uniform": "RandomUniform", "random_normal": "RandomNormal", "truncated_normal": "TruncatedNormal"}

@@ -1,4 +1,4 @@
-"""Accumulate statistics of a layer's signal, batch by batch."""
+"""Accumulate statistics of the signal of a layer, batch by batch."""
 
 from math import gcd
 
@@ -9,10 +9,10 @@ Float = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 QUANTILE_SAMPLE = 50_000
-"""Minimum number of values for the quantiles of a layer: the 1 % quantile then lies between those of 0.9 and 1.1 %."""
+"""Minimum number of values for quantiles; the sample's 1 % quantile usually lies between those of 0.9 and 1.1 %."""
 
 MAX_AT_ONCE = 2**18
-"""Maximum number of values of a signal whose moments are computed at once."""
+"""Maximum number of values of a signal whose moments are computed in one step."""
 
 SATURATED = {
     "tanh": (-0.99, 0.99),
@@ -21,17 +21,17 @@ SATURATED = {
     "hard_tanh": (-1.0, 1.0),
     "relu6": (-np.inf, 6.0),
 }
-"""Bounds at or beyond which outputs are saturated: slopes are then below 2 % (tanh), below 1 % (sigmoid), or 0."""
+"""Bounds at or beyond which outputs are saturated: slopes there are below 0.02 (tanh), below 0.01 (sigmoid), or 0."""
 
 
 class Spread:
-    """An accumulator of the variation of a signal over inputs; it stores two numbers for each position and unit."""
+    """An accumulator of the variation of a signal over inputs, with two stored numbers for each position and unit."""
 
     def __init__(self, dtype: npt.DTypeLike = np.float64) -> None:
         self.seen, self.dtype = 0, dtype
 
     def add(self, signal: Float) -> None:
-        """Add one batch of signals; its first axis is the input."""
+        """Add the signals of one batch of inputs; the first axis is the input."""
         n = len(signal)
         if self.seen == 0:
             self.mean, self.squares = np.zeros((2, *signal.shape[1:]), self.dtype)
@@ -43,13 +43,13 @@ class Spread:
         self.seen = total
 
     def over_inputs(self) -> float:
-        """Return the root mean square, over positions and units, of the standard deviation over inputs; initially 0."""
+        """Return the standard deviation over inputs, as a root mean square over positions and units; initially 0."""
         return float(np.sqrt(self.squares.mean(dtype=np.float64) / self.seen)) if self.seen else 0.0
 
 
 def moments(signal: Float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the mean and the sum of squared deviations over the first axis, float64."""
-    if signal.size > MAX_AT_ONCE:  # some columns at a time, so that their float64 copies stay small
+    """Return the mean, and the sum of squared deviations from it, over the first axis: two float64 arrays."""
+    if signal.size > MAX_AT_ONCE:  # in groups of columns, so that float64 copies stay small
         columns = signal.reshape(len(signal), -1)
         step = max(1, MAX_AT_ONCE // len(signal))
         parts = [moments(columns[:, at : at + step]) for at in range(0, columns.shape[1], step)]
@@ -63,11 +63,11 @@ def moments(signal: Float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.floa
 class Running:
     """An accumulator of the statistics of one layer over all inputs, batch by batch.
 
-    It stores two numbers for each position and unit, two flags for each unit, and about `QUANTILE_SAMPLE` values.
+    It stores two numbers for each position and unit, two flags for each unit, and about `QUANTILE_SAMPLE` outputs.
 
     Args:
         inputs: total number of inputs of all batches.
-        activation: name of the activation, which determines saturation; None for a gradient.
+        activation: name of the layer's activation, which determines saturation; None for a gradient.
         dtype: type of numbers stored between batches; moments of one batch are always computed in float64.
     """
 
@@ -79,20 +79,20 @@ class Running:
         self.kept: list[Float] = []
 
     def add(self, signal: Float) -> None:
-        """Add one batch of signals; its first axis is the input, its last axis the unit."""
-        # One copy of a transposed signal, in place of one in every line below.
+        """Add the signals of one batch of inputs; the first axis is the input, the last axis is the unit."""
+        # A transposed signal is copied here once; otherwise, many of the following lines would copy it.
         signal = signal if signal.flags.c_contiguous else signal.copy(order="C")
         n, shape = len(signal), signal.shape[1:]
         if self.seen == 0:
             self.mean, self.squares = np.zeros((2, *shape), self.dtype)
             self.alive, self.responsive = np.zeros((2, *shape[-1:]), bool)
-            # The stride of sampled values in the flattened layer has no common divisor with the layer's size, so that
-            # the sample contains all units and positions.
+            # The stride of sampled values in the flattened signal has no common divisor with the layer's size, so that
+            # values of all units and positions are sampled.
             self.every = max(1, self.inputs * self.mean.size // QUANTILE_SAMPLE)
             while gcd(self.every, self.mean.size) > 1:
                 self.every -= 1
-        with np.errstate(over="ignore", invalid="ignore"):  # an exploded signal may hold infinities
-            # Moments of a union from those of two groups (Chan, Golub, LeVeque 1983): one pass without cancellation.
+        with np.errstate(over="ignore", invalid="ignore"):  # a signal that explodes may contain infinities
+            # Moments of two groups are combined (Chan, Golub, LeVeque 1983), in one pass and without cancellation.
             mean, squares = moments(signal)
             step, total = mean - self.mean, self.seen + n
             self.squares += squares + np.square(step) * (self.seen * n / total)
@@ -111,7 +111,7 @@ class Running:
         self.seen = total
 
     def over_inputs(self) -> float:
-        """Return the root mean square, over positions and units, of the standard deviation over inputs."""
+        """Return the standard deviation over inputs, as a root mean square over positions and units."""
         return float(np.sqrt(self.squares.mean(dtype=np.float64) / self.seen))
 
     def saturated_units(self) -> int:
@@ -122,18 +122,18 @@ class Running:
         """Return the statistics of the layer over all batches.
 
         Returns:
-            mean, std, rms: taken over inputs, positions and units; input_std: the root mean square over positions and
-            units of the standard deviation over inputs (a unit stuck at 0.6 adds nothing to it); zero_fraction: share
-            of exact zeros; dead_units: number of units (entries of the last axis) that are 0 for all inputs and
-            positions; saturated_fraction: share at or beyond the bounds in `SATURATED`, 0 for an activation without
-            bounds; q01 to q99: quantiles of at least `QUANTILE_SAMPLE` values, or of all if there are fewer.
-            std, rms and input_std are infinite if an output is infinite, and NaN if one is NaN.
+            mean, std, rms: over all inputs, positions and units; input_std: standard deviation over inputs, as a root
+            mean square over positions and units (a unit stuck at 0.6 contributes 0); zero_fraction: share of outputs
+            that are exactly 0; dead_units: number of units (entries of the last axis) that are 0 for all inputs and
+            positions; saturated_fraction: share of outputs at or beyond the bounds in `SATURATED`, 0 for activations
+            without bounds; q01 to q99: quantiles of at least `QUANTILE_SAMPLE` outputs, or of all if there are fewer.
+            std, rms and input_std are infinite if an output is infinite, and NaN if an output is NaN.
         """
         with np.errstate(over="ignore", invalid="ignore"):
             mean, variance = self.mean.mean(dtype=np.float64), self.squares.mean(dtype=np.float64) / self.seen
             spread = self.mean.var(dtype=np.float64) + variance
             levels = np.quantile(np.concatenate(self.kept), QUANTILES)
-        if self.infinite or self.broken:  # replaces differences of infinities
+        if self.infinite or self.broken:  # differences of infinities would be NaN
             spread = variance = np.nan if self.broken else np.inf
         values = self.mean.size * self.seen
         return {

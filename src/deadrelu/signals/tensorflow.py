@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 NOT_NEEDED = ("sklearn", "matplotlib")
-"""Optional packages that Keras imports for wrappers and plots not used here, in half of its import time."""
+"""Optional packages that Keras imports for wrappers and plots not used here; they take half of its import time."""
 
 
 def import_tensorflow() -> None:
     """Import TensorFlow and run a first operation; show its output to stderr only if that fails.
 
-    The log level does not suppress the messages on oneDNN and on absent GPU drivers, and disabling oneDNN would
-    change the arithmetic; therefore the file descriptor is redirected meanwhile. A second call does nothing.
+    The log level does not suppress the messages on oneDNN and on absent GPU drivers, and disabling oneDNN would change
+    the arithmetic; therefore stderr is redirected to a temporary file. If TensorFlow is imported already, do nothing.
     """
     if "tensorflow" in sys.modules:
         return
@@ -40,7 +40,7 @@ def import_tensorflow() -> None:
 
 @contextmanager
 def _hidden(names: Sequence[str]) -> Iterator[None]:
-    """Make packages of these names appear not to be installed inside the `with` block."""
+    """Make packages with these names appear not to be installed within the context."""
     for name in names:
         sys.modules[name] = None  # type: ignore[assignment]  # makes `import` fail
     try:

@@ -1,4 +1,4 @@
-"""Record losses of a network in training: for every batch and epoch, and for validation images."""
+"""Train Keras networks, and record the loss of every batch, of every epoch, and of validation images."""
 
 from typing import Any, NamedTuple
 
@@ -10,23 +10,23 @@ from deadrelu.signals import networks
 from deadrelu.streams import ORDER, stream
 
 EVALUATION_BATCH = 500
-"""Number of images in one pass of an evaluation."""
+"""Number of images in one pass of the evaluation of validation images."""
 
 Data = tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]
-"""Images in the input shape of the network, and their classes."""
+"""n images, shape (n, *input shape of the network), float32, and their classes, shape (n,), uint8."""
 
 
 class History(NamedTuple):
     """Losses and validation accuracy of one training."""
 
     batches: list[list[float]]
-    """The loss of each batch before its step, for each epoch."""
+    """The loss of each batch before its optimizer step, one list for each epoch."""
     loss: list[float]
-    """The loss of each epoch, a mean over its images while the weights change."""
+    """The loss of each epoch: the mean over its images, while the weights change."""
     validation_loss: list[float]
-    """The loss of the validation images before training and after each epoch."""
+    """The mean loss of the validation images, before training and after each epoch."""
     validation_accuracy: list[float]
-    """The share of correctly classified validation images before training and after each epoch."""
+    """The share of correctly classified validation images, before training and after each epoch."""
 
 
 class Trainer:
@@ -59,16 +59,16 @@ class Trainer:
         seed: int,
         trial: int,
     ) -> History:
-        """Draw the weights of the network and train it; the result does not depend on earlier trainings.
+        """Draw new weights, train the network, and return its losses, which do not depend on earlier trainings.
 
         Args:
             initializer: initializer of every layer.
             data: training images and their classes, reshuffled each epoch.
             validation: validation images and their classes.
             epochs: number of passes over the training images.
-            batch_size: number of images in a step; the last step of an epoch has the remaining images.
-            seed: determines, with `trial`, the weights, the order of the images, and Dropout.
-            trial: number of the network among those with this seed.
+            batch_size: number of images in a step; the last step of an epoch takes the remaining images.
+            seed: seed that determines, with `trial`, the weights, the order of the images, and Dropout.
+            trial: number of the training among those with this initializer and seed.
         """
         networks.redraw(self.model, initializer, seed=seed, trial=trial)
         for variable, value in self.new_optimizer:
@@ -97,7 +97,7 @@ class Trainer:
         return tf.constant(data[0], self.model.inputs[0].dtype), tf.constant(data[1], "int64")
 
     def _epoch(self, x: Any, y: Any, order: Any, starts: Any) -> Any:
-        """Take a step for each batch of images in the given order; return the loss of each batch before its step."""
+        """Take one step for each batch of images in the given order; return the loss of each batch before its step."""
         import tensorflow as tf
 
         steps = tf.size(starts) - 1

@@ -1,1 +1,1 @@
-"""The measuring stages of dvc.yaml, one module each, which compute tables below `data/` from the params."""
+"""The measuring stages of dvc.yaml, with one module for each; they compute tables in `data/` from the params."""

@@ -1,4 +1,4 @@
-"""activations: signals of an untrained MLP under each initialization, on the MNIST test images.
+"""Stage activations: measure the signals of an untrained MLP on MNIST test images under each initialization.
 
 Signals are computed in float64 and rounded, so that the tables are the same on every processor.
 """
@@ -20,18 +20,18 @@ from deadrelu.storage.tables import DATA, MNIST, NETWORKS, SAMPLE, SUMMARY
 from deadrelu.streams import ENSEMBLE, stream
 
 SAMPLE_DIGITS, SUMMARY_DIGITS = 5, 6
-"""Numbers of significant digits to which signals and statistics are rounded."""
+"""Numbers of significant digits to which signals (samples) and statistics (summary) are rounded."""
 
 Row = dict[str, object]
 
 
 def settings(params: Params) -> dict[str, object]:
-    """Return the settings that the tables in `data/activations/` depend on; their digest is stored in each."""
+    """Return the settings that the tables in `data/activations/` depend on; each table records them."""
     return {"seed": params.seed, "activations": params.activations.model_dump()}
 
 
 def main(params: Params) -> None:
-    """Write `<case>.parquet`, `summary.parquet` and `networks.parquet` in `data/activations/`."""
+    """Write `<case>.parquet` for each case, `summary.parquet` and `networks.parquet` to `data/activations/`."""
     x, labels = images()
     made_by = parquet.provenance(settings(params))
     rows: list[Row] = []
@@ -55,7 +55,7 @@ def images() -> tuple[npt.NDArray[np.float32], idx_files.Images]:
 def measure(
     params: Params, x: npt.NDArray[np.float32], labels: idx_files.Images
 ) -> Iterator[tuple[str, pd.DataFrame, list[Row]]]:
-    """Yield for each case its name, the samples of its activations, and a row of statistics for each layer."""
+    """Yield, for each case, its key, a table of sampled activations and gradients, and statistics, a row per layer."""
     group = params.activations
     tensorflow.import_tensorflow()
     for key, case in group.cases.items():
@@ -89,7 +89,7 @@ def measure(
 
 
 def measure_networks(params: Params, x: npt.NDArray[np.float32], labels: idx_files.Images) -> pd.DataFrame:
-    """Return the strength of signal and gradient in each layer of many networks; see `storage.tables.NETWORKS`."""
+    """Return the table `storage.tables.NETWORKS`: strengths of signal and gradient in each layer of many networks."""
     group, parts = params.activations, []
     size, images = group.ensemble, slice(group.ensemble.images)
     inputs, layers = x[images].astype(float), group.network.hidden_layers
@@ -108,7 +108,7 @@ def measure_networks(params: Params, x: npt.NDArray[np.float32], labels: idx_fil
 
 
 def _every(activations: gradients.Array, slopes: gradients.Array, every: int, first_image: int) -> pd.DataFrame:
-    """Return the values of a batch at every `every`-th position of the flattened (image, unit) array of all images."""
+    """Return a batch's values at every `every`-th position of the flattened (image, unit) array of all images."""
     width = activations.shape[1]
     at = np.arange(-first_image * width % every, activations.size, every)
     image, unit = np.divmod(at, width)

@@ -1,4 +1,4 @@
-"""collapse@case: train many narrow networks, and store the results that any criterion of collapse requires."""
+"""Stage collapse@case: train many narrow networks, and write results to which any criterion of collapse applies."""
 
 from deadrelu import engine, progress
 from deadrelu.errors import InputError
@@ -10,10 +10,10 @@ from deadrelu.storage import files, tables, versions
 
 
 def main(params: Params, key: str) -> None:
-    """Write `data/collapse/<key>/part-*.parquet` with one row per trial.
+    """Write `data/collapse/<key>/part-*.parquet` with one row per trial of the case `key`.
 
-    In the same folder, write `history.parquet` of trials that are followed or refitted, `functions.parquet` of
-    networks with one input and one output, and `weights.parquet` of the first trials.
+    Also write, to the same folder, `history.parquet` if trials are followed or refitted; and, for the first trials,
+    `functions.parquet` if networks have one input and one output, and `weights.parquet` if they are small.
     """
     if key not in params.collapse.cases:
         raise InputError(f"params.yaml:collapse.cases: received {key!r}; expected: {', '.join(params.collapse.cases)}")

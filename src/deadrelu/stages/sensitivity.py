@@ -1,4 +1,4 @@
-"""sensitivity@table: train variations of a case, each of which changes one of its settings."""
+"""Stage sensitivity@table: train variations of a case; each variation changes one setting of the case."""
 
 from deadrelu import engine, progress
 from deadrelu.errors import InputError
@@ -10,7 +10,7 @@ from deadrelu.storage import files, parquet, tables, versions
 
 
 def settings(params: Params, key: str) -> dict[str, object]:
-    """Return the settings that the table `key` depends on; their digest is stored in it."""
+    """Return the settings that the table `key` depends on; the table records them."""
     variations = experiments.of_variations(params, key)
     return {"seed": params.seed, "variations": {name: one.settings for name, one in variations.items()}}
 

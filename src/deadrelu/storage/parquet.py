@@ -1,4 +1,4 @@
-"""Write Parquet tables with their provenance, and read them with checks; `tables` defines their columns."""
+"""Write Parquet tables with their provenance, and read and check such tables; `tables` defines their columns."""
 
 import hashlib
 import io
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     import pandas as pd  # importing takes a quarter of a second, and stages that only write do not need it
 
 ROW_GROUP = 2**20
-"""Number of rows in a row group of a Parquet file: pyarrow's default."""
+"""Maximum number of rows in a row group of a Parquet file; this is pyarrow's default."""
 
 
 def columns(names: str, kind: pa.DataType, *, nullable: bool = False) -> list[pa.Field]:
-    """Return fields of one type, for a schema; names are separated by spaces."""
+    """Return the fields of a schema for columns of one type; their names are separated by spaces in `names`."""
     return [pa.field(name, kind, nullable=nullable) for name in names.split()]
 
 
 def provenance(params: dict[str, object]) -> dict[str, object]:
-    """Return the provenance of a table: the params it depends on, including the seed, and their digest.
+    """Return the provenance of a table: the params it depends on, which include the seed, and their digest.
 
-    It excludes versions of packages (see `versions`), so that tables with equal numbers have equal bytes.
+    Versions of packages are not part of it (see `versions`), so that tables with equal numbers have equal bytes.
     """
     return {"params": params, "params_sha256": _digest(params), "seed": params["seed"]}
 
@@ -39,10 +39,10 @@ def _digest(params: dict[str, object]) -> str:
 
 
 def check_made_by(path: Path, params: dict[str, object]) -> None:
-    """Check that a table was made by these params.
+    """Check that the file of a table was made with these params.
 
     Raises:
-        InputError: it was made by other params.
+        InputError: the table was made with other params.
     """
     if made_by(path).get("params_sha256") != _digest(params):
         raise InputError(f"{path}: made by other params than those in params.yaml; run `dvc repro`")
@@ -51,15 +51,15 @@ def check_made_by(path: Path, params: dict[str, object]) -> None:
 def write(
     path: Path, columns: "pd.DataFrame | Mapping[str, object]", schema: pa.Schema, made_by: dict[str, object]
 ) -> None:
-    """Write a table into a folder that is being filled; `files.new_folder` makes the folder appear atomically.
+    """Write a table, with its provenance `made_by`, to a new file; this is not atomic (see `files.new_folder`).
 
-    A column that is absent, or None, is null throughout.
+    A nullable column of the schema that is absent from `columns`, or None, is null in every row.
     """
     path.write_bytes(to_bytes(columns, schema, made_by))
 
 
 def to_bytes(columns: "pd.DataFrame | Mapping[str, object]", schema: pa.Schema, made_by: dict[str, object]) -> bytes:
-    """Return the bytes of the file that `write` writes."""
+    """Return the bytes of the file that `write` writes for the same arguments."""
     schema = schema.with_metadata({"deadrelu": json.dumps(made_by, sort_keys=True)})
     # Table.from_pandas is not used, because it would convert NaN to null.
     rows = len(columns[schema.names[0]])  # type: ignore[arg-type]
@@ -70,13 +70,13 @@ def to_bytes(columns: "pd.DataFrame | Mapping[str, object]", schema: pa.Schema, 
 
 
 def from_bytes(content: bytes, schema: pa.Schema) -> "pd.DataFrame":
-    """Read a table made by `to_bytes`, and check its columns."""
+    """Read a table made by `to_bytes` with the same schema, without a check of its columns."""
     frame: pd.DataFrame = pq.read_table(io.BytesIO(content), schema=schema).to_pandas()
     return frame
 
 
 def with_columns(content: bytes, more: Mapping[str, object], schema: pa.Schema, made_by: dict[str, object]) -> bytes:
-    """Return a table made by `to_bytes` with further columns, each of one constant value, in front of its own."""
+    """Return a table made by `to_bytes` with constant columns, `more`, in front; `schema` is that of the result."""
     table = pq.ParquetFile(io.BytesIO(content)).read()
     columns = [pa.repeat(pa.scalar(more[name], schema.field(name).type), len(table)) for name in more]
     columns += [table[name] for name in table.column_names]
@@ -87,7 +87,7 @@ def with_columns(content: bytes, more: Mapping[str, object], schema: pa.Schema, 
 
 
 def write_joined(path: Path, contents: Iterable[bytes]) -> None:
-    """Write tables made by `to_bytes` as one, with the bytes that `write` would write, holding few tables in memory."""
+    """Write tables made by `to_bytes` as one table, with the bytes of `write`; only a few are in memory at a time."""
     with path.open("wb") as file, ExitStack() as stack:
         writer: pq.ParquetWriter | None = None
         waiting: list[pa.Table] = []
@@ -96,7 +96,7 @@ def write_joined(path: Path, contents: Iterable[bytes]) -> None:
             if writer is None:
                 writer = stack.enter_context(pq.ParquetWriter(file, table.schema, compression="zstd"))
             waiting.append(table)
-            while sum(map(len, waiting)) > ROW_GROUP:  # not at equality, so that the last row group is not empty
+            while sum(map(len, waiting)) > ROW_GROUP:  # not >=, so that the last row group is not empty
                 whole = pa.concat_tables(waiting)
                 writer.write_table(whole[:ROW_GROUP].combine_chunks())
                 waiting = [whole[ROW_GROUP:]]
@@ -120,7 +120,7 @@ def _array(column: Any, field: pa.Field, rows: int) -> pa.Array:
 
 
 def _of_numbers(values: np.ndarray, kind: pa.DataType) -> pa.Array:
-    """Return numbers or booleans as an Arrow array, without pa.array, which imports pandas."""
+    """Return numbers or booleans as an Arrow array; `pa.array` is not used, because it imports pandas."""
     if pa.types.is_boolean(kind):
         bits = np.packbits(values.astype(bool), bitorder="little")
         return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(bits)])
@@ -129,7 +129,7 @@ def _of_numbers(values: np.ndarray, kind: pa.DataType) -> pa.Array:
 
 
 def read(path: Path, schema: pa.Schema) -> "pd.DataFrame":
-    """Read one table and check its columns.
+    """Read a table from a file, and check that its columns are those of the schema.
 
     Raises:
         InputError: the file is missing, is not a Parquet file, or has other columns.
@@ -153,13 +153,13 @@ def _read(path: Path, schema: pa.Schema) -> pa.Table:
 
 
 def made_by(path: Path) -> dict[str, Any]:
-    """Read the provenance of a table, in the form that `provenance` returns."""
+    """Read the provenance of the table in a file, as `provenance` returns it; it is empty if none is recorded."""
     metadata: dict[str, Any] = json.loads((pq.read_schema(path).metadata or {}).get(b"deadrelu", b"{}"))
     return metadata
 
 
 def read_parts(folder: Path, schema: pa.Schema) -> "pd.DataFrame":
-    """Read the files `part-*.parquet` of a folder as one table, in the order of their names."""
+    """Read the files `part-*.parquet` of a folder as one table, in the order of the names of the files."""
     parts = sorted(folder.glob("part-*.parquet"))
     if not parts:
         raise InputError(f"{folder}: no part-*.parquet; `dvc repro` makes them")

@@ -1,7 +1,7 @@
 """Round numbers to significant digits, so that they are the same on every processor.
 
 The float64 results of Keras differ in their last bits between processors and between numbers of threads, by about 1e-15
-of a value. Rounded to five or six digits, such values are equal, except for one in 1e9 that lies too close to a tie.
+of a value. Rounded to five or six digits, values are equal, except for about one in 1e9, which is too close to a tie.
 """
 
 import numpy as np
@@ -10,14 +10,14 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 EXPONENTS = np.arange(-300, 301)
-POWERS = np.array([float(f"1e{exponent}") for exponent in EXPONENTS])  # by parsing: pow differs in its last bit
+POWERS = np.array([float(f"1e{exponent}") for exponent in EXPONENTS])  # parsed, because the last bit of pow varies
 
 
 def significant(values: npt.ArrayLike, digits: int) -> Array:
-    """Round to significant decimal digits.
+    """Round numbers to significant decimal digits.
 
     Args:
-        values: numbers of any shape; magnitudes below 1e-300 become 0, NaN and infinity are unchanged.
+        values: array of any shape; numbers of magnitudes below 1e-300 become 0, NaN and infinity are unchanged.
         digits: number of significant digits.
 
     Returns:
@@ -30,7 +30,7 @@ def significant(values: npt.ArrayLike, digits: int) -> Array:
     unit = POWERS[place]
     with np.errstate(invalid="ignore", over="ignore"):
         rounded = np.rint(values / unit)
-        # A power of ten below 1 is no exact float64; dividing by its inverse rounds once, as parsing the decimal does.
+        # No power of ten below 1 is an exact float64; dividing by its inverse rounds once, as parsing decimals does.
         inverse = POWERS[np.clip(len(POWERS) - 1 - place, 0, len(POWERS) - 1)]
         result = np.where(unit < 1, rounded / inverse, rounded * unit)
     result = np.where(size < POWERS[0], 0.0, result)

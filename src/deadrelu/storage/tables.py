@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd  # importing takes a quarter of a second, and stages that only write do not need it
 
 DATA = Path("data")
-"""Folder of the tables of all stages."""
+"""Folder that contains the tables of all stages."""
 
 MNIST = "mnist"
 TARGETS = "targets"
@@ -25,21 +25,21 @@ SAFE_REGION = "safe_region"
 
 @dataclass(frozen=True)
 class Table:
-    """A kind of table: its folder in `data/`, file name and columns; `{}` in folder or name stands for a key."""
+    """A kind of table: its folder in `data/`, file name and columns; a key replaces `{}` in the folder or name."""
 
     folder: str
     name: str
     schema: pa.Schema
 
     def path(self, key: str = "", data: Path = DATA) -> Path:
-        """Return the path of the table of a key."""
+        """Return the path of the table for a key, such as a case; `data` is the folder of all tables."""
         return data / self.folder.format(key) / self.name.format(key)
 
     def read(self, made_by: dict[str, Any], key: str = "", data: Path = DATA) -> "pd.DataFrame":
-        """Read a table.
+        """Read the table for a key.
 
         Raises:
-            InputError: the table is missing or damaged, or was made by other settings.
+            InputError: the table is missing or damaged, or was made with other settings than `made_by`.
         """
         path = self.path(key, data)
         frame = parquet.read(path, self.schema)
@@ -48,7 +48,7 @@ class Table:
 
 
 def _numbers(name: str) -> pa.Field:
-    """Return the field of a column of lists of float32."""
+    """Return the field of a column whose entries are lists of float32."""
     return pa.field(name, pa.list_(pa.field("element", pa.float32(), nullable=False)), nullable=False)
 
 
@@ -68,7 +68,7 @@ SAMPLE = Table(
         ]
     ),
 )
-"""A regular sample of the activations of a case and of their gradients."""
+"""Sampled activations and their gradients, with one row per case, layer, unit and image (the column `sample`)."""
 
 SUMMARY = Table(
     "activations",
@@ -82,7 +82,7 @@ SUMMARY = Table(
         ]
     ),
 )
-"""Statistics of activations and gradients, with one row per case and layer."""
+"""Statistics of activations and of their gradients, with one row per case and layer."""
 
 NETWORKS = Table(
     "activations",
@@ -95,7 +95,7 @@ NETWORKS = Table(
         ]
     ),
 )
-"""Strength of the signal and of its gradient in many networks, with one row per case, network and layer."""
+"""Strength of signals and of gradients in many networks, with one row per case, network and layer."""
 
 _EPOCH = [*columns("case", pa.string()), *columns("trial epoch", pa.int32())]
 BATCHES = Table(
@@ -103,14 +103,14 @@ BATCHES = Table(
     "batches.parquet",
     pa.schema([*_EPOCH, *columns("batch", pa.int32()), *columns("loss", pa.float32())]),
 )
-"""The loss of each batch before its step."""
+"""Losses of batches before their optimizer steps, with one row per case, trial, epoch and batch."""
 
 EPOCHS = Table(
     "training",
     "epochs.parquet",
     pa.schema([*_EPOCH, *columns("loss validation_loss validation_accuracy", pa.float32())]),
 )
-"""Losses and validation accuracy after each epoch; epoch 0 is before training."""
+"""Losses and validation accuracy, with one row per case, trial and epoch; epoch 0 is before training."""
 
 _TRIALS = [
     *columns("trial", pa.int64()),
@@ -129,8 +129,8 @@ _CELL = [*columns("initializer", pa.string()), *columns("depth width", pa.int32(
 TRIALS = Table(f"{COLLAPSE}/{{}}", "part-000000.parquet", pa.schema(_TRIALS))
 """Results of the trials of a case, with one row per trial, in one or several files part-*.parquet.
 
-Columns of a half-line (`_low`: x < 0, `_high`: x > 0) are null where no training input lies on it, and columns of
-probes where networks have more than one input.
+Columns of a half-line (`_low`: x < 0, `_high`: x > 0) are null if no training input lies on it, or if networks have
+several inputs. In the latter case, columns of probes are null, too.
 """
 
 VARIATIONS = Table(f"{SENSITIVITY}/{{}}", "trials.parquet", pa.schema([*columns("variation", pa.string()), *_TRIALS]))
@@ -151,22 +151,22 @@ HISTORY = Table(
         ]
     ),
 )
-"""Ranges over the training inputs and over the probes, and the first hidden layer that is 0 on all inputs (0 for none,
-or where the range is not 0), with one row per trial and checkpoint of a case."""
+"""Ranges of predictions at the training inputs and at the probes, and the number of the first hidden layer that is 0 at
+a sample of the inputs (0 if none, or if the range is not 0), with one row per trial and checkpoint of a case."""
 
 FUNCTIONS = Table(
     f"{COLLAPSE}/{{}}",
     "functions.parquet",
     pa.schema([*columns("trial", pa.int64()), *columns("x untrained trained", pa.float32())]),
 )
-"""Functions that the first trials of a case with one input and one output compute, before and after training."""
+"""Outputs of networks with one input and output before and after training, with one row per saved trial and x."""
 
 WEIGHTS = Table(
     f"{COLLAPSE}/{{}}",
     "weights.parquet",
     pa.schema([*columns("trial", pa.int64()), _numbers("initial"), _numbers("final")]),
 )
-"""Weights of the first trials of a case of small networks, in the order of Keras's `get_weights`."""
+"""Weights of small networks in the order of Keras's `get_weights`, with one row per saved trial of a case."""
 
 BORN_DEAD = Table(
     SAFE_REGION,
@@ -183,7 +183,7 @@ BORN_DEAD = Table(
 OTHER_INITIALIZERS = Table(
     SAFE_REGION, "other_initializers.parquet", pa.schema([*_CELL, *columns("networks born_dead", pa.int64())])
 )
-"""Counts of untrained networks of the other initializers that are constant, with one row per cell."""
+"""Counts of dead (with biases: constant) untrained networks of the other initializers, with one row per cell."""
 
 REGION_FUNCTIONS = Table(
     SAFE_REGION,
@@ -197,11 +197,11 @@ REGION_FUNCTIONS = Table(
         ]
     ),
 )
-"""Functions that a few untrained or trained networks of each cell compute."""
+"""Outputs of a few untrained and trained networks of each cell, with one row per network and x."""
 
 
 def points(inputs: int, outputs: int) -> Table:
-    """Return the table of a training set, with columns x and y, numbered from 1 (x_1, x_2) where there are several."""
+    """Return the table of a training set, with columns x and y, or x_1, x_2 and so on for several inputs or outputs."""
     names: list[str] = []
     for name, n in (("x", inputs), ("y", outputs)):
         names += [name] if n == 1 else [f"{name}_{k}" for k in range(1, n + 1)]
@@ -209,10 +209,10 @@ def points(inputs: int, outputs: int) -> Table:
 
 
 def read_trials(made_by: dict[str, Any], key: str, trials: int, data: Path = DATA) -> "pd.DataFrame":
-    """Read the trials of a case of `collapse` from all its files.
+    """Read the table of trials of a case of `collapse` from all its files.
 
     Raises:
-        InputError: a file is missing or damaged, was made by other settings, or the number of trials differs.
+        InputError: files are missing or damaged, their number of trials is wrong, or the first has other settings.
     """
     folder = TRIALS.path(key, data).parent
     table = parquet.read_parts(folder, TRIALS.schema)

@@ -1,7 +1,7 @@
 """Record the versions of packages that made the tables of a stage, in `data/versions/<stage>.json`.
 
-These files are separate from the tables, and no outputs of DVC: a newer package that computes the same numbers changes
-no hash.
+These files are separate from the tables, and are not outputs of DVC, so that a newer package that computes the same
+numbers changes no hash.
 """
 
 import hashlib
@@ -22,12 +22,12 @@ ENGINE_PACKAGES = ("deadrelu", "llvmlite", "numpy", "pandas", "pyarrow")
 
 
 def installed(packages: Iterable[str]) -> dict[str, str]:
-    """Return the versions of packages and of Python, with 'none' for a package that is not installed."""
+    """Return the versions of packages and of Python by name, with 'none' for a package that is not installed."""
     return {package: _version(package) for package in packages} | {"python": platform.python_version()}
 
 
 def record(stage: str, folder: Path, packages: Sequence[str]) -> None:
-    """Record the installed versions as those that made the current tables in a folder."""
+    """Record that the installed versions of packages made the current tables in a folder."""
     path = _path(stage)
     with files.scratch_folder(path.parent) as scratch:
         text = json.dumps({"sha256": _digest(folder), "versions": installed(packages)}, indent=2, sort_keys=True)
@@ -36,7 +36,7 @@ def record(stage: str, folder: Path, packages: Sequence[str]) -> None:
 
 
 def of_tables(stage: str, folder: Path) -> dict[str, str]:
-    """Return the versions that made the tables in a folder; empty if others replaced them, such as from DVC's cache."""
+    """Return the versions that made the tables in a folder, or {} if unknown, as for tables from DVC's cache."""
     try:
         recorded = json.loads(_path(stage).read_text(encoding="utf-8"))
         versions: dict[str, str] = recorded["versions"] if recorded["sha256"] == _digest(folder) else {}

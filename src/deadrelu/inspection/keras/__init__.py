@@ -1,1 +1,1 @@
-"""Recording and measurement of Keras models. Elsewhere in `inspection`, only `model_file` and `watch` import Keras."""
+"""Recording and measurement of Keras models. Outside, only `model_file` and `watch` of `inspection` import Keras."""

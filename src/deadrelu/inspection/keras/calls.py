@@ -1,4 +1,4 @@
-"""Recording of the calls of a Keras model's layers: which layer was called inside which, with which tensors."""
+"""Recording of the calls of a Keras model's layers, each with its tensors and the call inside which it was made."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -11,24 +11,24 @@ from deadrelu.inspection.keras.kinds import is_recurrent, sublayers
 
 @dataclass(eq=False)
 class Call:
-    """One call of a layer or operation. It holds its tensors, so that their ids stay unique."""
+    """One call of a layer or operation; it keeps its tensors, so that no other tensors get their ids."""
 
     operation: Any
     number: int
-    """Number of the call among those of the operation, counted from 0."""
+    """Number of the call among the calls of this operation, counted from 0."""
     enclosing: "Call | None"
-    """The call inside which it was made; None at the top."""
+    """The call inside which this one was made, that of a composite layer; None if there is none."""
     sources: list[Any] = field(default_factory=list)
     """The input tensors."""
     output: Any = None
     preactivations: list[Any] = field(default_factory=list)
-    """Inputs of the activation function: one for each time step, if it is called in several."""
+    """The inputs of the activation function: one tensor, or one for each time step if it is called step by step."""
     function: Callable[[Any], Any] | None = None
-    """The activation function."""
+    """The activation function; for a layer without one, its own `call`."""
 
     @property
     def preactivation(self) -> Any:
-        """The input of the activation function as one tensor; None without a function and input tensors."""
+        """The input of the activation function as one tensor, with time steps on axis 1; None if there is no input."""
         import keras
 
         if len(self.preactivations) > 1:
@@ -36,20 +36,20 @@ class Call:
         return self.preactivations[0] if self.preactivations else None
 
     def tensors(self) -> list[Any]:
-        """Return the floating-point tensors of its output that hold numbers: those of a compiled loop hold none."""
+        """Return the signals in its output, see `is_signal`; tensors in a compiled loop have no values and are none."""
         import keras
 
         return [tensor for tensor in keras.tree.flatten(self.output) if is_signal(tensor)]
 
 
 def is_signal(tensor: Any) -> bool:
-    """Return whether it is a floating-point tensor of one axis or more, with numbers in it."""
+    """Return whether `tensor` is a floating-point tensor with one axis or more and with values."""
     dtype = getattr(tensor, "dtype", None)
     return bool(getattr(dtype, "is_floating", False)) and len(tensor.shape) > 0 and hasattr(tensor, "numpy")
 
 
 def operations(model: Any, prefix: str = "") -> dict[Any, str]:
-    """Return the paths of layers and operations such as `x + y`, also in nested models and composite layers."""
+    """Return the path of each layer or operation such as `x + y`, also in nested models and composite layers."""
     import keras
 
     paths: dict[Any, str] = {}
@@ -57,7 +57,7 @@ def operations(model: Any, prefix: str = "") -> dict[Any, str]:
     for operation in inner:
         if isinstance(operation, keras.layers.InputLayer):
             continue
-        # A name may come from an untrusted file: line breaks and terminal codes are replaced.
+        # A name may come from an untrusted file, so line breaks and terminal codes are replaced.
         name = prefix + "".join(c if c.isprintable() else "?" for c in operation.name)
         below = operations(operation, f"{name}/")
         own = {} if isinstance(operation, keras.Model) else {operation: name}
@@ -67,10 +67,10 @@ def operations(model: Any, prefix: str = "") -> dict[Any, str]:
 
 @contextmanager
 def record_calls(inside: Sequence[Any], record: Callable[[Call], Any]) -> Iterator[None]:
-    """Call `record(call)` after each call of one of the operations while open; its result is the operation's output.
+    """Call `record(call)` after each call of an operation of `inside` in the context; its result replaces the output.
 
-    Each operation's `call`, and the function in its `activation`, is wrapped on the object itself and unwrapped at the
-    end. A second model with the outputs of all layers would reach neither into nested models nor before an activation.
+    The attributes `call` and `activation` of each operation are replaced by wrappers and restored at the end. The usual
+    way, a second model with the outputs of all layers, would reach neither nested models nor inputs of activations.
     """
     wrappers = _Wrappers(record)
     own_calls = {operation: vars(operation).get("call") for operation in inside}
@@ -86,13 +86,13 @@ def record_calls(inside: Sequence[Any], record: Callable[[Call], Any]) -> Iterat
             holder.activation = function
         for operation, call in own_calls.items():
             if "call" in vars(operation):
-                del operation.call  # restores the method of its class
+                del operation.call  # makes the method of its class visible again
             if call is not None:
                 operation.call = call
 
 
 class _Wrappers:
-    """Wrappers that record calls of layers and activations; a shared stack holds the calls that a call is part of."""
+    """A factory of wrappers that record calls; `running` is the stack of calls that have begun and not yet ended."""
 
     def __init__(self, record: Callable[[Call], Any]) -> None:
         self.record = record
@@ -131,7 +131,7 @@ class _Wrappers:
 
 
 def _activations(inside: Sequence[Any]) -> list[tuple[Any, Any, Any]]:
-    """Return each operation with an activation function, the layer whose attribute holds it, and the function."""
+    """Return each operation with an activation function, the layer whose `activation` it is, and the function."""
     import keras
 
     # TimeDistributed has the activation of the layer that it wraps.

@@ -12,10 +12,10 @@ NONLINEAR = {
 
 
 def kind_of(operation: Any, sources: int) -> Kind | None:
-    """Return the kind of an operation that joins `sources` signals; None if it only moves numbers, as Flatten does."""
+    """Return the kind of an operation that takes `sources` signals; None if it only moves numbers, as Flatten does."""
     name = type(operation).__name__
     if name in MERGES:
-        return "merge" if sources > 1 else None  # x + 3.0 is an Add, too
+        return "merge" if sources > 1 else None  # x + 3.0 is also an Add
     if activation_name(operation) is not None:
         return "activation"
     if name.endswith("Normalization"):
@@ -24,7 +24,7 @@ def kind_of(operation: Any, sources: int) -> Kind | None:
 
 
 def activation_name(operation: Any) -> str | None:
-    """Return 'relu' for Dense(activation="relu"), Activation("relu"), ReLU() and keras.ops.relu; None if linear."""
+    """Return the activation: 'relu' for Dense(1, "relu"), Activation("relu"), ReLU() and keras.ops.relu; else None."""
     if not hasattr(operation, "activation") and hasattr(operation, "layer"):
         return activation_name(operation.layer)  # TimeDistributed and other wrappers
     kind = type(operation).__name__
@@ -47,7 +47,7 @@ TRAITS: dict[Trait, tuple[str, ...]] = {
     "tokens": ("Embedding",),
     "trained slopes": ("PReLU",),
 }
-"""Names of the Keras classes with each trait; classes that inherit from them have it, too."""
+"""Names of the Keras classes with each trait; classes that inherit from these have it, too."""
 
 
 def traits_of(operation: Any) -> frozenset[Trait]:
@@ -60,12 +60,12 @@ def traits_of(operation: Any) -> frozenset[Trait]:
 
 
 def is_recurrent(operation: Any) -> bool:
-    """Return whether it runs a cell over time steps, in a loop whose inside cannot be recorded."""
+    """Return whether an operation runs a cell over time steps, in a loop whose calls cannot be recorded."""
     return "recurrent" in traits_of(operation) or hasattr(operation, "cell")
 
 
 def sublayers(operation: Any) -> list[Any]:
-    """Return the layers in a composite layer except its activation; none for a layer that runs over time steps."""
+    """Return the inner layers of a composite layer, except its activation; none if it runs over time steps."""
     over_time = is_recurrent(operation) or type(operation).__name__ == "TimeDistributed"
     if over_time or not hasattr(operation, "_flatten_layers"):
         return []
@@ -74,7 +74,7 @@ def sublayers(operation: Any) -> list[Any]:
 
 
 def own_weights(operation: Any) -> list[Any]:
-    """Return the weights of a layer, without those of the layers that `sublayers` returns."""
+    """Return the weights of a layer without those of its inner layers, see `sublayers`."""
     if not sublayers(operation):
         return list(getattr(operation, "weights", ()))
     inner = {id(weight) for layer in sublayers(operation) for weight in layer.weights}
@@ -82,7 +82,7 @@ def own_weights(operation: Any) -> list[Any]:
 
 
 def kernels_of(operation: Any) -> list[Any]:
-    """Return the own weights of two or more axes: kernels and embeddings, not biases, scales or shifts."""
+    """Return a layer's own weights with two or more axes that are kernels or embeddings, not biases or scales."""
     others = ("bias", "alpha", "gamma", "beta")
     weights = own_weights(operation)
     return [w for w in weights if len(w.shape) > 1 and not any(other in w.name for other in others)]

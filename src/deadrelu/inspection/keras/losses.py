@@ -1,4 +1,4 @@
-"""Losses of Keras, see `objectives.Losses`."""
+"""The losses of Keras as `objectives.Losses`."""
 
 import functools
 import inspect
@@ -18,26 +18,26 @@ FUNCTIONS = {
     "mean squared error": "mean_squared_error",
 }
 CROSSENTROPIES = {name for name in FUNCTIONS.values() if "crossentropy" in name}
-"""Losses that Keras takes from the logits behind a softmax or sigmoid, so that its output gets no gradient."""
+"""Losses that Keras computes from the logits before a softmax or sigmoid, whose output then gets no gradient."""
 
 
 class KerasLosses:
-    """The losses of Keras."""
+    """The losses of Keras; classes are on the last axis of an output."""
 
     class_axes: tuple[int, ...] = (-1,)
     ignores: int | None = None
 
     def usual(self, kind: Usual, output: Output, class_axis: int) -> tuple[Callable[[Any, Any], Any], bool]:
-        """Return the loss of each input, and whether it passes gradients to the output."""
+        """Return a function that computes the loss of each input, and whether its gradients reach the output."""
         import keras
 
         function = getattr(keras.losses, FUNCTIONS[kind])
         if kind.startswith("cross-entropy") and output.activation != "softmax":
             return functools.partial(function, from_logits=True), True
-        return function, kind == "mean squared error"  # Keras takes other losses from the logits
+        return function, kind == "mean squared error"  # Keras computes the others from the logits
 
     def given(self, loss: Any, output: Output, labels: Labels) -> Chosen:
-        """Return a loss that the user gave, by name or as a function."""
+        """Return the user's loss, a name or a function, with the labels in the form that it takes."""
         import keras
 
         if isinstance(loss, str) and _named(loss) is None:
@@ -48,7 +48,7 @@ class KerasLosses:
         is_crossentropy = getattr(plain, "__name__", "") in CROSSENTROPIES
         has_logits = is_crossentropy and output.activation in ("softmax", "sigmoid")
         if not isinstance(loss, str):  # the user decides which labels it takes
-            function = loss.call if isinstance(loss, keras.losses.Loss) else loss  # for each input, without a mean
+            function = loss.call if isinstance(loss, keras.losses.Loss) else loss  # for each input, not a mean
             labels = labels.astype(np.int64 if labels.dtype.kind in "biu" else np.float32)
             return Chosen(function, labels, name.replace("_", " "), not has_logits)
         if name.startswith("sparse_"):
@@ -62,7 +62,7 @@ class KerasLosses:
         return Chosen(function, labels, readable, not has_logits)
 
     def total(self, losses: list[Any]) -> Any:
-        """Return the sum over inputs of the mean over positions, over all outputs."""
+        """Return the sum over inputs of losses, given as one tensor for each output, after a mean over positions."""
         import keras
 
         return sum(keras.ops.sum(keras.ops.mean(keras.ops.reshape(each, (len(each), -1)), axis=1)) for each in losses)
@@ -74,15 +74,15 @@ class KerasLosses:
         precise = output if output.dtype == "float64" else keras.ops.cast(output, "float32")
         return keras.ops.sum(precise * keras.ops.cast(weights, precise.dtype))
 
-    def tensor(self, labels: Labels, like: Any) -> Any:  # losses of Keras convert types
-        """Return labels as a tensor, next to another one; floating-point labels have its dtype."""
+    def tensor(self, labels: Labels, like: Any) -> Any:
+        """Return labels as a tensor of their own dtype, because losses of Keras convert dtypes themselves."""
         import keras
 
         return keras.ops.convert_to_tensor(labels)
 
 
 def _named(name: str) -> Any:
-    """Return the function of a loss by the name of the function or of its class; None if there is none."""
+    """Return the loss function with a name, which may be that of its class; None if there is none."""
     import keras
 
     try:

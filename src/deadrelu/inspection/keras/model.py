@@ -1,4 +1,4 @@
-"""A Keras model as a subject: passes forward and backward, batch by batch, that hand on signals as they appear."""
+"""A Keras model as a `Subject`, which runs batches forward and backward and hands each signal to a recorder."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,13 +18,13 @@ from deadrelu.inspection.units import has_dead_units
 
 
 class KerasModel:
-    """A Keras model as a `Subject`, with the layers that a first pass found."""
+    """A Keras model as a `Subject`; a first pass over a few rows of `x` determines its layers, see `trace.trace`."""
 
     framework: Literal["Keras", "PyTorch"] = "Keras"
 
     def __init__(self, model: Any, x: Sequence[npt.NDArray[Any]], names: Sequence[str] = ()) -> None:
         self.model, self.names = model, names
-        # This precedes any pass, because a pass may spread NaN into moving averages.
+        # This check comes before any pass, because a pass may spread NaN into moving averages.
         self.finite = {id(weight): bool(np.isfinite(weight.numpy()).all()) for weight in model.weights}
         survey = trace(model, x, names)
         self.traced, self.outputs, self.opaque = survey.traced, survey.outputs, survey.opaque
@@ -37,7 +37,7 @@ class KerasModel:
     def passes(
         self, x: Sequence[npt.NDArray[Any]], objective: Objective, recorder: Recorder, *, size: int, training: bool
     ) -> Iterator[int]:
-        """Run the inputs forward and backward in batches, see `Subject.passes`."""
+        """Run the inputs forward and backward in batches of up to `size`, see `Subject.passes`."""
         import keras
         import tensorflow as tf
 
@@ -61,7 +61,7 @@ class KerasModel:
         for start in range(0, len(x[0]), size):
             rows = slice(start, min(start + size, len(x[0])))
             with tf.GradientTape() as tape, record_calls(operations, record):
-                tape.watch(values)  # also those of frozen layers
+                tape.watch(values)  # includes weights of frozen layers
                 given = [tf.convert_to_tensor(array[rows]) for array in x]
                 ends = keras.tree.flatten(self.model(packed(self.model, given, self.names), training=training))
                 loss = objective.function([end for end in ends if end is not None], rows)
@@ -99,7 +99,7 @@ class KerasModel:
 
     @contextmanager
     def stepped(self, keys: Sequence[Any]) -> Iterator[None]:
-        """Move some weights that are all 0 a step against their gradient, and back at the end."""
+        """Move the all-zero weights with these keys a step against their gradients; set them to 0 at the end."""
         pairs = zip(self.variables, self.gradients, strict=True)
         chosen = [(v, g) for v, g in pairs if id(v) in keys and g is not None]
         try:
@@ -113,14 +113,14 @@ class KerasModel:
                 variable.assign(np.zeros(variable.shape))
 
     def new_normalizations(self) -> int:
-        """Return how many BatchNormalization layers have the moving averages of a new layer."""
+        """Return the number of BatchNormalization layers with the moving averages of a new layer, see `is_new`."""
         operations = {id(e.operation): e.operation for e in self.traced if hasattr(e.operation, "moving_variance")}
         return sum(is_new(o.moving_mean.numpy(), o.moving_variance.numpy()) for o in operations.values())
 
 
 @contextmanager
 def run_eagerly() -> Iterator[None]:
-    """Run each `tf.function` operation by operation while open, so that tensors inside it hold numbers."""
+    """Run each `tf.function` eagerly in the context, so that the tensors inside it have values."""
     import tensorflow as tf
 
     before = tf.config.functions_run_eagerly()
@@ -132,10 +132,10 @@ def run_eagerly() -> Iterator[None]:
 
 
 def check_runs_here(model: Any) -> None:
-    """Refuse a model of another backend, or one without gradients.
+    """Refuse a model on another backend than TensorFlow, or with quantized layers, which pass no gradient.
 
     Raises:
-        InputError: the model is one of these; the message says which.
+        InputError: the model is refused; the message says why.
     """
     import keras
 
@@ -153,13 +153,13 @@ def check_runs_here(model: Any) -> None:
 
 
 def _signals(call: Call, entry: Traced) -> list[Any]:
-    """Return the tensors of a call that are recorded."""
+    """Return the output tensors of a call that are recorded."""
     tensors = call.tensors()
     return [tensors[k] for k in entry.parts if k < len(tensors) and is_signal(tensors[k])]
 
 
 def _record(entry: Traced, k: int, call: Call, parts: Parts) -> None:
-    """Hand the signal of a call, its input and the slopes of its activation to the recorder."""
+    """Hand the output and the input of a call, and the slopes of its activation, to the recorder of `parts`."""
     record, source, logits = entry.record, None, None
     if record.kind in ONE_SOURCE and call.sources and is_signal(call.sources[0]):
         source = _array(call.sources[0])
@@ -172,7 +172,7 @@ def _record(entry: Traced, k: int, call: Call, parts: Parts) -> None:
 
 
 def _tapped(tensor: Any, k: int, part: int, parts: Parts) -> Any:
-    """Return an identical tensor whose gradient is handed to `parts` when it is computed."""
+    """Return a copy of a tensor whose gradient is handed to `parts.backward` when it is computed."""
     import tensorflow as tf
 
     def passed(gradient: Any) -> Any:
@@ -180,7 +180,7 @@ def _tapped(tensor: Any, k: int, part: int, parts: Parts) -> Any:
         return gradient
 
     tapped = tf.custom_gradient(lambda t: (tf.identity(t), passed))(tensor)
-    if hasattr(tensor, "_keras_logits"):  # Keras takes a cross-entropy from these
+    if hasattr(tensor, "_keras_logits"):  # Keras computes cross-entropy from these
         tapped._keras_logits = tensor._keras_logits
     return tapped
 
@@ -198,13 +198,13 @@ def largest_slope(function: Any, preactivation: Any) -> npt.NDArray[np.float64]:
         tape.watch(preactivation)
         outputs = function(preactivation)
     slope = tape.gradient(outputs, preactivation, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-    known = tf.where(tf.math.is_nan(preactivation + slope), float("inf"), tf.abs(slope))  # unknown, so not dead
+    known = tf.where(tf.math.is_nan(preactivation + slope), float("inf"), tf.abs(slope))  # an unknown slope is not 0
     largest: npt.NDArray[np.float64] = tf.reduce_max(known, axis=list(range(len(slope.shape) - 1))).numpy()
     return largest.astype(np.float64)
 
 
 def _dense(gradient: Any) -> npt.NDArray[Any]:
-    """Return a gradient as a dense array, also for an embedding, whose gradient holds only the rows that were used."""
+    """Return a gradient as a dense array, also for an embedding, whose gradient consists of the rows that were used."""
     import tensorflow as tf
 
     array: npt.NDArray[Any] = tf.convert_to_tensor(gradient).numpy()
@@ -212,7 +212,7 @@ def _dense(gradient: Any) -> npt.NDArray[Any]:
 
 
 def _array(tensor: Any) -> Array:
-    """Return a tensor as an array of float64 if it has this dtype, else of float32."""
+    """Return a tensor as an array: float64 if the tensor has this dtype, else float32."""
     array = tensor.numpy()
     signal: Array = array if array.dtype == np.float64 else array.astype(np.float32, copy=False)
     return signal

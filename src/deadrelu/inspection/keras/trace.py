@@ -1,4 +1,4 @@
-"""The signals of a Keras model: the outputs of its layers, in the order in which it calls them."""
+"""The layers of a Keras model and their connections, determined in a first pass over two inputs."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from deadrelu.inspection.keras.kinds import activation_name, kind_of, own_weight
 from deadrelu.inspection.records import Kind, LayerRecord, Output
 
 MOVERS = {"Reshape", "Flatten", "Permute", "Dropout", "Identity", "Activation", "Cast", "Squeeze", "Transpose"}
-"""Operations behind which a probability is still a probability; Activation is one if it is linear."""
+"""Classes whose output has the same numbers as the input, so that probabilities stay such; Activation if linear."""
 
 
 class Traced(NamedTuple):
@@ -22,7 +22,7 @@ class Traced(NamedTuple):
     operation: Any
     """The Keras layer or operation."""
     parts: tuple[int, ...]
-    """Indices of its output tensors that the model uses, such as a sequence or states."""
+    """Indices of those of its output tensors, such as a sequence or states, that the model uses."""
 
 
 class Survey(NamedTuple):
@@ -30,25 +30,25 @@ class Survey(NamedTuple):
 
     traced: list[Traced]
     outputs: list[Output]
-    """In the order of `model.outputs`."""
+    """The outputs of the model, in the order in which it returns them."""
     classes: set[str]
-    """Names of the classes of all layers that were called, and of their base classes."""
+    """Names of the classes, and of their base classes, of all layers that were called."""
     opaque: list[str]
-    """Composite layers whose layers run in a compiled loop: only their outputs can be recorded."""
+    """Names of composite layers whose inner layers run in a compiled loop, so that only their outputs are recorded."""
 
 
 def trace(model: Any, inputs: Sequence[npt.NDArray[Any]], names: Sequence[str] = ()) -> Survey:
     """Find the layers that make, change or join signals, in the order in which the model calls them.
 
-    Layers inside nested models and composite layers are among them. Left out are layers that only move numbers (such as
-    Flatten, Dropout, pooling, padding and Reshape), those that put out no floating-point tensor, and those that no
-    input reaches, such as embeddings of positions. Of several output tensors, those count that the model uses.
+    These include layers inside nested models and composite layers. They exclude layers that only move numbers (such as
+    Flatten, Dropout, pooling, padding and Reshape), layers without a floating-point output, and layers that depend on
+    no input, such as embeddings of positions. If a layer has several output tensors, those that the model uses count.
 
     The trunk consists of the layers that every path from an input to an output goes through, so that no skip connection
-    leads around them. Of several inputs and outputs, the pair with most such layers defines it.
+    leads around them. If there are several inputs or outputs, the pair with most such layers defines the trunk.
 
     Args:
-        model: a Keras model, Sequential or functional; a subclassed one if it calls its layers.
+        model: a Keras model that is Sequential, functional, or subclassed with layers that it calls.
         inputs: one array of shape (n, …) for each input; the first two rows are used.
         names: names of the inputs of a subclassed model that takes a dictionary.
     """
@@ -57,7 +57,7 @@ def trace(model: Any, inputs: Sequence[npt.NDArray[Any]], names: Sequence[str] =
     few = [x[:2] for x in inputs]
     given = packed(model, [keras.ops.convert_to_tensor(x) for x in few], names)
     if not model.built:
-        model(given)  # a subclassed model makes its layers in its first call
+        model(given)  # a subclassed model may make its layers in its first call
     layers = operations(model)
     graph = _Graph(model, given, layers, len(few[0]))
     calls = graph.calls
@@ -68,7 +68,7 @@ def trace(model: Any, inputs: Sequence[npt.NDArray[Any]], names: Sequence[str] =
 
 
 class _Graph:
-    """The calls of a first pass, the connections between them, and the calls that are recorded."""
+    """The calls of a first pass and the connections between them, from which `traced` selects the calls to record."""
 
     def __init__(self, model: Any, given: Any, layers: Mapping[Any, str], inputs: int) -> None:
         import keras
@@ -96,7 +96,7 @@ class _Graph:
         self.used = {id(source) for call in self.calls for source in call.sources} | {id(end) for end in self.ends}
 
     def traced(self) -> list[Traced]:
-        """Return the layers that are recorded."""
+        """Return the layers that are recorded, in the order of their calls."""
         traced = []
         for at, call in enumerate(self.calls):
             is_composite = id(call) in self.composite
@@ -132,19 +132,19 @@ class _Graph:
 
 
 def packed(model: Any, flat: Sequence[Any], names: Sequence[str] = ()) -> Any:
-    """Arrange the inputs as the model takes them: alone, as a list, or as a dictionary."""
+    """Return a flat list of inputs in the structure that the model takes: alone, as a list, or as a dictionary."""
     import keras
 
     try:
         return keras.tree.pack_sequence_as(model.input, flat)
-    except (AttributeError, ValueError):  # a subclassed model has no `input`
+    except (AttributeError, ValueError):  # a subclassed model has no attribute `input`
         if names:
             return dict(zip(names, flat, strict=True))
         return flat[0] if len(flat) == 1 else list(flat)
 
 
 def _makers(calls: Sequence[Call]) -> dict[int, int]:
-    """Return, by the id of each tensor, the first call that put it out: in inference, Dropout puts out its input."""
+    """Return the index of the first call that returned each tensor, by its id: Dropout may return its input again."""
     import keras
 
     made: dict[int, int] = {}
@@ -155,10 +155,10 @@ def _makers(calls: Sequence[Call]) -> dict[int, int]:
 
 
 def _edges(calls: Sequence[Call], made: dict[int, int]) -> list[tuple[int, int]]:
-    """Return pairs of the indices of two calls, of which the second takes the output of the first.
+    """Return pairs of indices of calls, of which the second takes or contains the output of the first.
 
-    Raw operations inside a composite layer are not followed: their outputs may depend on each input of the layer, and
-    the layer's own output on each layer in it.
+    Raw operations inside a composite layer are not recorded. Their outputs are assumed to depend on every input of the
+    layer, and the layer's own output on every layer in it.
     """
     position = {id(call): at for at, call in enumerate(calls)}
     edges = []
@@ -170,11 +170,11 @@ def _edges(calls: Sequence[Call], made: dict[int, int]) -> list[tuple[int, int]]
 
 
 def _from(source: Any, call: Call, before: Sequence[Call], made: dict[int, int]) -> list[int]:
-    """Return the indices of the calls that made a tensor; a unique negative number stands for none."""
+    """Return the indices of the calls that a tensor comes from; a unique negative number stands for no call."""
     if id(source) in made and made[id(source)] < len(before):
         return [made[id(source)]]
     for at in reversed(range(len(before))):
-        # In mixed precision, a layer takes a copy of its input.
+        # In mixed precision, a layer takes a copy, of another dtype, of an earlier output.
         if any(t.shape == source.shape and t.dtype != source.dtype for t in before[at].tensors()[:1]):
             return [at]
     if call.enclosing is not None and call.enclosing.sources:
@@ -183,7 +183,7 @@ def _from(source: Any, call: Call, before: Sequence[Call], made: dict[int, int])
 
 
 def _depends_on_inputs(call: Call, begins: set[int], inputs: int, tape: Any) -> bool:
-    """Return whether a call's output has an axis of inputs and can depend on them, unlike an embedding of positions."""
+    """Return whether the first axis of a call's output is that of inputs, and the output can depend on the inputs."""
     import tensorflow as tf
 
     output = call.tensors()[0]
@@ -197,11 +197,11 @@ def _depends_on_inputs(call: Call, begins: set[int], inputs: int, tape: Any) -> 
 
 
 MASK = 1e4
-"""A sum is no signal but has had a mask added, if its numbers are this many times those of one of its terms."""
+"""If the largest number of a sum is this many times that of one of its terms, another term counts as a mask."""
 
 
 def _adds_a_mask(call: Call) -> bool:
-    """Return whether a merge adds numbers such as -1e9 to a signal, so that a softmax leaves positions out."""
+    """Return whether a merge adds a mask, with numbers such as -1e9, so that a softmax is 0 at masked positions."""
     import tensorflow as tf
 
     largest = [float(tf.reduce_max(tf.abs(t))) for t in (call.tensors()[0], *call.sources) if t.dtype.is_floating]
@@ -209,12 +209,12 @@ def _adds_a_mask(call: Call) -> bool:
 
 
 def _kind(call: Call, at: int, made: dict[int, int], *, is_composite: bool) -> Kind | None:
-    """Return the kind of a call; None if it is not recorded, or if an earlier call makes the same tensor."""
+    """Return the kind of a call; None if it only moves numbers, or returns a tensor of an earlier call."""
     if is_composite:
         return "block" if made[id(call.tensors()[0])] == at else None
-    if made[id(call.tensors()[0])] != at:  # it puts out its input
+    if made[id(call.tensors()[0])] != at:  # it returns its input
         return None
-    # In a functional model, constants are no inputs of a node: x + [1, 2, 3] joins nothing.
+    # In a functional model, constants are no inputs of a node, so x + [1, 2, 3] has one input.
     nodes = getattr(call.operation, "_inbound_nodes", ())
     joined = [len(node.input_tensors) for node in nodes] or [len(call.sources)]
     return kind_of(call.operation, min(max(joined), len(call.sources)))
@@ -242,7 +242,7 @@ def _activation_before(calls: Sequence[Call], made: dict[int, int], at: int | No
 
 
 def owners(model: Any) -> dict[int, str]:
-    """Return the path of the layer that each weight belongs to, by the id of the weight."""
+    """Return the path of the layer to which each weight belongs, by the id of the weight."""
     layers: dict[int, str] = {}
     for operation, name in operations(model).items():
         for weight in own_weights(operation):

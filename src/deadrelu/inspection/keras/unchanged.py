@@ -1,4 +1,4 @@
-"""Protection of a Keras model during a measurement: whatever its layers draw or count, its states are restored."""
+"""Protection of a Keras model during a measurement: random states and non-trainable variables are restored."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ import numpy as np
 
 @contextmanager
 def unchanged(model: Any, seed: int) -> Iterator[None]:
-    """Seed the random generators of all layers while open, and restore all states at the end."""
+    """Seed the random generators of all layers; at the end, restore them and all non-trainable variables."""
     generators = _generators(model)
     before = [(variable, variable.numpy()) for variable in model.non_trainable_variables]
     before += [(generator.state, generator.state.numpy()) for generator in generators]

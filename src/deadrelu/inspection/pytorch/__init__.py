@@ -1,1 +1,1 @@
-"""Recording and measurement of PyTorch models. No other module of the package imports torch."""
+"""Recording and measurement of PyTorch models. No module outside this folder imports torch."""

@@ -1,8 +1,8 @@
-"""Recording of the calls of a PyTorch model: modules by hooks, functions such as `F.relu` and `x + y` by a mode.
+"""Recording of the calls of a PyTorch model: of modules by hooks, of functions such as `F.relu` and `x + y` by a mode.
 
-A `TorchFunctionMode` sees every function of tensors, so that residual additions and functional activations are found
-without tracing the model. It does not see functions inside a module of `torch.nn` (such as the attention in
-`MultiheadAttention`), inside TorchScript, and in custom C++ operations.
+A `TorchFunctionMode` is called for every function of tensors, so that residual additions and functional activations
+are recorded without a symbolic trace of the model. Functions inside a module of `torch.nn` (such as the attention in
+`MultiheadAttention`), inside TorchScript and in custom C++ operations are not recorded.
 """
 
 from collections import Counter
@@ -25,7 +25,7 @@ ACTIVATIONS = {
         *("softmax", "log_softmax", "softmin", "glu"),
     )
 }
-"""The usual names of activations, by the lower-case names of PyTorch's modules and functions without underscores."""
+"""The usual names of activations, by the lower-case names, without underscores, of PyTorch's modules and functions."""
 
 MERGES = {"add", "sub", "mul", "cat", "concat", "maximum", "minimum", "stack"}
 WEIGHTED = {"linear", "bilinear", "embedding", "embedding_bag", "matmul", "mm", "bmm", "addmm", "einsum", "prelu"}
@@ -46,14 +46,14 @@ TRAITS_OF_CLASSES: dict[Trait, tuple[type, ...]] = {
     "trained slopes": (nn.PReLU,),
 }
 WRITTEN_OUT = ("gelu", "silu", "swish", "mish", "relu", "softplus")
-"""Parts of class names of activations that libraries define: NewGELUActivation, QuickGELU, SiLUActivation."""
+"""Parts by which class names of other libraries' activations are recognized, such as NewGELUActivation, QuickGELU."""
 
 CONTAINERS = (nn.Module, nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
 @dataclass(eq=False)
 class RecordedCall:
-    """A call of a module of `torch.nn`, or of a function. It holds its tensors, so that their ids stay unique."""
+    """A call of a module of `torch.nn` or of a function; it keeps its tensors, so that no others get their ids."""
 
     at: int
     """Number of the call among all calls, counted from 0."""
@@ -64,22 +64,22 @@ class RecordedCall:
     owner: Any
     """The module, or the function itself."""
     function: Callable[[Any], Any] | None
-    """The call as a function of its first source alone, for its slope; None if it is no activation."""
+    """The call as a function of its first source alone, to measure its slope; None if it is no activation."""
     sources: list[Any]
-    """The input tensors."""
+    """The input tensors, without weights."""
     given: Any
-    """A copy of the first source from before the call, which may overwrite it; None if the call is no activation."""
+    """A copy of the first source before the call, which may overwrite that; None if the call is no activation."""
     outputs: list[Any]
     parameters: list[tuple[str, Any]]
     number: int
-    """Number of the call among those of this name, counted from 0."""
+    """Number of the call among the calls with this name, counted from 0."""
     axes: tuple[int, ...]
     """The input axis of each output axis, if the call is a permute, transpose or swapaxes; empty for other calls."""
     has_gradient: bool
-    """False under `torch.no_grad()`, and in the forward of a `torch.autograd.Function`."""
+    """False if the call runs under `torch.no_grad()` or in the `forward` of a `torch.autograd.Function`."""
 
     def forget(self) -> None:
-        """Release the tensors, which hold the memory of a whole pass."""
+        """Release the tensors, which occupy the memory of a whole pass."""
         self.sources, self.outputs, self.given, self.function = [], [], None, None
 
     @property
@@ -99,11 +99,11 @@ class RecordedCall:
 
     @property
     def kernels(self) -> list[Any]:
-        """The weights that have two or more axes and are not biases."""
+        """Those of the call's weights that have two or more axes and are not biases."""
         return [weight for name, weight in self.parameters if weight.ndim > 1 and "bias" not in name]
 
     def kind(self, joined: int) -> Kind | None:
-        """Return the kind of the call, which joins `joined` signals; None if it only moves numbers."""
+        """Return the kind of the call, which takes `joined` signals; None if it only moves numbers."""
         if self.what in MERGES:
             return "merge" if joined > 1 else None
         if self.activation is not None:
@@ -114,7 +114,7 @@ class RecordedCall:
 
 
 def activation_name(what: str) -> str | None:
-    """Return 'leaky_relu' for 'LeakyReLU' and 'leaky_relu', 'gelu' for 'NewGELUActivation'; None for no activation."""
+    """Return the activation of a class or function, such as 'leaky_relu' for 'LeakyReLU'; None if there is none."""
     plain = what.lower().replace("_", "")
     name = ACTIVATIONS.get(plain) or ACTIVATIONS.get(plain.removesuffix("activation"))
     if name is None and what != plain:
@@ -123,7 +123,7 @@ def activation_name(what: str) -> str | None:
 
 
 def is_written_out(module: Any) -> bool:
-    """Return whether a module is an activation or normalization that is written as functions, without inner modules."""
+    """Return whether a module without inner modules is an activation or normalization by its class name."""
     what = _class_of(module)
     if next(module.children(), None) is not None:
         return False
@@ -131,7 +131,7 @@ def is_written_out(module: Any) -> bool:
 
 
 def flat(value: Any) -> list[Any]:
-    """Return the tensors in nested lists, tuples, mappings and dataclasses of tensors, in order."""
+    """Return the tensors in nested lists, tuples, mappings and dataclasses, in their order."""
     if isinstance(value, torch.Tensor):
         return [value]
     if hasattr(value, "values") and callable(value.values):
@@ -144,14 +144,14 @@ def flat(value: Any) -> list[Any]:
 
 
 def is_signal(tensor: Any) -> bool:
-    """Return whether `tensor` is a floating-point tensor of one axis or more."""
+    """Return whether `tensor` is a floating-point tensor with one axis or more."""
     return isinstance(tensor, torch.Tensor) and bool(tensor.is_floating_point() and tensor.ndim > 0)
 
 
 def is_leaf(module: Any) -> bool:
-    """Return whether a module is recorded as one call: its `forward` is one of `torch.nn`, and it runs no other module.
+    """Return whether a module is recorded as one call: it has a `forward` of `torch.nn` and no inner modules.
 
-    The functions of a subclass with a `forward` of its own are recorded instead.
+    Instances of `OPAQUE`, and modules that `is_written_out` accepts, are, too. Inside others, each call is recorded.
     """
     if isinstance(module, OPAQUE) or is_written_out(module):
         return True
@@ -161,7 +161,7 @@ def is_leaf(module: Any) -> bool:
 
 @contextmanager
 def record_calls(model: Any, record: Callable[[RecordedCall], None]) -> Iterator[None]:
-    """Call `record(call)` after each call of a leaf module or function in the `with` block; then remove all hooks."""
+    """Call `record(call)` after each call of a leaf module or function in the context; remove all hooks at the end."""
     handles: list[Any] = []
     mode = _Mode(record)
     names = {module: name for name, module in reversed(list(model.named_modules()))}
@@ -194,7 +194,7 @@ def record_calls(model: Any, record: Callable[[RecordedCall], None]) -> Iterator
 
 
 class _Mode(TorchFunctionMode):  # type: ignore[misc]
-    """A mode that records functions of tensors; hooks report to it when modules begin and end."""
+    """A mode that records functions of tensors; hooks tell it when calls of modules begin and end."""
 
     def __init__(self, record: Callable[[RecordedCall], None]) -> None:
         super().__init__()
@@ -205,7 +205,7 @@ class _Mode(TorchFunctionMode):  # type: ignore[misc]
         self.calls = 0
         self.numbers: Counter[str] = Counter()
         self.made_of: dict[int, tuple[Any, list[Any]]] = {}
-        """For the id of each tensor made of weights alone, such as `weight.t()`, the tensor and the weights."""
+        """For the id of each tensor computed from weights alone, such as `weight.t()`: the tensor and the weights."""
 
     def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -234,7 +234,7 @@ class _Mode(TorchFunctionMode):  # type: ignore[misc]
         return output
 
     def _weights(self, source: Any) -> list[Any]:
-        """Return the parameters that a tensor is made of, if it is made of nothing else; otherwise an empty list."""
+        """Return the parameters from which alone a tensor is computed; empty if it depends on anything else."""
         return [source] if isinstance(source, nn.Parameter) else self.made_of.get(id(source), (None, []))[1]
 
     def add(
@@ -248,11 +248,11 @@ class _Mode(TorchFunctionMode):  # type: ignore[misc]
         own: list[Any],
         axes: tuple[int, ...] = (),
     ) -> None:
-        """Count a call and record it."""
+        """Give a call its numbers, and record it."""
         number = self.numbers[name]
         self.numbers[name] += 1
         given, self.given, self.leaf = self.given, None, self
-        alone = None if function is None else lambda z: function(z.clone())  # it may overwrite its input
+        alone = None if function is None else lambda z: function(z.clone())  # the function may overwrite its input
         has_gradient = torch.is_grad_enabled()
         try:
             about = (sources, given, outputs, own, number, axes, has_gradient)
@@ -263,8 +263,8 @@ class _Mode(TorchFunctionMode):  # type: ignore[misc]
 
 
 def _spelled(function: Any, args: Any, kwargs: Any) -> str:
-    """Return the function's name, such as 'add' for `x += y` and 'relu' for `x.clamp(min=0)`."""
-    what: str = getattr(function, "__name__", "").strip("_")
+    """Return the usual name of a function with these arguments: 'add' for `x += y`, 'relu' for `x.clamp(min=0)`."""
+    what: str = getattr(function, "__name__", "").partition(".")[0].strip("_")  # 'linear.default' in exported graphs
     if what not in MERGES and what[1:] in MERGES and what[0] in "ir":  # __iadd__, __radd__
         return what[1:]
     if what in ("clamp", "clip", "clamp_min"):
@@ -298,5 +298,5 @@ def _class_of(module: Any) -> str:
 
 
 def _copy(sources: list[Any], activation: str | None) -> Any:
-    """Return a copy of the first source, which an activation may overwrite with its result; None for other calls."""
+    """Return a copy of the first source of an activation, which may overwrite it; None if there is no activation."""
     return sources[0].detach().clone() if activation is not None and sources else None

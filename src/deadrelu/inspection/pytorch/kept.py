@@ -11,10 +11,10 @@ from deadrelu.errors import InputError
 
 
 def checked(model: nn.Module) -> nn.Module:
-    """Return the module itself, without the wrappers of `torch.compile` and `DataParallel`.
+    """Return the module inside the wrappers of `torch.compile` and `DataParallel`, or the module itself.
 
     Raises:
-        InputError: its layers cannot be recorded, or it has no weights yet.
+        InputError: the module is TorchScript, whose layers cannot be recorded, or has weights without a shape.
     """
     model = getattr(model, "_orig_mod", model)
     if isinstance(model, nn.DataParallel):
@@ -30,20 +30,20 @@ def checked(model: nn.Module) -> nn.Module:
 
 
 MAX_COPIED_BYTES = 2**28
-"""Weights up to this size are copied, to restore them if a model overwrites them; larger ones are only checked."""
+"""Maximum total size of weights that are copied to be restored; the weights of larger models are only checked."""
 
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
 @contextmanager
 def kept(model: nn.Module, seed: int, *, training: bool) -> Iterator[list[nn.Parameter]]:
-    """Put the model in one mode, with gradients for all its weights, while open, and restore it at the end.
+    """Put the model in one mode, with gradients of all weights, and seed PyTorch; restore the model at the end.
 
-    Modes are set module by module, because a `train` of the user's own may do more. Backward hooks of the user are off,
-    because they would replace the tensors that modules hand on; the result of `model.compile()` is off, too.
+    Modes are set module by module, because a user's own method `train` may do more. Backward hooks are switched off,
+    because they would replace the tensors that modules hand on. So is the result of `model.compile()`.
 
     Yields:
-        The parameters that were frozen.
+        The parameters that required no gradient before.
     """
     modules = list(model.modules())
     before = [_state_of(module) for module in modules]
@@ -54,12 +54,12 @@ def kept(model: nn.Module, seed: int, *, training: bool) -> Iterator[list[nn.Par
     needed, versions = [weight.requires_grad for weight in weights], [weight._version for weight in weights]
     fast = torch.backends.mha.get_fastpath_enabled()
     try:
-        torch.backends.mha.set_fastpath_enabled(False)  # it bypasses the modules
+        torch.backends.mha.set_fastpath_enabled(False)  # the fast path bypasses inner modules
         for module in modules:
             module.training = training
             vars(module).update(_backward_hooks={}, _backward_pre_hooks={}, _compiled_call_impl=None)
         for weight in weights:
-            weight.requires_grad_(weight.is_floating_point() or weight.is_complex())  # also of frozen layers
+            weight.requires_grad_(weight.is_floating_point() or weight.is_complex())  # includes frozen weights
         with torch.inference_mode(mode=False):
             torch.manual_seed(seed)
             yield [weight for weight, need in zip(weights, needed, strict=True) if not need]
@@ -82,7 +82,7 @@ State = tuple[dict[str, Any], dict[str, dict[Any, Any]]]
 
 
 def _state_of(module: nn.Module) -> State:
-    """Return the attributes of a module, and copies of its dictionaries of hooks, parameters, buffers and modules."""
+    """Return copies of a module's attributes and of its dictionaries of hooks, parameters, buffers and modules."""
     attributes = vars(module)
     inner = (*HOOKS, "_parameters", "_buffers", "_modules")
     return {**attributes}, {name: dict(attributes[name]) for name in inner if attributes.get(name) is not None}
@@ -97,7 +97,7 @@ def _restore(module: nn.Module, attributes: dict[str, Any], inner: dict[str, dic
 
 
 def _same_bits(tensor: Any, value: Any) -> bool:
-    """Return whether two tensors have the same bits, NaN included, even if `tensor.data` was assigned."""
+    """Return whether two tensors have the same bits, so that NaN equals itself; True for tensors that are not dense."""
     if tensor.layout != torch.strided:
         return True
     one, other = (t.detach().contiguous().reshape(-1).view(torch.uint8) for t in (tensor, value))

@@ -1,4 +1,4 @@
-"""The axes of a tensor for inputs and units: PyTorch's convolutions put channels first, its RNNs positions."""
+"""Which axes of a tensor are those of inputs and units: layers of PyTorch differ in the order of axes."""
 
 from typing import Any, NamedTuple
 
@@ -12,31 +12,31 @@ UNITS_LAST = (
 
 
 class Layout(NamedTuple):
-    """The axes of one tensor for inputs and units."""
+    """The axis of the inputs and the axis of the units of one tensor."""
 
     inputs: int | None
-    """Axis of the inputs; None if the first axis holds several entries of each, such as windows of an image."""
+    """Axis of the inputs; None if the first axis has several entries for each input, such as windows of an image."""
     units: int
     """Axis of the units."""
     has_inputs: bool = True
-    """False if inputs do not have equally many entries, as in an embedding of positions or rows chosen by the data."""
+    """False if no axis has equally many entries for each input, as in an embedding of positions."""
 
 
 def input_layout(tensor: Any) -> Layout:
-    """Return the layout of an input of the model: an image has its channels on the axis after the inputs."""
+    """Return the layout of an input of the model, where axis 0 is that of inputs; images have channels on axis 1."""
     return Layout(0, _usual(tensor))
 
 
 def layout_of(
     call: RecordedCall, k: int, sizes: tuple[int, int], other: RecordedCall, known: dict[int, Layout]
 ) -> Layout:
-    """Return the layout of the k-th tensor that a call put out.
+    """Return the layout of an output tensor of a call.
 
     Args:
-        call, other: the same call in two passes.
-        k: index among its tensors.
-        sizes: the numbers of inputs in the two passes: the axis of the inputs is the one that has these lengths.
-        known: layouts of the tensors before in the first pass, by their ids.
+        call, other: the same call in the first and in the second pass.
+        k: index of the tensor among the call's outputs.
+        sizes: the numbers of inputs in the two passes; the axis of the inputs is the one that has these lengths.
+        known: layouts of the earlier tensors of the first pass, by their ids.
     """
     tensor = call.outputs[k]
     n, m = sizes
@@ -53,7 +53,7 @@ def layout_of(
 
 
 def arranged(tensor: Any, layout: Layout, n: int) -> Any:
-    """Return the tensor in the shape (inputs, …, units)."""
+    """Return the tensor in the shape (n, …, units); n is the number of inputs."""
     units = layout.units
     if layout.inputs is None:
         tensor, units = tensor.reshape(n, tensor.shape[0] // n, *tensor.shape[1:]), units + 1

@@ -1,4 +1,4 @@
-"""Losses of PyTorch, see `objectives.Losses`."""
+"""The losses of PyTorch as `objectives.Losses`."""
 
 import copy
 from collections.abc import Callable
@@ -16,13 +16,13 @@ from deadrelu.inspection.validation import name_of
 
 
 class TorchLosses:
-    """The losses of PyTorch; the axis of classes is that of channels, or the last one for labels of each position."""
+    """The losses of PyTorch; classes are on the axis of channels, or on the last one if only that fits the labels."""
 
     class_axes: tuple[int, ...] = (0, -1)
     ignores: int | None = IGNORED
 
     def usual(self, kind: Usual, output: Output, class_axis: int) -> tuple[Callable[[Any, Any], Any], bool]:
-        """Return the loss of each input, and whether it passes gradients to the output."""
+        """Return a function that computes the loss of each input, and whether its gradients reach the output."""
         if kind == "mean squared error":
             return lambda y, p: functional.mse_loss(p, y, reduction="none"), True
         if kind == "binary cross-entropy":
@@ -39,8 +39,8 @@ class TorchLosses:
 
         return cross_entropy, True
 
-    def given(self, loss: Any, output: Output, labels: Labels) -> Chosen:  # it accepts any labels
-        """Return a loss that the user gave, by name or as a function."""
+    def given(self, loss: Any, output: Output, labels: Labels) -> Chosen:  # accepts any labels
+        """Return the user's loss, a name, a function or a module, with the labels as int64 or float32."""
         given: Any = loss
         if isinstance(given, str):
             given = getattr(functional, given, None)
@@ -59,7 +59,7 @@ class TorchLosses:
         return Chosen(function, labels, name.replace("_", " "))
 
     def total(self, losses: list[Any]) -> Any:
-        """Return the sum over inputs of the mean over positions, over all outputs."""
+        """Return the sum over inputs of losses, given as one tensor for each output, after a mean over positions."""
         return sum(each.reshape(len(each), -1).mean(1).sum() for each in losses)
 
     def weighted_sum(self, output: Any, weights: Any) -> Any:
@@ -68,6 +68,6 @@ class TorchLosses:
         return (precise * torch.as_tensor(weights, dtype=precise.dtype, device=output.device)).sum()
 
     def tensor(self, labels: Labels, like: Any) -> Any:
-        """Return labels as a tensor, next to another one; floating-point labels have its dtype."""
+        """Return labels as a tensor on the device of `like`; floating-point labels get its dtype."""
         tensor = torch.as_tensor(labels, device=like.device)
         return tensor.to(like.dtype) if tensor.is_floating_point() else tensor

@@ -1,4 +1,4 @@
-"""A PyTorch model as a subject: passes forward and backward, batch by batch, that hand on signals as they appear."""
+"""A PyTorch model as a `Subject`, which runs batches forward and backward and hands each signal to a recorder."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,13 +23,13 @@ OTHER_LAYERS = "model: calls other layers for other inputs; expected: the same f
 
 
 class TorchModel:
-    """A `torch.nn.Module` as a `Subject`, with the layers that a first pass found.
+    """A `torch.nn.Module` as a `Subject`, whose layers are determined in a first pass, see `trace.trace`.
 
     Args:
         model: the model, in the mode in which it is measured, see `kept.kept`.
-        x: one array of shape (n, …) for each input.
-        how: the way in which the model is called.
-        frozen: parameters that are not trained.
+        x: one array of shape (n, …) for each input of the model.
+        how: names and constants with which the model is called.
+        frozen: parameters that training does not change.
     """
 
     framework: Literal["Keras", "PyTorch"] = "PyTorch"
@@ -38,7 +38,7 @@ class TorchModel:
         self, model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments, frozen: Sequence[nn.Parameter]
     ) -> None:
         self.model, self.how, self.frozen = model, how, {id(weight) for weight in frozen}
-        # This precedes any pass, because a pass may spread NaN into moving averages.
+        # This check comes before any pass, because a pass may spread NaN into moving averages.
         tensors = [*model.parameters(), *model.buffers()]
         self.finite = {id(tensor): bool(np.isfinite(_shared(tensor)).all()) for tensor in tensors}
         survey = trace(model, x, how)
@@ -59,7 +59,7 @@ class TorchModel:
         size: int,
         training: bool,  # the model is in the right mode already, see `kept.kept`
     ) -> Iterator[int]:
-        """Run the inputs forward and backward in batches, see `Subject.passes`."""
+        """Run the inputs forward and backward in batches of about `size`, see `Subject.passes`."""
         self.gradients, self.inputs = [None] * len(self.parameters), len(x[0])
         for rows in _rows(len(x[0]), size):
             batch = _Batch(self, rows.stop - rows.start, Parts(recorder))
@@ -80,11 +80,11 @@ class TorchModel:
 
     @contextmanager
     def _sums(self) -> Iterator[None]:
-        """Add gradients of weights to `self.gradients` as they appear, so that no second set is held, while open."""
+        """Add each gradient of a weight to `self.gradients` when it is computed, so that no second set is stored."""
 
         def add(gradient: Any, k: int) -> Any:
             so_far = self.gradients[k]
-            # Two weights may be handed one tensor, so the first is copied.
+            # Two weights may share one tensor as gradient, so that the first sum is a copy.
             self.gradients[k] = gradient.clone() if so_far is None else so_far.add_(gradient)
             return torch.zeros((), dtype=gradient.dtype, device=gradient.device).expand(gradient.shape)
 
@@ -129,11 +129,11 @@ class TorchModel:
 
     @contextmanager
     def stepped(self, keys: Sequence[Any]) -> Iterator[None]:
-        """Move some weights that are all 0 a step against their gradient, and back at the end."""
+        """Move the all-zero weights with these keys a step against their gradients; set them to 0 at the end."""
         pairs = zip(self.parameters, self.gradients, strict=True)
         chosen = [(w, g) for w, g in pairs if id(w) in keys and g is not None]
         try:
-            for weight, gradient in chosen:  # `kept.kept` does not take a write to `data` for one of the model
+            for weight, gradient in chosen:  # unlike a write of the model, this one changes no `_version`
                 fan_in = float(np.prod(weight.shape[1:])) if weight.ndim > 1 else 1.0
                 weight.data.copy_(-gradient / (rms(_shared(gradient)) * fan_in**0.5))
             yield
@@ -142,13 +142,13 @@ class TorchModel:
                 weight.data.zero_()
 
     def new_normalizations(self) -> int:
-        """Return how many BatchNormalization layers have the moving averages of a new layer."""
+        """Return the number of BatchNormalization layers with the moving averages of a new layer, see `is_new`."""
         modules = [m for m in self.model.modules() if getattr(m, "running_var", None) is not None]
         return sum(is_new(_array(m.running_mean), _array(m.running_var)) for m in modules)
 
 
 class _Batch:
-    """The recording of one batch that passes through the model."""
+    """The recording of one batch of inputs while it passes through the model."""
 
     def __init__(self, subject: TorchModel, inputs: int, parts: Parts) -> None:
         self.subject, self.inputs, self.parts = subject, inputs, parts
@@ -156,7 +156,7 @@ class _Batch:
         self.activations: list[tuple[int, Any, Any]] = []
 
     def record(self, call: RecordedCall) -> None:
-        """Hand the signals of a call to the recorder, before anything overwrites them."""
+        """Hand the signals of a call to the recorder before the model can overwrite them."""
         k = self.subject.place.get(call.at)
         if k is None:
             return
@@ -180,12 +180,12 @@ class _Batch:
             if entry.record.kind == "output":
                 logits = _array(call.given)
         self.parts.forward(k, signals, source=source, logits=logits)
-        if not call.has_gradient:  # the gradient is unknown
+        if not call.has_gradient:  # so that its gradient is unknown
             for number, signal in enumerate(signals):
                 self.parts.backward(k, number, np.full_like(signal, np.nan))
 
     def measure_slopes(self) -> None:
-        """Measure the slopes of activations: after the pass, because a model may count the tensors saved in it."""
+        """Measure the slopes of activations after the pass, because a model may count tensors saved during it."""
         for k, function, given in self.activations:
             entry = self.subject.traced[k]
             self.parts.recorder.slopes(k, _largest_slope(function, given, entry.layouts[0], self.inputs))
@@ -196,7 +196,7 @@ class _Batch:
 
 
 def _rows(n: int, size: int) -> list[slice]:
-    """Return batches; the last has more than one input, because BatchNormalization needs more in training."""
+    """Return the rows of each batch; a last batch of one input, too few for BatchNormalization, is avoided."""
     starts = list(range(0, n, size))
     if len(starts) > 1 and n - starts[-1] == 1:
         starts.pop()
@@ -209,7 +209,7 @@ def _layer_of(name: str) -> str:
 
 
 def _without_name(entry: Traced, name: str, weight: Any) -> WeightRecord:
-    """Return the record of a weight that is no parameter of the model, such as one computed from others."""
+    """Return the record of a weight that is no parameter of the model but, for example, is computed from some."""
     values = _shared(weight)
     size, shape = rms(values), tuple(weight.shape)
     is_kernel, is_finite = weight.ndim > 1, bool(np.isfinite(size))
@@ -217,7 +217,7 @@ def _without_name(entry: Traced, name: str, weight: Any) -> WeightRecord:
 
 
 def _shared(tensor: Any) -> npt.NDArray[Any]:
-    """Return a tensor as an array, without a copy if it is in main memory; half precision becomes float32."""
+    """Return a tensor as an array that may share its memory; half precision becomes float32, complex the modulus."""
     plain = tensor.detach().cpu()
     plain = plain.abs() if plain.is_complex() else plain
     array: npt.NDArray[Any] = (plain.float() if plain.dtype in (torch.bfloat16, torch.float16) else plain).numpy()
@@ -225,14 +225,14 @@ def _shared(tensor: Any) -> npt.NDArray[Any]:
 
 
 def _array(tensor: Any) -> Array:
-    """Return a copy of a tensor as an array of float64 or float32: the model may overwrite the tensor."""
+    """Return a copy of a tensor, which the model may overwrite, as an array of float64 or float32."""
     array = _shared(tensor)
     signal: Array = array.copy() if array.dtype == np.float64 else array.astype(np.float32)
     return signal
 
 
 def _largest_slope(function: Any, given: Any, layout: Layout, n: int) -> npt.NDArray[np.float64]:
-    """Return the largest absolute slope of a function, float64, shape (units,), see `keras.model.largest_slope`."""
+    """Return the largest absolute slope of a function at `given`, float64, shape (units,), for n inputs."""
     with torch.enable_grad():
         z = given.detach().clone().requires_grad_()
         (slope,) = torch.autograd.grad(function(z).sum(), z, allow_unused=True)

@@ -1,4 +1,4 @@
-"""The layers of a PyTorch model and their connections, found in a first pass over a few inputs."""
+"""The layers of a PyTorch model and their connections, determined in first passes over a few inputs."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -16,48 +16,48 @@ from deadrelu.inspection.pytorch.layouts import Layout, arranged, input_layout, 
 from deadrelu.inspection.records import ONE_SOURCE, LayerRecord, Output
 
 FIRST_PASSES = (7, 6)
-"""Inputs in two passes that find the layers: the axis of the inputs is the one whose length differs."""
+"""Numbers of inputs in the first two passes; the axis whose length differs between them is that of the inputs."""
 
 MASK = 1e4
-"""A sum is no signal but has had a mask added, if its numbers are this many times those of one of its terms."""
+"""If the largest number of a sum is this many times that of one of its terms, another term counts as a mask."""
 
 MOVERS = {"flatten", "squeeze", "view", "reshape", "unsqueeze", "Flatten", "Dropout", "Identity", "Unflatten"}
-"""Calls behind which a probability is still a probability."""
+"""Names of calls whose output has the same numbers as the input, so that probabilities stay such."""
 
 SCALING = {"mul", "div", "true_divide", "truediv", "rmul"}
-"""Calls that multiply by a number if they take only one signal."""
+"""Names of calls that multiply or divide by a constant if they take only one signal."""
 
 
 class Forward(NamedTuple):
-    """The inputs and outputs of a pass through the model."""
+    """The inputs and outputs of the model in one pass."""
 
     ends: list[Any]
-    """Floating-point tensors that the model puts out."""
+    """Floating-point tensors that the model returns."""
     names: list[str]
-    """Names of these tensors."""
+    """Names of the tensors in `ends`."""
     given: list[Any]
-    """Input tensors of the model."""
+    """Tensors that the model receives, which are copies of `leaves`."""
     leaves: list[Any]
-    """Copies of the inputs that the model cannot overwrite: gradients can be taken with respect to them."""
+    """Input tensors that the model cannot overwrite, so that gradients with respect to these can be computed."""
     loss: Any
-    """The model's own loss, if it puts one out next to the rest; None if it has none."""
+    """The model's own loss, a scalar attribute `loss` of what it returns; None if there is none."""
 
 
 class Traced(NamedTuple):
-    """The record of a layer, with the call that it describes."""
+    """The record of a layer, with the call in the first pass that it describes."""
 
     record: LayerRecord
     call: RecordedCall
     layouts: list[Layout]
-    """Layout of each tensor that is recorded."""
+    """Layout of each output tensor that is recorded."""
     source: Layout | None
     """Layout of the first input tensor, if it has an axis of inputs."""
     parts: tuple[int, ...]
-    """Indices of the layer's output tensors that the model uses."""
+    """Indices of those of the layer's output tensors that are recorded, because the model uses them."""
 
 
 class Survey(NamedTuple):
-    """The layers and outputs of a model that are recorded."""
+    """The recorded layers of a model, and its outputs."""
 
     traced: list[Traced]
     outputs: list[Output]
@@ -72,13 +72,13 @@ class Arguments(NamedTuple):
     """The names and constants with which a model is called."""
 
     names: Sequence[str] = ()
-    """Names of the inputs; without names, inputs are passed by position."""
+    """Names of the inputs, by which they are passed; if empty, they are passed by position."""
     constants: Mapping[str, Any] = {}
-    """Arguments that are the same for all inputs: flags, None, masks of positions."""
+    """Arguments by name that are the same for all inputs, such as flags, None or masks of positions."""
 
 
 def forward(model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments, dtypes: Sequence[Any]) -> Forward:
-    """Call the model on arrays of shape (n, …), by name if there are names, otherwise by position."""
+    """Call the model on arrays of shape (n, …), converted to `dtypes`, with the names and constants `how`."""
     device = next((weight.device for weight in model.parameters()), torch.device("cpu"))
     leaves = []
     for array, dtype in zip(x, dtypes, strict=True):
@@ -102,7 +102,7 @@ def forward(model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments, dty
 
 
 def trace(model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments) -> Survey:
-    """Find the layers that make, change or join signals, in the order in which the model calls them.
+    """Return the layers that make, change or join signals, in the order in which the model calls them.
 
     `keras.trace.trace` does the same for Keras models.
     """
@@ -125,7 +125,7 @@ def trace(model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments) -> Su
 
 
 class _Graph:
-    """The connections between calls, and the calls that are recorded."""
+    """The connections between calls of the first pass, from which `traced` selects the calls to record."""
 
     def __init__(
         self,
@@ -143,7 +143,7 @@ class _Graph:
         self.layouts: dict[int, list[Layout]] = {}
         self.sources: dict[int, Layout | None] = {}
         self.scales: dict[int, float] = {}
-        """For the id of a tensor, the factor by which numbers have multiplied the output of a layer with weights."""
+        """For the id of a tensor, the factor by which constants have scaled it since the last layer with weights."""
         for call, other in zip(calls, others, strict=True):
             before = [self.made[id(source)] for source in call.sources if id(source) in self.made]
             edges += [(node, call.at) for node in dict.fromkeys(before)]
@@ -167,10 +167,10 @@ class _Graph:
         return self.scales.get(id(tensor), 1.0)
 
     def traced(self) -> list[Traced]:
-        """Return the layers that are recorded."""
+        """Return the layers that are recorded, in the order of their calls."""
         traced: list[Traced] = []
         places: dict[int, int] = {}
-        """For the id of a tensor that is the whole output of a record, the index of the record."""
+        """For the id of a tensor that is the whole output of a recorded layer, the index of its record."""
         for call in self.calls:
             kind = "output" if call.at in self.ends else call.kind(self.joined[call.at])
             layouts = self.layouts[call.at]
@@ -213,7 +213,7 @@ def _norm(tensor: Any) -> float:
 
 
 def _adds_a_mask(call: RecordedCall) -> bool:
-    """Return whether a merge adds numbers such as -1e9 to a signal, so that a softmax leaves positions out."""
+    """Return whether a merge adds a mask, with numbers such as -1e9, so that a softmax is 0 at masked positions."""
     floats = [t.detach().abs().max().item() for t in (call.outputs[0], *call.sources) if is_signal(t)]
     return len(floats) > 2 and floats[0] >= MASK * max(1.0, min(floats[1:]))
 
@@ -228,10 +228,10 @@ def _recorded(
 
 
 def _dtypes(model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments) -> list[Any]:
-    """Return the dtype in which the model takes each input: the first combination with which it runs.
+    """Return the dtype in which the model takes each input: the first combination of dtypes with which it runs.
 
-    Floats have the dtype of the weights. Booleans are tried as such first, and whole numbers as tokens first if there
-    are embeddings, otherwise as floats.
+    Floats get the dtype of the weights. Booleans are first tried as booleans. Whole numbers are first tried as tokens
+    (int64) if the model has embeddings, otherwise as floats.
     """
     weight = next((w for w in model.parameters() if w.is_floating_point()), torch.zeros(1))
     has_tokens = any(isinstance(module, nn.Embedding | nn.EmbeddingBag) for module in model.modules())
@@ -261,7 +261,7 @@ def _activation_before(calls: Sequence[RecordedCall], made: dict[int, int], at: 
 
 
 def _opaque(model: nn.Module, calls: Sequence[RecordedCall]) -> list[str]:
-    """Return the names of modules that are recorded as one call but contain others."""
+    """Return the names of modules that are recorded as one call but contain other modules."""
     names = {id(module): name for name, module in model.named_modules()}
     inside = [call.owner for call in calls if isinstance(call.owner, nn.Module) and is_leaf(call.owner)]
     children = {id(module): {name for name, _ in module.named_children()} for module in inside}

@@ -1,4 +1,4 @@
-"""Matplotlib figures, drawn from tables, of what loops print and what collapsed networks predict."""
+"""Draw what loops print and what collapsed networks predict with matplotlib from tables."""
 
 import itertools
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ from deadrelu.report.figures.style import ACCENT, INK, MUTED, PAPER, STYLE, lege
 
 
 def loop_numbers(numbers: pd.DataFrame, labels: Mapping[str, str], notebook: Mapping[str, float]) -> Figure:
-    """Draw how many of the notebook's loops would print 0, 1, or anything between: a panel for each case.
+    """Draw how many of the notebook's loops would print 0, 1, or a number between, in one panel for each case.
 
     Args:
-        numbers: columns case, criterion, number, loops.
+        numbers: one row for each case, criterion and number: case, criterion, number, loops.
         labels: name of each case.
-        notebook: the number between 0 and 1 that the notebook printed, for each case that has one.
+        notebook: number between 0 and 1 that the notebook printed, by the key of its case.
     """
     if numbers.empty:
         return message("The notebook's loop was not run: there is nothing to draw.")
@@ -60,7 +60,7 @@ def collapse_values(values: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     """Draw what collapsed networks predict, on a scale on which the targets' mean is 0 and their median is 1.
 
     Args:
-        values: columns case, collapsed, mean and median (of the targets), q05, q25, q50, q75, q95 (of the predictions).
+        values: one row per case: case, mean, median (of the targets), q05, q25, q50, q75, q95 (of the predictions).
         labels: name of each case; cases without a name are left out.
     """
     quantiles = ["q05", "q25", "q50", "q75", "q95"]

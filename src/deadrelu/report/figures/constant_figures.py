@@ -1,4 +1,4 @@
-"""Matplotlib figures, drawn from tables, of constant networks before, during and after training."""
+"""Draw shares of constant networks before, during and after training with matplotlib from tables."""
 
 import itertools
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ from matplotlib.patches import Patch
 from deadrelu.report.figures.style import ACCENT, INK, MUTED, PALETTE, PAPER, STYLE, legend_below, message, wrapped
 
 CONSTANT, DIFFERENT = "#3b4754", "#0f7f78"
-"""Colours of constant networks and of others: those of the outcomes "dead at initialization" and "alive"."""
+"""Colours of constant networks and of others, which are also those of the outcomes "born_dead" and "alive"."""
 
 COLOURS = (INK, *PALETTE[1:3], PALETTE[0], *PALETTE[3:])
-"""Colours of cases."""
+"""Colours of cases in the order of panels and legends, repeated if there are more cases."""
 LINES: dict[str, Any] = {"within": "-", "exact": (0, (4, 2))}
-"""Line styles of the two criteria."""
+"""Line styles of the two criteria of a constant network."""
 
 
 def over_training(
@@ -29,13 +29,13 @@ def over_training(
     notebook: Mapping[str, tuple[int, float]],
     criteria: Mapping[str, str],
 ) -> Figure:
-    """Draw the share of constant networks against the epochs of training, a panel for each group of cases.
+    """Draw the share of constant networks against the epochs of training, in one panel for each group of cases.
 
     Args:
-        table: columns case, criterion, epoch, rate, low, high.
-        groups: title of each panel, and names of its cases.
-        notebook: epochs and rate of the notebook, for the cases that are the notebook's; they are drawn as marks.
-        criteria: name of each criterion ("exact": dashed, "within": solid).
+        table: one row for each case, criterion and epoch: case, criterion, epoch, rate, low, high.
+        groups: names of the cases in each panel, by the title of the panel and the key of the case.
+        notebook: epochs and rate of the notebook, by the key of its case; they are drawn as marks.
+        criteria: words for each criterion ("exact" is drawn dashed, "within" solid).
     """
     groups = {title: cases for title, cases in groups.items() if cases}
     if not groups or table.empty:
@@ -76,12 +76,12 @@ def over_training(
 
 
 def before_and_after(table: pd.DataFrame, cases: Mapping[str, str], criteria: Mapping[str, str]) -> Figure:
-    """Draw how many networks are constant before and after training, and how many stay, enter and leave.
+    """Draw how many networks are constant before and after training, and how many stay, become or cease to be so.
 
     Args:
-        table: columns case, criterion, trials, before, after, stay, enter, leave.
-        cases: name of each case, which has a row of panels.
-        criteria: name of each criterion, which has a column of panels.
+        table: one row for each case and criterion: case, criterion, trials, before, after, stay, enter, leave.
+        cases: name of each case; each has a row of panels.
+        criteria: words for each criterion; each has a column of panels.
     """
     if not cases or table.empty:
         return message("No independent trials: there is nothing to compare before and after training.")
@@ -100,7 +100,7 @@ def before_and_after(table: pd.DataFrame, cases: Mapping[str, str], criteria: Ma
 
 
 def _flow(ax: Axes, row: Mapping[str, int]) -> None:
-    """Draw two bars, before and after, and ribbons between them; constant networks are below."""
+    """Draw bars for before and after, with constant networks at the bottom, and ribbons from one bar to the other."""
     n = row["trials"]
     remain = n - row["stay"] - row["enter"] - row["leave"]
     ends = {

@@ -20,19 +20,19 @@ FIGURES = (
 )
 VIOLINS = ("activations", "gradients")
 PROCESSES = 2
-"""Number of processes; drawing takes six seconds of one core."""
+"""Number of processes that draw; all figures together take six seconds of one core."""
 
 Draw = Callable[[Params, Mapping[str, pd.DataFrame], Path, Path], list[Future[dict[str, str]]]]
 
 
 @contextmanager
 def side_by_side() -> Iterator[Draw]:
-    """Start the processes, and yield `draw(params, numbers, activations, folder)`, which submits `FIGURES` to them.
+    """Start processes, and yield a function `draw(params, numbers, activations, folder)` that submits figures to them.
 
-    `numbers` are the report's small tables by name, `activations` is the folder with the samples of `activations`,
-    and each figure becomes a PNG and an SVG in `folder`, complete when the future is.
+    `numbers` are the tables of the report by name, and `activations` is the folder with the samples of activations.
+    `draw` returns a future per job; its result is the key of each figure, which then is a PNG and an SVG in `folder`.
     """
-    # Processes are forked where that is safe, here before pyarrow has threads; then nothing is imported again.
+    # On Linux, processes are forked, before pyarrow has threads, so that they need not import anything again.
     how = "fork" if sys.platform == "linux" else "spawn"
     if how == "fork":
         _start()
@@ -59,7 +59,7 @@ def side_by_side() -> Iterator[Draw]:
 
 @contextmanager
 def _ctrl_c_afterwards() -> Iterator[None]:
-    """Delay Ctrl-C to the end of a shutdown; during it, Ctrl-C would leave this process and others waiting for ever."""
+    """Delay Ctrl-C to the end of the context, a shutdown, during which it would make processes wait for ever."""
     pressed: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
     try:
@@ -71,7 +71,7 @@ def _ctrl_c_afterwards() -> Iterator[None]:
 
 
 def drawn(params: Params) -> list[str]:
-    """Return the names of those `FIGURES` for which these settings have a case."""
+    """Return the names of the `FIGURES` for which the settings have a case."""
     independent = params.collapse.independent
     followed = [key for key in independent if params.collapse.cases[key].follow]
     has = {
@@ -90,19 +90,19 @@ def drawn(params: Params) -> list[str]:
 
 
 def _jobs(names: list[str]) -> list[list[str]]:
-    """Group figures into jobs: first those of the same samples in one job, which takes longest, then one for each."""
+    """Group names of figures into jobs: first all violins, which share samples and take longest, then one for each."""
     violins = [name for name in names if name in VIOLINS]
     return [violins, *([name] for name in names if name not in VIOLINS)]
 
 
 def _start() -> None:
-    from deadrelu.report.figures import kept, registry, save  # noqa: F401  an import of a second
+    from deadrelu.report.figures import kept, registry, save  # noqa: F401  the import takes a second
 
 
 def _draw(
     names: list[str], params: Params, numbers: dict[str, pd.DataFrame], activations: Path, folder: Path
 ) -> dict[str, str]:
-    """Draw some figures, or take them from the last run, and return the key of each."""
+    """Draw figures, or copy them from the last run if their keys are equal, and return the key of each."""
     from deadrelu.report.figures import kept, registry, save
 
     keys = {}

@@ -1,4 +1,4 @@
-"""Matplotlib figures, drawn from tables, of dead networks over depth and width."""
+"""Draw shares of dead networks over depth and width with matplotlib from tables."""
 
 from typing import Any
 
@@ -15,26 +15,26 @@ from deadrelu.analysis import theory
 from deadrelu.report.figures.style import STYLE, message
 
 SHADES = (0, 0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1)
-"""Boundaries of the colours, closest near 0 and 1, where an even scale would show no difference."""
+"""Boundaries of the colours, closest near 0 and 1, since an even scale would show no difference there."""
 
 MAX_CURVES = 10
-"""Largest number of widths, each of which has a line."""
+"""Largest number of widths that are drawn as lines."""
 
 WHITE = "#fefefe"
-"""Colour on dark cells, the same on every page, unlike `PAPER`."""
+"""Colour on dark cells; unlike `PAPER`, it is the same on dark pages."""
 
 BLACK = "#101418"
-"""Colour on light cells, the same on every page, unlike `INK`."""
+"""Colour on light cells; unlike `INK`, it is the same on dark pages."""
 
 TOLERABLE = 0.1
-"""Share of trained networks that may be dead; a dashed line separates the cells with larger shares."""
+"""Share of dead trained networks at which a dashed line separates the cells."""
 
 LEVELS = (0.01, 0.1, 0.5, 0.9)
-"""Probabilities of the contour lines."""
+"""Probabilities of a dead network at which theory's contour lines are drawn."""
 
 
 def born_dead(cells: pd.DataFrame) -> Figure:
-    """Draw the share of untrained networks that are dead against depth, with theory through the points.
+    """Draw the share of dead untrained networks and its theory against depth, for x > 0 (left) and every x (right).
 
     Args:
         cells: table from `grid.born_dead_grid`.
@@ -46,7 +46,7 @@ def born_dead(cells: pd.DataFrame) -> Figure:
         axes = figure.subplots(1, 2, sharey=True)
         widths = cells["width"].unique()
         widths = widths[:: -(-len(widths) // MAX_CURVES)]
-        right = widths[:: -(-len(widths) // 4)]  # the bands of more would overlap
+        right = widths[:: -(-len(widths) // 4)]  # the bands of more widths would overlap
         known = bool(cells["theory_low"].notna().all())
         for width, colour in zip(widths, mpl.colormaps["viridis"](np.linspace(0, 0.92, len(widths))), strict=True):
             rows = cells[cells["width"] == width]
@@ -72,7 +72,7 @@ def born_dead(cells: pd.DataFrame) -> Figure:
 
 
 def _points(ax: Axes, rows: pd.DataFrame, columns: tuple[str, str, str], colour: tuple[float, float, float]) -> None:
-    """Draw rates with their intervals, and the width next to the last; the logarithmic axis leaves out rates of 0."""
+    """Draw rates above 0 with their intervals on the logarithmic axis, and the width next to the last rate."""
     width = rows["width"].iloc[0]
     rows = rows[rows[columns[0]] > 0]
     rate, low, high = (rows[name] for name in columns)
@@ -83,7 +83,7 @@ def _points(ax: Axes, rows: pd.DataFrame, columns: tuple[str, str, str], colour:
 
 
 def _widths_apart(ax: Axes) -> None:
-    """Move the names of lines that end close to each other upwards on the logarithmic axis."""
+    """Move the names of widths, texts in `ax`, upwards on the logarithmic axis so that they do not overlap."""
     below = 0.0
     for name in sorted(ax.texts, key=lambda text: (text.xy[1], -int(text.get_text()))):  # type: ignore[attr-defined]
         x, y = name.xy  # type: ignore[attr-defined]
@@ -132,12 +132,12 @@ def safe_region(cells: pd.DataFrame, trained: pd.DataFrame) -> Figure:
 
 
 def _map() -> ListedColormap:
-    """Return a colour map from light (safe) to dark (dead), without the bright yellow end."""
+    """Return a colour map from light (no dead network) to dark (all dead), without the palest end of `magma_r`."""
     return ListedColormap(mpl.colormaps["magma_r"](np.linspace(0.07, 1, 256)))
 
 
 def _contour_after_training(ax: Axes, trained: pd.DataFrame) -> None:
-    """Draw a dashed line above which a share of at most `TOLERABLE` is dead, if `trained` has cells on both sides."""
+    """Draw the dashed line at which a share of `TOLERABLE` is dead, if `trained` has cells on both sides of it."""
     # Logarithms of shares change evenly with the width; a share of 0 is taken as half of one trial.
     shares = trained.assign(log=np.log(trained["dead"].clip(lower=0.5 / trained["trials"])))
     table = shares.pivot_table(index="width", columns="depth", values="log").to_numpy()
@@ -152,7 +152,7 @@ def _contour_after_training(ax: Axes, trained: pd.DataFrame) -> None:
 
 
 def _contours(ax: Axes, depths: np.ndarray, widest: int) -> None:
-    """Draw lines above which, by the upper bound, fewer networks than a level are certainly dead."""
+    """Draw, for each of `LEVELS`, the width above which theory's upper bound of the share dead is below the level."""
     chosen = depths[depths >= 2][:: max(1, len(depths) // 50)]
     halo = patheffects.withStroke(linewidth=3.5, foreground=WHITE, alpha=0.75)
     for level in LEVELS:
@@ -165,6 +165,6 @@ def _contours(ax: Axes, depths: np.ndarray, widest: int) -> None:
 
 
 def _label(ax: Axes, text: str, at: tuple[float, float], ha: str = "center") -> None:
-    """Write a text on a line."""
+    """Write a text in a white box, which covers the line below it."""
     box: dict[str, Any] = {"boxstyle": "round,pad=0.15", "facecolor": WHITE, "edgecolor": "none"}
     ax.annotate(text, at, ha=ha, va="center", fontsize=9.5, color=BLACK, bbox=box)

@@ -1,6 +1,6 @@
-"""Reuse of figures whose code, data and packages have not changed since they were drawn.
+"""Reuse figures whose code, data and packages have not changed since they were drawn.
 
-`reports/figures` and `reports/vectors` hold those of the last run, in Git; `reports/vectors/keys.json` has their keys.
+Figures of the last run are in `reports/figures` and `reports/vectors` (in Git), their keys in `keys.json` there.
 """
 
 import hashlib
@@ -22,16 +22,16 @@ FIGURES, VECTORS = Path("reports/figures"), Path("reports/vectors")
 KEYS = VECTORS / "keys.json"
 
 MODULES = ("functions.py", "report/figures/*.py", "report/labels.py", "analysis/counting.py", "analysis/theory.py")
-"""Modules that the functions of figures call; everything else that determines a figure is an argument."""
+"""Modules whose code determines figures; everything else on which a figure depends is an argument."""
 
 PACKAGES = ("matplotlib", "seaborn")
-"""Packages that draw; the results of all others are among the arguments of a figure."""
+"""Packages that draw figures; the results of all other packages are arguments of figures."""
 
 KEY_DIGITS = 9
-"""Significant digits of numbers in a key: more than a figure shows, fewer than those in which libraries differ."""
+"""Significant digits of floats in a key: more than a figure shows, but so few that all machines agree on them."""
 
 Entry = Mapping[str, str]
-"""Key of a figure, and the SHA-256 of its files."""
+"""Key of a figure, and SHA-256 of its PNG and SVG files."""
 
 
 def key(drawing: "partial[Any]") -> str:
@@ -67,7 +67,7 @@ def take(name: str, key: str, folder: Path) -> bool:
 
 
 def put(entries: Mapping[str, str], folder: Path, vectors: Path) -> None:
-    """Move the SVGs of a folder to the folder `vectors`, and write the keys of its figures there."""
+    """Move the SVGs in `folder` to the new folder `vectors`, and write `keys.json` from `entries`, keys by name."""
     vectors.mkdir()
     keys: dict[str, Entry] = {}
     for name, key in entries.items():
@@ -82,7 +82,7 @@ def _digest(path: Path) -> str:
 
 
 def _parts(value: Any) -> Iterator[bytes]:
-    """Yield bytes that identify a value: its types and contents, with `KEY_DIGITS` digits of each float.
+    """Yield bytes that identify a value: its types and contents, with `KEY_DIGITS` significant digits of each float.
 
     Raises:
         TypeError: the value contains an object of a type that is not supported.

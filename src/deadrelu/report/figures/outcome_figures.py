@@ -1,4 +1,4 @@
-"""Matplotlib figures, drawn from tables, of the outcomes of networks."""
+"""Draw the outcomes of networks with matplotlib from tables."""
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,14 +36,14 @@ def functions(
     cases: Mapping[str, str],
     names: Mapping[str, str],
 ) -> Figure:
-    """Draw the functions that a few trained networks of each outcome compute, over their target.
+    """Draw the functions that a few trained networks of each outcome compute, in front of their target.
 
     Args:
-        drawn: columns case, outcome, trial, x, trained.
-        outcomes: columns case, outcome, count, trials.
-        targets: of each case, x and y of the function it learns.
+        drawn: one row for each case, trial and x: case, outcome, trial, x, trained.
+        outcomes: one row for each case and outcome: case, outcome, count, trials.
+        targets: x and y of the function that a case learns, by its key, shape (n,) each.
         cases: name of each case that is drawn.
-        names: of each outcome.
+        names: words for each outcome.
     """
     if not cases or drawn.empty:
         return message("No network of one input and one output: there is no function to draw.")
@@ -64,13 +64,13 @@ def functions(
 
 
 def losses(table: pd.DataFrame, outcomes: pd.DataFrame, cases: Mapping[str, str], names: Mapping[str, str]) -> Figure:
-    """Draw the loss of each epoch for networks of each outcome, a panel for each case.
+    """Draw the loss after each epoch for the networks of each outcome, in one panel for each case.
 
     Args:
-        table: columns case, outcome, epoch, low, median, high, best_constant.
-        outcomes: columns case, outcome, count, trials.
+        table: one row per case, outcome and epoch: case, outcome, epoch, low, median, high, best_constant.
+        outcomes: one row for each case and outcome: case, outcome, count, trials.
         cases: name of each case.
-        names: of each outcome.
+        names: words for each outcome.
     """
     if not cases or table.empty:
         return message("No independent trials: there is no loss to draw.")
@@ -98,12 +98,12 @@ def losses(table: pd.DataFrame, outcomes: pd.DataFrame, cases: Mapping[str, str]
 
 
 def deaths(table: pd.DataFrame, cases: Mapping[str, str], checkpoints: Mapping[str, Sequence[int]]) -> Figure:
-    """Draw in which epochs networks die, and through which layer, a panel for each case.
+    """Draw in which epochs networks die, and which layer dies first, in one panel for each case.
 
     Args:
-        table: columns case, epoch (checkpoint; 0: before training), layer (0: none is dead), count, networks.
+        table: one row per case, epoch (0: untrained) and layer (0: none): case, epoch, layer, count, networks.
         cases: name of each case.
-        checkpoints: of each case, the epochs after which networks were measured.
+        checkpoints: epochs after which the networks of each case were measured.
     """
     shown = {case: name for case, name in cases.items() if (table["case"] == case).any()}
     if not shown:
@@ -137,7 +137,7 @@ def deaths(table: pd.DataFrame, cases: Mapping[str, str], checkpoints: Mapping[s
 
 
 def _death_bars(ax: Axes, deaths: pd.DataFrame, colours: Mapping[int, Any], checkpoints: Sequence[int]) -> None:
-    """Draw a bar for each epoch in which networks of a case die, stacked by their first dead layer."""
+    """Draw a bar for each checkpoint before which networks of a case die, stacked by their first dead layer."""
     epochs = sorted(set(deaths["epoch"]))
     bottom = np.zeros(len(epochs))
     for layer in sorted(set(deaths["layer"])):
@@ -151,7 +151,7 @@ def _death_bars(ax: Axes, deaths: pd.DataFrame, colours: Mapping[int, Any], chec
 
 
 def _span(checkpoints: Sequence[int], epoch: int) -> str:
-    """Return the epochs after the previous checkpoint, up to this one, such as '3–5'."""
+    """Return the epochs from the previous checkpoint to `epoch`, without the former, such as '3–5'."""
     before = max((one for one in checkpoints if one < epoch), default=0)
     return f"{epoch}" if epoch == before + 1 else f"{before + 1}–{epoch}"
 
@@ -171,7 +171,7 @@ def _panels(figure: Figure, cases: Mapping[str, str]) -> Iterator[tuple[Axes, st
 
 
 def _title(ax: Axes, name: str, outcomes: pd.DataFrame) -> None:
-    """Write the name of a case, and draw below it a bar of its trials by outcome."""
+    """Write the name of a case above its panel, and below the name a bar of its trials by outcome."""
     ax.set_title(wrapped(name, 28), fontsize=10.5, pad=19)
     for outcome, count, end in zip(outcomes["outcome"], outcomes["count"], outcomes["count"].cumsum(), strict=True):
         left, width = (end - count) / outcomes["trials"].max(), count / outcomes["trials"].max()

@@ -1,4 +1,4 @@
-"""Matplotlib figures, drawn from tables, of rates next to published numbers and theory."""
+"""Draw rates, published numbers and theory with matplotlib from tables."""
 
 import itertools
 from collections.abc import Mapping
@@ -27,16 +27,16 @@ from deadrelu.report.figures.style import (
 )
 
 UP = 0.3
-"""Distance of a published number above its row, in rows; in the row, it would hide the measured one."""
+"""Distance of a published number above its row, in rows, so that it does not hide the measured rate."""
 
 
 def collapse_rates(rates: pd.DataFrame, cases: Mapping[str, str], events: Mapping[str, str]) -> Figure:
-    """Draw the share of trials in which each event happened, a panel for each case.
+    """Draw the share of trials in which each event happened, in one panel for each case.
 
     Args:
-        rates: columns case, event, rate, low, high, theory_low, theory_high, notebook (NaN: none).
+        rates: one row for each case and event: case, event, rate, low, high, theory_low, theory_high, notebook.
         cases: name of each case.
-        events: name of each event: the rows.
+        events: words for each event, in the order of the rows of a panel.
     """
     if rates.empty:
         return message("No independent trials on the common target: there are no rates to draw.")
@@ -63,15 +63,15 @@ def collapse_rates(rates: pd.DataFrame, cases: Mapping[str, str], events: Mappin
 
 
 def paper_rates(rates: pd.DataFrame, cases: Mapping[str, str], tolerance: float) -> Figure:
-    """Draw a row for each case: constant before training (hollow) and after it (filled), with paper and theory.
+    """Draw shares of constant networks before (hollow) and after training (filled), with paper and theory, by case.
 
-    There are two panels, with one criterion each: within the tolerance, and exactly constant.
+    There are two panels, one for each criterion: within the tolerance, and exactly constant.
 
     Args:
-        rates: columns case, event, rate, low, high, theory_low, theory_high, lu (NaN: none), lu_above (a bound: "more
-            than").
+        rates: one row for each case and event: case, event, rate, low, high, theory_low, theory_high, lu (published
+            rate, or NaN), lu_above (published lower bound, or NaN).
         cases: name of each case.
-        tolerance: of the first panel.
+        tolerance: tolerance of the criterion in the first panel.
     """
     if rates.empty:
         return message("No case on another target: there are no rates to draw.")
@@ -152,15 +152,15 @@ def rate_by_tolerance(
     agreeing: Mapping[str, list[float]],
     tolerance: float,
 ) -> Figure:
-    """Draw the collapse rate against the tolerance, a panel for each place where predictions are compared.
+    """Draw the collapse rate against the tolerance, in one panel for each key of `rates.PLACES`.
 
     Args:
-        curve: columns case, criterion, tolerance, rate, low, high.
+        curve: one row for each case, criterion and tolerance: case, criterion, tolerance, rate, low, high.
         labels: name of each case.
-        criteria: name of each place.
-        notebook: the rate the notebook printed, for the cases that are the notebook's.
-        agreeing: for each place, the tolerances consistent with all of the notebook's numbers, which are shaded.
-        tolerance: the one used elsewhere in the report, drawn as a vertical line.
+        criteria: words for each key of `rates.PLACES`.
+        notebook: rate that the notebook printed, by the key of its case.
+        agreeing: tolerances consistent with all of the notebook's numbers, by criterion; their span is shaded.
+        tolerance: tolerance of the event "collapsed" in the report, drawn as a vertical line.
     """
     if curve.empty:
         return message("No independent trials on the common target: there is no rate to draw against the tolerance.")
@@ -194,7 +194,7 @@ def rate_by_tolerance(
 
 
 def _rate_curves(ax: Axes, curve: pd.DataFrame, colours: Mapping[str, Any], notebook: Mapping[str, float]) -> None:
-    """Draw the rate of each case against the tolerance at one place, with its band and the notebook's rate."""
+    """Draw the rate of each case against the tolerance for one criterion, with its interval and the notebook's rate."""
     for case, colour in colours.items():
         rows, style = curve[curve["case"] == case], {"color": colour}
         ax.fill_between(rows["tolerance"], rows["low"], rows["high"], alpha=0.22, linewidth=0, **style)

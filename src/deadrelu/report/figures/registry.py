@@ -1,4 +1,4 @@
-"""Registry of the report's figures by name, with the tables that each of them shows."""
+"""Register the report's figures by name, each with the function that draws it and the tables that it shows."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
@@ -26,25 +26,25 @@ from deadrelu.storage import parquet
 from deadrelu.storage.tables import SAMPLE
 
 Numbers = Mapping[str, pd.DataFrame]
-"""The report's small tables by name."""
+"""Tables of the report by name."""
 
 
 Drawing = partial[Figure]
-"""A function that draws a figure, with all of its arguments; it reads nothing else."""
+"""A function that draws a figure, with all of its arguments, on which alone the figure depends."""
 
 
 def drawing(name: str, params: Params, numbers: Numbers, activations: Path) -> Drawing:
-    """Return how to draw one of `drawing.FIGURES`; `activations` is the folder with the samples of `activations`."""
+    """Return the call that draws one of `drawing.FIGURES`; `activations` is the folder with samples of activations."""
     return DRAWN_BY[name](params, numbers, activations)
 
 
 def figure(name: str, params: Params, numbers: Numbers, activations: Path) -> Figure:
-    """Draw one of `drawing.FIGURES`."""
+    """Draw one of `drawing.FIGURES`; the arguments are those of `drawing`."""
     return drawing(name, params, numbers, activations)()
 
 
 def _colours(params: Params) -> dict[str, str]:
-    """Return the colour of every initializer of this run, the same in all figures."""
+    """Return the colour of every initializer in the settings, by its name; it is the same in all figures."""
     cases = (params.activations.cases, params.training.cases, params.collapse.cases)
     return style.colours(labels.initializer(case.initializer) for group in cases for case in group.values())
 
@@ -54,7 +54,7 @@ def _panels(params: Params) -> dict[str, labels.Panel]:
 
 
 def _violins(name: str, params: Params, numbers: Numbers, activations: Path) -> Drawing:
-    # The arguments are files, not their content: 20 MB need not be read to know that they are the same.
+    # The arguments are paths, so that 20 MB are not parsed if the figures of the last run can be reused.
     files = [activations.resolve() / f"{key}.parquet" for key in params.activations.cases]
     return partial(_violins_of_files, name, files, numbers["signals"], _panels(params), _colours(params))
 

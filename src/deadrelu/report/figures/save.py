@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def save(drawn: "Figure", path: Path) -> None:
-    """Write a figure as PNG to `path`, and next to it as SVG, which follows the colour scheme of its page."""
+    """Write a figure as PNG to `path`, and as SVG to the same folder; the SVG follows its page's colour scheme."""
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -27,7 +27,7 @@ def save(drawn: "Figure", path: Path) -> None:
 
 
 def _both_schemes(svg: str) -> str:
-    """Replace each colour of the palette by a variable with another value on a dark page."""
+    """Return an SVG in which each colour of `DARK` is a variable with another value on a dark page."""
     from deadrelu.report.figures.style import DARK
 
     light, dark = [], []

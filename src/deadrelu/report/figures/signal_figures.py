@@ -1,4 +1,4 @@
-"""Matplotlib figures, drawn from tables, of signals by layer."""
+"""Draw signals by layer with matplotlib from tables."""
 
 from collections.abc import Mapping
 
@@ -25,7 +25,7 @@ from deadrelu.report.figures.style import (
 from deadrelu.report.labels import Panel
 
 VALUES_PER_VIOLIN = 1500
-"""Number of values in a violin, on average over layers; more take longer and look the same."""
+"""Largest number of values in a violin, on average over layers; more would take longer and look the same."""
 
 OMITTED_TAIL = 0.05
 MAX_PANEL_COLUMNS = 4
@@ -40,14 +40,14 @@ def activation_violins(
 ) -> Figure:
     """Draw one violin per hidden layer, one panel per case, one row of panels per activation function.
 
-    A violin is a smooth density and would hide that half of a ReLU layer is exactly 0: violins show the other
-    values, and bars below them the share of exact zeros (of the whole layer, not of the sample).
+    A violin is a smooth density and would hide that half of a ReLU layer is exactly 0. Violins therefore show the
+    other values, and bars below them the share of exact zeros (of the whole layer, not of the sample).
 
     Args:
-        sample: of each layer; columns case, layer, activation.
-        summary: columns case, layer, zero_fraction.
-        panels: names of each case.
-        colours: of each initializer.
+        sample: one row for each sampled value: case, layer, activation.
+        summary: one row for each case and layer: case, layer, zero_fraction.
+        panels: name of each case.
+        colours: colour of each initializer, by its name.
     """
     values = sample.rename(columns={"activation": "value"})
     return _violins(values, summary, panels, colours, zeros="zero_fraction")
@@ -56,15 +56,15 @@ def activation_violins(
 def gradient_violins(
     sample: pd.DataFrame, summary: pd.DataFrame, panels: Mapping[str, Panel], colours: Mapping[str, str]
 ) -> Figure:
-    """Draw violins of gradients like those of activations, of log10 |g|, since they span many orders of magnitude.
+    """Draw violins of log10 |g| for gradients g, which span many orders of magnitude, like those of activations.
 
-    The smallest gradients of each layer, a share of `OMITTED_TAIL`, are left out: their terms nearly cancel.
+    The smallest gradients of each layer, a share of `OMITTED_TAIL`, are left out: they are sums that nearly cancel.
 
     Args:
-        sample: of each layer; columns case, layer, gradient.
-        summary: columns case, layer, gradient_zero_fraction.
-        panels: names of each case.
-        colours: of each initializer.
+        sample: one row for each sampled value: case, layer, gradient.
+        summary: one row for each case and layer: case, layer, gradient_zero_fraction.
+        panels: name of each case.
+        colours: colour of each initializer, by its name.
     """
     size = sample["gradient"].abs().astype(float)
     value = pd.Series(np.log10(size.where(size > 0)), dtype=float)  # NaN for a gradient of 0
@@ -74,7 +74,7 @@ def gradient_violins(
 
 
 def subset(sample: pd.DataFrame) -> pd.DataFrame:
-    """Return a random subset of the rows of one case: twice as many as violins show, since they leave out zeros."""
+    """Return a random subset of the rows of one case: at most twice as many as violins show, which omit zeros."""
     # The subset is random: a fixed step would select the same units again and again.
     return sample.sample(min(len(sample), 2 * VALUES_PER_VIOLIN * sample["layer"].nunique()), random_state=0)
 
@@ -121,13 +121,13 @@ def _violins(
 
 
 def _density(ax: Axes, sample: pd.DataFrame | None, layers: pd.Index, colour: str) -> None:
-    """Draw violins of the finite values other than 0, or a text if there are none."""
+    """Draw violins of the finite values other than 0, or a text if a case has none."""
     ax.set(xlim=(-0.6, len(layers) - 0.4))
     drawn = None if sample is None else sample[(sample["value"] != 0) & np.isfinite(sample["value"])]
     if drawn is None or drawn.empty:
         empty(ax, "no value other than 0")
     else:
-        import seaborn as sns  # an import of half a second, which only some figures need
+        import seaborn as sns  # the import takes half a second, and only some figures need it
 
         sns.violinplot(
             drawn[: VALUES_PER_VIOLIN * len(layers)],
@@ -149,7 +149,7 @@ def _density(ax: Axes, sample: pd.DataFrame | None, layers: pd.Index, colour: st
 
 
 def _zeros(ax: Axes, shares: pd.Series) -> None:
-    """Draw bars on a scale from none to all, with their numbers."""
+    """Draw a bar for the share of zeros in each layer, on a scale from 0 to 1, with its percentage."""
     ax.bar(range(len(shares)), 1, 0.62, color=GRID)
     bars = ax.bar(range(len(shares)), shares, 0.62, color=MUTED)
     numbers = [f"{100 * share:.0f} %" if share >= MIN_ZERO_FRACTION_SHOWN else "" for share in shares]
@@ -162,14 +162,14 @@ def _zeros(ax: Axes, shares: pd.Series) -> None:
 
 
 def signal_strength(summary: pd.DataFrame, panels: Mapping[str, Panel], colours: Mapping[str, str]) -> Figure:
-    """Draw the strength of the signal (above) and of its gradient (below) by layer, a column per activation function.
+    """Draw the strength of the signal (above) and of its gradient (below) by layer, in one column per activation.
 
     The axes are logarithmic, so that a constant factor per layer is a straight line. Values of 0 are left out.
 
     Args:
-        summary: columns case, layer, input_std, gradient_rms.
-        panels: names of each case.
-        colours: of each initializer.
+        summary: one row for each case and layer: case, layer, input_std, gradient_rms.
+        panels: name of each case.
+        colours: colour of each initializer, by its name.
     """
     measured = {
         "input_std": "activations: standard\ndeviation over inputs",
@@ -179,12 +179,12 @@ def signal_strength(summary: pd.DataFrame, panels: Mapping[str, Panel], colours:
 
 
 def beside_theory(summary: pd.DataFrame, panels: Mapping[str, Panel], colours: Mapping[str, str]) -> Figure:
-    """Draw the rms of activations (above) and their share of zeros (below): marks are measured, lines theory.
+    """Draw the rms of activations (above) and their share of zeros (below): measurements as marks, theory as lines.
 
     Args:
-        summary: columns case, layer, rms, zero_fraction, rms_theory, zero_theory (NaN: no theory).
-        panels: names of each case.
-        colours: of each initializer.
+        summary: one row per case and layer: case, layer, rms, zero_fraction, rms_theory, zero_theory (or NaN).
+        panels: name of each case.
+        colours: colour of each initializer, by its name.
     """
     measured = {"rms": "rms of activations", "zero_fraction": "share exactly 0"}
     return _by_layer(summary, panels, colours, measured, {"rms": "rms_theory", "zero_fraction": "zero_theory"})
@@ -197,13 +197,13 @@ def _by_layer(
     measured: Mapping[str, str],
     theory: Mapping[str, str],
 ) -> Figure:
-    """Draw two rows of panels, a column per activation function; without theory, lines join measured values."""
+    """Draw a row of panels for each of two `measured` columns, with `theory` as lines; without it, lines join marks."""
     if summary.empty:
         return message("No layer was measured: there is nothing to draw.")
     groups = by_activation(panels)
     used = dict.fromkeys(panel.initializer for panel in panels.values())
     marks = markers(colours)
-    sizes = {name: 9 - 4 * at / max(1, len(used) - 1) for at, name in enumerate(used)}  # both of two that meet show
+    sizes = {name: 9 - 4 * at / max(1, len(used) - 1) for at, name in enumerate(used)}  # overlapping marks all show
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(max(3 * len(groups), 7), 5.6), layout="constrained")
         grid = figure.subplots(2, len(groups), sharex=True, sharey="row", squeeze=False)

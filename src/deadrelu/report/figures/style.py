@@ -1,4 +1,4 @@
-"""Style of the figures: colours for light and dark pages, and fonts that give the same bytes on every machine."""
+"""Define the style of figures: colours for light and dark pages, and fonts that are the same on every machine."""
 
 import itertools
 import textwrap
@@ -20,10 +20,10 @@ INK = "#1f2933"
 MUTED = "#7b8794"
 GRID = "#e4e7eb"
 ACCENT = "#b3123f"
-"""Colour of what is compared with measured values: published numbers, the second of two networks."""
+"""Colour of numbers to which measured values are compared: published ones, or those of a second network."""
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#6b4c9a", "#8c6d31", "#5c6670")
-"""Colours of initializers. Colour-blind readers can distinguish the first six (Okabe and Ito); marks differ, too."""
+"""Colours of initializers, of which colour-blind readers can distinguish the first six (Okabe and Ito)."""
 
 MARKERS = "osD^vPX*p"
 
@@ -103,19 +103,19 @@ STYLE: dict[Any, Any] = {
 }
 
 MAX_NAME_LINES = 3
-"""Largest number of lines of a name; the rest of a longer one is left out."""
+"""Largest number of lines of a name; a longer name is cut."""
 
 
 @contextmanager
 def bundled_fonts_first() -> Iterator[None]:
     """Prefer, within the context, the fonts of matplotlib to those of the system, whose versions may differ.
 
-    Then figures have the same bytes on every machine.
+    This way, figures have the same bytes on every machine.
     """
     manager, bundled = font_manager.fontManager, str(mpl.get_data_path())
     before = manager.ttflist
     others = [font for font in manager.ttflist if not font.fname.startswith(bundled)]
-    # The first of equal fonts wins. They are added anew, as matplotlib's cached list may be of another environment.
+    # Of equal fonts, the first is used. They are added anew: the cached list may be that of another environment.
     manager.ttflist = []
     for path in sorted(Path(bundled, "fonts", "ttf").glob("*.ttf")):
         manager.addfont(path)
@@ -127,7 +127,7 @@ def bundled_fonts_first() -> Iterator[None]:
 
 
 def by_activation(panels: "Mapping[str, Panel]") -> dict[str, list[str]]:
-    """Return the cases of each activation function, both in the order given."""
+    """Return the keys of the cases of each activation function, in the order of `panels`."""
     groups: dict[str, list[str]] = {}
     for case, panel in panels.items():
         groups.setdefault(panel.activation, []).append(case)
@@ -135,32 +135,32 @@ def by_activation(panels: "Mapping[str, Panel]") -> dict[str, list[str]]:
 
 
 def colours(names: Iterable[str]) -> dict[str, str]:
-    """Return a colour for each name; given all initializers of a run, the colours are the same in every figure."""
+    """Return a colour for each name; the same names, in the same order, have the same colours in every figure."""
     return dict(zip(dict.fromkeys(names), itertools.cycle(PALETTE), strict=False))
 
 
 def markers(colours: Mapping[str, str]) -> dict[str, str]:
-    """Return a mark for each name that has a colour."""
+    """Return a mark, in the notation of matplotlib, for each name in `colours`."""
     return dict(zip(colours, itertools.cycle(MARKERS), strict=False))
 
 
 def wrapped(name: str, width: int) -> str:
-    """Return a name in at most `MAX_NAME_LINES` lines of at most `width` characters."""
+    """Return a name, broken into at most `MAX_NAME_LINES` lines of at most `width` characters."""
     return "\n".join(textwrap.wrap(name, width, max_lines=MAX_NAME_LINES, placeholder=" …"))
 
 
 def most_lines(names: Iterable[str]) -> int:
-    """Return the number of lines of the longest of some wrapped names, with which figures grow."""
+    """Return the largest number of lines of any of some wrapped names, by which the heights of figures are chosen."""
     return max((name.count("\n") + 1 for name in names), default=1)
 
 
 def legend_below(figure: Figure, handles: list[Any], columns: int) -> None:
-    """Add one legend for all panels below them, and increase the height of the figure by that of the legend.
+    """Add one legend below all panels, and increase the height of the figure by that of the legend.
 
     Args:
-        figure: without space for the legend.
-        handles: with labels.
-        columns: largest number of columns; long names make it smaller.
+        figure: figure without a legend.
+        handles: labelled artists that the legend explains.
+        columns: largest number of columns; the legend has fewer if names are long.
     """
     for handle in handles:
         handle.set_label(wrapped(handle.get_label(), 60))
@@ -174,7 +174,7 @@ def legend_below(figure: Figure, handles: list[Any], columns: int) -> None:
 
 
 def message(text: str) -> Figure:
-    """Return a figure with a text that says what is missing, where there is nothing to draw."""
+    """Return a figure with only a text, which says why there is nothing to draw."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 1.4))
         figure.text(0.5, 0.5, wrapped(text, 90), ha="center", va="center", fontsize=11)
@@ -182,6 +182,6 @@ def message(text: str) -> Figure:
 
 
 def empty(ax: Axes, text: str) -> None:
-    """Write a text in one panel of a figure, where there is nothing to draw."""
+    """Write a text into an empty panel, which says why there is nothing to draw."""
     ax.set(xticks=[], yticks=[])
     ax.text(0.5, 0.5, wrapped(text, 24), transform=ax.transAxes, ha="center", va="center", fontsize=10)

@@ -1,4 +1,4 @@
-"""Matplotlib figures, drawn from tables, of loss histories."""
+"""Draw loss histories with matplotlib from tables."""
 
 import itertools
 from collections.abc import Mapping
@@ -19,16 +19,16 @@ MAX_PANEL_COLUMNS = 2
 def loss_curves(
     curves: pd.DataFrame, epochs: pd.DataFrame, cases: Mapping[str, Panel], colours: Mapping[str, str]
 ) -> Figure:
-    """Draw the loss of a batch by step, with its band over trials; marks are the loss on the validation images.
+    """Draw the running mean of the loss by step, with its range over trials; marks show the validation loss.
 
     There is one panel per network and activation, and one colour per initializer. The scale is logarithmic, since
     losses range from hundredths to thousands.
 
     Args:
-        curves: `summaries.loss_curves`.
-        epochs: `summaries.epochs_over_trials`.
-        cases: name of each case.
-        colours: of each initializer.
+        curves: table from `summaries.loss_curves`.
+        epochs: table from `summaries.epochs_over_trials`.
+        cases: name of each case of `training`.
+        colours: colour of each initializer, by its name.
     """
     if curves.empty:
         return message("No network was trained: there is no loss to draw.")
@@ -66,5 +66,5 @@ def loss_curves(
 
 
 def _finite(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return infinities, which come from diverged trainings, as NaN, which a figure leaves out."""
+    """Replace infinities, which come from diverged trainings, by NaN, which a figure leaves out."""
     return frame.replace([np.inf, -np.inf], np.nan)

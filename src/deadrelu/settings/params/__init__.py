@@ -1,7 +1,7 @@
 """`params.yaml` as frozen, typed groups, with a module for each group.
 
-Pydantic checks the values: it reports the location of a value in the file and rejects unknown keys and silent
-conversions (`strict`). Discriminated unions give every initializer its own arguments.
+Pydantic checks the values: it reports the location of a wrong value in the file, and rejects unknown keys and values
+of other types (`strict`). Discriminated unions give every initializer its own arguments.
 """
 
 from deadrelu.settings.params.collapse import AdamParams, CollapseCase, CollapseParams, SgdParams, Trainable

@@ -9,7 +9,7 @@ from deadrelu.settings.params.group import Ascending, CaseKey, Epochs, Group, Tr
 from deadrelu.settings.params.initializer import FanScaled, InitializerOrRai, Rai, Settings
 
 MAX_WEIGHTS = 1_000_000
-"""Maximum number of weights between the hidden layers: 128 networks are drawn at once, in half a gigabyte."""
+"""Maximum number of weights between hidden layers: 128 networks, drawn together, then take half a gigabyte."""
 
 
 class AdamParams(Group):
@@ -23,12 +23,12 @@ class SgdParams(Group):
 
 
 class Trainable(Group):
-    """A network with hidden layers of given widths and a linear output, and its training; the defaults are Keras's.
+    """A network with hidden layers of given widths and a linear output, and its training; defaults are those of Keras.
 
-    Unlike in Keras, biases are absent by default. `first_initializer` and `last_initializer` are those of the first
-    layer and of the output layer, where they differ. `trials`, `epochs` and `batch_size` replace those of all cases.
-    `follow` lists further epochs after which each network is measured; they may lie beyond `epochs`. With the protocol
-    "independent", a trial is one `fit` of a new network; with "refit", one network fitted `fits` times (the notebook).
+    Unlike in Keras, biases are absent by default. `first_initializer` and `last_initializer` replace `initializer` in
+    the first and output layer. `trials`, `epochs` and `batch_size` replace the values of the group `collapse`. `follow`
+    lists additional epochs after which each network is measured; they may exceed `epochs`. With protocol "independent",
+    a trial is one `fit` of a network; with "refit", it is `fits` successive fits of a network, as in the notebook.
     """
 
     activation: Literal["relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid"]
@@ -83,12 +83,12 @@ class Trainable(Group):
 
     @property
     def initializers(self) -> tuple[Settings | Rai, Settings | Rai, Settings | Rai]:
-        """Initializers of the first layer, of the layers between, and of the output layer."""
+        """Initializers of the first layer, of all middle layers, and of the output layer."""
         return self.first_initializer or self.initializer, self.initializer, self.last_initializer or self.initializer
 
 
 class CollapseCase(Trainable):
-    """A network and its training on a target, which is a key of `data.targets`."""
+    """A network and its training on `target`, a key of `data.targets`."""
 
     target: str
 
@@ -112,7 +112,7 @@ class CollapseParams(Group):
 
     @property
     def refit(self) -> list[str]:
-        """Keys of the cases with the protocol "refit", the notebook's loop."""
+        """Keys of the cases with the protocol "refit", in which a network is fitted repeatedly, as in the notebook."""
         return [key for key, case in self.cases.items() if case.protocol == "refit"]
 
     @property
@@ -121,7 +121,7 @@ class CollapseParams(Group):
         return [key for key in self.cases if key not in self.refit]
 
     def complete(self, case: Case) -> Case:
-        """Return the case with trials, epochs and batch size filled in from the group."""
+        """Return the case with missing trials, epochs and batch size filled in from this group."""
         shared = {name: getattr(case, name) or getattr(self, name) for name in ("trials", "epochs", "batch_size")}
         return case.model_copy(update=shared)
 
@@ -130,5 +130,5 @@ class CollapseParams(Group):
         return self.cases[key].trials or self.trials
 
     def epochs_of(self, key: str) -> int:
-        """Return the number of epochs of a trial of a case, or of one fit of refits."""
+        """Return the number of epochs of a trial of a case or, for the protocol "refit", of each fit."""
         return self.cases[key].epochs or self.epochs

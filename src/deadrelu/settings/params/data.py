@@ -36,7 +36,7 @@ class TargetParams(Group):
 
     @property
     def of_one_input(self) -> bool:
-        """Whether the function has one input and one output."""
+        """Whether the target function has one input and one output."""
         function = FUNCTIONS[self.function]
         return function.inputs == function.outputs == 1
 
@@ -45,7 +45,7 @@ class DataParams(Group):
     old_keys = {"target": "data.targets.NAME, which each case names"}
     mnist: MnistParams
     targets: dict[CaseKey, TargetParams] = Field(min_length=1)
-    """Targets by the keys that cases use; the first is the target of the report's main questions."""
+    """Targets by the keys that cases refer to; the report's main questions are about the first target."""
 
     @property
     def main_target(self) -> str:

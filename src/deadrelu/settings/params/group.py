@@ -9,11 +9,11 @@ CASE_KEY = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
 class Group(BaseModel):
-    """A part of `params.yaml`: frozen, without unknown keys, and with values of the declared types only."""
+    """A part of `params.yaml`; it is immutable, and rejects unknown keys and values of other types than declared."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
     old_keys: ClassVar[dict[str, str]] = {}
-    """Keys of earlier versions, and what is expected in their place."""
+    """Keys of earlier versions of the file, each with a text on what is expected in its place."""
 
     @model_validator(mode="before")
     @classmethod
@@ -34,7 +34,7 @@ CaseKey = Annotated[str, AfterValidator(_case_key)]
 
 
 Real = Annotated[float, Field(ge=-1e6, le=1e6)]
-"""A real number; with larger ones, float32 overflows within a few layers."""
+"""A real number up to 1e6 in size; larger ones would overflow float32 within a few layers."""
 
 
 def _ascending(values: list[int]) -> list[int]:

@@ -1,4 +1,4 @@
-"""Initializers of `params.yaml`: each has its name in Keras and its own arguments."""
+"""Initializers of `params.yaml`: each has its own arguments and, except for RAI, its name in Keras."""
 
 from typing import Annotated, Literal, Self
 

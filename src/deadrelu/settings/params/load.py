@@ -17,10 +17,10 @@ from deadrelu.settings.params.whole import Params
 def load(path: Path = Path("params.yaml")) -> Params:
     """Read and check a params file.
 
-    The file is YAML 1.2, as for DVC: PyYAML would parse `1e-3` as a string and `no` as false.
+    The file is parsed as YAML 1.2, as by DVC: PyYAML would parse `1e-3` as a string and `no` as false.
 
     Raises:
-        InputError: one line that names the file, the key, the value received and what is expected.
+        InputError: the file is wrong; the message names the file, the key, the received value and what is expected.
     """
     try:
         values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
@@ -34,7 +34,7 @@ def load(path: Path = Path("params.yaml")) -> Params:
 
 
 def _one_line(path: Path, error: ValidationError) -> str:
-    # An unknown key is reported before a missing one: where both occur, the key was probably mistyped.
+    # An unknown key is reported before a missing one, because if both occur, the key was probably mistyped.
     first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
     keys, group = _keys(first["loc"])
     where = f"{path}:{'.'.join(keys)}" if keys else str(path)
@@ -59,7 +59,7 @@ def _one_line(path: Path, error: ValidationError) -> str:
         message = re.sub(r"^Input should be (?=greater|less)", "expected a number ", message)
         message = message.replace("Input should be", "expected")
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    if not keys and first["type"] == "value_error":  # the message names the keys and the value
+    if not keys and first["type"] == "value_error":  # the message itself names the keys and the value
         return f"{where}:{message}{more}"
     if message.startswith("expected"):
         return f"{where}: received {received}; {message}{more}"
@@ -67,9 +67,9 @@ def _one_line(path: Path, error: ValidationError) -> str:
 
 
 def _keys(location: tuple[Any, ...]) -> tuple[list[str], type[BaseModel] | None]:
-    """Return the keys of a location in the file, and the group that contains the last of them.
+    """Return the keys of a Pydantic location in the file, and the group that contains the last key.
 
-    Pydantic adds to a location the name of the group that it chose among several, and `[key]` for a key itself.
+    Besides keys, a location contains the name of a group that was chosen among several, and `[key]` for a key itself.
     """
     keys: list[str] = []
     kind: Any = Params
@@ -91,7 +91,7 @@ def _keys(location: tuple[Any, ...]) -> tuple[list[str], type[BaseModel] | None]
 
 
 def _plain(kind: Any) -> Any:
-    """Return a type without its annotation and without None, or a tuple of types for a union of several groups."""
+    """Return a type without its annotation and without None; return a union of several types as a tuple of types."""
     while get_origin(kind) is Annotated:
         kind = get_args(kind)[0]
     if get_origin(kind) not in (Union, UnionType):

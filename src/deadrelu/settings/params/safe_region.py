@@ -1,4 +1,4 @@
-"""The group `safe_region`: how wide a deep ReLU network must be, over a grid of depths and widths."""
+"""The group `safe_region`: how often ReLU networks are dead, over a grid of depths and widths."""
 
 from typing import Annotated, Self
 
@@ -27,20 +27,20 @@ class Span(Group):
 
 
 MAIN = "main"
-"""Key of `safe_region.initializer` in tables, where other initializers have their own keys."""
+"""Key of `safe_region.initializer` in tables; each of the other initializers has its own key."""
 
 Sizes = Annotated[list[Annotated[int, Field(ge=1, le=100)]], Field(min_length=1, max_length=100), Ascending]
 
 
 class TrainedGrid(Group):
-    """Trained cells of the grid: the case `collapse.cases[of]` with other depths, widths and initializers."""
+    """Trained cells of the grid: the case `collapse.cases[of]` with these depths, widths and initializers."""
 
     old_keys = dict.fromkeys(("target", "biases", "batch_size"), "of, a case of collapse that has it")
     of: str
     depths: Sizes
     widths: Sizes
     initializers: list[str] = [MAIN]
-    """Keys of `safe_region.initializers`, the main one first."""
+    """Keys of the initializers, in `SafeRegionParams.initializers`; the first one is "main"."""
     trials: Trials | None = None
     epochs: Epochs | None = None
 
@@ -81,5 +81,5 @@ class SafeRegionParams(Group):
 
     @property
     def initializers(self) -> dict[str, Settings | Rai]:
-        """All initializers by their keys, the main one first."""
+        """All initializers by their keys; the first key is "main"."""
         return {MAIN: self.initializer, **{key: other.initializer for key, other in self.other_initializers.items()}}

@@ -1,4 +1,4 @@
-"""The group `sensitivity`: tables of variations, each of which changes one setting of a case of `collapse`."""
+"""The group `sensitivity`: tables of variations; each variation changes settings of a case of `collapse`."""
 
 from pydantic import Field
 
@@ -8,13 +8,13 @@ from deadrelu.settings.params.group import CaseKey, Group
 
 
 class Variation(Trainable):
-    """A case with some keys replaced, and its target with some keys replaced."""
+    """A case of `collapse`, and its target, with some of their keys replaced."""
 
     target: TargetParams
 
 
 class SensitivityTable(Group):
-    """Variations of the case `of`, a key of `collapse.cases`; in the file, each has only the keys that it changes."""
+    """Variations of the case `collapse.cases[of]`; in the file, each variation contains only the keys it changes."""
 
     of: str
     variations: dict[CaseKey, Variation] = Field(min_length=1)

@@ -19,7 +19,7 @@ class ActivationCase(Group):
 
 
 class EnsembleParams(Group):
-    """The numbers of networks of each case and of images from which its factors are estimated."""
+    """Numbers of networks per case, and of images, for estimates of a signal's growth factor per layer."""
 
     networks: int = Field(ge=2, le=10_000)
     images: int = Field(ge=2, le=1000)
@@ -68,5 +68,5 @@ class TrainingParams(SizesOfTraining):
     cases: dict[CaseKey, TrainingCase] = Field(min_length=1)
 
     def sizes(self, network: str) -> SizesOfTraining:
-        """Return the group with the examples, epochs, batch size and trials of a kind of network."""
+        """Return the numbers of examples, epochs, trials and so on for a kind of network, "mlp" or "cnn"."""
         return self.cnn if network == "cnn" else self

@@ -1,4 +1,4 @@
-"""The whole of `params.yaml`, and checks across its groups."""
+"""The class of the whole file `params.yaml`, with checks across its groups."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -28,7 +28,7 @@ class Params(Group):
     @model_validator(mode="before")
     @classmethod
     def _complete_variations(cls, values: Any) -> Any:
-        """Complete each variation of `sensitivity` from its case, so that an error in it is reported at its key."""
+        """Complete each variation of `sensitivity` from its case, so that an error is reported at the variation."""
         tables = values.get("sensitivity") if isinstance(values, dict) else None
         if not isinstance(tables, dict):
             return values
@@ -44,7 +44,7 @@ class Params(Group):
                 changed = {name: {**base, "follow": [], **changes} for name, changes in variations.items()}
                 for name, changes in variations.items():
                     changed[name]["target"] = {**target, **changes.get("target", {})}
-            except (KeyError, TypeError, AttributeError):  # rejected by the validation of fields
+            except (KeyError, TypeError, AttributeError):  # the validation of fields rejects such values
                 completed[key] = table
             else:
                 completed[key] = {**table, "variations": changed}
@@ -83,20 +83,20 @@ class Params(Group):
         return self
 
     def target(self, case: CollapseCase | Variation) -> TargetParams:
-        """Return the target that the networks of a case or a variation learn."""
+        """Return the target that the networks of a case or variation learn."""
         return case.target if isinstance(case, Variation) else self.data.targets[case.target]
 
     def target_of(self, key: str) -> TargetParams:
-        """Return the target that the networks of a case of `collapse` learn."""
+        """Return the target that the networks of the case `key` of `collapse` learn."""
         return self.target(self.collapse.cases[key])
 
     @property
     def target_of_grid(self) -> TargetParams:
-        """Target that the trained networks of `safe_region` learn."""
+        """The target that the trained networks of `safe_region` learn."""
         return self.target_of(self.safe_region.trained.of)
 
     def grid_case(self, depth: int, width: int, initializer: str) -> CollapseCase:
-        """Return a cell of the trained grid as a case; `initializer` is a key of `safe_region.initializers`."""
+        """Return the case of a cell of the trained grid; `initializer` is a key of `safe_region.initializers`."""
         grid, base = self.safe_region.trained, self.collapse.cases[self.safe_region.trained.of]
         changes: dict[str, Any] = {"widths": [width] * depth, "follow": []}
         changes |= {"initializer": self.safe_region.initializers[initializer]}
@@ -106,23 +106,23 @@ class Params(Group):
 
     @property
     def grid_epochs(self) -> int:
-        """Number of epochs of the trained cells of the grid."""
+        """Number of epochs of a trial in the trained cells of the grid."""
         grid = self.safe_region.trained
         return grid.epochs or self.collapse.epochs_of(grid.of)
 
     @property
     def main_cases(self) -> list[str]:
-        """Keys of the cases of independent trials on the first target, for the report's main questions."""
+        """Keys of the cases of independent trials on the first target, which the report's main questions are about."""
         return [key for key in self.collapse.independent if self.collapse.cases[key].target == self.data.main_target]
 
     @property
     def other_cases(self) -> list[str]:
-        """Keys of the cases of independent trials whose target is not the first one, see `main_cases`."""
+        """Keys of the cases of independent trials on other targets than the first one."""
         return [key for key in self.collapse.independent if key not in self.main_cases]
 
 
 def _known_case(key: str, case: str, cases: Mapping[str, Any]) -> Any:
-    """Return the case `case`; if it is unknown or has refits, raise a ValueError that names the location `key`."""
+    """Return `cases[case]`; if it is unknown or has refits, raise a ValueError that names the location `key`."""
     if case not in cases:
         raise ValueError(f"{key}: received {case!r}; expected one of collapse.cases: {', '.join(cases)}")
     if cases[case].get("protocol") == "refit":
