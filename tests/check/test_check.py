@@ -38,7 +38,7 @@ def with_seed(settings: params.Params, seed: int) -> params.Params:
 
 def judge(settings: params.Params) -> compare.Comparison:
     """Return the comparison that the command reports."""
-    return command.Present.of(settings, load.read(settings)).beside(reference.read(REFERENCE))
+    return command.Present.from_results(settings, load.read(settings)).compared_with(reference.read(REFERENCE))
 
 
 def changes(comparison: compare.Comparison) -> set[str]:

@@ -3,8 +3,7 @@
 import pandas as pd
 
 from deadrelu.analysis import criteria, theory
-from deadrelu.analysis.intervals import p_of_bounds, wilson
-from deadrelu.analysis.rates import rate_of
+from deadrelu.analysis.intervals import COUNTED, p_of_bounds, rate_of, wilson
 from deadrelu.engine import initializers
 from deadrelu.settings.params import MAIN, Params, Settings
 
@@ -92,11 +91,7 @@ def cells(born_dead: pd.DataFrame, others: pd.DataFrame, trained: pd.DataFrame, 
             counts = counts.assign(**pd.DataFrame(bounds, counts.index, ["theory_low", "theory_high"]))
         parts.append(counts)
     after = trained.assign(constant=criteria.within(trained["range"].to_numpy(), params.collapse.tolerance))
-    rows = []
-    for at, is_constant in after.groupby(CELL, sort=False)["constant"]:
-        counted = wilson(int(is_constant.sum()), len(is_constant))
-        rows.append([*at, len(is_constant), int(is_constant.sum()), *counted])
-    learned = pd.DataFrame(
-        rows, columns=[*CELL, *(f"trained{name}" for name in ("", "_count", "_rate", "_low", "_high"))]
-    )
+    constant = after.groupby(CELL, sort=False)["constant"]
+    rows = [[*at, *rate_of(in_cell.to_numpy()).values()] for at, in_cell in constant]
+    learned = pd.DataFrame(rows, columns=[*CELL, "trained", *(f"trained_{name}" for name in COUNTED[1:])])
     return pd.concat(parts, ignore_index=True)[["initializer", *names]].merge(learned, on=CELL, how="left")

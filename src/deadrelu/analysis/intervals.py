@@ -37,6 +37,15 @@ def wilson(count: int, trials: int, *, confidence: float = 0.95) -> Rate:
     return Rate(rate, 0.0 if count == 0 else centre - half, 1.0 if count == trials else centre + half)
 
 
+COUNTED = ("trials", "count", "rate", "low", "high")
+
+
+def rate_of(happened: Bools) -> dict[str, float]:
+    """Return trials, count, rate and 95 % Wilson interval of an event from `happened`, shape (trials,), bool."""
+    count = int(happened.sum())
+    return {"trials": len(happened), "count": count, **wilson(count, len(happened))._asdict()}
+
+
 def p_of_bounds(count: int, trials: int, low: float, high: float) -> float:
     """Return p of the exact binomial test of a probability in [low, high]: twice the smaller tail, at most 1."""
     at_most = bdtr(count, trials, low)

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from deadrelu.analysis import criteria
-from deadrelu.analysis.intervals import wilson
+from deadrelu.analysis.intervals import COUNTED, rate_of
 from deadrelu.settings.params import Params
 from deadrelu.stages import experiments
 
@@ -63,8 +63,8 @@ def before_and_after(trials: Frames, tolerance: float) -> pd.DataFrame:
             row |= {"before": before.sum(), "after": after.sum()}
             row |= {"stay": (before & after).sum(), "enter": (after & ~before).sum(), "leave": (before & ~after).sum()}
             for name, met in (("before", before), ("after", after)):
-                rate, low, high = wilson(int(met.sum()), len(frame))
-                row |= {f"{name}_rate": rate, f"{name}_low": low, f"{name}_high": high}
+                counted = rate_of(met)
+                row |= {f"{name}_{part}": counted[part] for part in ("rate", "low", "high")}
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -84,10 +84,8 @@ def over_training(histories: Frames, tolerance: float) -> pd.DataFrame:
         for criterion, limit in (("exact", 0.0), ("within", tolerance)):
             met = pd.Series(criteria.within(frame["range"], limit), frame.index).groupby(frame["epoch"])
             for epoch, is_met in met:
-                counted = wilson(int(is_met.sum()), len(is_met))._asdict()
-                row = {"case": case, "criterion": criterion, "epoch": epoch, "trials": len(is_met)}
-                rows.append(row | {"count": int(is_met.sum()), **counted})
-    return pd.DataFrame(rows, columns=["case", "criterion", "epoch", "trials", "count", "rate", "low", "high"])
+                rows.append({"case": case, "criterion": criterion, "epoch": epoch, **rate_of(is_met.to_numpy())})
+    return pd.DataFrame(rows, columns=["case", "criterion", "epoch", *COUNTED])
 
 
 def deaths(histories: Frames) -> pd.DataFrame:
@@ -110,10 +108,8 @@ def deaths(histories: Frames) -> pd.DataFrame:
         first = stays.argmax(axis=1)[stays[:, -1]]
         layer = layers[stays[:, -1], first]
         about = {"case": case, "networks": len(dead), "revived": int((dead.any(axis=1) & ~dead[:, -1]).sum())}
-        counts = (
-            pd.DataFrame({"epoch": epochs[first], "layer": layer}).groupby(["epoch", "layer"], as_index=False).size()
-        )
-        rows += [{**about, **row} for row in counts.rename(columns={"size": "count"}).to_dict("records")]
+        counts = pd.DataFrame({"epoch": epochs[first], "layer": layer}).groupby(["epoch", "layer"]).size()
+        rows += [{**about, **row} for row in counts.reset_index(name="count").to_dict("records")]
     return pd.DataFrame(rows, columns=["case", "epoch", "layer", "count", "networks", "revived"])
 
 

@@ -1,11 +1,10 @@
 """Compute the report's tables of rates, with confidence intervals, from the trials of the stage `collapse`."""
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from deadrelu.analysis import criteria, published, theory
-from deadrelu.analysis.intervals import p_of_bounds, wilson
+from deadrelu.analysis.intervals import COUNTED, p_of_bounds, rate_of
 from deadrelu.engine import initializers, ranges
 from deadrelu.settings.params import Params
 from deadrelu.stages import experiments
@@ -39,11 +38,9 @@ def collapse_rates(trials: Trials, params: Params) -> pd.DataFrame:
             "collapsed_before": criteria.within(frame["range_initial"], tolerance),
             "collapsed": criteria.within(frame["range"], tolerance),
         }
-        happened |= {
-            event: frame[event].to_numpy(bool)
-            for event in ("probes_equal", "born_dead", "dead")
-            if frame[event].notna().all()
-        }
+        for event in ("probes_equal", "born_dead", "dead"):
+            if frame[event].notna().all():
+                happened[event] = frame[event].to_numpy(bool)
         in_print = {"collapsed": {"notebook": notebook, "lu": lu}, "probes_equal": {"notebook": notebook}}
         for event, occurred in happened.items():
             known = {"notebook": None, "lu": None, **in_print.get(event, {})}
@@ -53,17 +50,8 @@ def collapse_rates(trials: Trials, params: Params) -> pd.DataFrame:
                 p = p_of_bounds(int(counted["count"]), int(counted["trials"]), *bounds)
                 known |= {"theory_low": bounds.low, "theory_high": bounds.high, "theory_p": p}
             rows.append({"case": key, "event": event, **counted, **known})
-    beside = ["notebook", "lu", "theory_low", "theory_high", "theory_p"]
-    return pd.DataFrame(rows, columns=["case", "event", *COUNTED, *beside]).astype(dict.fromkeys(beside, float))
-
-
-COUNTED = ("trials", "count", "rate", "low", "high")
-
-
-def rate_of(happened: npt.NDArray[np.bool_]) -> dict[str, float]:
-    """Return trials, count, rate and 95 % Wilson interval of an event from `happened`, shape (trials,), bool."""
-    count = int(happened.sum())
-    return {"trials": len(happened), "count": count, **wilson(count, len(happened))._asdict()}
+    theirs = ["notebook", "lu", "theory_low", "theory_high", "theory_p"]
+    return pd.DataFrame(rows, columns=["case", "event", *COUNTED, *theirs]).astype(dict.fromkeys(theirs, float))
 
 
 def born_dead_bounds(params: Params, key: str) -> theory.Bounds | None:
@@ -168,7 +156,8 @@ def loop_numbers(fits: Trials, tolerance: float) -> pd.DataFrame:
     """
     parts = []
     for key, frame in fits.items():
-        events = {"probes_equal": frame["probe_range"] == 0, "collapsed": _constant(frame, tolerance)}
+        constant = pd.Series(criteria.within(frame["range"].to_numpy(), tolerance), frame.index)
+        events = {"probes_equal": frame["probe_range"] == 0, "collapsed": constant}
         for criterion, happened in events.items():
             numbers = happened.groupby(frame["trial"]).mean()
             counts = numbers.value_counts().sort_index()
@@ -176,7 +165,3 @@ def loop_numbers(fits: Trials, tolerance: float) -> pd.DataFrame:
             parts.append(pd.DataFrame({"number": counts.index, "loops": counts.to_numpy(), **named}))
     columns = ["case", "criterion", "number", "loops", "total"]
     return pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns)
-
-
-def _constant(frame: pd.DataFrame, tolerance: float) -> pd.Series:
-    return pd.Series(criteria.within(frame["range"].to_numpy(), tolerance), frame.index)

@@ -6,13 +6,7 @@ import numpy as np
 import pandas as pd
 
 from deadrelu.analysis import criteria, published
-from deadrelu.analysis.intervals import (
-    fisher_exact,
-    holm,
-    independent_difference,
-    paired_difference,
-    wilson,
-)
+from deadrelu.analysis.intervals import COUNTED, fisher_exact, holm, independent_difference, paired_difference, rate_of
 from deadrelu.engine import Network
 from deadrelu.settings.params import CollapseCase, FanScaled, Params, Rai, Variation
 from deadrelu.stages import experiments
@@ -59,33 +53,16 @@ def variations(trials: Frames, varied: Frames, params: Params) -> pd.DataFrame:
 
 
 COLUMNS = [
-    *(
-        "table",
-        "variation",
-        "trials",
-        "born_dead",
-        "dead",
-        "count",
-        "rate",
-        "low",
-        "high",
-        "shared_layers",
-        "layers",
-        "pairs_differ",
-    ),
+    *("table", "variation", "trials", "born_dead", "dead", *COUNTED[1:], "shared_layers", "layers", "pairs_differ"),
     *("difference", "difference_low", "difference_high", "p", "differs", "published", "published_p", "z"),
 ]
-
-
 Row = dict[str, object]
 
 
 def _row(table: str, name: str, frame: pd.DataFrame, params: Params, case: CollapseCase | Variation) -> Row:
     constant = criteria.within(frame["range"], params.collapse.tolerance)
-    count, n = int(constant.sum()), len(constant)
-    row: Row = {"table": table, "variation": name, "trials": n, "born_dead": frame["born_dead"].mean()}
-    row["dead"] = frame["dead"].mean()
-    row |= {"count": count, **wilson(count, n)._asdict(), "published": published.lu_rate(params, case)}
+    row: Row = {"table": table, "variation": name, **rate_of(constant), "published": published.lu_rate(params, case)}
+    row |= {"born_dead": frame["born_dead"].mean(), "dead": frame["dead"].mean()}
     return row | dict.fromkeys(("shared_layers", "layers", "pairs_differ", "difference", "p"), np.nan)
 
 
@@ -173,10 +150,7 @@ def readings(trials: Frames, varied: Frames, params: Params) -> pd.DataFrame:
         frame = _with_published(frame.assign(rate=frame["count"] / frame["trials"]))
         columns: dict[str, object] = {"first": first, "variation": name}
         for (function, initializer), rates in zip(ROWS, frame.to_dict("records"), strict=True):
-            columns |= {
-                f"{function}_{initializer}": rates["rate"],
-                f"{function}_{initializer}_z": rates["z"],
-            }
+            columns |= {f"{function}_{initializer}": rates["rate"], f"{function}_{initializer}_z": rates["z"]}
         p = min(1.0, len(ROWS) * float(frame["published_p"].min()))
         rows.append({**columns, "p": p, "consistent": p >= ALPHA})
     names = [f"{function}_{initializer}{end}" for function, initializer in ROWS for end in ("", "_z")]
@@ -197,9 +171,7 @@ def by_criterion(trials: Frames, params: Params) -> pd.DataFrame:
         best = criteria.best_constant(experiment.target, experiment.training.loss, params.seed)
         met.append(("loss", NO_BETTER, (frame["loss_final"] >= NO_BETTER * best).to_numpy()))
         for criterion, limit, happened in met:
-            count, n = int(happened.sum()), len(happened)
-            row = {"case": table.of, "criterion": criterion, "limit": limit, "count": count, "trials": n}
-            in_print = published.lu_rate(params, params.collapse.cases[table.of])
-            rows.append(row | {**wilson(count, n)._asdict(), "published": in_print})
+            row = {"case": table.of, "criterion": criterion, "limit": limit, **rate_of(happened)}
+            rows.append(row | {"published": published.lu_rate(params, params.collapse.cases[table.of])})
     names = ["case", "criterion", "limit", "count", "trials", "rate", "low", "high", "published"]
     return _with_published(pd.DataFrame(rows, columns=names))

@@ -33,7 +33,7 @@ class Present(NamedTuple):
     stale: list[str]
 
     @classmethod
-    def of(cls, params: Params, results: load.Results) -> Self:
+    def from_results(cls, params: Params, results: load.Results) -> Self:
         """Return the present results, with quantities from `results` and SHA-256 from the files on disk."""
         report = Observed(quantities.setting(params.model_dump()), needs_mnist=True)
         observed = quantities.observe(params, results) | {compare.REPORT: report}
@@ -42,7 +42,7 @@ class Present(NamedTuple):
         origin = Origin(seed=params.seed, mnist=results.source, machine=machine, versions=versions.installed(packages))
         return cls(origin, observed, {stage: _digests(stage) for stage in observed}, _stale(observed))
 
-    def beside(self, accepted: Reference) -> compare.Comparison:
+    def compared_with(self, accepted: Reference) -> compare.Comparison:
         """Compare the present results with the accepted ones."""
         return compare.compare(accepted, self.origin, self.observed, self.tables, stale=self.stale)
 
@@ -82,12 +82,12 @@ def main(params: Params, *, update: bool, seeds: int | None, form: Form) -> int:
     files.check_place(REFERENCE, folder=False)
     results = load.read(params)
     _check_reports(results)
-    present = Present.of(params, results)
+    present = Present.from_results(params, results)
     if update:
         with files.scratch_folder(REFERENCE.parent):  # to fail early if the reference cannot be written
             _update(params, present, seeds, form)
         return 0
-    comparison = present.beside(reference.read(REFERENCE))
+    comparison = present.compared_with(reference.read(REFERENCE))
     _print(comparison, form)
     if comparison.verdict == compare.Verdict.NOT_COMPARABLE:
         raise InputError(_not_comparable(comparison))
@@ -168,7 +168,7 @@ def _update(params: Params, present: Present, seeds: int | None, form: Form) -> 
         before = None
     verdict_of: dict[str, compare.Verdict] = {}
     if before:
-        comparison = present.beside(before)
+        comparison = present.compared_with(before)
         _print(comparison, form)
         verdict_of = {stage.stage: stage.verdict for stage in comparison.stages}
     holds = (compare.Verdict.IDENTICAL, compare.Verdict.CONSISTENT)

@@ -25,7 +25,7 @@ class Method(StrEnum):
 
     PAIRED = "the same trials, McNemar's exact test"
     TWO_SAMPLES = "other trials, Fisher's exact test"
-    OVER_SEEDS = "beside other seeds, t test"
+    OVER_SEEDS = "next to other seeds, t test"
     ROUNDING = "equal but for rounding"
     PRESENCE = "there, and finite"
 

@@ -74,8 +74,8 @@ def headline(comparison: Comparison) -> str:
         return text + f"; not in the reference, so not compared: {', '.join(added)}" * bool(added)
     if any(stage.why == BUNDLED for stage in comparison.stages if stage.verdict == comparison.verdict):
         return f"{comparison.verdict}: {BUNDLED}"
-    due = [stage.stage for stage in comparison.stages if stage.verdict == comparison.verdict]
-    return f"{comparison.verdict}: {', '.join(due)}"
+    stages = [stage.stage for stage in comparison.stages if stage.verdict == comparison.verdict]
+    return f"{comparison.verdict}: {', '.join(stages)}"
 
 
 def sentences(comparison: Comparison) -> list[str]:
@@ -101,7 +101,7 @@ def sentences(comparison: Comparison) -> list[str]:
             "`dvc repro --force` reruns these stages."
         )
     if comparison.elsewhere:
-        notes.append(f"The same bytes are not due: {'; '.join(comparison.elsewhere)}.")
+        notes.append(f"The same bytes are not expected: {'; '.join(comparison.elsewhere)}.")
     elif comparison.verdict in (Verdict.CONSISTENT, Verdict.CHANGED):
         notes.append("Seed, machine and versions are the reference's: where bytes differ, the code does.")
     return notes

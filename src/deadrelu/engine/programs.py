@@ -204,8 +204,8 @@ class _Plan:
         return _Batch(first, end, size, rate, epoch)
 
     def point(self, p: Index) -> "_Points":
-        together = [self.tracer.builder.add(p.base, I64(k)) for k in range(self.tracer.side_by_side)]
-        return _Points(self, together)
+        indices = [self.tracer.builder.add(p.base, I64(k)) for k in range(self.tracer.side_by_side)]
+        return _Points(self, indices)
 
     def _number(self, name: str, at: ir.Value, kind: ir.Type) -> ir.Value:
         """Load entry `at` of the array of scalars that is the argument `name`."""

@@ -240,17 +240,17 @@ class Tracer:
 
     def points(self, first: Index, end: Index, body: Body) -> None:
         """Emit a loop over groups of points that are computed side by side, and a loop over the remaining points."""
-        together, begin = self.side_by_side, first.base
-        if together > 1:
+        points_per_step, begin = self.side_by_side, first.base
+        if points_per_step > 1:
             count = self.builder.sub(end.base, begin)
-            whole = self.builder.add(begin, self.builder.and_(count, I64(-together)))
-            with self._loop(begin, whole, step=together, can_stop=True) as p:
-                body(Index(self, p, I64(1), together))
+            whole = self.builder.add(begin, self.builder.and_(count, I64(-points_per_step)))
+            with self._loop(begin, whole, step=points_per_step, can_stop=True) as p:
+                body(Index(self, p, I64(1), points_per_step))
             begin = whole
         self.side_by_side = 1
         with self._loop(begin, end.base, can_stop=True) as p:
             body(Index(self, p))
-        self.side_by_side = together
+        self.side_by_side = points_per_step
 
     @contextmanager
     def _loop(

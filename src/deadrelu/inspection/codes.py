@@ -51,7 +51,7 @@ CODES = {
         "warning",
         "the output of the layer does not depend on the input",
         "as for constant-output; layers behind a dead one are not repeated",
-        "look at what the layer is given, and at its scale beside its bias",
+        "check what the layer is given, and its scale next to its bias",
     ),
     "signal-vanishes": Code(
         "warning",

@@ -60,7 +60,7 @@ class DeadUnitLog:
         every: int = 1,
     ) -> None:
         if every < 1:
-            raise InputError(f"every: received {every}; expected: 1 or more epochs between two looks")
+            raise InputError(f"every: received {every}; expected: 1 or more epochs between two measurements")
         self.x, self.y = validation.from_dataset(x, y, most=MAX_INPUTS)
         self.loss, self.training, self.every = loss, training, every
         self.rows: list[dict[str, Any]] = []

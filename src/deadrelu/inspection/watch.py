@@ -36,7 +36,7 @@ class DeadUnits(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships 
         super().__init__()
         self.log = DeadUnitLog(x, y, training=training)
         if every < 1:
-            raise InputError(f"every: received {every}; expected: 1 or more epochs between two looks")
+            raise InputError(f"every: received {every}; expected: 1 or more epochs between two measurements")
         self.every, self.names, self.before = every, list[str](), 0
 
     @property

@@ -90,8 +90,8 @@ class _Words:
     def _unusual_scale(self) -> str:
         name, others = self.layers[0], self.numbers["others"]
         kind = self._row(name)["layer_class"]
-        beside = "" if np.isnan(others) else f"; the other {kind} layers by {others:.2g} (median)"
-        return f"{name} multiplies the signal by {self.numbers['factor']:.2g}{beside}."
+        comparison = "" if np.isnan(others) else f"; the other {kind} layers by {others:.2g} (median)"
+        return f"{name} multiplies the signal by {self.numbers['factor']:.2g}{comparison}."
 
     def _saturated(self) -> str:
         return f"Half or more of the outputs are at the limits of the activation in {names(self.layers)}."

@@ -31,6 +31,12 @@ def bounds(low: float, high: float) -> str:
     return percent_or_nothing(low) if pd.isna(low) or low == high else interval(low, high)
 
 
+def with_interval(table: pd.DataFrame) -> list[str]:
+    """Format the rate and interval of each row, such as '94.3 % (92.7 to 95.6 %)', from columns rate, low and high."""
+    rows = table[["rate", "low", "high"]].to_numpy()
+    return [f"{percent(rate)} ({interval(low, high)})" for rate, low, high in rows]
+
+
 def sentence_list(names: Sequence[str]) -> str:
     """Join names as 'none', 'a', 'a and b' or 'a; b; and c'; names may contain commas."""
     if len(names) < 3:

@@ -1,8 +1,9 @@
 """Make readable names from the settings, so that titles agree with what was run."""
 
 import itertools
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 from deadrelu.analysis.counting import count_of as count_of  # re-exported
 from deadrelu.functions import FUNCTIONS
@@ -26,12 +27,8 @@ from deadrelu.settings.params import (
 )
 
 ACTIVATIONS = {
-    "relu": "ReLU",
-    "leaky_relu": "Leaky ReLU",
-    "elu": "ELU",
-    "gelu": "GELU",
-    "tanh": "tanh",
-    "sigmoid": "sigmoid",
+    **{"relu": "ReLU", "leaky_relu": "Leaky ReLU", "elu": "ELU", "gelu": "GELU"},
+    **{name: name for name in ("tanh", "sigmoid")},
 }
 
 PLACES = {"interval": "the interval", "negative": "x < 0", "positive": "x > 0", "probes": "the 5 probes"}
@@ -77,10 +74,19 @@ def initializer(settings: Settings | Rai) -> str:
     return f"{settings.name.replace('_', ' ').capitalize()} ({arguments})"
 
 
+Name = TypeVar("Name", str, Panel)
+
+
+def _unique(names: Mapping[str, Name], with_key: Callable[[Name, str], Name]) -> dict[str, Name]:
+    """Return the names by their keys, each with its key in it if two would be equal."""
+    numbers = Counter(names.values())
+    return {key: name if numbers[name] == 1 else with_key(name, key) for key, name in names.items()}
+
+
 def grid_initializers(params: Params) -> dict[str, str]:
     """Return a name for each key of `safe_region.initializers`; equal names get their key added."""
     names = {key: initializer(settings) for key, settings in params.safe_region.initializers.items()}
-    return {key: name if list(names.values()).count(name) == 1 else f"{name}: {key}" for key, name in names.items()}
+    return _unique(names, "{}: {}".format)
 
 
 def panel(case: ActivationCase) -> Panel:
@@ -94,11 +100,7 @@ def trained(cases: Mapping[str, TrainingCase]) -> dict[str, Panel]:
         key: Panel(f"{case.network.upper()}, {ACTIVATIONS[case.activation]}", initializer(case.initializer))
         for key, case in cases.items()
     }
-    unique = {key for key, name in names.items() if list(names.values()).count(name) == 1}
-    return {
-        key: name if key in unique else Panel(name.activation, f"{name.initializer}: {key}")
-        for key, name in names.items()
-    }
+    return _unique(names, lambda name, key: Panel(name.activation, f"{name.initializer}: {key}"))
 
 
 def narrow_network(params: Params, key: str) -> str:
@@ -117,8 +119,7 @@ def narrow_network(params: Params, key: str) -> str:
 
 def narrow_networks(params: Params) -> dict[str, str]:
     """Return a name for each case of `collapse`; equal names get their key added."""
-    names = {key: narrow_network(params, key) for key in params.collapse.cases}
-    return {key: name if list(names.values()).count(name) == 1 else f"{name}: {key}" for key, name in names.items()}
+    return _unique({key: narrow_network(params, key) for key in params.collapse.cases}, "{}: {}".format)
 
 
 def criteria(tolerance: float) -> dict[str, str]:

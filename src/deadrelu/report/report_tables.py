@@ -7,7 +7,7 @@ import pandas as pd
 from deadrelu.analysis import published, summaries
 from deadrelu.functions import FUNCTIONS
 from deadrelu.report import findings, labels
-from deadrelu.report.findings import bounds, interval, percent, percent_or_nothing
+from deadrelu.report.findings import bounds, interval, percent, percent_or_nothing, with_interval
 from deadrelu.settings.params import MAIN, Params, SizesOfTraining
 
 Numbers = Mapping[str, pd.DataFrame]
@@ -15,12 +15,8 @@ Numbers = Mapping[str, pd.DataFrame]
 
 def settings(params: Params, source: str, images: int) -> pd.DataFrame:
     """Return a table of the experiments, one row each: part, networks, data, how often."""
-    network, training, collapse, region = (
-        params.activations.network,
-        params.training,
-        params.collapse,
-        params.safe_region,
-    )
+    network, training = params.activations.network, params.training
+    collapse, region = params.collapse, params.safe_region
     trainings = "; ".join(
         f"{kind}: {labels.count_of(sizes.trials, 'network')}, {labels.count_of(sizes.epochs, 'epoch')}"
         for kind, sizes in (("MLP", training), ("CNN", training.cnn))
@@ -84,8 +80,8 @@ def factors(params: Params, numbers: Numbers) -> pd.DataFrame:
             "× per layer back (95 %)": factor("backward"),
             "theory, back": ratios["backward_theory"].map(_factor_or_nothing).to_list(),
             "saturated": [
-                interval(*pair) if pair[1] >= 0.01 else ""
-                for pair in zip(ratios["saturated_least"], ratios["saturated_largest"], strict=True)
+                interval(low, high) if high >= 0.01 else ""
+                for low, high in ratios[["saturated_least", "saturated_largest"]].to_numpy()
             ],
         }
     )
@@ -99,7 +95,7 @@ def trained(params: Params, numbers: Numbers) -> pd.DataFrame:
     """Return losses and accuracy after training and the verdicts at initialization, one row per case of `training`."""
     training, names = params.training, labels.trained(params.training.cases)
     epochs, ratios = numbers["epochs"], numbers["signal_ratios"].set_index("case")
-    last = summaries.last_epochs(epochs)
+    last, accuracies = summaries.last_epochs(epochs), ["validation_accuracy_low", "validation_accuracy_high"]
     panel_of = {
         (case.activation, case.initializer): ratios.loc[key]
         for key, case in params.activations.cases.items()
@@ -115,10 +111,7 @@ def trained(params: Params, numbers: Numbers) -> pd.DataFrame:
             "initializer": [names[key].initializer for key in training.cases],
             "steps": [f"{_steps(training.sizes(case.network)):,}" for case in training.cases.values()],
             "learns": [findings.learned(row) for row in last.to_dict("records")],
-            "validation accuracy": [
-                bounds(*pair)
-                for pair in zip(last["validation_accuracy_low"], last["validation_accuracy_high"], strict=True)
-            ],
+            "validation accuracy": [bounds(*pair) for pair in last[accuracies].to_numpy()],
             "loss": last["loss"].map(_loss).to_list(),
             "validation loss": last["validation_loss"].map(_loss).to_list(),
             "signal at init.": ["" if row is None else row["forward_verdict"] for row in measured],
@@ -146,9 +139,9 @@ def rates(params: Params, numbers: Numbers) -> pd.DataFrame:
             "trials": [f"{n:,}" for n in shown["trials"]],
             "count": [f"{n:,}" for n in shown["count"]],
             "rate": shown["rate"].map(percent),
-            "95 % interval": [interval(*pair) for pair in zip(shown["low"], shown["high"], strict=True)],
+            "95 % interval": [interval(*pair) for pair in shown[["low", "high"]].to_numpy()],
             "notebook": shown["notebook"].map(percent_or_nothing),
-            "theory": [bounds(*pair) for pair in zip(shown["theory_low"], shown["theory_high"], strict=True)],
+            "theory": [bounds(*pair) for pair in shown[["theory_low", "theory_high"]].to_numpy()],
         }
     )
 
@@ -174,11 +167,6 @@ def papers(params: Params, numbers: Numbers) -> pd.DataFrame:
     keys = params.other_cases
     by_event = {event: rows.set_index("case").reindex(keys) for event, rows in rates.groupby("event")}
     cases = [collapse.cases[key] for key in keys]
-
-    def shares(event: str) -> list[str]:
-        rows = by_event[event]
-        return [f"{percent(r)} ({interval(low, high)})" for r, low, high in rows[["rate", "low", "high"]].to_numpy()]
-
     dead = by_event["born_dead"]
     return pd.DataFrame(
         {
@@ -192,12 +180,10 @@ def papers(params: Params, numbers: Numbers) -> pd.DataFrame:
                 for case, lu in zip(cases, by_event["collapsed"]["lu"], strict=True)
             ],
             "constant, before": by_event["collapsed_before"]["rate"].map(percent).to_list(),
-            "constant, after (95 %)": shares("collapsed"),
+            "constant, after (95 %)": with_interval(by_event["collapsed"]),
             "exactly, before": dead["rate"].map(percent).to_list(),
             "exactly, after": by_event["dead"]["rate"].map(percent).to_list(),
-            "theory, exactly before": [
-                bounds(*pair) for pair in zip(dead["theory_low"], dead["theory_high"], strict=True)
-            ],
+            "theory, exactly before": [bounds(*pair) for pair in dead[["theory_low", "theory_high"]].to_numpy()],
         }
     )
 
@@ -206,10 +192,8 @@ def variation_names(params: Params, table: str) -> dict[str, str]:
     """Return in words what each variation of a table of `sensitivity` changes, by its key; "" is the case itself."""
     settings = params.sensitivity[table]
     base, target = params.collapse.complete(params.collapse.cases[settings.of]), params.target_of(settings.of)
-    names = {
-        key: labels.changes(params.collapse.complete(one), base, target) for key, one in settings.variations.items()
-    }
-    return {"": "nothing: the case", **names}
+    complete = {key: params.collapse.complete(variation) for key, variation in settings.variations.items()}
+    return {"": "nothing: the case", **{key: labels.changes(one, base, target) for key, one in complete.items()}}
 
 
 def readings(params: Params, numbers: Numbers) -> pd.DataFrame:
@@ -257,20 +241,14 @@ def variations(params: Params, numbers: Numbers, key: str) -> pd.DataFrame:
             "changed": [names[name] for name in table["variation"]],
             "exactly, before": table["born_dead"].map(percent).to_list(),
             "exactly, after": table["dead"].map(percent).to_list(),
-            "constant, after (95 %)": [
-                f"{percent(rate)} ({interval(low, high)})"
-                for rate, low, high in zip(table["rate"], table["low"], table["high"], strict=True)
-            ],
+            "constant, after (95 %)": with_interval(table),
             "difference, points (95 %)": [
                 "" if pd.isna(d) else f"{100 * d:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
-                for d, low, high in zip(
-                    table["difference"], table["difference_low"], table["difference_high"], strict=True
-                )
+                for d, low, high in table[["difference", "difference_low", "difference_high"]].to_numpy()
             ],
             "pairs": compared,
             "p": [
-                "" if pd.isna(p) else f"{p:.2g}{' *' if differs else ''}"
-                for p, differs in zip(table["p"], table["differs"], strict=True)
+                "" if pd.isna(p) else f"{p:.2g}{' *' * differs}" for p, differs in table[["p", "differs"]].to_numpy()
             ],
         }
     )
@@ -298,15 +276,7 @@ def criteria(params: Params, numbers: Numbers) -> pd.DataFrame:
         else "range exactly 0"
         for row in table.to_dict("records")
     ]
-    shown = pd.DataFrame(
-        {
-            "criterion": names,
-            "constant after training (95 %)": [
-                f"{percent(rate)} ({interval(low, high)})"
-                for rate, low, high in zip(table["rate"], table["low"], table["high"], strict=True)
-            ],
-        }
-    )
+    shown = pd.DataFrame({"criterion": names, "constant after training (95 %)": with_interval(table)})
     if table["z"].notna().any():
         shown["from published"] = [f"{z:+.1f}" for z in table["z"]]
     return shown
@@ -317,5 +287,5 @@ def born_dead(params: Params, numbers: Numbers) -> pd.DataFrame:
     cells = numbers["born_dead"]
     depths = sorted({params.safe_region.depth.low, *(d for d in (5, 10, 20) if d in set(cells["depth"]))})
     table = cells.pivot_table(index="width", columns="depth", values="rate")
-    columns = {f"{labels.count_of(d, 'layer')}": table[d].map(lambda rate: f"{100 * rate:.2f} %") for d in depths}
-    return pd.DataFrame({"width": [str(width) for width in table.index]} | {n: c.to_list() for n, c in columns.items()})
+    columns = {labels.count_of(d, "layer"): [f"{100 * rate:.2f} %" for rate in table[d]] for d in depths}
+    return pd.DataFrame({"width": [str(width) for width in table.index], **columns})

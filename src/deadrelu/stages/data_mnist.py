@@ -81,7 +81,7 @@ def fetch(folder: Path, source: Literal["auto", "official", "bundled"]) -> Liter
     remedy = "offline, set MNIST_DIR to a folder with the four official *-ubyte.gz files, or data.mnist.source: bundled"
     if source == "official":
         raise InputError(
-            f"params.yaml:data.mnist.source: received 'official', which is out of reach ({failure}); expected: {remedy}"
+            f"params.yaml:data.mnist.source: received 'official', which is unavailable ({failure}); expected: {remedy}"
         )
     given = os.environ.get("MNIST_DIR")
     why = f"not in MNIST_DIR={given}, and no mirror answers" if given else "no mirror answers"
