@@ -72,7 +72,7 @@ def test_project_params_are_the_notebooks() -> None:
         ("collapse/cases/relu/protocol", "refit", "collapse.cases.relu: fits must be given"),
         ("collapse/cases/relu/fits", 3, "collapse.cases.relu: fits must be given"),
         ("collapse/cases/relu/protocol", "both", "collapse.cases.relu.protocol"),
-        ("collapse/cases/relu/protocol", "continued", "collapse.cases.relu.protocol: renamed: expected refit"),
+        ("collapse/cases/relu/protocol", "continued", "collapse.cases.relu.protocol: received 'continued'; expected"),
         ("safe_region/beside", {}, "safe_region: beside is an old key: expected other_initializers"),
         (
             "safe_region/other_initializers/main",

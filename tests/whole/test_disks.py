@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from helpers.projects import wait_until, write_small_params
 
+pytestmark = pytest.mark.without_digits
+
 STAGE = f"{sys.executable} -m deadrelu"
 MOUNTS = ["unshare", "--map-root-user", "--mount", "bash", "-euc"]
 """Command of a shell that may mount file systems, which only it sees."""

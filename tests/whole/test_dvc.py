@@ -57,6 +57,7 @@ def history(pipeline: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.without_digits
 def test_an_edit_reruns_what_it_touches(history: Path, pipeline: Path, tmp_path: Path) -> None:
     """Undoing the edit restores the results; the steps have the order in which a user takes them."""
     assert stages_run((history.parent / "edited.log").read_text()) == ["collapse@leaky_relu", "report"]
@@ -77,6 +78,7 @@ def test_an_edit_reruns_what_it_touches(history: Path, pipeline: Path, tmp_path:
     assert run(folder, "git", "diff", "HEAD~1") == ""  # the same bytes in every tracked figure, table and metric
 
 
+@pytest.mark.without_digits
 def test_an_edit_of_a_target_reruns_the_cases_that_use_it_and_what_starts_from_them(repository: Path) -> None:
     """The grid and one table of variations start from relu on x_sin_x, the other from a case on step_sin_5x."""
     path, text = repository / "params.yaml", (repository / "params.yaml").read_text()
@@ -93,6 +95,7 @@ def test_an_edit_of_a_target_reruns_the_cases_that_use_it_and_what_starts_from_t
     assert path.read_text() != text
 
 
+@pytest.mark.without_digits
 def test_an_edit_of_a_variation_reruns_its_table_alone(repository: Path) -> None:
     text = (repository / "params.yaml").read_text()
     edit(repository / "params.yaml", "points: 50", "points: 60")
@@ -164,6 +167,7 @@ def test_comparisons_need_no_cache_and_no_remote(without_cache: Path) -> None:
     assert list(difference["params.yaml"]) == ["collapse.cases.leaky_relu.negative_slope"]
 
 
+@pytest.mark.without_digits
 def test_plots_of_two_commits_in_one_page_that_asks_nobody(without_cache: Path) -> None:
     run(without_cache, "dvc", "plots", "diff", "HEAD~1")
     page = (without_cache / "dvc_plots" / "index.html").read_text()
@@ -190,6 +194,7 @@ def test_plots_of_two_commits_in_one_page_that_asks_nobody(without_cache: Path) 
     assert "cdn" not in (without_cache / "dvc_plots" / "index.html").read_text().lower()
 
 
+@pytest.mark.without_digits
 def test_one_changed_line_is_told_to_a_pull_request(repository: Path) -> None:
     """The workflow's last step reports no difference, and then that of another epsilon; DVC takes twenty seconds."""
     folder = repository

@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 from helpers.projects import ROOT, run_all
 from ruamel.yaml import YAML
 
 from deadrelu.settings import params
 from deadrelu.storage import tables
+
+pytestmark = pytest.mark.without_digits
 
 
 def merged(tree: Any, more: Any) -> Any:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from helpers.projects import tree
 
+pytestmark = pytest.mark.without_digits
+
 RUN = """
 from deadrelu.report import build
 from deadrelu.settings import params

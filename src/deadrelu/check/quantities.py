@@ -88,13 +88,8 @@ def of_targets(params: Params) -> dict[str, float]:
 
 def of_signals(summary: pd.DataFrame) -> dict[str, float]:
     """Return the `SIGNALS` of each layer of `summary`, by names such as `relu-he_normal.layer_3.std`."""
-    return _finite(
-        {
-            f"{row['case']}.layer_{row['layer']}.{name}": row[name]
-            for row in summary.to_dict("records")
-            for name in SIGNALS
-        }
-    )
+    rows = summary.to_dict("records")
+    return _finite({f"{row['case']}.layer_{row['layer']}.{name}": row[name] for row in rows for name in SIGNALS})
 
 
 def of_training(epochs: pd.DataFrame) -> dict[str, float]:
@@ -169,12 +164,9 @@ def _other_initializers(cells: pd.DataFrame) -> dict[str, Count]:
     Networks that are constant at a smaller depth are so at the largest one, so that more counts would add little.
     """
     others = cells[cells["initializer"] != MAIN]
-    return {
-        f"{row['initializer']}.width_{row['width']}.depth_{row['depth']}.born_dead": Count(
-            int(row["count"]), int(row["networks"])
-        )
-        for row in others[others["depth"] == others["depth"].max()].to_dict("records")
-    }
+    deepest = others[others["depth"] == others["depth"].max()].astype({"count": int, "networks": int})
+    name = "{initializer}.width_{width}.depth_{depth}.born_dead"
+    return {name.format(**row): Count(row["count"], row["networks"]) for row in deepest.to_dict("records")}
 
 
 def _count(outcomes: Outcomes) -> Count:
@@ -183,12 +175,9 @@ def _count(outcomes: Outcomes) -> Count:
 
 def of_points(x: Points, y: Points) -> dict[str, float]:
     """Return mean and standard deviation of the inputs x and of the targets y of a training set."""
-    return {
-        "x_mean": x.mean(dtype=float).item(),
-        "x_std": x.std(dtype=float).item(),
-        "y_mean": y.mean(dtype=float).item(),
-        "y_std": y.std(dtype=float).item(),
-    }
+    moments = {"x_mean": x.mean(dtype=float), "x_std": x.std(dtype=float)}
+    moments |= {"y_mean": y.mean(dtype=float), "y_std": y.std(dtype=float)}
+    return {name: value.item() for name, value in moments.items()}
 
 
 SIZES = ("trials", "networks")

@@ -47,18 +47,7 @@ def as_json(comparison: Comparison) -> str:
         "hypotheses": comparison.hypotheses,
         "elsewhere": comparison.elsewhere,
         "stale": comparison.stale,
-        "stages": [
-            {
-                "stage": stage.stage,
-                "verdict": stage.verdict,
-                "why": stage.why,
-                "untested": stage.untested,
-                "tables": stage.tables,
-                "same_tables": stage.same_tables,
-                "findings": [_finding(finding) for finding in stage.findings],
-            }
-            for stage in comparison.stages
-        ],
+        "stages": [vars(stage) | {"findings": list(map(_finding, stage.findings))} for stage in comparison.stages],
     }
     return json.dumps(tree, indent=2, allow_nan=False)
 

@@ -282,14 +282,10 @@ def predict(network: Network, weights: Float, x: Float, stop: Stop | None = None
     Returns:
         Outputs, shape (n, n_points, network.outputs), float32.
     """
-    x, stop, program = (
-        np.ascontiguousarray(_two_dimensional(x)),
-        stop or Stop(),
-        programs.predictions(network.architecture),
-    )
+    x, program = np.ascontiguousarray(_two_dimensional(x)), programs.predictions(network.architecture)
     shape = (len(x), network.outputs, program.lanes)
     parts = [
-        plain(at_points(program, network.architecture, part, x, stop, aligned(shape)).transpose(2, 0, 1))
+        plain(at_points(program, network.architecture, part, x, stop or Stop(), aligned(shape)).transpose(2, 0, 1))
         for part in _cut(weights, program.lanes)
     ]
     return np.concatenate(parts)

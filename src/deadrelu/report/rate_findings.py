@@ -113,18 +113,13 @@ def moment(followed: pd.DataFrame, epochs: int, in_print: float, tolerance: floa
     if at.empty or not agrees(at["count"].iloc[0], at["trials"].iloc[0], in_print)[0]:
         return f"The notebook's {in_print:g} is not consistent with this curve after {epochs} epochs."
     first, last = rows.iloc[0], rows.iloc[-1]
+    before = f"{percent(first['rate'])} before training"
+    after = f"{percent(last['rate'])} after {last['epoch']:,} epochs"
+    text = f"If the notebook's {in_print:g} is a share of independent trainings within {tolerance:g}, it is"
     if abs(first["rate"] - last["rate"]) < 0.1:
-        return (
-            f"If the notebook's {in_print:g} is a share of independent trainings within {tolerance:g}, it is "
-            f"consistent with this curve: {percent(first['rate'])} before training and {percent(last['rate'])} after "
-            f"{last['epoch']:,} epochs."
-        )
+        return f"{text} consistent with this curve: {before} and {after}."
     course = "falling" if first["rate"] > last["rate"] else "rising"
-    return (
-        f"If the notebook's {in_print:g} is a share of independent trainings within {tolerance:g}, it is one moment of "
-        f"a {course} curve: {percent(first['rate'])} before training, {percent(last['rate'])} after {last['epoch']:,} "
-        "epochs."
-    )
+    return f"{text} one moment of a {course} curve: {before}, {after}."
 
 
 def against_lu(rate: pd.Series) -> str:

@@ -4,14 +4,13 @@ Pydantic checks the values: it reports the location of a wrong value in the file
 of other types (`strict`). Discriminated unions give every initializer its own arguments.
 """
 
-from deadrelu.settings.params.collapse import AdamParams, CollapseCase, CollapseParams, SgdParams, Trainable
-from deadrelu.settings.params.data import DataParams, MnistParams, TargetParams
-from deadrelu.settings.params.group import CASE_KEY, Group
+from deadrelu.settings.params.collapse import CollapseCase, Trainable
+from deadrelu.settings.params.data import TargetParams
+from deadrelu.settings.params.group import CASE_KEY
 from deadrelu.settings.params.initializer import (
     Constant,
     FanScaled,
     Identity,
-    Initializer,
     Normal,
     Orthogonal,
     Rai,
@@ -21,16 +20,9 @@ from deadrelu.settings.params.initializer import (
     ZerosOrOnes,
 )
 from deadrelu.settings.params.load import load
-from deadrelu.settings.params.safe_region import MAIN, OtherInitializer, SafeRegionParams
-from deadrelu.settings.params.sensitivity import SensitivityTable, Variation
-from deadrelu.settings.params.signals import (
-    ActivationCase,
-    ActivationsParams,
-    MlpParams,
-    SizesOfTraining,
-    TrainingCase,
-    TrainingParams,
-)
+from deadrelu.settings.params.safe_region import MAIN
+from deadrelu.settings.params.sensitivity import Variation
+from deadrelu.settings.params.signals import ActivationCase, ActivationsParams, SizesOfTraining, TrainingCase
 from deadrelu.settings.params.whole import Params
 
 __all__ = [
@@ -38,31 +30,19 @@ __all__ = [
     "MAIN",
     "ActivationCase",
     "ActivationsParams",
-    "AdamParams",
     "CollapseCase",
-    "CollapseParams",
     "Constant",
-    "DataParams",
     "FanScaled",
-    "Group",
     "Identity",
-    "Initializer",
-    "MlpParams",
-    "MnistParams",
     "Normal",
     "Orthogonal",
-    "OtherInitializer",
     "Params",
     "Rai",
-    "SafeRegionParams",
-    "SensitivityTable",
     "Settings",
-    "SgdParams",
     "SizesOfTraining",
     "TargetParams",
     "Trainable",
     "TrainingCase",
-    "TrainingParams",
     "Uniform",
     "VarianceScaling",
     "Variation",

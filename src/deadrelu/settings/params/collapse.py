@@ -47,13 +47,6 @@ class Trainable(Group):
     protocol: Literal["independent", "refit"] = "independent"
     fits: int | None = Field(default=None, ge=1, le=100_000)
 
-    @field_validator("protocol", mode="before")
-    @classmethod
-    def _new_name(cls, protocol: object) -> object:
-        if protocol == "continued":
-            raise ValueError("renamed: expected refit")
-        return protocol
-
     @model_validator(mode="after")
     def _slope_belongs_to_leaky(self) -> Self:
         if (self.activation == "leaky_relu") != (self.negative_slope > 0):
