@@ -34,6 +34,18 @@ def test_same_figure_same_bytes(tmp_path: Path) -> None:
         assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
 
 
+def test_ids_depend_on_no_last_bit(tmp_path: Path) -> None:
+    """Axes that differ by less than a printed digit, as on processors that round differently, give the same SVG."""
+    for name, shift in (("a", 0.0), ("b", 1e-12)):
+        figure = drawn()
+        figure.set_layout_engine("none")
+        figure.axes[0].set_position((0.2, 0.2, 0.6 + shift, 0.6))
+        save.save(figure, tmp_path / f"{name}.png")
+    svg = (tmp_path / "a.svg").read_text()
+    assert svg == (tmp_path / "b.svg").read_text()
+    assert set(re.findall(r"url\(#(\w+)\)", svg)) <= set(re.findall(r'<clipPath id="(\w+)"', svg))
+
+
 def test_files_tell_no_date_and_no_version(tmp_path: Path) -> None:
     save.save(drawn(), tmp_path / "a.png")
     assert not Image.open(tmp_path / "a.png").text  # type: ignore[attr-defined]

@@ -1,5 +1,6 @@
 """Write figures as files whose bytes depend on the figure alone: PNG, and SVG for light and dark pages."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,13 @@ def save(drawn: "Figure", path: Path) -> None:
         FigureCanvasAgg(drawn).print_png(path, metadata={"Software": None})  # type: ignore[no-untyped-call]
         drawn.set_layout_engine("none")  # keeps the layout of the PNG
         FigureCanvasSVG(drawn).print_svg(vector, metadata=undated)  # type: ignore[no-untyped-call]
-    vector.write_text(_both_schemes(vector.read_text(encoding="utf-8")), encoding="utf-8")
+    vector.write_text(_both_schemes(_numbered(vector.read_text(encoding="utf-8"))), encoding="utf-8")
+
+
+def _numbered(svg: str) -> str:
+    """Replace the ids that hash coordinates by numbers, because the last bits of coordinates differ by processor."""
+    numbers: dict[str, int] = {}
+    return re.sub(r"\b([mp])[0-9a-f]{10}\b", lambda m: f"{m[1]}{numbers.setdefault(m[0], len(numbers))}", svg)
 
 
 def _both_schemes(svg: str) -> str:
