@@ -252,3 +252,22 @@ def test_gradients_of_several_batches_add_up_though_weights_share_them() -> None
     sizes = {weight.name: weight.gradient_rms for weight in weights if weight.trainable}
     assert sizes == {"a": pytest.approx(expected, rel=1e-5), "b": pytest.approx(expected, rel=1e-5)}
     assert not model.a._backward_hooks
+
+
+def test_detectors_are_refused_with_the_reason() -> None:
+    """Detectors of torchvision want targets in training mode; in inference mode, their layers depend on the images."""
+
+    class Detector(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.backbone, self.head = nn.Linear(12, 8), nn.Linear(8, 4)
+
+        def forward(self, images: Any, targets: Any = None) -> list[dict[str, Any]]:
+            if self.training and targets is None:
+                raise ValueError("targets should not be none when in training mode")
+            return [{"boxes": self.head(torch.relu(features))} for features in self.backbone(images)]
+
+    with pytest.raises(InputError, match="targets should not be none when in training mode"):
+        inspect(Detector(), X, training=True)
+    with pytest.raises(InputError, match="calls other layers for other inputs"):
+        inspect(Detector(), X)

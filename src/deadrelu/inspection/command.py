@@ -195,7 +195,7 @@ def _about(inspection: inspect.Inspection, training: bool) -> str:
 
 
 def _shaped(given: dict[str, Any], model: Any, what: str, first: int | None) -> Any:
-    """Return the arrays of a file in the form that the model takes: joined columns, flat rows in an image's shape."""
+    """Return `first` rows (None: all) of a file's `what`, "inputs" or "labels", joined or reshaped to fit the model."""
     tensors = getattr(model, what.replace("labels", "outputs"), None) or [None]
     arrays_given = {name: array[:first] for name, array in given.items()}
     if len(tensors) > 1:

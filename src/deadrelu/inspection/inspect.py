@@ -59,7 +59,7 @@ class Inspection:
 
     @property
     def summary(self) -> list[str]:
-        """Sentences on the changes of signal and gradient that no finding reports; empty for a dead network."""
+        """A sentence each for `signal` and `gradient`, if known and in no finding; an empty list for a dead network."""
         ends = (("signal", self.signal), ("gradient", self.gradient))
         known = [(what, end) for what, end in ends if end and f"{what}-{end.verdict}" not in self.codes]
         return [words.end_to_end(what, end) for what, end in known if "dead-network" not in self.codes]

@@ -19,7 +19,7 @@ MAX_CELLS = 5000
 
 
 def html_of(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> str:
-    """Return the explorer as HTML, hidden until its script, `templates/explorer.js`, shows it.
+    """Return HTML of the explorer, hidden until `templates/explorer.js` shows it, or a note if it has too many cells.
 
     Args:
         cells: table from `grid.cells`.

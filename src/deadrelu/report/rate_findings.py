@@ -141,7 +141,7 @@ def above(rate: pd.Series, bound: float) -> str:
 
 
 def born_dead(rate: pd.Series) -> str:
-    """Return a comparison of a share with theory; `rate` is a row of `rates.collapse_rates`, event "born_dead"."""
+    """Return the share of networks born dead, and theory's if known, as text; `rate` is a row of `collapse_rates`."""
     text = f"{percent(rate['rate'])} (interval {interval(rate['low'], rate['high'])}) are dead at initialization"
     low, high = rate["theory_low"], rate["theory_high"]
     if pd.isna(low):

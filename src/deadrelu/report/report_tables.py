@@ -62,7 +62,7 @@ def settings(params: Params, source: str, images: int) -> pd.DataFrame:
 
 
 def factors(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """Return the factors per layer of signal and gradient, one row per case of `activations`."""
+    """Return verdicts, and factors of signal and gradient per layer, as texts: one row per case of `activations`."""
     ratios = numbers["signal_ratios"].set_index("case").loc[list(params.activations.cases)]
     panels = [labels.panel(case) for case in params.activations.cases.values()]
 

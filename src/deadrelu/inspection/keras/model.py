@@ -153,7 +153,7 @@ def check_runs_here(model: Any) -> None:
 
 
 def _signals(call: Call, entry: Traced) -> list[Any]:
-    """Return the output tensors of a call that are recorded."""
+    """Return the output tensors of a call at the indices `entry.parts`, if `is_signal` is true of them."""
     tensors = call.tensors()
     return [tensors[k] for k in entry.parts if k < len(tensors) and is_signal(tensors[k])]
 

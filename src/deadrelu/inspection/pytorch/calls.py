@@ -53,7 +53,7 @@ CONTAINERS = (nn.Module, nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 @dataclass(eq=False)
 class RecordedCall:
-    """A call of a module of `torch.nn` or of a function; it keeps its tensors, so that no others get their ids."""
+    """A call of a `torch.nn` module or of a function; it keeps its tensors alive, so that their `id()` stays unique."""
 
     at: int
     """Number of the call among all calls, counted from 0."""

@@ -17,9 +17,9 @@ var deadreluExperiment = (() => {
       const about = cases.find((one) => one.key === key);
       if (!about || !(Number.isInteger(trial) && trial >= 0 && trial < about.trials))
         throw new RangeError(`received case ${key}, trial ${trial}; expected: ${known()}`);
-      let found;
-      await deadreluWorkers.all(programs, "ofTables", [[given(about), points, proof.seed, [trial]]], ([one]) => (found = one));
-      return { initial: found.initial, final: found.final, loss: found.loss };
+      let result;
+      await deadreluWorkers.all(programs, "ofTables", [[given(about), points, proof.seed, [trial]]], ([one]) => (result = one));
+      return { initial: result.initial, final: result.final, loss: result.loss };
     }
 
     // Compare a trial with the table bit by bit. Return { equal, total, wrong }: counts, and the first difference in words.
@@ -50,9 +50,9 @@ var deadreluExperiment = (() => {
         programs,
         "ofTables",
         tasks,
-        (found, id) => {
+        (trials, id) => {
           const result = results.find(({ key }) => key === owners[id]);
-          for (const trial of found) {
+          for (const trial of trials) {
             const { equal, total, wrong } = compared(result, trial);
             result.done += 1;
             result.constant += deadreluTrial.CONSTANT.includes(trial.outcome);

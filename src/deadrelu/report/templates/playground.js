@@ -85,7 +85,7 @@ if (typeof document !== "undefined" && document.getElementById("playground")) {
   function trained(settings, networks, done, stopped) {
     const size = deadreluTrial.NETWORKS_PER_TASK, tasks = [];
     for (let k = 0; k < networks; k += size) tasks.push([settings, Array.from({ length: Math.min(size, networks - k) }, (_, at) => k + at)]);
-    return deadreluWorkers.all(programs, "run", tasks, (found) => found.forEach(done), stopped);
+    return deadreluWorkers.all(programs, "run", tasks, (trials) => trials.forEach(done), stopped);
   }
 
   let last = "";
@@ -271,10 +271,10 @@ if (typeof document !== "undefined" && document.getElementById("playground")) {
       });
       list.replaceChildren(...lines, ...wrong);
     };
-    const due = { at: 0 };
+    const next = { at: 0 };
     const results = await experiment.run(
-      (found) => {
-        if (mine === run && performance.now() > due.at) (shown(found), (due.at = performance.now() + 100));
+      (partial) => {
+        if (mine === run && performance.now() > next.at) (shown(partial), (next.at = performance.now() + 100));
       },
       () => mine !== run,
     );

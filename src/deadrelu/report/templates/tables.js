@@ -31,6 +31,6 @@ function compared(a, b) {
 }
 
 function number(text) {
-  const found = /^[><×≥≤\s]*([+−-]?\d[\d,]*\.?\d*(?:e[+-]?\d+)?)/i.exec(text);
-  return found ? parseFloat(found[1].replaceAll(",", "").replace("−", "-")) : null;
+  const match = /^[><×≥≤\s]*([+−-]?\d[\d,]*\.?\d*(?:e[+-]?\d+)?)/i.exec(text);
+  return match ? parseFloat(match[1].replaceAll(",", "").replace("−", "-")) : null;
 }

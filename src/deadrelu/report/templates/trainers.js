@@ -8,8 +8,8 @@ var deadreluEngine = (() => {
 
   const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   // Store the programs, base64 by name, and return whether this browser can run the first of them.
-  function load(found) {
-    programs = found;
+  function load(compiled) {
+    programs = compiled;
     const first = Object.values(programs)[0];
     return typeof WebAssembly === "object" && first !== undefined && WebAssembly.validate(bytes(first));
   }
@@ -214,23 +214,23 @@ var deadreluEngine = (() => {
   // and final predictions at the inputs `xs`. Networks that no step can change are not trained.
   async function trials(network, training, initial, x, y, order, rows, epochs, xs = new Float32Array(0)) {
     const living = [], zero = lossOfZero(y), groups = (all) => Array.from({ length: Math.ceil(all.length / LANES) }, (_, g) => all.slice(g * LANES, (g + 1) * LANES));
-    const found = initial.map((weights) => ({ initial: weights, final: weights, loss: new Float32Array(epochs).fill(zero) }));
+    const results = initial.map((weights) => ({ initial: weights, final: weights, loss: new Float32Array(epochs).fill(zero) }));
     for (const own of groups([...initial.keys()])) {
       const trainers = await Trainers.of(network, training, own.map((k) => initial[k]), x, y);
       const stuck = trainers.areStuck(), before = trainers.predict(), curves = trainers.predict(xs);
-      own.forEach((k, lane) => Object.assign(found[k], { before: before[lane], after: before[lane], curve: curves[lane] }));
+      own.forEach((k, lane) => Object.assign(results[k], { before: before[lane], after: before[lane], curve: curves[lane] }));
       living.push(...own.filter((_, lane) => !stuck[lane]));
       trainers.release();
     }
     for (const own of groups(living)) {
       const trainers = await Trainers.of(network, training, own.map((k) => initial[k]), x, y, own.map(order));
       for (let epoch = 0; epoch < epochs; epoch++)
-        trainers.epoch(rows(epoch)).forEach((loss, lane) => (found[own[lane]].loss[epoch] = loss));
+        trainers.epoch(rows(epoch)).forEach((loss, lane) => (results[own[lane]].loss[epoch] = loss));
       const after = trainers.predict(), curves = trainers.predict(xs);
-      own.forEach((k, lane) => Object.assign(found[k], { final: trainers.weightsOf(lane), after: after[lane], curve: curves[lane] }));
+      own.forEach((k, lane) => Object.assign(results[k], { final: trainers.weightsOf(lane), after: after[lane], curve: curves[lane] }));
       trainers.release();
     }
-    return found;
+    return results;
   }
 
   return { LANES, bytes, load, Trainers, trials, countWeights, layersOf };

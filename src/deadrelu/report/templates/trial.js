@@ -148,9 +148,9 @@ var deadreluTrial = (() => {
   // Train networks `numbers` of one task. Return { k, outcome, curve, fits } of each, with final predictions on the grid.
   async function run(settings, numbers) {
     const { about, training, initial, x, y, order, rows } = started(settings, numbers), xs = grid(settings.target);
-    const found = await deadreluEngine.trials(about, training, initial, x, y, order, rows, settings.epochs, xs);
+    const results = await deadreluEngine.trials(about, training, initial, x, y, order, rows, settings.epochs, xs);
     const constant = bestConstant(y);
-    return found.map(({ before, after, curve }, at) => {
+    return results.map(({ before, after, curve }, at) => {
       const outcome = outcomeOf(before, after, x, settings.tolerance);
       return { k: numbers[at], outcome, curve, fits: lossOf(after, y) < constant / 2 };
     });
@@ -161,8 +161,8 @@ var deadreluTrial = (() => {
     const { left, right, glorot } = deadreluStreams, n = x.length;
     const rows = (epoch) => left(n, seed, numbers[0], epoch), order = (k) => right(n, seed, numbers[k]);
     const initial = numbers.map((trial) => glorot(seed, trial, sizes));
-    const found = await deadreluEngine.trials({ sizes, activation, slope, biases }, { batchSize: batch, rate }, initial, x, y, order, rows, epochs);
-    return found.map(({ initial, final, loss, before, after }, at) => {
+    const results = await deadreluEngine.trials({ sizes, activation, slope, biases }, { batchSize: batch, rate }, initial, x, y, order, rows, epochs);
+    return results.map(({ initial, final, loss, before, after }, at) => {
       return { trial: numbers[at], initial, final, loss, outcome: outcomeOf(before, after, x, tolerance) };
     });
   }
@@ -185,7 +185,7 @@ var deadreluWorker = () => {
   let last = Promise.resolve();
   self.onmessage = ({ data: { programs, name, given, id } }) => {
     if (programs) return deadreluEngine.load(programs);
-    last = last.then(async () => self.postMessage({ id, found: await deadreluTrial[name](...given) }));
+    last = last.then(async () => self.postMessage({ id, results: await deadreluTrial[name](...given) }));
     last.catch((error) => setTimeout(() => { throw error; })); // report it to the page as an error of the worker
   };
 };

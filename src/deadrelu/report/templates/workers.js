@@ -21,7 +21,7 @@ var deadreluWorkers = (() => {
   // Tasks k, k + count, … go to one worker. The promise resolves when all are done or `stopped()` returns true.
   function all(programs, name, tasks, done, stopped = () => false) {
     const waiting = new Set(tasks.keys()), count = Math.min(threads(), tasks.length);
-    const finish = (id, found) => waiting.delete(id) && done(found, id);
+    const finish = (id, results) => waiting.delete(id) && done(results, id);
     const here = async (own) => {
       for (const id of own)
         if (waiting.has(id) && !stopped()) {
@@ -36,8 +36,8 @@ var deadreluWorkers = (() => {
         const end = () => (clearInterval(watch), worker.terminate());
         const watch = setInterval(() => stopped() && (end(), ready()), 100);
         let left = own.length;
-        worker.onmessage = ({ data: { id, found } }) => {
-          if (!stopped()) finish(id, found);
+        worker.onmessage = ({ data: { id, results } }) => {
+          if (!stopped()) finish(id, results);
           if (--left === 0) (end(), ready());
         };
         worker.onerror = (event) => {
