@@ -14,7 +14,7 @@ def born_dead_grid(counts: pd.DataFrame, initializer: Settings) -> pd.DataFrame:
     """Count dead untrained networks for each depth and width, and add their theoretical probabilities.
 
     Args:
-        counts: one row for each cell: depth, width, networks, born_dead_low, born_dead_high, born_dead.
+        counts: one row per cell: depth, width, networks; born_dead_low, born_dead_high, born_dead (x < 0, x > 0, all).
         initializer: initializer of the weights; theory covers only symmetric ones.
 
     Returns:

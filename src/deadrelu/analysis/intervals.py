@@ -19,7 +19,7 @@ class Rate(NamedTuple):
 
 
 def wilson(count: int, trials: int, *, confidence: float = 0.95) -> Rate:
-    """Return the share `count / trials` with Wilson's score interval.
+    """Return the share `count / trials` with Wilson's score interval at the level `confidence`.
 
     Wilson (1927), doi:10.1080/01621459.1927.10502953: unlike Wald's interval, it stays inside [0, 1] and keeps its
     coverage at rates near 0 and 1, where collapse rates lie. For the 1,500 intervals of a report, SciPy's `binomtest`
@@ -47,7 +47,7 @@ def rate_of(happened: Bools) -> dict[str, float]:
 
 
 def p_of_bounds(count: int, trials: int, low: float, high: float) -> float:
-    """Return p of the exact binomial test of a probability in [low, high]: twice the smaller tail, at most 1."""
+    """Return p of the exact test of `count` in `trials` for P in [low, high]: twice the smaller tail, at most 1."""
     at_most = bdtr(count, trials, low)
     at_least = bdtrc(count - 1, trials, high) if count else 1.0
     return float(min(1.0, 2 * at_most, 2 * at_least))
@@ -96,9 +96,9 @@ def independent_difference(before: Bools, after: Bools) -> Difference:
 
 
 def fisher_exact(count: Counts, trials: Counts, other_count: Counts, other_trials: Counts) -> npt.NDArray[np.float64]:
-    """Return p of Fisher's exact test, twice the smaller tail, for each pair of binomial samples, shape (n,).
+    """Return p of Fisher's exact test, twice the smaller tail (at most 1), for n pairs of samples, shape (n,).
 
-    The test (1935, doi:10.2307/2342435) is conditional on the sum of the counts and keeps its level at any probability.
+    All arguments have shape (n,). The test (1935, doi:10.2307/2342435) is conditional on the sum of both counts.
     """
     from scipy.stats import hypergeom  # an import of half a second, not needed by `check --help`
 

@@ -109,7 +109,7 @@ def _signals(params: Params) -> pd.DataFrame:
 
 
 def _in_order(table: pd.DataFrame, cases: list[str]) -> pd.DataFrame:
-    """Return the rows in the order of `cases`, which may have changed since the table was made."""
+    """Sort the rows by the position of their case in `cases`; rows of one case keep their order."""
     return table.sort_values("case", key=lambda column: column.map(cases.index), kind="stable")
 
 
@@ -158,17 +158,17 @@ def _collapse_tables(params: Params, trials: Frames, histories: Frames, function
 
 
 def points(params: Params, key: str, data: Path = tables.DATA) -> pd.DataFrame:
-    """Return the training set of a target with one input and one output: columns x and y, one row per point."""
+    """Return the training set of the target `key` of one input and output: columns x and y, one row per point."""
     return tables.points(1, 1).read(data_target.settings(params, key), key, data)
 
 
 def weights(params: Params, key: str, data: Path = tables.DATA) -> pd.DataFrame:
-    """Return the weights of the first trials of a case of `collapse`: trial, initial, final, one row per trial."""
+    """Return the saved weights of the case `key` of `collapse`: trial, initial, final, one row per saved trial."""
     return tables.WEIGHTS.read(experiments.of_case(params, key).settings, key, data)
 
 
 def trials(params: Params, key: str, data: Path = tables.DATA) -> pd.DataFrame:
-    """Return the results of a case of `collapse`, one row per trial; `data` is the folder of all stages."""
+    """Return the results of the case `key` of `collapse`, one row per trial; `data` is the folder of all stages."""
     experiment = experiments.of_case(params, key)
     return tables.read_trials(experiment.settings, key, experiment.trials, data)
 

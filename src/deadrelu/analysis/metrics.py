@@ -59,7 +59,7 @@ def collect(source: str, images: int, numbers: Mapping[str, pd.DataFrame]) -> di
 
 
 def to_json(tree: dict[str, object]) -> str:
-    """Return JSON with floats of 6 significant digits; machines may differ in further digits.
+    """Return a result of `collect` as JSON text; floats have 6 significant digits, since machines differ in others.
 
     A number that is not finite is left out: JSON cannot represent it, and every `dvc metrics diff` would show it.
     """

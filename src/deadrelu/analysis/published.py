@@ -34,13 +34,13 @@ LU_WIDTHS = [2] * 9
 
 
 def notebook_rates(params: Params) -> dict[str, float]:
-    """Return the notebook's rate by the key of each main case of `collapse` that repeats the notebook."""
+    """Return the notebook's collapse rate, by case key, for each main case with the notebook's settings."""
     rates = {key: notebook_rate(params, key) for key in params.main_cases}
     return {key: rate for key, rate in rates.items() if rate is not None}
 
 
 def notebook_rate(params: Params, key: str) -> float | None:
-    """Return the notebook's rate for a case of `collapse`, if network, data and training are the notebook's.
+    """Return the notebook's rate for the case `key` of `collapse`; None unless its settings are the notebook's.
 
     For a case of the protocol "refit" it is None, since the notebook calls its trials independent; see `loop_rates`.
     """

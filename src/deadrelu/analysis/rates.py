@@ -55,7 +55,7 @@ def collapse_rates(trials: Trials, params: Params) -> pd.DataFrame:
 
 
 def born_dead_bounds(params: Params, key: str) -> theory.Bounds | None:
-    """Return bounds of P(dead before training); None unless a case has ReLU, zero biases and symmetric weights."""
+    """Return bounds of P(dead before training) of a case; None without ReLU, zero biases and symmetric weights."""
     case = params.collapse.cases[key]
     if case.activation != "relu" or not all(map(initializers.is_symmetric, case.initializers)):
         return None
@@ -73,7 +73,7 @@ def rate_by_tolerance(trials: Trials) -> pd.DataFrame:
     """Count constant trials of each case for every criterion of `PLACES` and every tolerance of `TOLERANCES`.
 
     Returns:
-        One row for each of them: case, criterion, tolerance, trials, count, rate, low, high (95 % Wilson interval).
+        One row for each case, criterion and tolerance, with trials, count, rate, low, high (95 % Wilson interval).
     """
     rows = []
     for key, frame in trials.items():

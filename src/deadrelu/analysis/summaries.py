@@ -14,7 +14,7 @@ Array = npt.NDArray[np.float64]
 
 
 def beside_theory(summary: pd.DataFrame, settings: ActivationsParams, squared_norms: Array) -> pd.DataFrame:
-    """Return the summary with two more columns from mean-field theory: rms_theory and zero_theory.
+    """Return the summary with rms_theory and zero_theory, mean-field theory's rms and share of zeros of the outputs.
 
     Args:
         summary: table with one row for each case and layer, with columns case and layer; cases without theory get NaN.
@@ -80,7 +80,7 @@ THEORY_IMAGES = 16
 
 
 def _theory(settings: ActivationsParams, key: str, images: Array) -> tuple[float, float]:
-    """Return the forward and the backward factor of a case by mean-field theory, or NaN if theory has none."""
+    """Return the forward and backward factors per layer of the case `key` by mean-field theory, NaN if it has none."""
     case, width, layers = settings.cases[key], settings.network.width, settings.network.hidden_layers
     independent = settings.layer_seeds == "independent" and initializers.is_symmetric(case.initializer)
     if not independent or layers < 2:
@@ -121,10 +121,10 @@ def _running_mean(loss: pd.Series) -> pd.Series:
 
 
 def epochs_over_trials(epochs: pd.DataFrame) -> pd.DataFrame:
-    """Summarize losses and accuracy over trials, in one row for each case and epoch; a diverged loss is infinite.
+    """Summarize `epochs`, one row per case, trial and epoch, over the trials; losses that diverged are infinite.
 
     Returns:
-        Columns case, epoch (0: untrained), trials; median, minimum (_low), maximum (_high) of losses and accuracy.
+        One row per case and epoch (0: untrained): trials; median, minimum (_low), maximum (_high) of each number.
     """
     values = ["loss", "validation_loss", "validation_accuracy"]
     diverged = epochs[["loss", "validation_loss"]].isna() & (epochs[["epoch"]] > 0).to_numpy()

@@ -25,7 +25,7 @@ Form = Literal["text", "json", "md"]
 
 
 class Present(NamedTuple):
-    """Present results: their origin, quantities and SHA-256 of files by stage, and stale stages."""
+    """Results on disk: origin, quantities and files' SHA-256 by stage, and stages made with other package versions."""
 
     origin: Origin
     observed: dict[str, Observed]
@@ -48,7 +48,7 @@ class Present(NamedTuple):
 
 
 def _stale(stages: Iterable[str]) -> list[str]:
-    """Return stages that other versions of packages than the installed ones made; DVC does not track packages."""
+    """Return texts such as "training (keras 3.9.0)" on stages made with package versions other than the installed."""
     stale = []
     for stage in stages:
         paths = load.files_of(stage)
@@ -68,13 +68,13 @@ def _digests(stage: str) -> dict[str, str]:
 
 
 def main(params: Params, *, update: bool, seeds: int | None, form: Form) -> int:
-    """Print the verdict and return the exit code, 1 for a change.
+    """Print the comparison with the reference, and return the exit code: 1 if a result changed, otherwise 0.
 
     Args:
         params: settings in params.yaml.
         update: whether to write the present results as the reference; the exit code is then 0.
-        seeds: number of seeds over which `update` measures all spreads; None: only new ones, over `spread.SEEDS` seeds.
-        form: output format.
+        seeds: number of seeds for `update` to measure all spreads; None: `spread.SEEDS`, in new or changed stages only.
+        form: output format: text for a terminal, JSON or Markdown.
 
     Raises:
         InputError: results are not comparable, or part of them is missing, truncated or edited.
@@ -160,7 +160,7 @@ def _text(path: Path) -> str:
 
 
 def _update(params: Params, present: Present, seeds: int | None, form: Form) -> None:
-    """Write the present results as the reference; without `seeds`, stages that are not changed keep their spreads."""
+    """Write present results as the reference, after a comparison; without `seeds`, unchanged stages keep spreads."""
     try:
         before = reference.read(REFERENCE)
     except InputError as error:

@@ -36,7 +36,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class StageVerdict:
-    """Verdict on a stage, its number of tables with the same bytes, and `why` it is not comparable or changed."""
+    """Verdict on a stage; `same_tables` of its `tables` have equal bytes; `why` is a reason other than `findings`."""
 
     stage: str
     verdict: Verdict
@@ -44,13 +44,13 @@ class StageVerdict:
     tables: int
     findings: list[Finding]
     untested: int
-    """Number of quantities that are not tested: points if the seed differs, and values not finite under some seed."""
+    """Number of untested quantities: moments of points if the seed differs, and numbers not finite under some seed."""
     why: str = ""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Verdicts on all stages, and the conditions of their comparison."""
+    """Verdicts on all stages, the number of hypotheses tested, and the largest probability `alpha` of a false alarm."""
 
     stages: list[StageVerdict]
     hypotheses: int
@@ -118,7 +118,7 @@ def compare(
 
 
 def params_that_differ(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Return both values of each dotted key whose values differ; None stands for a missing value."""
+    """Return (value before, value after) by dotted key, for values that differ; None stands for a missing value."""
     after = json.loads(json.dumps(after))
     return {
         key: (before.get(key), after.get(key))
@@ -128,7 +128,7 @@ def params_that_differ(before: Mapping[str, Any], after: Mapping[str, Any]) -> d
 
 
 def _obstacle(reference: Reference, origin: Origin, now: Mapping[str, Observed], stage: str) -> str:
-    """Return why a stage cannot be compared; empty if it can."""
+    """Return a text that says why a stage cannot be compared with the reference; it is empty if it can."""
     if stage not in reference.stages:
         return "not in the reference"
     if stage not in now:
@@ -153,7 +153,7 @@ def _is_added(reference: Reference, now: Mapping[str, Observed], stage: str) -> 
 
 
 def _elsewhere(before: Origin, now: Origin) -> list[str]:
-    """Return the differences in seed, machine and versions; if there is any, equal bits are not expected."""
+    """Return texts like "seed 11 (reference: 10)" on seed, machine and versions; if any differs, bits may differ."""
     pairs = {"seed": (before.seed, now.seed), "machine": (before.machine, now.machine)}
     pairs |= {name: (before.versions.get(name), version) for name, version in now.versions.items()}
     return [f"{name} {new} (reference: {old})" for name, (old, new) in pairs.items() if old != new]

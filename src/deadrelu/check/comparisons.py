@@ -41,7 +41,7 @@ class Finding:
         trials: number of trials of the present share; None for another number.
         p: p value of the test; for a quantity that is not random, 0 if it changed and 1 if not.
         smallest: smallest change that the test detects; NaN if it detects none, or if the quantity is not random.
-        changed: whether equality is rejected, corrected for the number of tests.
+        changed: whether equality is rejected, after Holm's correction, or a quantity that is not random differs.
     """
 
     stage: str
@@ -63,7 +63,7 @@ def compare(stages: Iterable[Stage], *, same_seed: bool, alpha: float) -> tuple[
     """Test all quantities of several stages, with one correction for the number of tests.
 
     Args:
-        stages: stages that can be compared.
+        stages: names, accepted and present results of the stages that can be compared.
         same_seed: whether both runs have the same seed, so that trial k of both is the same trial.
         alpha: largest probability of a false alarm in any of the tests.
 
@@ -127,7 +127,7 @@ def _test_values(pairs: list[tuple[str, str, float, float, Spread, int]], level:
 
 
 def _fixed(stage: str, before: StageRecord, now: Observed, same_seed: bool) -> Iterator[Finding]:
-    """Yield a finding for each number that only one run has, and for each number that must be equal."""
+    """Yield findings on quantities that one run lacks, and on exact and (if seeds agree) drawn numbers of both runs."""
     groups: list[tuple[Mapping[str, Any], Mapping[str, Any]]]
     groups = [(before.counts, now.counts), (before.values | before.drawn, now.values | now.drawn)]
     groups.append((before.exact, now.exact))

@@ -30,7 +30,7 @@ def mcnemar_exact(before: Outcomes, after: Outcomes) -> float:
 
 
 def smallest_mcnemar_exact(trials: int, level: float) -> float:
-    """Return the smallest change of a share that `mcnemar_exact` detects at `level`, if all changes go one way.
+    """Return the smallest change of a share of `trials` that `mcnemar_exact` detects at `level`, if all go one way.
 
     It is NaN if the test does not detect even a change of all trials.
     """
@@ -90,6 +90,6 @@ def over_seeds(value: Float, mean: Float, sd: Float, seeds: Counts) -> Float:
 
 
 def smallest_over_seeds(sd: Float, seeds: Counts, level: float) -> Float:
-    """Return the approximate smallest shifts that `over_seeds` detects at `level` with probability `POWER`, (n,)."""
+    """Return approximate smallest shifts that `over_seeds` detects at `level` with probability `POWER`, shape (n,)."""
     quantile: Float = np.asarray(stats.t.isf(level / 2, seeds - 1)) + float(special.ndtri(POWER))
     return quantile * sd * np.sqrt(1 + 1 / seeds)

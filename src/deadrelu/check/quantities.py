@@ -25,7 +25,7 @@ LOSSES = ("loss", "validation_loss", "validation_accuracy")
 
 @dataclass(frozen=True)
 class Count:
-    """Number of trials with an event; `outcomes` has one per trial if trial k of a rerun with its seed is the same."""
+    """Number of trials with an event; `outcomes` says which, (trials,), bool, or is None if tables have only counts."""
 
     count: int
     trials: int
@@ -87,13 +87,13 @@ def of_targets(params: Params) -> dict[str, float]:
 
 
 def of_signals(summary: pd.DataFrame) -> dict[str, float]:
-    """Return the `SIGNALS` of each layer of `summary`, by names such as `relu-he_normal.layer_3.std`."""
+    """Return finite `SIGNALS` of each row (case, layer) of a table, by names such as `relu-he_normal.layer_3.std`."""
     rows = summary.to_dict("records")
     return _finite({f"{row['case']}.layer_{row['layer']}.{name}": row[name] for row in rows for name in SIGNALS})
 
 
 def of_training(epochs: pd.DataFrame) -> dict[str, float]:
-    """Return medians over trials in each case's last epoch, by names such as `mlp-zeros.validation_accuracy`."""
+    """Return finite median losses and accuracy of each case's last epoch, by names such as `mlp-zeros.loss`."""
     last = summaries.last_epochs(epochs)
     return _finite({f"{row['case']}.{name}": row[name] for row in last.to_dict("records") for name in LOSSES})
 
@@ -122,7 +122,7 @@ def _collapse(params: Params, key: str, results: Results) -> Observed:
 
 
 def _events(frame: pd.DataFrame, tolerance: float) -> dict[str, Outcomes]:
-    """Return whether each event happened in each trial: arrays of shape (n,), bool, by the name of the event."""
+    """Return, by event, whether it happened in each row (trial), (n,), bool; ranges up to `tolerance` are collapses."""
     events = {name: criteria.within(frame[column], tolerance) for name, column in RANGES.items()}
     return events | {name: frame[name].to_numpy(bool) for name in ("born_dead", "dead")}
 
@@ -159,9 +159,9 @@ def _sensitivity(params: Params, key: str, results: Results) -> Observed:
 
 
 def _other_initializers(cells: pd.DataFrame) -> dict[str, Count]:
-    """Return counts of constant untrained networks of the largest depth, for each other initializer and width.
+    """Return counts of dead (with biases: constant) untrained networks of the largest depth, by initializer and width.
 
-    Networks that are constant at a smaller depth are so at the largest one, so that more counts would add little.
+    The main initializer is left out. Networks constant at a smaller depth are so at the largest one, too.
     """
     others = cells[cells["initializer"] != MAIN]
     deepest = others[others["depth"] == others["depth"].max()].astype({"count": int, "networks": int})
@@ -174,7 +174,7 @@ def _count(outcomes: Outcomes) -> Count:
 
 
 def of_points(x: Points, y: Points) -> dict[str, float]:
-    """Return mean and standard deviation of the inputs x and of the targets y of a training set."""
+    """Return mean and standard deviation, over all entries, of the inputs x and of the targets y of a training set."""
     moments = {"x_mean": x.mean(dtype=float), "x_std": x.std(dtype=float)}
     moments |= {"y_mean": y.mean(dtype=float), "y_std": y.std(dtype=float)}
     return {name: value.item() for name, value in moments.items()}
@@ -188,7 +188,7 @@ OF_THE_CODE = ("beta_1", "beta_2", "epsilon", "saved_trials")
 
 
 def setting(made_by: Mapping[str, object]) -> dict[str, Any]:
-    """Return the settings that must be equal in comparable runs: all but the seed, `SIZES` and `OF_THE_CODE`."""
+    """Return, by dotted key, settings that comparable runs share: without seed, `OF_THE_CODE`, and most `SIZES`."""
 
     def may_differ(key: str) -> bool:
         name = key.split(".")[-1]

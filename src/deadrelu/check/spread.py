@@ -18,7 +18,7 @@ SEEDS = 20
 
 
 def measure(params: Params, stage: str, seeds: int) -> dict[str, Spread]:
-    """Run a stage with other seeds, write no files, and return the spread of each number that is never NaN."""
+    """Run a stage with `seeds` other seeds, write no files, and return spreads of all numbers that are never NaN."""
     rows: list[dict[str, float]] = []
     trainers: training.Trainers = {}
     with progress.rate_and_time_left() as bar:
@@ -30,7 +30,7 @@ def measure(params: Params, stage: str, seeds: int) -> dict[str, Spread]:
 
 
 def spread_of(name: str, values: npt.NDArray[np.float64]) -> Spread:
-    """Return mean and standard deviation over seeds; of logarithms if no value is ≤ 0 and `name` is not of a share."""
+    """Return the spread of `values`, one per seed: of their logarithms if all are > 0 and `name` is not a share."""
     log = not name.endswith(("fraction", "accuracy")) and bool((values > 0).all())
     scaled = np.log(values) if log else values
     return Spread(mean=float(scaled.mean()), sd=float(scaled.std(ddof=1)), log=log)

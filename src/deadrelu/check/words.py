@@ -21,7 +21,7 @@ STYLES = {Verdict.CHANGED: "bold red", Verdict.NOT_COMPARABLE: "yellow"}
 
 
 def as_text(comparison: Comparison) -> Group:
-    """Return a comparison as tables and sentences for the terminal."""
+    """Return a comparison as a group of tables and sentences that Rich prints to the terminal."""
     parts: list[Any] = [
         _table(COLUMNS, [_row(stage) for stage in comparison.stages], [stage.verdict for stage in comparison.stages])
     ]
@@ -53,7 +53,7 @@ def as_json(comparison: Comparison) -> str:
 
 
 def headline(comparison: Comparison) -> str:
-    """Return the verdict with its reason: the stages that have it, bundled digits, or the number of equal tables."""
+    """Return a line with the verdict and its reason: stages, bundled digits, or the number of identical tables."""
     if comparison.verdict == Verdict.IDENTICAL:
         compared = [stage for stage in comparison.stages if stage.verdict != Verdict.ADDED]
         text = (
@@ -97,12 +97,12 @@ def sentences(comparison: Comparison) -> list[str]:
 
 
 def change(finding: Finding) -> str:
-    """Return a change in the form 'collapsed 0.960 → 0.929'."""
+    """Return a text with the accepted and the present number, such as "collapsed 0.960 → 0.929"."""
     return f"{finding.quantity} {number(finding, finding.reference)} → {number(finding, finding.now)}"
 
 
 def number(finding: Finding, value: float) -> str:
-    """Format a share with at least 3 decimals, more for 10,000 trials or more; any other number with 4 digits."""
+    """Format a share with 3 decimals, more from 10,000 trials on; another number with 4 digits; NaN as "none"."""
     if math.isnan(value):
         return "none"
     return f"{value:.4g}" if finding.trials is None else f"{value:.{max(3, len(str(finding.trials)) - 1)}f}"
@@ -126,7 +126,7 @@ def _p(finding: Finding) -> str:
 
 
 def _smallest(stage: StageVerdict) -> str:
-    """Return the smallest detectable changes of a stage: their range for shares, else the relative median."""
+    """Return a text on detectable changes: the range over shares or, without shares, the median relative change."""
     known = [finding for finding in stage.findings if not math.isnan(finding.smallest)]
     shares = [finding.smallest for finding in known if finding.trials]
     relative = [finding.smallest / finding.reference for finding in known if not finding.trials and finding.reference]

@@ -34,7 +34,7 @@ LOG_ERFC = (-0.00022853700, -1.1275408, -0.63740766, -0.10373509, 0.022132801, -
 
 
 def activate(ops: Operations, architecture: Architecture, z: Any) -> Any:
-    """Return the output of a unit whose preactivation is z."""
+    """Return the output of a unit with preactivation z; `ops` computes it, and z and the output are values of `ops`."""
     match architecture.activation:
         case "relu":
             return ops.select(z < 0.0, 0.0, z)  # with the comparison in this direction, NaN stays NaN
@@ -51,7 +51,7 @@ def activate(ops: Operations, architecture: Architecture, z: Any) -> Any:
 
 
 def through(ops: Operations, architecture: Architecture, z: Any, output: Any, gradient: Any) -> Any:
-    """Return the gradient of the loss by the preactivation z of a unit; `gradient` is the gradient by its output."""
+    """Return dL/dz for a unit with preactivation z from its `output` and `gradient` = dL/d(output); L is the loss."""
     match architecture.activation:
         case "relu":
             return ops.select(z > 0.0, gradient, 0.0)
@@ -81,7 +81,7 @@ def expm1(ops: Operations, x: Any) -> Any:
 
 
 def _exp(ops: Operations, x: Any, bits: int) -> tuple[Any, Any]:
-    """Return exp(r) - 1 and 2**n for x = n ln 2 + r <= 0, |r| <= ln 2 / 2 and an integer n from 1 - 2**bits to 0."""
+    """Write x <= 0 as n ln 2 + r with |r| <= ln 2 / 2 and an integer n > -2**bits, and return exp(r) - 1 and 2**n."""
     n = (x * (1 / log(2)) + ROUND) - ROUND
     r = (x - n * LN2_HIGH) - n * LN2_LOW
     scale = 1.0
@@ -102,7 +102,7 @@ def tanh(ops: Operations, x: Any) -> Any:
 
 
 def sigmoid(ops: Operations, x: Any) -> Any:
-    """Return 1 / (1 + exp(-x)): with t = exp(-|x|), 1 / (1 + t) if x > 0, else t / (1 + t) or t - t² / (1 + t)."""
+    """Return 1 / (1 + exp(-x)): for t = exp(-|x|), 1 / (1 + t) if x > 0, t - t² / (1 + t) if t < ¼, or t / (1 + t)."""
     t = ops.call(exp, ops.select(x > 0.0, -x, x))
     small = t < 0.25
     ratio = ops.select(x > 0.0, 1.0, ops.select(small, t * t, t)) / (t + 1.0)
@@ -110,7 +110,7 @@ def sigmoid(ops: Operations, x: Any) -> Any:
 
 
 def erf(ops: Operations, x: Any) -> Any:
-    """Return erf(x): a polynomial near 0, and elsewhere ±(1 - exp(p(|x|))) with a polynomial p."""
+    """Return erf(x): a polynomial near 0, and elsewhere ±(1 - exp(p(min(|x|, 4)))) with p as in `LOG_ERFC`."""
     size = ops.select(x < 0.0, -x, x)
     near = x * _polynomial(x * x, ERF) + x
     size = ops.select(size > 4.0, 4.0, size)

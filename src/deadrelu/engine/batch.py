@@ -54,9 +54,9 @@ class Points:
     def table(self, positions: tuple[int, ...], lanes: int) -> Float:
         """Return the inputs and targets of the points for some trials, each in the order of its `shuffles.right`.
 
-        Returns:
-            Table, shape (n_points, inputs + outputs, lanes), float32; lane k is for the trial at `positions[k]` in its
-            block, and further lanes repeat lane 0.
+        `positions` are the numbers of the trials within their block (trial % BLOCK). The table has shape
+        (n_points, inputs + outputs, lanes) and type float32, with as many lanes as the program; lane k is for the trial
+        at `positions[k]`, and surplus lanes repeat lane 0.
         """
         if (kept := self._kept.get(positions)) is not None and kept.shape[2] == lanes:
             return kept
@@ -104,7 +104,7 @@ class TrialBatch:
             stop: event of another thread that ends the training with a `CancelledError`.
 
         Returns:
-            The loss of each epoch, shape (n, epochs), float32.
+            Mean loss of the points in each epoch, while the weights change, shape (n, epochs), float32.
         """
         points, architecture, lanes = self.points, self.architecture, self.program.lanes
         rates = first_learning_rates(self.training, points.n, self.epoch + epochs)
@@ -138,11 +138,11 @@ class TrialBatch:
 
 
 def batches(n_points: int, size: int, epochs: int = 1) -> tuple[np.ndarray, Float, np.ndarray]:
-    """Return bounds, sizes and epochs of the batches of some epochs, whose points are numbered consecutively from 0.
+    """Split each of some epochs of `n_points` points into batches of `size` points; the last one may be smaller.
 
     Returns:
-        First point of each batch and, at the end, the number of all points, shape (batches + 1,), int64; sizes of the
-        batches, shape (batches,), float32; number of each batch's epoch, from 0 on, shape (batches,), int64.
+        First point of each batch, counted from 0 through all epochs, and finally the number of points of all epochs,
+        shape (batches + 1,), int64; batch sizes, (batches,), float32; each batch's epoch from 0 on, (batches,), int64.
     """
     starts_in_epoch = np.arange(0, n_points, size)
     starts = np.append((np.arange(epochs)[:, None] * n_points + starts_in_epoch).ravel(), epochs * n_points)
@@ -150,9 +150,9 @@ def batches(n_points: int, size: int, epochs: int = 1) -> tuple[np.ndarray, Floa
 
 
 def learning_rates(training: Training, n_points: int) -> Iterator[Float]:
-    """Yield, for each epoch, the learning rates of its steps, shape (steps,), float32, with Adam's bias correction.
+    """Yield, without end, the learning rates of an epoch's steps, (steps,), float32; Adam's include bias correction.
 
-    Powers of the betas are rounded products in float64, because libraries differ in the last bits of `pow`.
+    Powers of Adam's betas are rounded products in float64, because libraries differ in the last bits of `pow`.
     """
     optimizer, steps = training.optimizer, -(-n_points // training.batch_size)
     rate = np.float32(optimizer.learning_rate)
@@ -170,7 +170,7 @@ def learning_rates(training: Training, n_points: int) -> Iterator[Float]:
 
 @lru_cache(maxsize=8)
 def first_learning_rates(training: Training, n_points: int, epochs: int) -> Float:
-    """Return the learning rates of the first epochs, shape (epochs, steps), float32; they are cached."""
+    """Return the learning rates of all steps of `epochs` epochs, shape (epochs, steps), float32, from a cache."""
     return np.stack(list(islice(learning_rates(training, n_points), epochs)))
 
 
@@ -185,7 +185,7 @@ def at_points(
         weights: weights of n networks, at most as many as the program has lanes, shape (n, n_weights), float32.
         x: inputs, shape (n_points, inputs), float32, in C order.
         stop: event of another thread that ends the program with a `CancelledError`.
-        out: array that receives the result, float32, with the lanes in its last axis.
+        out: zeros that receive predictions, shape (n_points, outputs, lanes), or counts, shape (lanes,), float32.
 
     Returns:
         A view of `out` with the first n entries of its last axis.
@@ -199,7 +199,7 @@ def at_points(
 
 
 def scratch(architecture: Architecture, lanes: int) -> list[Float]:
-    """Return arrays for the preactivations, signals and deltas of units, each (units * POINTS, lanes), float32."""
+    """Return zeros for preactivations, signals and deltas of all units, each (units * POINTS, lanes), float32."""
     return [aligned((sum(architecture.sizes) * programs.POINTS, lanes)) for _ in programs.UNITS]
 
 
@@ -212,7 +212,7 @@ def aligned(shape: tuple[int, ...]) -> Float:
 
 
 def filled(rows: Float, lanes: int) -> Float:
-    """Return a copy whose last axis, the trials, is padded to `lanes` entries with copies of the first trial."""
+    """Return a copy of an array with trials in its last axis, padded to `lanes` trials by copies of the first."""
     copy = aligned((*rows.shape[:-1], lanes))
     copy[..., : rows.shape[-1]], copy[..., rows.shape[-1] :] = rows, rows[..., :1]
     return copy

@@ -33,7 +33,7 @@ def processor() -> str:
 
 
 def lanes() -> int:
-    """Return the number of trials in a vector: 16 if AVX-512 is used, otherwise 8; results do not depend on it."""
+    """Return the usual number of trials in a vector, which changes no result: 16 if AVX-512 is used, otherwise 8."""
     host, features = _host()
     return 16 if processor() == host and "avx512f" in features else 8
 
@@ -46,7 +46,7 @@ def _host() -> tuple[str, dict[str, bool]]:
 
 
 def _machine(name: str) -> llvm.TargetMachine:
-    """Return LLVM's target machine for a processor with this name."""
+    """Return LLVM's target machine for the processor `name`, with all its features if it is this processor."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     host, features = _host()
@@ -141,5 +141,5 @@ def _vector(content: bytes) -> bytes:
 
 
 def _number(n: int) -> bytes:
-    """Return a number in the encoding of WebAssembly: seven bits per byte, the lowest first (LEB128)."""
+    """Return an integer n >= 0 in the encoding of WebAssembly: seven bits per byte, the lowest first (LEB128)."""
     return bytes([n & 127 | 128]) + _number(n >> 7) if n > 127 else bytes([n])

@@ -20,7 +20,7 @@ SMALLEST = 2.0**-149
 
 @dataclass(frozen=True)
 class Layer:
-    """Numbers of inputs and units of a layer, and the first indices of its kernel, biases, input and output units."""
+    """Numbers of inputs and units of a layer, and the indices of its first weight, bias, input unit and output unit."""
 
     fan_in: Any
     fan_out: Any
@@ -45,7 +45,7 @@ def layers_of(architecture: Architecture) -> Iterator[Layer]:
 
 @dataclass(frozen=True)
 class Layers:
-    """The layers of a network; `between(body, backwards=False)` calls body(layer) for each but the first and last."""
+    """The layers of a network; `between(body, backwards=False)` calls body(layer) for the others, forwards or back."""
 
     first: Layer
     between: Any
@@ -54,7 +54,7 @@ class Layers:
 
 @dataclass(frozen=True)
 class Units:
-    """Arrays with the preactivation of each unit, its output (signal), and the loss's gradient by the preactivation."""
+    """Flat arrays with, for each unit, its preactivation z, output (signal) and dL/dz (delta); L is a point's loss."""
 
     preactivations: Any
     signals: Any
@@ -63,7 +63,7 @@ class Units:
 
 @dataclass(frozen=True)
 class State:
-    """Arrays that training updates, each of shape (n_weights, trials): weights, gradient sums, Adam's two moments."""
+    """Arrays that training updates, each (n_weights, trials): weights, a batch's sum of gradients, Adam's moments."""
 
     weights: Any
     gradient: Any
@@ -74,9 +74,9 @@ class State:
 class Plan(Protocol):
     """The work of a program, batches (in training) or points from `first` to `end` - 1, and arrays for its results.
 
-    A batch has attributes `first` and `end` (its points are `first` to `end` - 1), `size` (their number), `rate` (the
-    learning rate) and `epoch`; a point has methods `input(i)`, `target(j)` and `put(j, output)`. The loss of each point
-    is added to `loss[epoch]`, and the number of its active units (`count_active`) to `active[0]`.
+    A batch has its first point `first`, its last point `end` - 1, its `size`, its learning rate `rate` and its `epoch`.
+    A point returns `input(i)` and `target(j)`, and stores output j by `put(j, output)`. Losses of points are added to
+    `loss[epoch]`, and numbers of active units (`count_active`) to `active[0]`. A network has `n_weights` weights.
     """
 
     first: Any
@@ -93,7 +93,7 @@ class Plan(Protocol):
 
 
 def hidden(ops: Operations, architecture: Architecture, layers: Layers, weights: Any, units: Units) -> None:
-    """Compute the forward pass through the hidden layers from the signals of the input units."""
+    """Compute the forward pass from the input signals in `units` through the hidden layers, and store it in `units`."""
 
     def forward(layer: Layer) -> None:
         def unit(j: Any) -> None:
@@ -127,7 +127,7 @@ def _preactivation(
 
 
 def add_gradient(ops: Operations, architecture: Architecture, layers: Layers, state: State, units: Units) -> None:
-    """Compute the backward pass from the deltas of the last layer, and add gradients by weights to `state.gradient`."""
+    """Compute the backward pass from the last layer's deltas, and add dL/d(weight) of a point to `state.gradient`."""
 
     def by_weights(layer: Layer) -> None:
         def of_unit(j: Any) -> None:
@@ -166,7 +166,7 @@ def add_gradient(ops: Operations, architecture: Architecture, layers: Layers, st
 def loss_and_deltas(
     ops: Operations, architecture: Architecture, training: Training, layer: Layer, units: Units, point: Any
 ) -> Any:
-    """Return the loss at a point (the mean over outputs), and store its gradient by each output in `units.deltas`."""
+    """Return a point's loss L (a mean over outputs), and store dL/d(output) as the deltas of the last `layer`."""
     n = float(architecture.sizes[-1])
 
     def error(j: Any) -> Any:
@@ -245,7 +245,7 @@ def read(ops: Operations, layers: Layers, units: Units, point: Any) -> None:
 
 
 def move(ops: Operations, training: Training, state: State, k: Any, gradient: Any, rate: Any) -> None:
-    """Update weight k by one step of the optimizer, in the arithmetic of Keras."""
+    """Update weight k by a step as in Keras, from its mean `gradient` over a batch; Adam's `rate` is bias-corrected."""
     optimizer = training.optimizer
     if isinstance(optimizer, Adam):
         state.mean[k] = state.mean[k] + (gradient - state.mean[k]) * (1 - optimizer.beta_1)
@@ -259,7 +259,7 @@ def move(ops: Operations, training: Training, state: State, k: Any, gradient: An
 def predict(
     ops: Operations, architecture: Architecture, layers: Layers, weights: Any, units: Units, plan: Plan
 ) -> None:
-    """Compute the outputs at the points `plan.first` to `plan.end` - 1 and store each by `point.put(j, output)`."""
+    """Compute the outputs at points `plan.first` to `plan.end` - 1, and store output j by `point.put(j, output)`."""
 
     def visit(p: Any) -> None:
         point = plan.point(p)
@@ -273,7 +273,7 @@ def predict(
 def count_active(
     ops: Operations, architecture: Architecture, layers: Layers, weights: Any, units: Units, plan: Plan
 ) -> None:
-    """Add to `plan.active[0]` the number of non-zero outputs of the last hidden (ReLU) layer, over all points."""
+    """Add to `plan.active[0]` how many outputs of the last hidden (ReLU) layer are not 0, over all points of `plan`."""
 
     def visit(p: Any) -> None:
         read(ops, layers, units, plan.point(p))

@@ -29,7 +29,7 @@ CUT_STD = 0.8796256610342398
 
 
 Sampler = Callable[[np.random.Generator, int, int, int], npt.NDArray[np.float32]]
-"""A function `sample(rng, n, fan_in, fan_out)` that returns n random kernels, shape (n, fan_in, fan_out), float32."""
+"""A function sample(rng, n, fan_in, fan_out) that returns n kernels as `sampler` describes, float32."""
 
 
 def by_name(name: str) -> Settings | Rai:
@@ -105,7 +105,7 @@ def is_symmetric(initializer: Settings | Rai) -> bool:
 
 
 def variance(settings: Settings | Rai, fan_in: int, fan_out: int) -> float:
-    """Return the variance of a weight of a layer with these numbers of inputs and outputs.
+    """Return the variance of a weight of a layer with `fan_in` inputs and `fan_out` units.
 
     Raises:
         ValueError: `is_symmetric` is false for the initializer.
@@ -125,7 +125,7 @@ def _fan(scaling: VarianceScaling, fan_in: int, fan_out: int) -> float:
 
 
 def _as_variance_scaling(settings: FanScaled) -> VarianceScaling:
-    """Return the variance scaling that is equivalent to a Glorot, He or LeCun initializer (the formulas of Keras)."""
+    """Return the variance scaling that is equivalent to a Glorot, He or LeCun initializer (formulas of Keras)."""
     family, distribution = settings.name.split("_")
     scale, mode = {"glorot": (1.0, "fan_avg"), "he": (2.0, "fan_in"), "lecun": (1.0, "fan_in")}[family]
     kind = "uniform" if distribution == "uniform" else "truncated_normal"
@@ -163,7 +163,7 @@ def _orthogonal(rng: np.random.Generator, shape: tuple[int, int, int]) -> npt.ND
 
 
 def _sum(terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the sum over the first axis, added term by term, from first to last."""
+    """Return the sum of an array over its first axis, added term by term, from first to last."""
     total: npt.NDArray[np.float64] = terms[0].copy()
     for term in terms[1:]:
         total += term
@@ -171,7 +171,7 @@ def _sum(terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _rai(rng: np.random.Generator, shape: tuple[int, int, int]) -> npt.NDArray[np.float64]:
-    """Draw each unit's weights and bias from N(0, 0.6007² / fan_in), then redraw one of them from Beta(2, 1)."""
+    """Draw n kernels with a last row of biases from N(0, 0.6007² / fan_in), but one entry per unit from Beta(2, 1)."""
     n, fan_in, fan_out = shape
     drawn = RAI_STD / float(np.sqrt(fan_in)) * rng.standard_normal((n, fan_in + 1, fan_out))
     replaced = rng.integers(fan_in + 1, size=(n, 1, fan_out))

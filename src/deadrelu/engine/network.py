@@ -18,7 +18,7 @@ Activation = Literal["relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid"]
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """Numbers of inputs, hidden units and outputs, hidden activation, Leaky ReLU's slope, and whether biases exist."""
+    """Layer `sizes` from input to output, hidden activation, slope of leaky_relu below 0, and whether biases exist."""
 
     sizes: tuple[int, ...]
     activation: Activation
@@ -72,7 +72,7 @@ class SGD:
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """Settings of a training on mini-batches, reshuffled each epoch; the last batch of an epoch may be smaller."""
+    """Settings of a training in batches; points are reshuffled each epoch, whose last batch may be smaller."""
 
     epochs: int
     batch_size: int
@@ -91,9 +91,9 @@ class Network:
     Attributes:
         widths: number of units of each hidden layer, from input to output.
         activation: activation of the hidden layers.
-        initialize: a name such as "he_normal", or a function `sample(rng, n, fan_in, fan_out)` that returns n kernels,
-            shape (n, fan_in, fan_out), float32. Biases start at zero unless the initializer draws them as one more row
-            of each kernel, shape (n, fan_in + 1, fan_out), as "rai" does.
+        initialize: a name such as "he_normal", its settings, or a function sample(rng, n, fan_in, fan_out) that returns
+            n kernels, shape (n, fan_in, fan_out), float32. Biases start at zero unless the initializer draws them as
+            one more row of each kernel, shape (n, fan_in + 1, fan_out), as "rai" does.
         negative_slope: slope of leaky_relu for negative preactivations.
         biases: whether layers have biases.
         inputs, outputs: number of inputs and outputs of the network.
@@ -128,7 +128,7 @@ class Network:
 
     @property
     def can_be_dead(self) -> bool:
-        """Whether all units of the last hidden layer can be 0 on all inputs: such networks are trained faster."""
+        """Whether the last hidden layer can be 0 at all inputs (with ReLU); if it is, a network is trained faster."""
         return self.activation == "relu" and bool(self.widths)
 
 

@@ -28,13 +28,13 @@ class Operations(Protocol):
         """Call body(k) for each k from 0 to n - 1, in any order: no call depends on what another one stores."""
 
     def total(self, n: Any, term: Callable[[Any], Any]) -> Any:
-        """Return the sum of term(k) for k from 0 to n - 1, added from left to right."""
+        """Return the sum of term(k) for k from 0 to n - 1 (n >= 1), added from left to right."""
 
     def repeat(self, first: Any, end: Any, body: Body) -> None:
         """Call body(k) for each k from `first` to `end` - 1, one after the other."""
 
     def points(self, first: Any, end: Any, body: Body) -> None:
-        """Call body(p) for each point p from `first` to `end` - 1; points share only the sums of `accumulate`."""
+        """Call body(p) for each p from `first` to `end` - 1; calls are independent except for sums by `accumulate`."""
 
     def accumulate(self, total: Any, value: Any) -> Any:
         """Return total + value; if a value contains numbers of several points, add them one by one, in order."""

@@ -1,7 +1,7 @@
 """The engine's programs for training, prediction and counting active units, each for several trials side by side.
 
-Programs are compiled for this processor, or to WebAssembly for a web page. A program has as many trials as lanes
-(entries of a vector).
+Programs are compiled for this processor, or to WebAssembly for a web page. A program computes one trial per lane (entry
+of a vector).
 The programs of small networks are unrolled. Programs of large networks loop over layers and units, and read the sizes
 of layers from a table, so that a hundred layers compile as fast as three.
 """
@@ -25,7 +25,7 @@ MAX_UNROLLED_WEIGHTS = 60
 """Maximum number of weights of networks with unrolled programs, which run faster and compile in at most a second."""
 
 MAX_CACHED_WEIGHTS, MEMORY_BOUND_LANES = 60_000, 4
-"""The number of weights above which programs have this number of lanes, so that weights fit into the cache."""
+"""Programs with more weights than the first have the second as number of lanes, so that weights fit into the cache."""
 
 POINTS = 4
 """Number of points computed side by side; each weight is loaded once for all of these points."""
@@ -56,7 +56,7 @@ class Program:
 
 
 def training(architecture: Architecture, settings: Training) -> Program:
-    """Return the program of `forward_backward.epoch`, which trains on batches; its arguments include learning rates."""
+    """Return the program of `forward_backward.epoch` for an optimizer and a loss; learning rates are its arguments."""
     optimizer = replace(settings.optimizer, learning_rate=1.0)
     settings = replace(settings, epochs=1, batch_size=1, optimizer=optimizer)
     return _program(TRAIN, architecture, settings)
@@ -121,7 +121,7 @@ def _write(
     points: int,
     functions: dict[Callable[..., Any], ir.Function],
 ) -> None:
-    """Add a program to a module; `functions` are the LLVM functions that the programs of the module share."""
+    """Add the program `name` to a module whose programs share `functions`; it trains only if `settings` is not None."""
     kinds = [*[POINTER] * len(pointers), *[I64] * len(NUMBERS)]
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
     argument = dict(zip((*pointers, *NUMBERS), function.args, strict=True))
@@ -208,7 +208,7 @@ class _Plan:
         return _Points(self, indices)
 
     def _number(self, name: str, at: ir.Value, kind: ir.Type) -> ir.Value:
-        """Load entry `at` of the array of scalars that is the argument `name`."""
+        """Emit a load of entry `at`, a scalar of type `kind`, from the array that is the argument `name`."""
         builder = self.tracer.builder
         return builder.load(self.tracer.address(self.argument[name], at, kind), align=4, typ=kind)
 
@@ -216,7 +216,7 @@ class _Plan:
         return Value(self.tracer, [[self._same(number)]])
 
     def _same(self, number: ir.Value) -> ir.Value:
-        """Return a vector whose entries are all equal to a number."""
+        """Emit and return a run-time vector whose entries all equal the run-time scalar `number`."""
         builder, vector = self.tracer.builder, self.tracer.vector
         first = builder.insert_element(ir.Constant(vector, ir.Undefined), number, I32(0))
         return builder.shuffle_vector(first, first, ir.Constant(ir.VectorType(I32, vector.count), [0] * vector.count))
@@ -243,7 +243,7 @@ class _Batch:
 
 
 class _Points:
-    """Points side by side. In training, each trial has its own table of inputs and targets; else, all share inputs."""
+    """Points computed side by side: in training, with inputs and targets of each trial; else, all trials share x."""
 
     def __init__(self, plan: _Plan, places: list[ir.Value]) -> None:
         self.plan, self.places = plan, places

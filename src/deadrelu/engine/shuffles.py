@@ -36,12 +36,12 @@ def epoch_order(n_points: int, seed: int, trial: int, epoch: int) -> Order:
 
 
 def left(n_points: int, seed: int, block: int, epoch: int) -> Order:
-    """Return the factor `left` of an epoch, which the trials of a block share: a permutation, (n_points,), int32."""
+    """Return the permutation `left` of an epoch, the same for all trials of a block: shape (n_points,), int32."""
     return _permutation(n_points, seed, LEFT, block, epoch)
 
 
 def right(n_points: int, seed: int, position: int) -> Order:
-    """Return the factor `right` of trials at a position in their blocks: a permutation, (n_points,), int32."""
+    """Return the permutation `right` of trials with trial % BLOCK = `position`, for all epochs: (n_points,), int32."""
     return _permutation(n_points, seed, RIGHT, position)
 
 

@@ -30,7 +30,7 @@ TILE = 4
 
 
 class Value:
-    """A block of vectors, indexed by unit and point, of numbers or of truth values of a comparison."""
+    """A block of run-time vectors, `vectors[unit][point]`, of numbers or of truth values of a comparison."""
 
     def __init__(self, tracer: "Tracer", vectors: list[list[ir.Value]]) -> None:
         self.tracer, self.vectors = tracer, vectors
@@ -141,7 +141,7 @@ class Tracer:
         return number if isinstance(number, Index) else Index(self, I64(number))
 
     def entries(self, index: Index | int) -> Iterator[ir.Value]:
-        """Yield the integers that an index stands for, one by one."""
+        """Yield each integer of an index as a run-time value: one, or all `width` of a tile, by emitted additions."""
         index = self.index(index)
         at = index.base
         for u in range(index.width):
@@ -150,11 +150,11 @@ class Tracer:
             yield at
 
     def address(self, pointer: ir.Value, at: ir.Value, kind: ir.Type | None = None) -> ir.Value:
-        """Return the address of entry `at` of an array; entries are vectors, or of the type `kind`."""
+        """Return the run-time address of entry `at` of an array `pointer`; entries are vectors, or of type `kind`."""
         return self.builder.gep(pointer, [at], source_etype=kind or self.vector)
 
     def combine(self, operation: str, left: Value | float, right: Value | float) -> Value:
-        """Emit an operation, ">" or a method of `ir.IRBuilder`, for each pair of vectors of two blocks."""
+        """Emit ">", or the method of `ir.IRBuilder` named `operation`, for two blocks or constants; return a block."""
         return self.apply(
             lambda a, b: (
                 self.builder.fcmp_ordered(">", a, b) if operation == ">" else getattr(self.builder, operation)(a, b)
@@ -164,7 +164,7 @@ class Tracer:
         )
 
     def apply(self, operation: Callable[..., ir.Value], *blocks: Value) -> Value:
-        """Emit an instruction for the vectors of each unit and point, after blocks are broadcast to a common size."""
+        """Emit `operation` for each unit and point of blocks, broadcast to a common size; return the result block."""
         units = max(len(block.vectors) for block in blocks)
         points = max(len(block.vectors[0]) for block in blocks)
         return Value(
@@ -185,7 +185,7 @@ class Tracer:
         return self.apply(lambda a: self.builder.call(root, [a]), value)
 
     def call(self, function: Callable[[Any, Any], Any], value: Value) -> Value:
-        """Emit a function once, and a call for each vector; programs with inlined functions would compile slowly."""
+        """Return function(value); it is emitted once and called for each vector: inlined code would compile slowly."""
         if function not in self.functions:
             kind = ir.FunctionType(self.vector, [self.vector])
             written = ir.Function(self.builder.module, kind, function.__name__)
@@ -198,7 +198,7 @@ class Tracer:
         return self.apply(lambda a: self.builder.call(self.functions[function], [a]), value)
 
     def accumulate(self, total: Value, value: Value | float) -> Value:
-        """Add the values of all points, one after the other, to a total with a single vector per unit."""
+        """Return the sum of `total` (one vector per unit) and the vectors of `value` for all points, added in order."""
         sums = []
         for u, (start,) in enumerate(total.vectors):
             for p in range(len(self.value(value).vectors[0])):
@@ -239,7 +239,7 @@ class Tracer:
             body(Index(self, k))
 
     def points(self, first: Index, end: Index, body: Body) -> None:
-        """Emit a loop over groups of points that are computed side by side, and a loop over the remaining points."""
+        """Emit a loop of `body` over groups of points computed side by side, and a loop over the remaining points."""
         points_per_step, begin = self.side_by_side, first.base
         if points_per_step > 1:
             count = self.builder.sub(end.base, begin)
@@ -262,10 +262,10 @@ class Tracer:
         carried: list[ir.Value] | None = None,
         can_stop: bool = False,
     ) -> Iterator[ir.Value]:
-        """Emit a loop around the instructions of the `with` block: for k in range(first, end, step).
+        """Emit a loop around the instructions of the `with` block, for k in range(first, end, step), and yield k.
 
-        The list `carried` contains vectors that pass from one iteration to the next: the body replaces them by their
-        values for the next iteration, and after the loop the list contains the last values.
+        The body replaces the vectors in the list `carried` by their values for the next iteration; after the loop, the
+        list contains the last values. If `can_stop` is true, the stop flag of the tracer also ends the loop.
         """
         builder, carried = self.builder, [] if carried is None else carried
         before = builder.block
@@ -300,6 +300,6 @@ def _pick(vectors: list[list[ir.Value]], u: int, p: int) -> ir.Value:
 
 
 def _like(shape: list[list[ir.Value]], flat: list[ir.Value]) -> list[list[ir.Value]]:
-    """Return the vectors of a flat list as a block with the units and points of `shape`."""
+    """Return the vectors of a flat list as a block with as many units and points as the block `shape`."""
     rows = iter(flat)
     return [[next(rows) for _ in unit] for unit in shape]

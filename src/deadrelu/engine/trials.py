@@ -136,7 +136,7 @@ class _Part:
     a network. With biases, it changes the output biases only, to the same bits as in a network without hidden layers
     whose input is 0, which trains much faster. All numbers must be finite, because 0 times infinity is not 0.
 
-    If `keeps` is true, the batches remain in memory, and another call of `start` continues their training.
+    If `keeps` is true, batches stay in memory, and another `start` continues their training. `ended` stops programs.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ class _Part:
         self.epochs = 0
 
     def start(self, pool: ThreadPoolExecutor, epochs: int) -> None:
-        """Start to train each batch for a number of epochs in the thread pool."""
+        """Start to train each batch for `epochs` further epochs in the thread pool; `trained` waits for the results."""
         self.epochs = epochs
         self.fits = [pool.submit(self._fit, k, epochs) for k in range(len(self.rows))]
 
@@ -186,7 +186,7 @@ class _Part:
         return TrialBatch(architecture, self.training, points, weights, self.numbers[rows])
 
     def trained(self, stop: Event | None) -> Trained:
-        """Wait until all batches are trained, and return the results of all trials."""
+        """Wait for all batches, and return the results of all trials; raise a CancelledError if `stop` is set first."""
         zero = np.zeros((1, *self.points.y.shape), np.float32)  # predictions of networks that training does not change
         loss_of_zero = mean_loss(self.training, zero, self.points.y)
         final, loss = self.initial.copy(), np.full((len(self.numbers), self.epochs), loss_of_zero)
@@ -236,7 +236,7 @@ def cores() -> int:
 
 
 def _cut_at_blocks(network: Network, trials: range) -> Iterator[range]:
-    """Yield ranges of trials, one for each `_Part`; no range crosses a boundary between blocks."""
+    """Yield a range of trials for each `_Part`, within a block (small ReLU networks) or a group drawn together."""
     small = network.architecture.n_weights <= MAX_WEIGHTS_BY_BLOCK
     size = BLOCK if small and network.can_be_dead else DRAWN_TOGETHER
     for at in range(trials.start // size * size, trials.stop, size):
@@ -249,7 +249,7 @@ def _two_dimensional(values: Float) -> Float:
 
 
 def draw_weights(network: Network, seed: int, numbers: Numbers) -> Float:
-    """Draw the initial weights of the trials with these numbers, shape (len(numbers), n_weights), float32.
+    """Draw the initial weights of the trials whose numbers are given, shape (len(numbers), n_weights), float32.
 
     One generator draws the weights of all trials k with the same quotient k // DRAWN_TOGETHER.
     """
@@ -305,7 +305,7 @@ def are_constant(network: Network, weights: Float, x: Float, stop: Stop | None =
 
 
 def _last_layer_is_dead(network: Network, weights: Float, x: Float, stop: Stop) -> npt.NDArray[np.bool_]:
-    """Return which ReLU networks have a last hidden layer that is 0 on all inputs, shape (n,), bool."""
+    """Return whether each network's last hidden layer is 0 at all x, (n,), bool; False if it is not a ReLU layer."""
     if not network.can_be_dead:
         return np.zeros(len(weights), bool)
     program = programs.count_active(network.architecture)
@@ -339,7 +339,7 @@ def mean_loss(training: Training, predictions: Float, y: Float) -> Float:
 
 
 def _sum(terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Sum over the second axis in a fixed order, unlike NumPy: repeatedly add the second half to the first half."""
+    """Sum an array of shape (n, terms) over terms in a fixed order: repeatedly add its second half to its first."""
     while (n := terms.shape[1]) > 1:
         half = n // 2
         left_over = terms[:, 2 * half :]

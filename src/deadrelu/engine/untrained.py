@@ -57,7 +57,7 @@ def born_dead(
 
 
 def _blocks(networks: range) -> Iterator[tuple[int, int]]:
-    """Yield, for each block, its number and how many of its networks are used."""
+    """Yield, for each block of the range `networks`, the number of the block and how many of its networks are used."""
     if networks.start % BLOCK:
         raise ValueError(f"networks must start at a multiple of {BLOCK}, got {networks.start}")
     for at in range(networks.start, networks.stop, BLOCK):
@@ -67,7 +67,7 @@ def _blocks(networks: range) -> Iterator[tuple[int, int]]:
 def _drawn(
     initialize: Sampler, width: int, max_depth: int, seed: int, block: int, stop: Event | None = None
 ) -> Iterator[npt.NDArray[np.float32]]:
-    """Yield the same weights of each hidden layer for equal arguments, shape (BLOCK, rows, width), float32."""
+    """Yield a block's weights of each hidden layer, shape (BLOCK, inputs (+ 1 row of biases), width), float32."""
     rng = stream(seed, SAFE_REGION, width, block)
     for layer in range(max_depth):
         if stop is not None and stop.is_set():
@@ -76,7 +76,7 @@ def _drawn(
 
 
 def _dead(drawn: Iterable[npt.NDArray[np.float32]], max_depth: int) -> npt.NDArray[np.bool_]:
-    """Return whether each network's signals at x = -1 and x = 1 are 0 after each layer, (BLOCK, max_depth, 2), bool."""
+    """Return whether all signals at x = -1 and at 1 are 0 after each layer of `_drawn`, (BLOCK, max_depth, 2), bool."""
     signals = np.broadcast_to(np.array([[-1.0], [1.0]]), (1, 2, BLOCK))
     dead = np.empty((BLOCK, max_depth, 2), bool)
     for layer, kernels in enumerate(drawn):
@@ -120,7 +120,7 @@ def born_constant(
 
 
 def _are_constant(signals: Array) -> npt.NDArray[np.bool_]:
-    """Return which networks have equal signals at all points, shape (networks,), bool."""
+    """Return which networks have equal signals, (width, n_points, networks), at all points: shape (networks,), bool."""
     constant: npt.NDArray[np.bool_] = (signals == signals[:, :1]).all(axis=(0, 1))
     return constant
 
@@ -145,7 +145,7 @@ def functions(initialize: Sampler, x: Array, width: int, max_depth: int, network
 
 
 def _signals(drawn: Iterable[npt.NDArray[np.float32]], x: Array) -> Iterator[Array]:
-    """Yield the outputs of each hidden layer at inputs x, shape (width, n_points, networks), float64."""
+    """Yield each hidden layer's outputs at x with weights from `_drawn`, shape (width, n_points, networks), float64."""
     signals = np.asarray(x, float)[None, :, None]
     for weights in drawn:
         kernels, biases = _split(weights, len(signals))
@@ -171,6 +171,6 @@ def _product(signals: Array, kernels: npt.NDArray[np.float32]) -> Array:
 
 
 def _split(drawn: npt.NDArray[np.float32], fan_in: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Split drawn rows into kernels, (n, fan_in, fan_out), and biases, (n, 1, fan_out), which are 0 if not drawn."""
+    """Split n kernels, (n, fan_in, fan_out), from biases in a further row, (n, 1, fan_out); absent biases are 0."""
     biases = drawn[:, fan_in:] if drawn.shape[1] > fan_in else np.zeros((len(drawn), 1, drawn.shape[2]), np.float32)
     return drawn[:, :fan_in], biases

@@ -107,7 +107,7 @@ def _check_places(folder: Path) -> None:
 def _inspected(
     paths: Paths, given: dict[str, Any], first: int | None, ignore: Sequence[str], options: dict[str, Any]
 ) -> inspect.Inspection:
-    """Load and inspect the model of `paths`; the message of an `InputError` begins with the path of the faulty file."""
+    """Inspect the model in `paths` on the `first` rows of `given` arrays; an `InputError` names the faulty file."""
     loaded = model_file.load(paths["model"])
     x, *y = (_shaped(array, loaded, what, first) for what, array in given.items())
     try:
@@ -195,7 +195,7 @@ def _about(inspection: inspect.Inspection, training: bool) -> str:
 
 
 def _shaped(given: dict[str, Any], model: Any, what: str, first: int | None) -> Any:
-    """Return `first` rows (None: all) of a file's `what`, "inputs" or "labels", joined or reshaped to fit the model."""
+    """Return `first` rows (None: all) of the arrays `given`, "inputs" or "labels" by `what`, in the model's form."""
     tensors = getattr(model, what.replace("labels", "outputs"), None) or [None]
     arrays_given = {name: array[:first] for name, array in given.items()}
     if len(tensors) > 1:

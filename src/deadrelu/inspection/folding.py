@@ -50,7 +50,7 @@ def folded(table: pd.DataFrame, findings: Sequence[Finding]) -> list[int | str]:
 
 
 def _repeated(kinds: Sequence[object], at: int) -> tuple[int, int]:
-    """Return size and number of the equal blocks of rows from `at` on that cover most rows; (1, 1) if none repeats."""
+    """Return size and number of the equal blocks of `kinds` from `at` on that cover most; (1, 1) if below `REPEATS`."""
     best = (1, 1)
     for size in range(1, (len(kinds) - at) // REPEATS + 1):
         repeats = 1

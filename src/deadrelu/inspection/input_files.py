@@ -49,7 +49,7 @@ def read(path: Path) -> dict[str, npt.NDArray[Any]]:
 
 
 def side_by_side(arrays: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-    """Join two or more arrays of shape (n,) into one array of shape (n, columns); return anything else unchanged."""
+    """Join two or more arrays of shape (n,) into one, named "", of shape (n, columns); return others unchanged."""
     if len(arrays) < 2 or {array.ndim for array in arrays.values()} != {1}:
         return arrays
     if len({len(array) for array in arrays.values()}) > 1:

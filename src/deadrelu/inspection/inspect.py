@@ -48,7 +48,7 @@ class Inspection:
     gradient: EndToEnd | None
     """The change of the gradient from the output to the first layer; None if it cannot be determined."""
     gradient_of: str
-    """Name of the objective: that of the loss, or 'a random projection of the outputs'."""
+    """Name of the objective: that of the loss, 'a random projection of the outputs', or "the model's own loss"."""
     inputs: int
     """The number of inputs that were measured."""
 
@@ -124,7 +124,7 @@ def inspect(
 
 
 def after_steps(ready: Opened, measured: Measured, *, size: int, training: bool) -> tuple[Measured, list[str]]:
-    """Measure again after a step of the weights that are all 0, because what they block cannot be judged before it.
+    """Measure again, in batches of `size`, after a step of all-zero weights: what they block cannot be judged before.
 
     Returns:
         The measurement to judge (`measured` if no weight is 0), and the names of the layers whose weights made a step.
@@ -160,7 +160,7 @@ def reported(measured: Measured, judged: Measured, blocked: list[str], ignored: 
 
 
 def _with_verdicts(measured: Measured, verdicts: Verdicts, blocked: list[str]) -> pd.DataFrame:
-    """Return the table of the model before any step, with the columns of verdicts after the steps."""
+    """Return the table before any step with verdicts after the steps; `blocked` layers that put out 0 are "zero"."""
     judged = [name for name in verdicts.table if name not in measured.table]
     table = measured.table.join(verdicts.table[judged])
     is_zero = table["layer"].isin(blocked) & (table["zero_fraction"] == 1)

@@ -67,7 +67,7 @@ def layer_by_layer(table: pd.DataFrame) -> Figure:
 
 
 def _by_kind(ax: Axes, x: np.ndarray, table: pd.DataFrame, column: str) -> None:
-    """Draw a column of the table: one mark for each layer, and for each kind a line along the trunk.
+    """Draw a column of the table at `x`, shape (layers,): a mark for each layer, for each kind a line along the trunk.
 
     Outputs are left out because they may be probabilities, and values that are 0 because they have no logarithm.
     """

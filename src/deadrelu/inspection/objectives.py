@@ -43,16 +43,16 @@ class Losses(Protocol):
     """The label that losses ignore; None if there is none."""
 
     def usual(self, kind: Usual, output: Output, class_axis: int) -> tuple[Callable[[Any, Any], Any], bool]:
-        """Return the loss function for an output with this axis of classes, and whether gradients reach the output."""
+        """Return the loss of this kind for an output with classes on `class_axis`, and whether gradients reach it."""
 
     def given(self, loss: Any, output: Output, labels: Labels) -> Chosen:
         """Return the user's loss, a name or a function, for one output, with the labels in the form that it takes."""
 
     def total(self, losses: list[Any]) -> Any:
-        """Return the sum over inputs of losses, given as one tensor for each output, after a mean over positions."""
+        """Return the sum over inputs of losses, after a mean over positions; one tensor of shape (n, …) per output."""
 
     def weighted_sum(self, output: Any, weights: npt.NDArray[np.float32]) -> Any:
-        """Return the sum of the products of an output and numbers of the same shape."""
+        """Return the sum of the products of an output and `weights`, an array of the same shape."""
 
     def tensor(self, labels: Labels, like: Any) -> Any:
         """Return labels as a tensor that a loss can take together with the predictions `like`."""
@@ -65,8 +65,8 @@ def of_labels(losses: Losses, outputs: Sequence[Output], labels: Sequence[Labels
         losses: losses of the framework.
         outputs: outputs of the model, in its order.
         labels: for each output, classes of shape (n_inputs, …) or targets of the output's shape.
-        loss: the loss for all outputs; None: cross-entropy for classes, one-hot rows of a linear output and targets of
-            a softmax; binary cross-entropy for targets from 0 to 1 of a sigmoid; otherwise mean squared error.
+        loss: the loss for all outputs; None: cross-entropy for classes, one-hot rows (linear or log_softmax output) and
+            targets of a softmax; binary cross-entropy for targets from 0 to 1 of a sigmoid; else mean squared error.
 
     Raises:
         InputError: labels have another shape or are not finite, classes are out of range, or the loss does not fit.
@@ -99,7 +99,7 @@ def of_labels(losses: Losses, outputs: Sequence[Output], labels: Sequence[Labels
 
 
 def random_projection(losses: Losses, seed: int) -> Objective:
-    """Return the objective that sums all output numbers, each with a weight drawn from N(0, 1) for each input.
+    """Return the objective that sums all output numbers, each times a weight from N(0, 1), drawn by `seed` per input.
 
     Its gradient shows how strongly a layer affects the outputs: in expectation over the weights, the square of the
     gradient of a unit is the sum of the squared derivatives of all outputs with respect to that unit.

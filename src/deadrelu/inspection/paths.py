@@ -31,7 +31,7 @@ def on_every_path(edges: Sequence[tuple[int, int]], ends: Sequence[int]) -> set[
 
 
 def on_path_to_each(edges: Sequence[tuple[int, int]], ends: Sequence[int]) -> set[int]:
-    """Return the nodes that `on_every_path` returns for each of the ends alone; none if there is no end."""
+    """Return the nodes that `on_every_path(edges, [end])` contains for every one of the ends; none without an end."""
     return set.intersection(*(on_every_path(edges, [end]) for end in ends)) if ends else set()
 
 

@@ -76,7 +76,7 @@ def print_whole(inspection: Inspection, about: str, *, verbose: bool) -> None:
 
 
 def finding_lines(findings: Sequence[Finding], *, verbose: bool) -> list[tuple[str, str]]:
-    """Return the printed lines with their styles: sign, code and message of each finding that is shown."""
+    """Return pairs of a line to print and its style: a line per finding that is shown, and one for others of a code."""
     if not findings:
         return [("✓ nothing is wrong", "green")]
     lines = []
@@ -129,7 +129,7 @@ def print_table(console: Console, shown: pd.DataFrame, about: str) -> None:
 
 
 def as_json(inspection: Inspection, training: bool, changed: Changes | None = None) -> str:
-    """Return an inspection, and the changes if there are any, as JSON; numbers that are not finite are null."""
+    """Return an inspection, its mode, and the changes if any, as JSON text; numbers that are not finite are null."""
     whole: dict[str, Any] = {
         **{"inputs": inspection.inputs, "training_mode": training, "gradient_of": inspection.gradient_of},
         "findings": [asdict(finding) for finding in inspection.findings],

@@ -104,7 +104,7 @@ class Recorder(Protocol):
     """A receiver of the signals of layers, to which a model passes each signal when it is computed."""
 
     def forward(self, k: int, signal: Array, *, source: Array | None = None, logits: Array | None = None) -> None:
-        """Receive the output of layer k for a batch of n inputs.
+        """Receive the output of the layer with record k for a batch of n inputs.
 
         Args:
             k: index of the layer's record.
@@ -136,7 +136,7 @@ class Parts:
         self.gradients: dict[int, dict[int, Array]] = {}
 
     def forward(self, k: int, signals: Sequence[Array], **more: Array | None) -> None:
-        """Receive the output tensors of layer k, and hand them and `more` to `Recorder.forward`."""
+        """Receive the output tensors of layer k, and hand them, joined, and `more` (source, logits) to the recorder."""
         if len(signals) > 1:
             self.shapes[k] = [signal.shape for signal in signals]
         self.recorder.forward(k, _side_by_side(signals), **more)

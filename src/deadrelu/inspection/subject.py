@@ -44,7 +44,7 @@ class Subject(Protocol):
     def passes(
         self, x: Sequence[Array], objective: Objective, recorder: Recorder, *, size: int, training: bool
     ) -> Iterator[int]:
-        """Run `x` forward and backward in batches of about `size` inputs; yield the number of inputs in each batch."""
+        """Run arrays `x` of shape (n, …) forward and backward in batches of about `size`; yield each batch's size."""
 
     def weights(self) -> list[WeightRecord]:
         """Return all weights, with the gradients of the last `passes`."""
@@ -63,5 +63,5 @@ def batch_size(records: Sequence[LayerRecord]) -> int:
 
 
 def is_new(mean: Array, variance: Array) -> bool:
-    """Return whether moving averages are those of a layer that has seen no data: all means are 0, all variances 1."""
+    """Return whether moving averages, shape (units,), are of a layer without data so far: means 0 and variances 1."""
     return bool(np.all(mean == 0) and np.all(variance == 1))

@@ -112,7 +112,7 @@ def judge(measured: Measured) -> Verdicts:
 
 
 def _is_cut_off(measured: Measured, table: pd.DataFrame) -> bool:
-    """Return whether some dead layer stays dead: every path goes through it, or no weight up to it can change."""
+    """Return whether some dead layer, without trained slopes, is on every path, or no weight up to it can change."""
     moving = [measured.moves.get(name, False) for name in table["layer"]]
     only_path = (table["on_trunk"] & (measured.arrays == 1)).tolist()
     dead = np.flatnonzero(table["state"] == "dead").tolist()
@@ -250,7 +250,7 @@ NO_MEAN = ((np.nan, np.nan, np.nan), 0, "")
 
 
 def _mean_factor(table: pd.DataFrame, column: str) -> tuple[tuple[float, float, float], int, str]:
-    """Return mean factor, count and name of the most frequent kind of layers on the trunk; on a tie, activations."""
+    """Return the mean factor (with interval) of `column` in the trunk's most frequent kind, and its count and name."""
     trunk = table[table["on_trunk"] & ~table["kind"].isin(["output", "block"])]
     counts = trunk["kind"].value_counts()
     if counts.empty or counts.max() <= TREND_FACTORS:

@@ -19,7 +19,7 @@ KINDS = {"merge": "merge layers", "weights": "layers with weights", "normalizati
 
 
 def with_words(findings: Sequence[Finding], measured: Measured, verdicts: Verdicts) -> list[Finding]:
-    """Return copies of findings to which their messages are added."""
+    """Return copies of findings with messages, written from the measurement and the verdicts that they are based on."""
     rows = {row["layer"]: row for row in reversed(verdicts.table.to_dict("records"))}
     return [replace(finding, message=_Words(finding, measured, verdicts, rows).message()) for finding in findings]
 

@@ -69,7 +69,7 @@ class Experiment:
 
 
 def _plain(value: Any) -> Any:
-    """Return dataclasses (without fields that are None) and groups of params as dictionaries, and tuples as lists."""
+    """Return dataclasses (without fields that are None) and params as dictionaries, tuples as lists, else `value`."""
     if isinstance(value, BaseModel):
         return value.model_dump()
     if is_dataclass(value):

@@ -39,7 +39,7 @@ class Shard:
 
 
 class StopSignal(Stop):
-    """Stop signal and progress counter of all shards; a copy in another process has no effect on the original."""
+    """Stop signal of shards, and counter that calls show(finished trials); copies in other processes are separate."""
 
     def __init__(self, show: Callable[[int], None] = lambda _: None) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ def cut(parts: Iterable[Any], trials: int, size: int, *, begin: int = 0) -> list
 
 
 def fingerprint(origin: dict[str, object]) -> str:
-    """Return a digest of all that determines the bits of shards: the provenance of their tables, and the code."""
+    """Return a digest of all that determines the bits of shards: `origin`, their tables' provenance, and the code."""
     return hashlib.sha256(json.dumps([origin, code()], sort_keys=True).encode()).hexdigest()[:32]
 
 

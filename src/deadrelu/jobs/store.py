@@ -68,7 +68,7 @@ class Store:
 
 @contextmanager
 def open_store(name: str, fingerprint: str) -> Iterator[Store]:
-    """Yield the store of the work `name`, such as collapse-relu, to one process at a time; remove it after success."""
+    """Yield the store of a work `name` and the fingerprint of its shards, to one process; remove it after success."""
     place, here = (os.environ.get("DEADRELU_WORK") or WORK.absolute().as_posix()).rstrip("/"), WORK / name
     with files.locked(here):
         try:

@@ -101,7 +101,7 @@ class _Measurement:
         return made
 
     def _trained(self) -> Iterator[tuple[engine.Trained, Columns]]:
-        """Yield up to `MAX_NETWORKS_IN_MEMORY` trained trials at a time, and their columns of `history.parquet`."""
+        """Yield up to `MAX_NETWORKS_IN_MEMORY` trained trials at a time; without checkpoints, no history columns."""
         experiment, numbers = self.experiment, range(self.shard.low, self.shard.high)
         if experiment.checkpoints:
             yield self._followed(numbers)
@@ -146,7 +146,7 @@ class _Measurement:
         return last, _joined(rows)
 
     def _columns(self, part: engine.Trained) -> tuple[Columns, Columns]:
-        """Return the columns of `trials.parquet`, and with one input and one output those of `functions.parquet`."""
+        """Return columns of `trials.parquet` and of `functions.parquet` (none for several inputs or outputs)."""
         experiment, n = self.experiment, len(self.x)
         grid = experiment.target.grid(CURVE_POINTS)
         inputs = _with_probes(self.x, grid)  # one prediction for all inputs
@@ -184,7 +184,7 @@ class _Measurement:
 class _Ranges:
     """Measurement of ranges of predictions and dead layers of the trials of a shard, checkpoint by checkpoint.
 
-    Networks whose weights have not changed since the last checkpoint, as of most dead networks, are not measured again.
+    Networks whose weights did not change since the last checkpoint, such as most dead ones, are not measured again.
     """
 
     def __init__(self, measurement: _Measurement) -> None:
@@ -274,10 +274,10 @@ def publish_together(
 
 
 def _with_probes(x: engine.Float, *more: engine.Float) -> engine.Float:
-    """Return inputs of shape (n, 1) followed by the probes and further values; return other inputs unchanged."""
+    """Return x of shape (n, 1) followed by the probes and arrays `more` of shape (k,); return any other x unchanged."""
     return np.concatenate([x, *(values[:, None] for values in (ranges.PROBES, *more))]) if x.shape[1] == 1 else x
 
 
 def _joined(pieces: list[Columns]) -> Columns:
-    """Return the columns of all pieces, each concatenated."""
+    """Return, by name, the columns of all pieces, concatenated in their order; without pieces, no columns."""
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]} if pieces else {}

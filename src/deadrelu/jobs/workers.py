@@ -23,12 +23,12 @@ OTHER_CODE = "its Python, deadrelu or packages are not those of the client"
 
 
 def run(measure: Measure, shards: Sequence[Shard], store: Store, bar: Progress, description: str) -> None:
-    """Compute the shards that the store does not contain, and show the progress as a line of the bar.
+    """Compute by `measure` the shards that the store does not contain, with a progress line `description` in the bar.
 
     Raises:
         InputError: the cluster, a worker or a result was lost, or a shard lacked memory or raised an InputError.
         OSError: a result cannot be stored.
-        Exception: the first unexpected error of `measure`, with a note that names the shard.
+        Exception: the first other error of `measure`, with a note that names the shard.
     """
     store.make()
     done = store.whole(shards)
@@ -61,7 +61,7 @@ def run(measure: Measure, shards: Sequence[Shard], store: Store, bar: Progress, 
 
 
 def _raise(failures: dict[Shard, BaseException], todo: int) -> None:
-    """Raise the first unexpected error, with a note, or else an InputError that describes the first failed shard."""
+    """Raise the first error that is not InputError, MemoryError or a lost worker; else, an InputError with counts."""
     first = min(failures, key=lambda shard: shard.index)
     for shard, error in failures.items():
         if not isinstance(error, InputError | MemoryError) and type(error).__name__ != "KilledWorker":
@@ -72,7 +72,7 @@ def _raise(failures: dict[Shard, BaseException], todo: int) -> None:
 
 
 def _compute(measure: Measure, shard: Shard, address: str, threads: int, expected: str, stop: StopSignal) -> None:
-    """Compute and store a shard on a worker."""
+    """Compute and store a shard on a worker; raise an InputError if the worker's code digest is not `expected`."""
     if code() != expected:  # possible for a worker that joined the cluster later
         raise InputError(OTHER_CODE)
     Store(address).put(shard, measure(shard, threads, stop))

@@ -40,7 +40,7 @@ def main(params: Params) -> None:
 
 
 def write_numbers(results: load.Results, folder: Path) -> None:
-    """Write the report's tables to `folder/tables` and the metrics to `folder/metrics.json`."""
+    """Write the report's tables in `results` to `folder/tables`, and metrics from them to `folder/metrics.json`."""
     (folder / "tables").mkdir(exist_ok=True)
     for name, frame in results.small.items():
         (folder / "tables" / f"{name}.csv").write_text(load.to_csv(frame), encoding="utf-8", newline="")

@@ -11,7 +11,7 @@ from deadrelu.settings.params import Params
 
 
 class Claim(NamedTuple):
-    """Row of the table: claim, what was measured, and whether the claim holds, such as 'yes' or 'only in part'."""
+    """Claim of the 2019 notebook: its text, what was measured here, and whether it holds, such as 'only in part'."""
 
     claim: str
     measured: str
@@ -69,7 +69,7 @@ def _rates(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
 
 
 def _loop(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
-    """Return the claim that the notebook's simulations are independent (its loop refits one network), or no claim."""
+    """Return one claim, that the notebook's simulations are independent, or no claim if no loops were measured."""
     loops = numbers["loop_numbers"]
     equal_loops = loops[loops["criterion"] == "probes_equal"] if len(loops) else loops
     if equal_loops.empty or not params.collapse.refit:

@@ -15,7 +15,7 @@ EVERY = 3
 """The explorer draws each trained network at every `EVERY`-th of its saved points."""
 
 MAX_CELLS = 5000
-"""Largest number of cells in a page; a page with more would be slow to open."""
+"""Largest number of cells (a depth, width and initializer) in a page; a page with more would be slow to open."""
 
 
 def html_of(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> str:
@@ -48,7 +48,7 @@ def html_of(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> str
 
 
 def _data(cells: pd.DataFrame, functions: pd.DataFrame, params: Params) -> dict[str, Any]:
-    """Return the data for the script: counts, theory and functions of each cell, by initializer, and the target."""
+    """Return data for `explorer.js`: by initializer and cell, counts, theory's bounds, functions; and the target."""
     grid, target = params.safe_region.trained, params.target_of_grid
     shown = sorted(set(functions["x"][functions["trained"]]))[::EVERY]
     functions = functions[~functions["trained"] | functions["x"].isin(shown)]
@@ -88,7 +88,7 @@ def _counts(row: Mapping[Any, Any], names: tuple[str, str, str, str]) -> list[fl
 
 
 def _drawn(rows: pd.DataFrame | None, tolerance: float) -> dict[str, list[Any]]:
-    """Return the values of each finite network in the order of x, and whether they are constant within `tolerance`."""
+    """Return "values", a list by x for each finite network, and "constant", whether each has a range ≤ `tolerance`."""
     if rows is None:
         return {"constant": [], "values": []}
     values = rows["value"].to_numpy(float).reshape(rows["network"].nunique(), -1)

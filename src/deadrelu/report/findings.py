@@ -45,18 +45,18 @@ def sentence_list(names: Sequence[str]) -> str:
 
 
 def healthy_panels(ratios: pd.DataFrame, panels: Mapping[str, Panel], activation: str) -> str:
-    """Return the initializers with which an activation keeps both signal and gradient: 'He normal' or 'none'."""
+    """Return text with the initializers with which `activation` keeps signal and gradient: 'He normal' or 'none'."""
     holds = (ratios["forward_verdict"] == "holds") & (ratios["backward_verdict"] == "holds")
     healthy = [panels[case] for case in ratios["case"][holds] if panels[case].activation == activation]
     return sentence_list([panel.initializer for panel in healthy])
 
 
 def factor(ratio: pd.Series, direction: str) -> str:
-    """Format the factor per layer and its 95 % interval, such as '×0.66 (0.64 to 0.69)'; return '' for NaN.
+    """Format a factor per layer and its 95 % interval (if known), such as '×0.66 (0.64 to 0.69)'; return '' for NaN.
 
     Args:
         ratio: row of `summaries.signal_ratios`.
-        direction: "forward" or "backward".
+        direction: "forward" (the signal) or "backward" (its gradient).
     """
     if pd.isna(ratio[direction]):
         return ""
@@ -71,7 +71,7 @@ def factors(ratios: pd.DataFrame, panels: Mapping[str, Panel], layers: int) -> l
 
     Args:
         ratios: table from `summaries.signal_ratios`.
-        panels: name of each case of `activations`.
+        panels: name of each case of `activations`, by the key of the case.
         layers: number of hidden layers of the networks.
     """
     known = ratios[ratios["forward"].between(0, float("inf"), inclusive="neither")]
@@ -129,7 +129,7 @@ def training(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:
 
 
 def units_sampled(width: int, every: int) -> str:
-    """Return sentences on the number of units in a sample of every `every`-th value of a flat (image, unit) array."""
+    """Return sentences on how many of `width` units are in every `every`-th value of a flat (image, unit) array."""
     units = width // gcd(width, every)
     which = f"one of every {every} values" if every > 1 else "every value"
     text = f"The sample is {which} of the flattened (image, unit) array"

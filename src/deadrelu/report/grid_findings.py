@@ -11,7 +11,7 @@ from deadrelu.settings.params import MAIN, Params
 
 
 def grid(cells: pd.DataFrame) -> str:
-    """Return a comparison of untrained networks with theory; `cells` is a table from `grid.born_dead_grid`."""
+    """Return a sentence that compares dead untrained networks with theory; `cells` is from `grid.born_dead_grid`."""
     p = cells[["positive_p", "p"]].to_numpy().ravel()
     if np.isnan(p).any():
         return "Theory needs weights that are independent, continuous and symmetric about 0; these are not."
@@ -24,7 +24,7 @@ def grid(cells: pd.DataFrame) -> str:
 
 
 def wide_enough(cells: pd.DataFrame, share: float, event: str = "dead at initialization") -> str:
-    """Return, for some depths, the measured width from which on fewer than `share` of the networks are dead.
+    """Return a sentence with the width, for some depths, from which on fewer than `share` of the networks are dead.
 
     Args:
         cells: one row per cell: depth, width, networks, rate (share of networks with the event).
@@ -45,7 +45,7 @@ def wide_enough(cells: pd.DataFrame, share: float, event: str = "dead at initial
 
 
 def _least_width(rows: pd.DataFrame, share: float) -> str:
-    """Return '9 units', '8 or 9 units', '10 units or more' or 'more than 10 units' for the rows of one depth."""
+    """Return the width from which on rates are below `share`, such as '8 or 9 units'; `rows` are of one depth."""
     widths = rows["width"].to_numpy()
     counts = np.round(rows["rate"] * rows["networks"]).astype(int)
     bounds = [wilson(count, n) for count, n in zip(counts, rows["networks"], strict=True)]
@@ -61,7 +61,7 @@ def _least_width(rows: pd.DataFrame, share: float) -> str:
 
 
 def trained_initializers(cells: pd.DataFrame, params: Params) -> list[str]:
-    """Return comparisons of trained networks of other initializers with the main one; `cells` is from `grid.cells`."""
+    """Return sentences that compare other initializers with the main one after training, from table `grid.cells`."""
     names = labels.grid_initializers(params)
     trained = cells[cells["trained"].notna()]
     main = trained[trained["initializer"] == MAIN]

@@ -78,7 +78,7 @@ Name = TypeVar("Name", str, Panel)
 
 
 def _unique(names: Mapping[str, Name], with_key: Callable[[Name, str], Name]) -> dict[str, Name]:
-    """Return the names by their keys, each with its key in it if two would be equal."""
+    """Return the names by key; `with_key(name, key)` adds the key to every name that another key has as well."""
     numbers = Counter(names.values())
     return {key: name if numbers[name] == 1 else with_key(name, key) for key, name in names.items()}
 
@@ -104,7 +104,7 @@ def trained(cases: Mapping[str, TrainingCase]) -> dict[str, Panel]:
 
 
 def narrow_network(params: Params, key: str) -> str:
-    """Return a case's name, such as 'Leaky ReLU (slope 0.1)', 'ReLU, fitted 50 times' or 'x sin 5x, He normal'."""
+    """Return the name of case `key` of `collapse`, such as 'ReLU, fitted 50 times' or 'x sin 5x, He normal'."""
     case = params.collapse.cases[key]
     name = ACTIVATIONS[case.activation]
     name += f" (slope {case.negative_slope:g})" * bool(case.negative_slope)

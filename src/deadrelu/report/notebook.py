@@ -50,7 +50,7 @@ def run(notebook: Path, parameters: dict[str, Path]) -> Any:
 
 
 def content(cells: Iterable[Any]) -> Iterator[str]:
-    """Yield texts and outputs of the cells as HTML, without their code, as the content of a page."""
+    """Yield, as HTML, the Markdown texts of an executed notebook's cells and their outputs of type HTML or Markdown."""
     from markdown_it import MarkdownIt
 
     markdown = MarkdownIt("commonmark")
@@ -66,7 +66,7 @@ def content(cells: Iterable[Any]) -> Iterator[str]:
 
 
 def standalone(executed: Any, figures: Path) -> str:
-    """Return the executed notebook as one self-contained file, without the time and the place of its execution.
+    """Return an executed notebook as the text (JSON) of a self-contained file, without time and place of its execution.
 
     Args:
         executed: notebook from `run`.

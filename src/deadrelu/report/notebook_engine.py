@@ -21,7 +21,7 @@ class InProcess(Engine):  # type: ignore[misc]
 
     @classmethod
     def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **kwargs: Any) -> None:
-        """Run the cells of a notebook in order, up to the first error; papermill then raises this error."""
+        """Run the cells of the notebook manager `nb_man` in order, up to the first error, which papermill raises."""
         from IPython.core.interactiveshell import InteractiveShell
         from traitlets.config import Config
 
@@ -43,7 +43,7 @@ class InProcess(Engine):  # type: ignore[misc]
 
 
 def _run(shell: Any, cell: Any) -> bool:
-    """Run a cell, store its outputs in it, and return whether it succeeded."""
+    """Run a cell in an IPython shell, store its outputs in the cell, and return whether it ended without an error."""
     from IPython.utils.capture import capture_output
     from nbformat.v4 import new_output
 

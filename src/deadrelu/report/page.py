@@ -30,7 +30,7 @@ def figure(name: str, *, alt: str, caption: str, folder: str = "") -> str:
 
 
 def with_images(page: str, folder: Path) -> str:
-    """Return a page with the images that it names embedded as SVG, so that it is self-contained."""
+    """Return the HTML of a page with every image that it names replaced by the SVG of that name in `folder`."""
 
     def embedded(match: re.Match[str]) -> str:
         content = base64.b64encode((folder / f"{match[1]}.svg").read_bytes()).decode()
@@ -45,7 +45,7 @@ def table(frame: pd.DataFrame, *, caption: str, words: Sequence[str] = ()) -> st
     Args:
         frame: table of strings, with one row per row of HTML; the first column names the row.
         caption: text above the table, which can be understood without the page.
-        words: names of columns with text, which is left-aligned and may take several lines; other columns are numbers.
+        words: names of columns with text, which is left-aligned and may take several lines, as in the first column.
     """
     left = [name in words or at == 0 for at, name in enumerate(frame.columns)]
 

@@ -75,7 +75,7 @@ def _presets(params: Params) -> list[str]:
 
 
 def _preset(key: str, params: Params, rate: Mapping[str, float]) -> dict[str, Any]:
-    """Return a case as settings of the playground, with theory's bounds; `rate` has its measured rate, low and high."""
+    """Return case `key` as settings of the playground, with its `rate` (rate, low, high) and bounds by theory."""
     case, target = params.collapse.cases[key], params.target_of(key)
     symmetric = case.activation == "relu" and case.initializer.name != "rai"
     bounds = theory.born_dead_on_interval(case.widths) if symmetric else None
@@ -100,7 +100,7 @@ def _preset(key: str, params: Params, rate: Mapping[str, float]) -> dict[str, An
 
 
 def _proof(params: Params, data: Path) -> dict[str, Any]:
-    """Return the results that the page must reproduce: losses and final weights of main cases that it can carry."""
+    """Return seed, points, and losses and final weights of the main cases (if any) that the page must reproduce."""
     keys = [key for key in params.main_cases if _can_be_carried(params.collapse.cases[key], key, params)]
     if not keys:
         return {"cases": {}}
@@ -124,7 +124,7 @@ def _can_be_carried(case: CollapseCase, key: str, params: Params) -> bool:
 
 
 def _carried(key: str, params: Params, data: Path) -> dict[str, Any]:
-    """Return a case with the losses of its trials and the final weights of the first trials."""
+    """Return settings of case `key`, losses of its first `MAX_TRIALS` trials, and the final weights that are saved."""
     case, weights = params.collapse.cases[key], load.weights(params, key, data)
     rows = load.trials(params, key, data).head(MAX_TRIALS)
     final = np.stack(list(weights["final"])).astype(np.float32)
@@ -146,7 +146,7 @@ def _carried(key: str, params: Params, data: Path) -> dict[str, Any]:
 
 
 def _death(params: Params, proof: Mapping[str, Any], data: Path) -> dict[str, Any] | None:
-    """Return the first trial in which a ReLU network of `proof` died in training, or None."""
+    """Return case, trial, name and target of the first ReLU network of `proof` that died in training, or None."""
     for key in proof["cases"]:
         rows = load.trials(params, key, data).head(MAX_TRIALS)
         died = rows.loc[rows["dead"] & ~rows["born_dead"], "trial"]

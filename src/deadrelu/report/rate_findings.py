@@ -14,10 +14,9 @@ ALPHA = 0.05
 
 
 def agrees(count: int, trials: int, in_print: float) -> tuple[bool, float]:
-    """Test our rate against a published one, which is also a sample of 1,000, by Fisher's exact test.
+    """Return whether `count` of `trials` is consistent with a published rate at the level `ALPHA`, and p of the test.
 
-    Returns:
-        Whether both are consistent at `ALPHA`, and the p value.
+    The test is Fisher's exact one; the published rate, `in_print`, is taken as a share of 1,000 networks.
     """
     counts = (int(count), int(trials), round(in_print * published.TRIALS), published.TRIALS)
     p = float(fisher_exact(*(np.array([number]) for number in counts))[0])
@@ -123,7 +122,7 @@ def moment(followed: pd.DataFrame, epochs: int, in_print: float, tolerance: floa
 
 
 def against_lu(rate: pd.Series) -> str:
-    """Return whether a rate, a row with columns low and high, is above the 90 % that Lu et al. report."""
+    """Return sentences on whether a rate, a row with columns low and high, is above the 90 % that Lu et al. report."""
     bound = published.LU_AT_LEAST
     return (
         f"Lu et al. report that more than {percent(bound)} collapse, for |x|, with biases and He's initialization. "
@@ -141,7 +140,7 @@ def above(rate: pd.Series, bound: float) -> str:
 
 
 def born_dead(rate: pd.Series) -> str:
-    """Return the share of networks born dead, and theory's if known, as text; `rate` is a row of `collapse_rates`."""
+    """Return a sentence on the share of networks born dead, and theory's if known, from a row of `collapse_rates`."""
     text = f"{percent(rate['rate'])} (interval {interval(rate['low'], rate['high'])}) are dead at initialization"
     low, high = rate["theory_low"], rate["theory_high"]
     if pd.isna(low):
@@ -151,7 +150,7 @@ def born_dead(rate: pd.Series) -> str:
 
 
 def outcomes(counts: pd.DataFrame, names: Mapping[str, str]) -> str:
-    """Return the number of networks with each outcome; `counts` has the rows of one case of the table "outcomes"."""
+    """Return a clause with the number of networks of each outcome that occurs; `counts`: "outcomes" of one case."""
     happened = [(names[row["outcome"]], row["count"]) for row in counts.to_dict("records") if row["count"]]
     return "each network in the first class that fits: " + ", ".join(f"{n:,} {name}" for name, n in happened) + "."
 
@@ -161,7 +160,7 @@ def agreeing(curve: pd.DataFrame, notebook: Mapping[str, float]) -> dict[str, li
 
     Args:
         curve: table from `rates.rate_by_tolerance`.
-        notebook: rate in the notebook by the key of its case.
+        notebook: rate in the notebook by the key of its case; the result is empty if there is none.
     """
     if not notebook:
         return {}
@@ -174,14 +173,11 @@ def agreeing(curve: pd.DataFrame, notebook: Mapping[str, float]) -> dict[str, li
 
 
 def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> list[str]:
-    """Return sentences on whether one criterion is consistent with all of the notebook's numbers.
+    """Return a sentence on whether a criterion agrees with all of the notebook's numbers, and one for each criterion.
 
     Args:
         curve: table from `rates.rate_by_tolerance`.
-        notebook: rate in the notebook by the key of its case.
-
-    Returns:
-        A summary, and one sentence for each key of `rates.PLACES`.
+        notebook: rate in the notebook by the key of its case; if empty, one sentence says so.
     """
     if not notebook:
         return ["No case of this run has the notebook's settings, so there is nothing to compare."]
@@ -201,11 +197,10 @@ def joint_tolerances(curve: pd.DataFrame, notebook: Mapping[str, float]) -> list
 
 
 def against_print(rows: Mapping[str, tuple[pd.Series, pd.Series]], tolerance: float) -> list[str]:
-    """Return comparisons of our rates with those of Lu et al., by two criteria, since theirs is not known.
+    """Return a sentence per case that compares our rates, by two criteria, with that of Lu et al. (criterion unknown).
 
     Args:
-        rows: rows of `rates.collapse_rates` for the events "collapsed" (with a number in `lu`) and "dead", by the name
-            of the case.
+        rows: rows of `rates.collapse_rates` for "collapsed" (with a number in `lu`) and "dead", by the case's name.
         tolerance: tolerance of the event "collapsed".
     """
     names = (f"range ≤ {tolerance:g}", "range exactly 0")
@@ -223,7 +218,7 @@ def against_print(rows: Mapping[str, tuple[pd.Series, pd.Series]], tolerance: fl
 
 
 def paper_rows(readings: pd.DataFrame, names: list[str]) -> str:
-    """Return which interpretations in a table of `sensitivity.readings` are consistent with all published rates."""
+    """Return a sentence on which interpretations (a name per row of `readings`) agree with all published rates."""
     if readings.empty:
         return "No interpretation was measured on all four published rows."
     agreeing_ones = [name for name, yes in zip(names, readings["consistent"], strict=True) if yes]
@@ -238,7 +233,12 @@ def paper_rows(readings: pd.DataFrame, names: list[str]) -> str:
 
 
 def variations(table: pd.DataFrame, names: Mapping[str, str]) -> str:
-    """Return which variations differ from their case; `table` has the rows of one table of `sensitivity.variations`."""
+    """Return sentences on which variations of a case differ from it significantly.
+
+    Args:
+        table: rows of one key of `sensitivity` in the table of `sensitivity.variations`.
+        names: what each variation changes, in words, by the key of the variation.
+    """
     varied = table[table["p"].notna()]
     differ = [names[row["variation"]] for row in varied.to_dict("records") if row["differs"]]
     paired = int(varied["pairs_differ"].notna().sum())
@@ -250,7 +250,7 @@ def variations(table: pd.DataFrame, names: Mapping[str, str]) -> str:
 
 
 def deaths(table: pd.DataFrame) -> str:
-    """Return in which epochs networks die; `table` has the rows of one case of `outcomes.deaths`."""
+    """Return a sentence on when the networks of a case die and revive; `table` has its rows of `outcomes.deaths`."""
     networks, revived = int(table["networks"].iloc[0]), int(table["revived"].iloc[0])
     later = table[table["epoch"] > 0]
     before, died = int(table["count"][table["epoch"] == 0].sum()), int(later["count"].sum())
@@ -266,7 +266,7 @@ def deaths(table: pd.DataFrame) -> str:
 
 
 def collapse_value(row: pd.Series) -> str:
-    """Return whether collapsed networks predict the targets' mean or median; `row` is from `rates.collapse_values`."""
+    """Return a clause on whether collapsed networks predict mean or median; `row` is from `rates.collapse_values`."""
     loss, text = row["loss"].replace("_", " "), f"{row['collapsed']:,} collapsed networks"
     if row["mean"] == row["median"] or not row["collapsed"]:
         return f"{text} under the {loss}."
@@ -284,7 +284,7 @@ def collapse_value(row: pd.Series) -> str:
 
 
 def loop(numbers: pd.DataFrame, notebook: float | None, tolerance: float) -> str:
-    """Return what the notebook's loop would print; `numbers` has the rows of one case of `rates.loop_numbers`."""
+    """Return a clause on the numbers that a case's loops print (`rates.loop_numbers`) and on the notebook's number."""
     names = {"probes_equal": "by equality at the probes", "collapsed": f"within {tolerance:g} on the interval"}
     texts = []
     for criterion, name in names.items():
@@ -302,7 +302,7 @@ def loop(numbers: pd.DataFrame, notebook: float | None, tolerance: float) -> str
 
 
 def coin(numbers: pd.DataFrame) -> str:
-    """Return the share of loops that print 0 or 1; `numbers` has the rows of `rates.loop_numbers` for "probes_equal".
+    """Return a sentence on the share of loops that print 0 or 1; `numbers` has the rows for "probes_equal".
 
     Cases whose loops all print the same number are left out, since independent networks might print it as well.
     """

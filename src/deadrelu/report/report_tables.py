@@ -14,7 +14,7 @@ Numbers = Mapping[str, pd.DataFrame]
 
 
 def settings(params: Params, source: str, images: int) -> pd.DataFrame:
-    """Return a table of the experiments, one row each: part, networks, data, how often."""
+    """Return a table with a row per experiment; `source` and `images` are source and number of MNIST test images."""
     network, training = params.activations.network, params.training
     collapse, region = params.collapse, params.safe_region
     trainings = "; ".join(
@@ -189,7 +189,7 @@ def papers(params: Params, numbers: Numbers) -> pd.DataFrame:
 
 
 def variation_names(params: Params, table: str) -> dict[str, str]:
-    """Return in words what each variation of a table of `sensitivity` changes, by its key; "" is the case itself."""
+    """Return in words what each variation of `sensitivity[table]` changes, by its key; key "" is the case itself."""
     settings = params.sensitivity[table]
     base, target = params.collapse.complete(params.collapse.cases[settings.of]), params.target_of(settings.of)
     complete = {key: params.collapse.complete(variation) for key, variation in settings.variations.items()}
@@ -197,7 +197,7 @@ def variation_names(params: Params, table: str) -> dict[str, str]:
 
 
 def readings(params: Params, numbers: Numbers) -> pd.DataFrame:
-    """Return published rates, then ours with distances in standard errors, one row per interpretation of the paper."""
+    """Return a table: published rates, then a row of ours, with distances in standard errors, per interpretation."""
     table = numbers["readings"].fillna({"variation": ""})
     columns = {
         "x sin 5x, He": ("x_sin_5x", "he"),
@@ -215,7 +215,7 @@ def readings(params: Params, numbers: Numbers) -> pd.DataFrame:
 
 
 def reading_names(params: Params, table: pd.DataFrame) -> list[str]:
-    """Return a name for each row of `sensitivity.readings`, such as 'first layer He; 8 hidden layers'."""
+    """Return a name for each row of `table`, from `sensitivity.readings`, such as 'first layer He; 8 hidden layers'."""
     changed = {key: name for of in params.sensitivity for key, name in variation_names(params, of).items()}
     firsts = {"he": "first layer He", "rai": "first layer RAI"}
     return [

@@ -48,7 +48,7 @@ def name(activation: Activation, biases: bool) -> str:
 
 
 def compiled(activation: Activation, biases: bool, sizes: tuple[int, ...], *, points: int) -> bytes:
-    """Compile the programs for one kind of network, `points` at a time; the slope of Leaky ReLU is an argument."""
+    """Return the compiled program for one kind of network; it computes `points` inputs at a time."""
     architecture = Architecture(sizes=sizes, activation=activation, negative_slope=0.0, biases=biases)
     return programs.webassembly(architecture, TRAINING, points=points)
 

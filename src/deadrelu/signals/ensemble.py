@@ -42,8 +42,8 @@ def strengths(
         rngs: one random generator for each layer, that is, two more than there are hidden layers.
 
     Returns:
-        Two arrays of shape (hidden_layers,), float64: standard deviation of activations over inputs, as a root mean
-        square over units; root mean square, over inputs and units, of the gradient of the cross-entropy by activations.
+        Two arrays of shape (hidden_layers,), float64: the standard deviation of activations over inputs, as a root mean
+        square over units, and the root mean square of dL/d(activation) over inputs and units; L is the cross-entropy.
     """
     function, slope = FUNCTIONS[activation]
     sizes = [x.shape[1], *[width] * (len(rngs) - 1), CLASSES]

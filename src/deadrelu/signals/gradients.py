@@ -1,4 +1,4 @@
-"""Measure activations of the notebook's MLP, and gradients of its loss by these activations, batch by batch."""
+"""Measure activations of the notebook's MLP, and gradients of its loss with respect to them, batch by batch."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -18,11 +18,11 @@ class Batch(NamedTuple):
     rows: slice
     activations: list[Array]
     gradients: list[Array]
-    """Gradients of the cross-entropy of each image by its own activations."""
+    """Gradients of the cross-entropy of each image with respect to its own activations."""
 
 
 def batches(model: Any, images: npt.NDArray[np.float32], classes: npt.NDArray[np.uint8]) -> Iterator[Batch]:
-    """Yield, for each batch of images, activations and gradients of each image's cross-entropy by these activations.
+    """Yield, per batch of images, activations and each image's gradients of its cross-entropy with respect to them.
 
     Args:
         model: model from `networks.mlp`; its layers whose names begin with hidden_ are measured.

@@ -72,7 +72,7 @@ def cnn(*, dtype: str = "float32") -> Any:
 def redraw(model: Any, initializer: Settings, *, seed: int, trial: int) -> None:
     """Assign new weights and zero biases to every layer with a kernel, and a new seed to every Dropout layer.
 
-    Equal arguments give equal networks, whatever was drawn or trained before.
+    The initializer, `seed` and the number `trial` determine them, whatever was drawn or trained before.
     """
     seeds = stream(seed, LAYERS, trial).integers(2**31, size=len(model.layers)).tolist()
     dropout = stream(seed, DROPOUT, trial).integers(2**32, size=len(model.layers), dtype="uint32").tolist()
@@ -85,7 +85,7 @@ def redraw(model: Any, initializer: Settings, *, seed: int, trial: int) -> None:
 
 
 def keras_initializer(settings: Settings, seed: int) -> Any:
-    """Build a Keras initializer; layers of equal shape whose initializers have equal seeds get equal weights."""
+    """Return the Keras initializer of these settings; with equal seeds, layers of equal shape get equal weights."""
     import keras
 
     names = {"random_uniform": "RandomUniform", "random_normal": "RandomNormal", "truncated_normal": "TruncatedNormal"}

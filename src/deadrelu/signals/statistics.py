@@ -25,7 +25,7 @@ SATURATED = {
 
 
 class Spread:
-    """An accumulator of the variation of a signal over inputs, with two stored numbers for each position and unit."""
+    """An accumulator of a signal's variation over inputs, with two numbers of `dtype` for each position and unit."""
 
     def __init__(self, dtype: npt.DTypeLike = np.float64) -> None:
         self.seen, self.dtype = 0, dtype
@@ -48,7 +48,7 @@ class Spread:
 
 
 def moments(signal: Float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the mean, and the sum of squared deviations from it, over the first axis: two float64 arrays."""
+    """Return means and sums of squared deviations over the first axis, two float64 arrays of shape signal.shape[1:]."""
     if signal.size > MAX_AT_ONCE:  # in groups of columns, so that float64 copies stay small
         columns = signal.reshape(len(signal), -1)
         step = max(1, MAX_AT_ONCE // len(signal))
@@ -63,7 +63,7 @@ def moments(signal: Float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.floa
 class Running:
     """An accumulator of the statistics of one layer over all inputs, batch by batch.
 
-    It stores two numbers for each position and unit, two flags for each unit, and about `QUANTILE_SAMPLE` outputs.
+    It stores two numbers for each position and unit, two flags for each unit, and outputs sampled for quantiles.
 
     Args:
         inputs: total number of inputs of all batches.
@@ -115,7 +115,7 @@ class Running:
         return float(np.sqrt(self.squares.mean(dtype=np.float64) / self.seen))
 
     def saturated_units(self) -> int:
-        """Return the number of units whose every output is saturated."""
+        """Return the number of units whose every output is saturated, for an activation in `SATURATED`."""
         return int(np.sum(~self.responsive))
 
     def statistics(self) -> dict[str, float]:

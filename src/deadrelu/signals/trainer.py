@@ -97,7 +97,7 @@ class Trainer:
         return tf.constant(data[0], self.model.inputs[0].dtype), tf.constant(data[1], "int64")
 
     def _epoch(self, x: Any, y: Any, order: Any, starts: Any) -> Any:
-        """Take one step for each batch of images in the given order; return the loss of each batch before its step."""
+        """Take step k on images order[starts[k]:starts[k + 1]] of x, y; return the loss before each step, (steps,)."""
         import tensorflow as tf
 
         steps = tf.size(starts) - 1
@@ -112,7 +112,7 @@ class Trainer:
         return losses.stack()
 
     def _check(self, x: Any, y: Any) -> tuple[Any, Any]:
-        """Return the mean loss, and the share of correctly classified images."""
+        """Return the mean loss of images x with classes y, and the share of correctly classified images."""
         import tensorflow as tf
 
         predicted = self.model(x, training=False)
@@ -121,7 +121,7 @@ class Trainer:
 
 
 def _crossentropy(y: Any, predicted: Any) -> Any:
-    """Return each image's cross-entropy; Keras uses the logits, so that a saturated softmax still has a gradient."""
+    """Return each image's cross-entropy; Keras uses the logits of `predicted`: a saturated softmax has a gradient."""
     import keras
 
     return keras.losses.sparse_categorical_crossentropy(y, predicted)

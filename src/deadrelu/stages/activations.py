@@ -108,7 +108,7 @@ def measure_networks(params: Params, x: npt.NDArray[np.float32], labels: idx_fil
 
 
 def _every(activations: gradients.Array, slopes: gradients.Array, every: int, first_image: int) -> pd.DataFrame:
-    """Return a batch's values at every `every`-th position of the flattened (image, unit) array of all images."""
+    """Return a table of activations and gradients (`slopes`) for every `every`-th (image, unit) pair of all images."""
     width = activations.shape[1]
     at = np.arange(-first_image * width % every, activations.size, every)
     image, unit = np.divmod(at, width)

@@ -144,7 +144,7 @@ def _download(mirror: str, name: str, cache: Path) -> str | None:
 
 
 def _fetch(mirror: str, name: str, cache: Path, end: float, begun: list[Path]) -> str | None:
-    """Download a file with pooch, which checks its SHA-256 and retries once; return None, or why it failed."""
+    """Download a file to `cache` before time.monotonic() = `end`, add its path to `begun`; return None, or an error."""
     import pooch
 
     pooch.get_logger().setLevel("ERROR")

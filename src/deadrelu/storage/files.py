@@ -95,7 +95,7 @@ def with_path_in_errors(path: Path | str) -> Iterator[None]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Make a folder, unless it exists, and lock it; wait while another process has it locked.
+    """Make a folder, unless it exists, and, if the file system has locks, lock it as soon as no other process does.
 
     At the end, remove the folder and its parent if they are empty. Only the process that has locked a folder may remove
     its lock file.
@@ -124,7 +124,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _new_locked_folder(parent: Path) -> tuple[Path, FileLock]:
-    """Make a scratch folder, and lock it to mark it as in use."""
+    """Make a scratch folder in `parent`, and lock it (if the file system has locks); return folder and lock."""
     while True:
         scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=parent))
         lock = FileLock(scratch / LOCK)

@@ -36,7 +36,7 @@ class Table:
         return data / self.folder.format(key) / self.name.format(key)
 
     def read(self, made_by: dict[str, Any], key: str = "", data: Path = DATA) -> "pd.DataFrame":
-        """Read the table for a key.
+        """Read the table for a key, such as a case; `data` is the folder of all tables.
 
         Raises:
             InputError: the table is missing or damaged, or was made with other settings than `made_by`.
@@ -209,7 +209,7 @@ def points(inputs: int, outputs: int) -> Table:
 
 
 def read_trials(made_by: dict[str, Any], key: str, trials: int, data: Path = DATA) -> "pd.DataFrame":
-    """Read the table of trials of a case of `collapse` from all its files.
+    """Read the table of trials of the case `key` of `collapse` from all its files in the folder `data`.
 
     Raises:
         InputError: files are missing or damaged, their number of trials is wrong, or the first has other settings.

@@ -27,7 +27,7 @@ def installed(packages: Iterable[str]) -> dict[str, str]:
 
 
 def record(stage: str, folder: Path, packages: Sequence[str]) -> None:
-    """Record that the installed versions of packages made the current tables in a folder."""
+    """Record that the installed versions of packages made the current tables of a stage, which are in `folder`."""
     path = _path(stage)
     with files.scratch_folder(path.parent) as scratch:
         text = json.dumps({"sha256": _digest(folder), "versions": installed(packages)}, indent=2, sort_keys=True)
@@ -36,7 +36,7 @@ def record(stage: str, folder: Path, packages: Sequence[str]) -> None:
 
 
 def of_tables(stage: str, folder: Path) -> dict[str, str]:
-    """Return the versions that made the tables in a folder, or {} if unknown, as for tables from DVC's cache."""
+    """Return the versions that made a stage's tables in `folder`, or {} if unknown, as for tables from DVC's cache."""
     try:
         recorded = json.loads(_path(stage).read_text(encoding="utf-8"))
         versions: dict[str, str] = recorded["versions"] if recorded["sha256"] == _digest(folder) else {}

@@ -49,7 +49,7 @@ def is_signal(tensor: Any) -> bool:
 
 
 def operations(model: Any, prefix: str = "") -> dict[Any, str]:
-    """Return the path of each layer or operation such as `x + y`, also in nested models and composite layers."""
+    """Return the path, after `prefix`, of each layer or operation (as `x + y`), also in nested models and layers."""
     import keras
 
     paths: dict[Any, str] = {}

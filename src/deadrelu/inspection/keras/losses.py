@@ -62,13 +62,13 @@ class KerasLosses:
         return Chosen(function, labels, readable, not has_logits)
 
     def total(self, losses: list[Any]) -> Any:
-        """Return the sum over inputs of losses, given as one tensor for each output, after a mean over positions."""
+        """Return the sum over inputs of losses, after a mean over positions; one tensor of shape (n, …) per output."""
         import keras
 
         return sum(keras.ops.sum(keras.ops.mean(keras.ops.reshape(each, (len(each), -1)), axis=1)) for each in losses)
 
     def weighted_sum(self, output: Any, weights: Any) -> Any:
-        """Return the sum of the products of an output and numbers of the same shape."""
+        """Return the sum of the products of an output and `weights`, an array of the same shape."""
         import keras
 
         precise = output if output.dtype == "float64" else keras.ops.cast(output, "float32")

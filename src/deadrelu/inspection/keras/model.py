@@ -172,7 +172,7 @@ def _record(entry: Traced, k: int, call: Call, parts: Parts) -> None:
 
 
 def _tapped(tensor: Any, k: int, part: int, parts: Parts) -> Any:
-    """Return a copy of a tensor whose gradient is handed to `parts.backward` when it is computed."""
+    """Return a copy of output tensor `part` of layer k whose gradient is handed to `parts.backward` when computed."""
     import tensorflow as tf
 
     def passed(gradient: Any) -> Any:

@@ -132,7 +132,7 @@ class _Graph:
 
 
 def packed(model: Any, flat: Sequence[Any], names: Sequence[str] = ()) -> Any:
-    """Return a flat list of inputs in the structure that the model takes: alone, as a list, or as a dictionary."""
+    """Return a flat list of inputs in the structure that the model takes: alone, a list, or a dictionary (`names`)."""
     import keras
 
     try:
@@ -170,7 +170,7 @@ def _edges(calls: Sequence[Call], made: dict[int, int]) -> list[tuple[int, int]]
 
 
 def _from(source: Any, call: Call, before: Sequence[Call], made: dict[int, int]) -> list[int]:
-    """Return the indices of the calls that a tensor comes from; a unique negative number stands for no call."""
+    """Return indices of the calls that the input `source` of `call` comes from; a negative number stands for none."""
     if id(source) in made and made[id(source)] < len(before):
         return [made[id(source)]]
     for at in reversed(range(len(before))):
@@ -183,7 +183,7 @@ def _from(source: Any, call: Call, before: Sequence[Call], made: dict[int, int])
 
 
 def _depends_on_inputs(call: Call, begins: set[int], inputs: int, tape: Any) -> bool:
-    """Return whether the first axis of a call's output is that of inputs, and the output can depend on the inputs."""
+    """Return whether a call's output has length `inputs` on axis 0 and can depend on the inputs with ids `begins`."""
     import tensorflow as tf
 
     output = call.tensors()[0]
@@ -209,7 +209,7 @@ def _adds_a_mask(call: Call) -> bool:
 
 
 def _kind(call: Call, at: int, made: dict[int, int], *, is_composite: bool) -> Kind | None:
-    """Return the kind of a call; None if it only moves numbers, or returns a tensor of an earlier call."""
+    """Return the kind of call number `at`; None if it only moves numbers, or returns a tensor of an earlier call."""
     if is_composite:
         return "block" if made[id(call.tensors()[0])] == at else None
     if made[id(call.tensors()[0])] != at:  # it returns its input

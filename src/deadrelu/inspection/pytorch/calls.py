@@ -114,7 +114,7 @@ class RecordedCall:
 
 
 def activation_name(what: str) -> str | None:
-    """Return the activation of a class or function, such as 'leaky_relu' for 'LeakyReLU'; None if there is none."""
+    """Return the activation of the class or function named `what`: 'leaky_relu' for 'LeakyReLU'; None without one."""
     plain = what.lower().replace("_", "")
     name = ACTIVATIONS.get(plain) or ACTIVATIONS.get(plain.removesuffix("activation"))
     if name is None and what != plain:
@@ -151,7 +151,7 @@ def is_signal(tensor: Any) -> bool:
 def is_leaf(module: Any) -> bool:
     """Return whether a module is recorded as one call: it has a `forward` of `torch.nn` and no inner modules.
 
-    Instances of `OPAQUE`, and modules that `is_written_out` accepts, are, too. Inside others, each call is recorded.
+    Instances of `OPAQUE` and modules that `is_written_out` accepts are leaves, too. In others, each call is recorded.
     """
     if isinstance(module, OPAQUE) or is_written_out(module):
         return True
@@ -248,7 +248,7 @@ class _Mode(TorchFunctionMode):  # type: ignore[misc]
         own: list[Any],
         axes: tuple[int, ...] = (),
     ) -> None:
-        """Give a call its numbers, and record it."""
+        """Give a call its numbers, and record it; the arguments are the attributes of its `RecordedCall`."""
         number = self.numbers[name]
         self.numbers[name] += 1
         given, self.given, self.leaf = self.given, None, self

@@ -37,7 +37,7 @@ HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_p
 
 @contextmanager
 def kept(model: nn.Module, seed: int, *, training: bool) -> Iterator[list[nn.Parameter]]:
-    """Put the model in one mode, with gradients of all weights, and seed PyTorch; restore the model at the end.
+    """Put the model in `training` or inference mode with gradients of all weights, and seed PyTorch; restore it after.
 
     Modes are set module by module, because a user's own method `train` may do more. Backward hooks are switched off,
     because they would replace the tensors that modules hand on. So is the result of `model.compile()`.

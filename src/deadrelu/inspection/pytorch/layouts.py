@@ -53,7 +53,7 @@ def layout_of(
 
 
 def arranged(tensor: Any, layout: Layout, n: int) -> Any:
-    """Return the tensor in the shape (n, …, units); n is the number of inputs."""
+    """Return a tensor with this layout in the shape (n, …, units); n is the number of inputs."""
     units = layout.units
     if layout.inputs is None:
         tensor, units = tensor.reshape(n, tensor.shape[0] // n, *tensor.shape[1:]), units + 1

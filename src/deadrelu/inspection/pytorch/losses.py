@@ -59,11 +59,11 @@ class TorchLosses:
         return Chosen(function, labels, name.replace("_", " "))
 
     def total(self, losses: list[Any]) -> Any:
-        """Return the sum over inputs of losses, given as one tensor for each output, after a mean over positions."""
+        """Return the sum over inputs of losses, after a mean over positions; one tensor of shape (n, …) per output."""
         return sum(each.reshape(len(each), -1).mean(1).sum() for each in losses)
 
     def weighted_sum(self, output: Any, weights: Any) -> Any:
-        """Return the sum of the products of an output and numbers of the same shape."""
+        """Return the sum of the products of an output and `weights`, an array of the same shape."""
         precise = output if output.dtype == torch.float64 else output.float()
         return (precise * torch.as_tensor(weights, dtype=precise.dtype, device=output.device)).sum()
 

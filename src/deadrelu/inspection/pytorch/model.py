@@ -232,7 +232,7 @@ def _array(tensor: Any) -> Array:
 
 
 def _largest_slope(function: Any, given: Any, layout: Layout, n: int) -> npt.NDArray[np.float64]:
-    """Return the largest absolute slope of a function at `given`, float64, shape (units,), for n inputs."""
+    """Return the largest absolute slope of a function at `given`, a tensor for n inputs: float64, shape (units,)."""
     with torch.enable_grad():
         z = given.detach().clone().requires_grad_()
         (slope,) = torch.autograd.grad(function(z).sum(), z, allow_unused=True)

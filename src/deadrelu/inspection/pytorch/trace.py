@@ -78,7 +78,7 @@ class Arguments(NamedTuple):
 
 
 def forward(model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments, dtypes: Sequence[Any]) -> Forward:
-    """Call the model on arrays of shape (n, …), converted to `dtypes`, with the names and constants `how`."""
+    """Return inputs and outputs of a call on arrays of shape (n, …), converted to `dtypes`, with arguments `how`."""
     device = next((weight.device for weight in model.parameters()), torch.device("cpu"))
     leaves = []
     for array, dtype in zip(x, dtypes, strict=True):
@@ -104,7 +104,7 @@ def forward(model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments, dty
 def trace(model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments) -> Survey:
     """Return the layers that make, change or join signals, in the order in which the model calls them.
 
-    `keras.trace.trace` does the same for Keras models.
+    The arguments are those of `TorchModel`. `keras.trace.trace` does the same for Keras models.
     """
     n = min(FIRST_PASSES[0], len(x[0]))
     m = min(FIRST_PASSES[1], n - 1) if n > 2 else n

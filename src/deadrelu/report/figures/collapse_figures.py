@@ -17,7 +17,7 @@ def loop_numbers(numbers: pd.DataFrame, labels: Mapping[str, str], notebook: Map
     """Draw how many of the notebook's loops would print 0, 1, or a number between, in one panel for each case.
 
     Args:
-        numbers: one row for each case, criterion and number: case, criterion, number, loops.
+        numbers: one row for each case, criterion and printed number: case, criterion, number, loops (that print it).
         labels: name of each case.
         notebook: number between 0 and 1 that the notebook printed, by the key of its case.
     """

@@ -100,7 +100,7 @@ def before_and_after(table: pd.DataFrame, cases: Mapping[str, str], criteria: Ma
 
 
 def _flow(ax: Axes, row: Mapping[str, int]) -> None:
-    """Draw bars for before and after, with constant networks at the bottom, and ribbons from one bar to the other."""
+    """Draw the counts in `row` as bars before and after training, constant ones at the bottom, joined by ribbons."""
     n = row["trials"]
     remain = n - row["stay"] - row["enter"] - row["leave"]
     ends = {

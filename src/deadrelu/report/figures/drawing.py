@@ -102,7 +102,7 @@ def _start() -> None:
 def _draw(
     names: list[str], params: Params, numbers: dict[str, pd.DataFrame], activations: Path, folder: Path
 ) -> dict[str, str]:
-    """Draw figures, or copy them from the last run if their keys are equal, and return the key of each."""
+    """Draw the figures `names` in `folder`, or copy them from the last run if their keys are equal; return the keys."""
     from deadrelu.report.figures import kept, registry, save
 
     keys = {}

@@ -72,7 +72,7 @@ def born_dead(cells: pd.DataFrame) -> Figure:
 
 
 def _points(ax: Axes, rows: pd.DataFrame, columns: tuple[str, str, str], colour: tuple[float, float, float]) -> None:
-    """Draw rates above 0 with their intervals on the logarithmic axis, and the width next to the last rate."""
+    """Draw rates above 0 with intervals (`columns`: rate, low, high) by depth, and the width next to the last rate."""
     width = rows["width"].iloc[0]
     rows = rows[rows[columns[0]] > 0]
     rate, low, high = (rows[name] for name in columns)
@@ -83,7 +83,7 @@ def _points(ax: Axes, rows: pd.DataFrame, columns: tuple[str, str, str], colour:
 
 
 def _widths_apart(ax: Axes) -> None:
-    """Move the names of widths, texts in `ax`, upwards on the logarithmic axis so that they do not overlap."""
+    """Move the texts in `ax`, the widths, to the right of their points, and upwards so that they do not overlap."""
     below = 0.0
     for name in sorted(ax.texts, key=lambda text: (text.xy[1], -int(text.get_text()))):  # type: ignore[attr-defined]
         x, y = name.xy  # type: ignore[attr-defined]
@@ -137,7 +137,7 @@ def _map() -> ListedColormap:
 
 
 def _contour_after_training(ax: Axes, trained: pd.DataFrame) -> None:
-    """Draw the dashed line at which a share of `TOLERABLE` is dead, if `trained` has cells on both sides of it."""
+    """Draw a dashed line where the share dead is `TOLERABLE`, if `trained` is a full grid with cells on both sides."""
     # Logarithms of shares change evenly with the width; a share of 0 is taken as half of one trial.
     shares = trained.assign(log=np.log(trained["dead"].clip(lower=0.5 / trained["trials"])))
     table = shares.pivot_table(index="width", columns="depth", values="log").to_numpy()
@@ -152,7 +152,7 @@ def _contour_after_training(ax: Axes, trained: pd.DataFrame) -> None:
 
 
 def _contours(ax: Axes, depths: np.ndarray, widest: int) -> None:
-    """Draw, for each of `LEVELS`, the width above which theory's upper bound of the share dead is below the level."""
+    """Draw for each of `LEVELS` the width above which theory's upper bound is below it; labels stay below `widest`."""
     chosen = depths[depths >= 2][:: max(1, len(depths) // 50)]
     halo = patheffects.withStroke(linewidth=3.5, foreground=WHITE, alpha=0.75)
     for level in LEVELS:
@@ -165,6 +165,6 @@ def _contours(ax: Axes, depths: np.ndarray, widest: int) -> None:
 
 
 def _label(ax: Axes, text: str, at: tuple[float, float], ha: str = "center") -> None:
-    """Write a text in a white box, which covers the line below it."""
+    """Write a text at a point (x, y), with horizontal alignment `ha`, in a white box, which covers the line below."""
     box: dict[str, Any] = {"boxstyle": "round,pad=0.15", "facecolor": WHITE, "edgecolor": "none"}
     ax.annotate(text, at, ha=ha, va="center", fontsize=9.5, color=BLACK, bbox=box)

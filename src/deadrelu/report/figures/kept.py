@@ -35,7 +35,7 @@ Entry = Mapping[str, str]
 
 
 def key(drawing: "partial[Any]") -> str:
-    """Return the SHA-256 of all that determines the bytes of a figure: its function, arguments, code and versions."""
+    """Return the SHA-256 of what determines a figure: function and arguments in `drawing`, code, package versions."""
     digest = hashlib.sha256(f"{drawing.func.__qualname__} {code()}".encode())
     for part in _parts([drawing.args, drawing.keywords]):
         digest.update(part)
@@ -44,7 +44,7 @@ def key(drawing: "partial[Any]") -> str:
 
 @cache
 def code() -> str:
-    """Return the SHA-256 of the modules and the versions of the packages that draw."""
+    """Return one SHA-256 over the source code of `MODULES` and the installed versions of `PACKAGES`."""
     digest = hashlib.sha256(" ".join(map(version, PACKAGES)).encode())
     for pattern in MODULES:
         for path in sorted(Path(__file__).parents[2].glob(pattern)):
@@ -53,7 +53,7 @@ def code() -> str:
 
 
 def take(name: str, key: str, folder: Path) -> bool:
-    """Copy a figure of the last run if its key is `key` and its files are intact, and return whether it was copied."""
+    """Copy the figure `name` of the last run to `folder` if it has this key and intact files; return whether it has."""
     try:
         entry = json.loads(KEYS.read_text(encoding="utf-8"))[name]
         kept = {"png": FIGURES / f"{name}.png", "svg": VECTORS / f"{name}.svg"}
@@ -67,7 +67,7 @@ def take(name: str, key: str, folder: Path) -> bool:
 
 
 def put(entries: Mapping[str, str], folder: Path, vectors: Path) -> None:
-    """Move the SVGs in `folder` to the new folder `vectors`, and write `keys.json` from `entries`, keys by name."""
+    """Move SVGs in `folder` to a new folder `vectors`; write its `keys.json` with each figure's key, in `entries`."""
     vectors.mkdir()
     keys: dict[str, Entry] = {}
     for name, key in entries.items():
@@ -82,7 +82,7 @@ def _digest(path: Path) -> str:
 
 
 def _parts(value: Any) -> Iterator[bytes]:
-    """Yield bytes that identify a value: its types and contents, with `KEY_DIGITS` significant digits of each float.
+    """Yield bytes that identify a value: its contents (of a path, the file's), floats with `KEY_DIGITS` digits.
 
     Raises:
         TypeError: the value contains an object of a type that is not supported.

@@ -151,7 +151,7 @@ def _death_bars(ax: Axes, deaths: pd.DataFrame, colours: Mapping[int, Any], chec
 
 
 def _span(checkpoints: Sequence[int], epoch: int) -> str:
-    """Return the epochs from the previous checkpoint to `epoch`, without the former, such as '3–5'."""
+    """Return the epochs after the last of `checkpoints` (epochs) before `epoch`, up to `epoch`, such as '3–5'."""
     before = max((one for one in checkpoints if one < epoch), default=0)
     return f"{epoch}" if epoch == before + 1 else f"{before + 1}–{epoch}"
 

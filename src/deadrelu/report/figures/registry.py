@@ -34,12 +34,12 @@ Drawing = partial[Figure]
 
 
 def drawing(name: str, params: Params, numbers: Numbers, activations: Path) -> Drawing:
-    """Return the call that draws one of `drawing.FIGURES`; `activations` is the folder with samples of activations."""
+    """Return the call that draws the figure `name`, of `drawing.FIGURES`; `activations` is the folder of samples."""
     return DRAWN_BY[name](params, numbers, activations)
 
 
 def figure(name: str, params: Params, numbers: Numbers, activations: Path) -> Figure:
-    """Draw one of `drawing.FIGURES`; the arguments are those of `drawing`."""
+    """Draw the figure `name`, one of `drawing.FIGURES`; the arguments are those of `drawing`."""
     return drawing(name, params, numbers, activations)()
 
 

@@ -121,7 +121,7 @@ def _violins(
 
 
 def _density(ax: Axes, sample: pd.DataFrame | None, layers: pd.Index, colour: str) -> None:
-    """Draw violins of the finite values other than 0, or a text if a case has none."""
+    """Draw a violin per layer of the finite numbers other than 0 in `sample`, or a text if there are none."""
     ax.set(xlim=(-0.6, len(layers) - 0.4))
     drawn = None if sample is None else sample[(sample["value"] != 0) & np.isfinite(sample["value"])]
     if drawn is None or drawn.empty:
@@ -197,7 +197,7 @@ def _by_layer(
     measured: Mapping[str, str],
     theory: Mapping[str, str],
 ) -> Figure:
-    """Draw a row of panels for each of two `measured` columns, with `theory` as lines; without it, lines join marks."""
+    """Draw a row of panels per column in `measured` (to its label), with lines for its column in `theory`, if any."""
     if summary.empty:
         return message("No layer was measured: there is nothing to draw.")
     groups = by_activation(panels)

@@ -119,9 +119,9 @@ class CollapseParams(Group):
         return case.model_copy(update=shared)
 
     def trials_of(self, key: str) -> int:
-        """Return the number of trials of a case."""
+        """Return the number of trials of the case `key`."""
         return self.cases[key].trials or self.trials
 
     def epochs_of(self, key: str) -> int:
-        """Return the number of epochs of a trial of a case or, for the protocol "refit", of each fit."""
+        """Return the number of epochs of a trial of the case `key` or, for the protocol "refit", of each fit."""
         return self.cases[key].epochs or self.epochs

@@ -20,7 +20,7 @@ def load(path: Path = Path("params.yaml")) -> Params:
     The file is parsed as YAML 1.2, as by DVC: PyYAML would parse `1e-3` as a string and `no` as false.
 
     Raises:
-        InputError: the file is wrong; the message names the file, the key, the received value and what is expected.
+        InputError: the file is unreadable or wrong; for a wrong value, the message names its key and what is expected.
     """
     try:
         values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))

@@ -68,5 +68,5 @@ class TrainingParams(SizesOfTraining):
     cases: dict[CaseKey, TrainingCase] = Field(min_length=1)
 
     def sizes(self, network: str) -> SizesOfTraining:
-        """Return the numbers of examples, epochs, trials and so on for a kind of network, "mlp" or "cnn"."""
+        """Return the group with the numbers of examples, epochs, trials and so on for a network, "mlp" or "cnn"."""
         return self.cnn if network == "cnn" else self

@@ -122,7 +122,7 @@ class Params(Group):
 
 
 def _known_case(key: str, case: str, cases: Mapping[str, Any]) -> Any:
-    """Return `cases[case]`; if it is unknown or has refits, raise a ValueError that names the location `key`."""
+    """Return `cases[case]`; if unknown or of protocol refit, raise a ValueError that names `key` in params.yaml."""
     if case not in cases:
         raise ValueError(f"{key}: received {case!r}; expected one of collapse.cases: {', '.join(cases)}")
     if cases[case].get("protocol") == "refit":
