@@ -11,7 +11,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-INPUTS = {"MLP": 10_000, "convnet": 512, "ViT": 256, "GPT-like": 1024}
+INPUTS = {"MLP": 10_000, "convnet": 512, "ViT": 256, "GPT-like": 1024, "VGG-11": 64}
 """Number of inputs of each model."""
 
 
@@ -33,6 +33,17 @@ def built(name: str) -> tuple[Any, np.ndarray]:
         ]
         head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10)]
         return nn.Sequential(*stages, *head), rng.normal(size=(n, 3, 64, 64)).astype(np.float32)
+    if name == "VGG-11":  # 133 million weights
+        pairs = ((3, 64), (64, 128), (128, 256), (256, 256), (256, 512), (512, 512), (512, 512), (512, 512))
+        shrinks = (True, True, False, True, False, True, False, True)
+        features = [
+            part
+            for (a, b), shrink in zip(pairs, shrinks, strict=True)
+            for part in (nn.Conv2d(a, b, 3, padding=1), nn.ReLU(), *[nn.MaxPool2d(2)] * shrink)
+        ]
+        dense = [nn.Linear(512 * 49, 4096), nn.ReLU(), nn.Linear(4096, 4096), nn.ReLU(), nn.Linear(4096, 1000)]
+        model = nn.Sequential(*features, nn.AdaptiveAvgPool2d(7), nn.Flatten(), *dense)
+        return model, rng.normal(size=(n, 3, 64, 64)).astype(np.float32)
     layer = nn.TransformerEncoderLayer(192, 6, 768, dropout=0.0, activation="gelu", batch_first=True, norm_first=True)
     encoder = nn.TransformerEncoder(layer, 6, enable_nested_tensor=False)
     if name == "ViT":

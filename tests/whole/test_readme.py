@@ -16,6 +16,7 @@ import pytest
 from helpers import clones
 from helpers.commands import deadrelu
 from helpers.projects import ROOT
+from inspection import strangers, test_soak
 from ruamel.yaml import YAML
 
 from deadrelu.report import grid_findings
@@ -160,6 +161,20 @@ def test_tests_that_pages_name_are_there() -> None:
     for page, text in DOCS.items():
         for name in re.findall(r"`((?:\w+/)*(?:test_\w+\.py|arm64\.sh))`", text):
             assert (ROOT / "tests" / name.removeprefix("tests/")).exists(), f"{page}: {name}"
+
+
+def test_counts_of_models_of_strangers_are_those_of_the_soak() -> None:
+    text, models = " ".join(DOCS["docs/inspect.md"].split()), len(strangers.TORCH)
+    assert f"has {models} PyTorch models and {len(strangers.KERAS)} Keras models" in text
+    for plant, words in (
+        ("dead", "dead layer"),
+        ("NaN", "NaN"),
+        ("× 0.02", "factor of 0.02"),
+        ("× 50", "factor of 50"),
+    ):
+        absent = test_soak.WITHOUT_PAIR if plant == "dead" else test_soak.WITHOUT_LAYERS
+        planted = models - len(absent)
+        assert f"{words} in {planted - sum(missed == plant for _, missed in test_soak.UNSEEN)} of {planted}" in text
 
 
 def test_readme_fits_a_few_screens_and_names_every_package() -> None:
