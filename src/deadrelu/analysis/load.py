@@ -82,7 +82,7 @@ def to_csv(frame: pd.DataFrame) -> str:
 
 
 def files_of(stage: str) -> list[Path]:
-    """Return the paths of the files of a stage of the pipeline, given by its name in dvc.yaml."""
+    """Return the sorted paths of the files that a stage, given by its name in dvc.yaml, writes to `data/`."""
     kind, _, key = stage.partition("@")
     parts = {"data@target": [tables.TARGETS], "data@mnist": [tables.MNIST]}.get(stage, [kind, key])
     folder = Path(tables.DATA, *filter(None, parts))

@@ -78,7 +78,7 @@ def smallest_fisher_exact(count: Counts, trials: Counts, other_trials: Counts, l
 def over_seeds(value: Float, mean: Float, sd: Float, seeds: Counts) -> Float:
     """Return p of Student's two-sided t test that each number is from the distribution of other seeds, shape (n,).
 
-    One more draw from a normal distribution lies within t sd sqrt(1 + 1/seeds) of the mean of earlier draws.
+    The statistic is t = |value - mean| / (sd sqrt(1 + 1/seeds)), with seeds - 1 degrees of freedom.
 
     Args:
         value: present numbers, shape (n,).

@@ -22,7 +22,7 @@ Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class Record(BaseModel):
-    """Base class of the parts of the file; it accepts no other keys and no values of other types."""
+    """Base class of the parts of `reports/reference.json`; it accepts no other keys and no values of other types."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 

@@ -86,7 +86,7 @@ class Plan(Protocol):
     active: Any
 
     def batch(self, b: Any) -> Any:
-        """Return batch number b."""
+        """Return batch b, an object with the attributes that `Plan` lists."""
 
     def point(self, p: Any) -> Any:
         """Return the point at position p."""

@@ -121,7 +121,7 @@ def _write(
     points: int,
     functions: dict[Callable[..., Any], ir.Function],
 ) -> None:
-    """Add the program `name` to a module whose programs share `functions`; it trains only if `settings` is not None."""
+    """Add the program `name`, with array arguments `pointers`, to a module; without `settings`, it does not train."""
     kinds = [*[POINTER] * len(pointers), *[I64] * len(NUMBERS)]
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
     argument = dict(zip((*pointers, *NUMBERS), function.args, strict=True))

@@ -104,7 +104,7 @@ def _array(given: Any) -> Array:
 
 
 def without_constants(inputs: Any) -> tuple[Any, dict[str, Any]]:
-    """Split a dictionary into arrays with a row per input and constants (same for all); other inputs have no constants.
+    """Split a dictionary into arrays with one row per input, and constants; return anything else with no constants.
 
     Constants are flags, numbers, strings, None, and arrays of another length than the first, such as a causal mask.
     """

@@ -28,7 +28,7 @@ class Experiment:
         seed: seed of the training set, the initial weights and the shuffles.
         fits: number of consecutive fits of each network (protocol "refit"); None for independent trainings.
         follow: additional numbers of epochs after which each network is measured, ascending; 0 means before training.
-        saved_trials: number of trials whose functions and weights are saved.
+        saved_trials: number of first trials whose functions and weights, if there are any small enough, are saved.
     """
 
     network: Network
@@ -54,7 +54,7 @@ class Experiment:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All attributes, on which the results depend, as dictionaries and lists for JSON."""
+        """The attributes that are not None, as dictionaries and lists for JSON; the results depend on them alone."""
         settings: dict[str, Any] = _plain(self)
         return settings
 

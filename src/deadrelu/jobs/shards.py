@@ -59,7 +59,7 @@ Measure = Callable[[Shard, int, StopSignal], Mapping[str, bytes]]
 
 
 def cut(parts: Iterable[Any], trials: int, size: int, *, begin: int = 0) -> list[Shard]:
-    """Split the `trials` trials of each part into shards of up to `size` trials, numbered from `begin` on."""
+    """Split the trials of each part into shards of up to `size` trials; the number of the first shard is `begin`."""
     ranges = [(of, low) for of in parts for low in range(0, trials, size)]
     return [Shard(k, of, low, min(low + size, trials)) for k, (of, low) in enumerate(ranges, start=begin)]
 

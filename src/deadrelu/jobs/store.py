@@ -19,7 +19,7 @@ WORK = Path("data/.work")
 
 
 class Store:
-    """A folder with a ZIP archive for each finished shard; incomplete archives, left by killed workers, are ignored."""
+    """A local or remote folder (`address`: path or URL) with a ZIP archive per finished shard, see also `whole`."""
 
     def __init__(self, address: str) -> None:
         import fsspec  # this import takes a tenth of a second

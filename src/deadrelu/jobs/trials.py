@@ -274,7 +274,7 @@ def publish_together(
 
 
 def _with_probes(x: engine.Float, *more: engine.Float) -> engine.Float:
-    """Return x of shape (n, 1) followed by the probes and arrays `more` of shape (k,); return any other x unchanged."""
+    """Return x, shape (n, 1), with rows for the notebook's probes and arrays `more`, (k,); other shapes: unchanged."""
     return np.concatenate([x, *(values[:, None] for values in (ranges.PROBES, *more))]) if x.shape[1] == 1 else x
 
 

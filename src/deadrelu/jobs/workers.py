@@ -72,7 +72,7 @@ def _raise(failures: dict[Shard, BaseException], todo: int) -> None:
 
 
 def _compute(measure: Measure, shard: Shard, address: str, threads: int, expected: str, stop: StopSignal) -> None:
-    """Compute and store a shard on a worker; raise an InputError if the worker's code digest is not `expected`."""
+    """On a worker, put a computed shard into the store at `address`; refuse a code digest other than `expected`."""
     if code() != expected:  # possible for a worker that joined the cluster later
         raise InputError(OTHER_CODE)
     Store(address).put(shard, measure(shard, threads, stop))

@@ -112,7 +112,7 @@ class Trainer:
         return losses.stack()
 
     def _check(self, x: Any, y: Any) -> tuple[Any, Any]:
-        """Return the mean loss of images x with classes y, and the share of correctly classified images."""
+        """Return the mean loss of images x, (n, …), with classes y, (n,), and their accuracy: two scalar tensors."""
         import tensorflow as tf
 
         predicted = self.model(x, training=False)

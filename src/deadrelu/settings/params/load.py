@@ -67,9 +67,9 @@ def _one_line(path: Path, error: ValidationError) -> str:
 
 
 def _keys(location: tuple[Any, ...]) -> tuple[list[str], type[BaseModel] | None]:
-    """Return the keys of a Pydantic location in the file, and the group that contains the last key.
+    """Return the keys in params.yaml of the location (`loc`) of a Pydantic error, and the group of the last key.
 
-    Besides keys, a location contains the name of a group that was chosen among several, and `[key]` for a key itself.
+    Pydantic adds the name of a group that was chosen among several, and `[key]` if a key of a dictionary is wrong.
     """
     keys: list[str] = []
     kind: Any = Params

@@ -14,7 +14,7 @@ class Variation(Trainable):
 
 
 class SensitivityTable(Group):
-    """Variations of the case `collapse.cases[of]`; in the file, each variation contains only the keys it changes."""
+    """Variations of the case `collapse.cases[of]`; in params.yaml, each variation contains only the keys it changes."""
 
     of: str
     variations: dict[CaseKey, Variation] = Field(min_length=1)
