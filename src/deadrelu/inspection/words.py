@@ -162,7 +162,7 @@ def end_to_end(what: str, end: EndToEnd | None) -> str:
 
 
 def verdict(row: pd.Series) -> str:
-    """Return the verdict on a layer, a row of `Verdicts.table`: 'dead', '3 dead, signal vanishes' or the like, or ''."""
+    """Return the verdict on a layer, a row of `Verdicts.table`: 'dead', '3 dead, signal vanishes' or ''."""
     if row["state"]:
         return str(row["state"])
     notes = [f"{row['dead_units']:.0f} dead"] if row["dead_units"] else []

@@ -75,7 +75,7 @@ def _measure(
 
 
 def inputs(params: Params, *, biases: bool) -> np.ndarray:
-    """Return ascending x, (n,), float64, at which untrained networks are evaluated: more of them if there are biases."""
+    """Return ascending x, (n,), float64, at which untrained networks are evaluated: more of them with biases."""
     target = params.target_of_grid
     if biases:
         return np.linspace(target.low, target.high, CURVE_POINTS)
