@@ -112,7 +112,7 @@ def main(*, as_json: bool) -> None:
     if as_json:
         print(json.dumps(rows, indent=2))
         return
-    table = Table(title="inspect beside a plain pass forward and backward, in batches of one size")
+    table = Table(title="inspect compared with a plain forward and backward pass, in batches of one size")
     for title in ("model", "inputs", "time, × plain", "peak memory, MB more"):
         table.add_column(title, justify="left" if title == "model" else "right")
     for row in rows:
