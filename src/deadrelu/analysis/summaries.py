@@ -59,10 +59,10 @@ def signal_ratios(
         before it. saturated_least, saturated_largest, zero_least, zero_largest: extreme shares in a layer of `summary`.
     """
     rows = []
-    some = images[:: max(1, len(images) // THEORY_IMAGES)][:THEORY_IMAGES]
+    few_images = images[:: max(1, len(images) // THEORY_IMAGES)][:THEORY_IMAGES]
     for case, case_networks in networks.groupby("case", sort=False):
         row: dict[str, object] = {"case": case}
-        theory = dict(zip(("forward", "backward"), _theory(settings, str(case), some), strict=True))
+        theory = dict(zip(("forward", "backward"), _theory(settings, str(case), few_images), strict=True))
         for direction, name in (("forward", "input_std"), ("backward", "gradient_rms")):
             strengths = case_networks.pivot(index="network", columns="layer", values=name).to_numpy()
             interval = factor_over_networks(strengths if direction == "forward" else strengths[:, ::-1])

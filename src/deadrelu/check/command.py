@@ -141,9 +141,9 @@ def _check_reports(results: load.Results) -> None:
         tree = json.loads(text)
     except ValueError as error:
         raise InputError(f"{path}: not readable JSON: {error}; `dvc repro --force report` remakes it") from None
-    made = json.loads(metrics.to_json(expected))
-    given = quantities.flat(tree) if isinstance(tree, dict) else {}
-    differ = compare.params_that_differ(quantities.flat(made), given)
+    computed = json.loads(metrics.to_json(expected))
+    present = quantities.flat(tree) if isinstance(tree, dict) else {}
+    differ = compare.params_that_differ(quantities.flat(computed), present)
     key, (right, received) = next(iter(differ.items()), ("its layout", ("as written by the report", "another")))
     raise InputError(
         f"{path}: {key}: received {received!r:.60}; data/ says {right}; `dvc repro --force report` remakes it"

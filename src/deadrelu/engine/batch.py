@@ -113,8 +113,8 @@ class TrialBatch:
         per_call = max(1, POSITIONS_PER_CALL // points.n)
         for at in range(0, epochs, per_call):
             losses = loss[at : at + per_call]
-            some = slice(self.epoch, self.epoch + len(losses))
-            rows = np.concatenate([left(points.n, points.seed, self.block, e) for e in range(some.start, some.stop)])
+            span = slice(self.epoch, self.epoch + len(losses))
+            rows = np.concatenate([left(points.n, points.seed, self.block, e) for e in range(span.start, span.stop)])
             starts, sizes, epoch_of_batch = batches(points.n, self.training.batch_size, len(losses))
             arrays = (
                 *self.state,
@@ -124,7 +124,7 @@ class TrialBatch:
                 rows,
                 starts,
                 sizes,
-                rates[some],
+                rates[span],
                 epoch_of_batch,
                 layers,
                 stop.flag,
@@ -133,7 +133,7 @@ class TrialBatch:
             self.program.run(*(array.ctypes.data for array in arrays), *numbers)
             if stop.is_set():
                 raise CancelledError
-            self.epoch = some.stop
+            self.epoch = span.stop
         return plain(loss[:, : len(self.positions)].T / np.float32(points.n))
 
 

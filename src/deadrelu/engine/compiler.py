@@ -112,13 +112,13 @@ def to_webassembly(module: ir.Module, functions: Sequence[str]) -> bytes:
     # LLVM's output is meant for a linker; a runnable module requires only a section of exports in addition.
     names = b"".join(_vector(name.encode()) + b"\0" + _number(order.index(name)) for name in functions)
     emitted: bytes = machine.emit_object(parsed)
-    made = emitted[:8]
+    program = emitted[:8]
     for kind, section in _sections(emitted):
         if kind == CODE:
-            made += bytes([EXPORT]) + _vector(_number(len(functions)) + names)
+            program += bytes([EXPORT]) + _vector(_number(len(functions)) + names)
         if kind != CUSTOM:  # custom sections are notes for the linker
-            made += section
-    return made
+            program += section
+    return program
 
 
 def _sections(module: bytes) -> Iterator[tuple[int, bytes]]:

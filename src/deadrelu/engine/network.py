@@ -152,8 +152,8 @@ class Trained:
     def pieces(self, n: int) -> Iterator["Trained"]:
         """Yield the results in pieces of n trials; the last piece may be smaller."""
         for at in range(0, len(self.trial), n):
-            some = slice(at, at + n)
-            yield Trained(self.trial[some], self.initial[some], self.final[some], self.loss[some])
+            rows = slice(at, at + n)
+            yield Trained(self.trial[rows], self.initial[rows], self.final[rows], self.loss[rows])
 
     @classmethod
     def joined(cls, parts: Sequence["Trained"]) -> "Trained":

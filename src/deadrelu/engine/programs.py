@@ -104,9 +104,10 @@ def webassembly(architecture: Architecture, settings: Training, *, points: int =
     module, functions = ir.Module(), dict[Any, ir.Function]()
     settings = replace(settings, epochs=1, batch_size=1, optimizer=replace(settings.optimizer, learning_rate=1.0))
     written = {"train": (TRAIN, settings), "predict": (PREDICT, None), "count_active": (ACTIVE, None)}
-    for name, (names, of) in written.items():
+    general = _general(architecture)
+    for name, (names, train) in written.items():
         pointers = (*names, *COMMON, "slope")
-        _write(module, name, pointers, _general(architecture), of, lanes=WASM_LANES, points=points, functions=functions)
+        _write(module, name, pointers, general, train, lanes=WASM_LANES, points=points, functions=functions)
     return compiler.to_webassembly(module, list(written))
 
 

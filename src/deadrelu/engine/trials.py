@@ -117,7 +117,7 @@ def follow(
         raise ValueError(f"epochs must ascend from 1 or more, got {list(epochs)}")
     points, threads = Points(x, y, seed), threads or cores()
     with _pool(threads) as (pool, ended):
-        parts = [_Part(network, training, points, some, ended, keeps=True) for some in _cut_at_blocks(network, trials)]
+        parts = [_Part(network, training, points, span, ended, keeps=True) for span in _cut_at_blocks(network, trials)]
         for before, epoch in pairwise([0, *epochs]):
             for part in parts:
                 part.start(pool, epoch - before)

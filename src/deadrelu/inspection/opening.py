@@ -42,15 +42,15 @@ def opened(
     Raises:
         InputError: the model cannot be inspected, or inputs, labels or loss do not fit it.
     """
-    how = _of_torch if validation.is_torch(model) else _of_keras
+    open_model = _of_torch if validation.is_torch(model) else _of_keras
     with _random_states_kept():
         inputs, labels = validation.from_dataset(inputs, labels)
         if labels is None and loss is not None:
             raise InputError(f"loss: received {validation.name_of(loss)!r} without labels; expected: with labels")
-        with how(model, inputs, labels, loss, training, seed, most) as made:
-            if not made.subject.records:
+        with open_model(model, inputs, labels, loss, training, seed, most) as ready:
+            if not ready.subject.records:
                 raise InputError("model: received no layer with a signal; expected: a model with layers of its own")
-            yield made
+            yield ready
 
 
 @contextmanager

@@ -36,8 +36,8 @@ class _Words:
 
     def message(self) -> str:
         """Return the message of the finding, in one or two sentences, without the finding's code."""
-        made: Callable[[], str] = getattr(self, f"_{self.code.replace('-', '_')}")
-        return made()
+        write: Callable[[], str] = getattr(self, f"_{self.code.replace('-', '_')}")
+        return write()
 
     def _row(self, layer: str) -> dict[str, Any]:
         return self.rows[layer]

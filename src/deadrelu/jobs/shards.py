@@ -60,8 +60,8 @@ Measure = Callable[[Shard, int, StopSignal], Mapping[str, bytes]]
 
 def cut(parts: Iterable[Any], trials: int, size: int, *, begin: int = 0) -> list[Shard]:
     """Split the trials of each part into shards of up to `size` trials; the number of the first shard is `begin`."""
-    ranges = [(of, low) for of in parts for low in range(0, trials, size)]
-    return [Shard(k, of, low, min(low + size, trials)) for k, (of, low) in enumerate(ranges, start=begin)]
+    ranges = [(work, low) for work in parts for low in range(0, trials, size)]
+    return [Shard(k, work, low, min(low + size, trials)) for k, (work, low) in enumerate(ranges, start=begin)]
 
 
 def fingerprint(origin: dict[str, object]) -> str:

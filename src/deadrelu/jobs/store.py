@@ -45,8 +45,8 @@ class Store:
     def whole(self, shards: Iterable[Shard]) -> set[Shard]:
         """Return the shards that are stored and undamaged."""
         self.fs.invalidate_cache()
-        there = set(self.fs.find(self.root))  # one request for all shards, because S3 is slow to report a missing file
-        return {shard for shard in shards if self._path(shard) in there and self._is_whole(shard)}
+        stored = set(self.fs.find(self.root))  # one request for all shards, because S3 is slow to report a missing file
+        return {shard for shard in shards if self._path(shard) in stored and self._is_whole(shard)}
 
     def _is_whole(self, shard: Shard) -> bool:
         with suppress(InputError, FileNotFoundError):

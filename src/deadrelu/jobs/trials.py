@@ -90,15 +90,15 @@ class _Measurement:
             saved = part.trial < experiment.saved_trials
             weights.append({name: getattr(part, name)[saved] for name in ("trial", "initial", "final")})
             self.stop.report(self.shard, part.trial[-1] + 1 - self.shard.low)
-        made = {"trials.parquet": parquet.to_bytes(_joined(rows), tables.TRIALS.schema, origin)}
+        contents = {"trials.parquet": parquet.to_bytes(_joined(rows), tables.TRIALS.schema, origin)}
         if histories[0]:
-            made["history.parquet"] = parquet.to_bytes(_joined(histories), tables.HISTORY.schema, origin)
+            contents["history.parquet"] = parquet.to_bytes(_joined(histories), tables.HISTORY.schema, origin)
         saves = self.shard.low == 0 and experiment.saved_trials > 0
         if saves and experiment.network.architecture.n_weights <= MAX_SAVED_WEIGHTS:
-            made["weights.parquet"] = parquet.to_bytes(_joined(weights), tables.WEIGHTS.schema, origin)
+            contents["weights.parquet"] = parquet.to_bytes(_joined(weights), tables.WEIGHTS.schema, origin)
         if saves and functions[0]:
-            made["functions.parquet"] = parquet.to_bytes(_joined(functions), tables.FUNCTIONS.schema, origin)
-        return made
+            contents["functions.parquet"] = parquet.to_bytes(_joined(functions), tables.FUNCTIONS.schema, origin)
+        return contents
 
     def _trained(self) -> Iterator[tuple[engine.Trained, Columns]]:
         """Yield up to `MAX_NETWORKS_IN_MEMORY` trained trials at a time; without checkpoints, no history columns."""

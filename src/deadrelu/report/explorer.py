@@ -94,7 +94,7 @@ def _drawn(rows: pd.DataFrame | None, tolerance: float) -> dict[str, list[Any]]:
     values = rows["value"].to_numpy(float).reshape(rows["network"].nunique(), -1)
     values = values[np.isfinite(values).all(axis=1)]
     constant = np.ptp(values, axis=1) <= tolerance
-    return {"constant": constant.tolist(), "values": [[_short(value) for value in of] for of in values]}
+    return {"constant": constant.tolist(), "values": [[_short(value) for value in outputs] for outputs in values]}
 
 
 def _short(value: float, digits: int = 3) -> float:

@@ -74,9 +74,9 @@ def trained_initializers(cells: pd.DataFrame, params: Params) -> list[str]:
         most = both.iloc[int(np.abs(less).argmax())]
         layers, units = labels.count_of(int(most["depth"]), "layer"), labels.count_of(int(most["width"]), "unit")
         ours, theirs = (
-            f"{percent(most[f'trained_rate{of}'])} (interval "
-            f"{interval(most[f'trained_low{of}'], most[f'trained_high{of}'])})"
-            for of in ("", "_other")
+            f"{percent(most[f'trained_rate{suffix}'])} (interval "
+            f"{interval(most[f'trained_low{suffix}'], most[f'trained_high{suffix}'])})"
+            for suffix in ("", "_other")
         )
         epochs = labels.count_of(params.grid_epochs, "epoch")
         sentences.append(

@@ -216,7 +216,7 @@ def readings(params: Params, numbers: Numbers) -> pd.DataFrame:
 
 def reading_names(params: Params, table: pd.DataFrame) -> list[str]:
     """Return a name for each row of `table`, from `sensitivity.readings`, such as 'first layer He; 8 hidden layers'."""
-    changed = {key: name for of in params.sensitivity for key, name in variation_names(params, of).items()}
+    changed = {key: name for k in params.sensitivity for key, name in variation_names(params, k).items()}
     firsts = {"he": "first layer He", "rai": "first layer RAI"}
     return [
         firsts[row["first"]] + (f"; {changed[row['variation']]}" if row["variation"] else "")

@@ -32,14 +32,14 @@ TRAINING = Training(epochs=1, batch_size=64)
 
 def build() -> dict[str, str]:
     """Compile all programs of the page and return them in base64, by the names that `trainers.js` uses."""
-    made = {}
+    programs = {}
     for activation in ACTIVATIONS:
         for biases in (False, True):
-            made[name(activation, biases)] = compiled(activation, biases, ANY_SIZE, points=1)
+            programs[name(activation, biases)] = compiled(activation, biases, ANY_SIZE, points=1)
     for activation, biases, sizes in WRITTEN_OUT:
         own = f"{name(activation, biases)} {'-'.join(map(str, sizes))}"
-        made[own] = compiled(activation, biases, sizes, points=2)
-    return {key: base64.b64encode(program).decode() for key, program in made.items()}
+        programs[own] = compiled(activation, biases, sizes, points=2)
+    return {key: base64.b64encode(program).decode() for key, program in programs.items()}
 
 
 def name(activation: Activation, biases: bool) -> str:

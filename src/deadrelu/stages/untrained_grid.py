@@ -63,15 +63,15 @@ def _measure(
         for column, by_depth in zip(("born_dead_low", "born_dead_high", "born_dead"), dead, strict=True):
             counts[column] = by_depth[depths - 1]
     schema = (tables.BORN_DEAD if name == MAIN else tables.OTHER_INITIALIZERS).schema
-    made = {"counts.parquet": parquet.to_bytes(counts, schema, origin)}
+    contents = {"counts.parquet": parquet.to_bytes(counts, schema, origin)}
     if shard.low == 0 and len(depths) * len(region.width.values) <= MAX_CELLS_WITH_FUNCTIONS:
         values = untrained.functions(draw, x, width, deepest, SAVED_FUNCTIONS, seed=params.seed)[depths - 1]
         at_depth, network, point = (index.ravel() for index in np.indices(values.shape))
         rows = {"depth": depths[at_depth], "network": network, "x": x[point], "value": values.ravel()}
         rows |= {"initializer": np.repeat(name, len(network)), "width": np.repeat(width, len(network))}
         rows["trained"] = np.zeros(len(network), bool)
-        made["functions.parquet"] = parquet.to_bytes(rows, tables.REGION_FUNCTIONS.schema, origin)
-    return made
+        contents["functions.parquet"] = parquet.to_bytes(rows, tables.REGION_FUNCTIONS.schema, origin)
+    return contents
 
 
 def inputs(params: Params, *, biases: bool) -> np.ndarray:

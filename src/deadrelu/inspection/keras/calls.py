@@ -105,17 +105,17 @@ class _Wrappers:
         inner = operation.call
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            made = Call(operation, self.numbers[id(operation)], self.running[-1] if self.running else None)
+            recorded = Call(operation, self.numbers[id(operation)], self.running[-1] if self.running else None)
             self.numbers[id(operation)] += 1
-            made.sources = [part for part in keras.tree.flatten((args, kwargs)) if keras.ops.is_tensor(part)]
-            self.running.append(made)
+            recorded.sources = [part for part in keras.tree.flatten((args, kwargs)) if keras.ops.is_tensor(part)]
+            self.running.append(recorded)
             try:
-                made.output = inner(*args, **kwargs)
+                recorded.output = inner(*args, **kwargs)
             finally:
                 self.running.pop()
-            if not made.preactivations and made.sources:
-                made.preactivations, made.function = [made.sources[0]], inner
-            return self.record(made)
+            if not recorded.preactivations and recorded.sources:
+                recorded.preactivations, recorded.function = [recorded.sources[0]], inner
+            return self.record(recorded)
 
         return call
 

@@ -62,7 +62,7 @@ def trace(model: Any, inputs: Sequence[npt.NDArray[Any]], names: Sequence[str] =
     graph = _Graph(model, given, layers, len(few[0]))
     calls = graph.calls
     opaque = [layers[call.operation] for call in calls if sublayers(call.operation) and id(call) not in graph.composite]
-    outputs = _outputs(model, calls, graph.made, graph.ends)
+    outputs = _outputs(model, calls, graph.made_by, graph.ends)
     classes = {base.__name__ for call in calls for base in type(call.operation).__mro__}
     return Survey(graph.traced(), outputs, classes, list(dict.fromkeys(opaque)))
 
@@ -85,9 +85,9 @@ class _Graph:
             self.ends = [end for end in keras.tree.flatten(model(given, training=False)) if end is not None]
         self.layers = layers
         self.calls = [call for call in calls if call.tensors()]
-        self.made = _makers(self.calls)
-        self.at_ends = [self.made[id(end)] for end in self.ends if id(end) in self.made]
-        edges = _edges(self.calls, self.made)
+        self.made_by = _makers(self.calls)
+        self.at_ends = [self.made_by[id(end)] for end in self.ends if id(end) in self.made_by]
+        edges = _edges(self.calls, self.made_by)
         self.on_trunk = paths.on_every_path(edges, self.at_ends)
         self.on_each = paths.on_path_to_each(edges, self.at_ends)
         begins = {id(tensor) for tensor in keras.tree.flatten(given)}
@@ -100,7 +100,7 @@ class _Graph:
         traced = []
         for at, call in enumerate(self.calls):
             is_composite = id(call) in self.composite
-            kind = "output" if at in self.at_ends else _kind(call, at, self.made, is_composite=is_composite)
+            kind = "output" if at in self.at_ends else _kind(call, at, self.made_by, is_composite=is_composite)
             if kind is not None and at in self.signals and not (kind == "merge" and _adds_a_mask(call)):
                 parts, shape = self._parts(call)
                 traced.append(Traced(self._record(at, call, kind, shape), call.operation, parts))
@@ -147,14 +147,14 @@ def _makers(calls: Sequence[Call]) -> dict[int, int]:
     """Return the index of the first call that returned each tensor, by its id: Dropout may return its input again."""
     import keras
 
-    made: dict[int, int] = {}
+    made_by: dict[int, int] = {}
     for at, call in enumerate(calls):
         for tensor in keras.tree.flatten(call.output):
-            made.setdefault(id(tensor), at)
-    return made
+            made_by.setdefault(id(tensor), at)
+    return made_by
 
 
-def _edges(calls: Sequence[Call], made: dict[int, int]) -> list[tuple[int, int]]:
+def _edges(calls: Sequence[Call], made_by: dict[int, int]) -> list[tuple[int, int]]:
     """Return pairs of indices of calls, of which the second takes or contains the output of the first.
 
     Raw operations inside a composite layer are not recorded. Their outputs are assumed to depend on every input of the
@@ -163,22 +163,22 @@ def _edges(calls: Sequence[Call], made: dict[int, int]) -> list[tuple[int, int]]
     position = {id(call): at for at, call in enumerate(calls)}
     edges = []
     for at, call in enumerate(calls):
-        before = [node for source in call.sources for node in _from(source, call, calls[:at], made)]
+        before = [node for source in call.sources for node in _from(source, call, calls[:at], made_by)]
         within = [k for k in range(at) if calls[k].enclosing is not None and position.get(id(calls[k].enclosing)) == at]
         edges += [(node, at) for node in (*before, *within) if node != at]
     return edges
 
 
-def _from(source: Any, call: Call, before: Sequence[Call], made: dict[int, int]) -> list[int]:
+def _from(source: Any, call: Call, before: Sequence[Call], made_by: dict[int, int]) -> list[int]:
     """Return indices of the calls that the input `source` of `call` comes from; a negative number stands for none."""
-    if id(source) in made and made[id(source)] < len(before):
-        return [made[id(source)]]
+    if id(source) in made_by and made_by[id(source)] < len(before):
+        return [made_by[id(source)]]
     for at in reversed(range(len(before))):
         # In mixed precision, a layer takes a copy, of another dtype, of an earlier output.
         if any(t.shape == source.shape and t.dtype != source.dtype for t in before[at].tensors()[:1]):
             return [at]
     if call.enclosing is not None and call.enclosing.sources:
-        return [node for outer in call.enclosing.sources for node in _from(outer, call.enclosing, before, made)]
+        return [node for outer in call.enclosing.sources for node in _from(outer, call.enclosing, before, made_by)]
     return [-id(source)]
 
 
@@ -208,11 +208,11 @@ def _adds_a_mask(call: Call) -> bool:
     return len(largest) > 2 and largest[0] >= MASK * max(1.0, min(largest[1:]))
 
 
-def _kind(call: Call, at: int, made: dict[int, int], *, is_composite: bool) -> Kind | None:
+def _kind(call: Call, at: int, made_by: dict[int, int], *, is_composite: bool) -> Kind | None:
     """Return the kind of call number `at`; None if it only moves numbers, or returns a tensor of an earlier call."""
     if is_composite:
-        return "block" if made[id(call.tensors()[0])] == at else None
-    if made[id(call.tensors()[0])] != at:  # it returns its input
+        return "block" if made_by[id(call.tensors()[0])] == at else None
+    if made_by[id(call.tensors()[0])] != at:  # it returns its input
         return None
     # In a functional model, constants are no inputs of a node, so x + [1, 2, 3] has one input.
     nodes = getattr(call.operation, "_inbound_nodes", ())
@@ -220,23 +220,23 @@ def _kind(call: Call, at: int, made: dict[int, int], *, is_composite: bool) -> K
     return kind_of(call.operation, min(max(joined), len(call.sources)))
 
 
-def _outputs(model: Any, calls: Sequence[Call], made: dict[int, int], ends: Sequence[Any]) -> list[Output]:
+def _outputs(model: Any, calls: Sequence[Call], made_by: dict[int, int], ends: Sequence[Any]) -> list[Output]:
     names = list(getattr(model, "output_names", None) or [])
     if len(names) != len(ends):
         names = [f"output {k + 1}" for k in range(len(ends))]
     return [
-        Output(name, _activation_before(calls, made, made.get(id(end))), tuple(end.shape[1:]))
+        Output(name, _activation_before(calls, made_by, made_by.get(id(end))), tuple(end.shape[1:]))
         for name, end in zip(names, ends, strict=True)
     ]
 
 
-def _activation_before(calls: Sequence[Call], made: dict[int, int], at: int | None) -> str | None:
+def _activation_before(calls: Sequence[Call], made_by: dict[int, int], at: int | None) -> str | None:
     while at is not None:
         call = calls[at]
         activation = activation_name(call.operation)
         if activation is not None or type(call.operation).__name__ not in MOVERS or not call.sources:
             return activation
-        before = made.get(id(call.sources[0]))
+        before = made_by.get(id(call.sources[0]))
         at = before if before != at else None
     return None
 

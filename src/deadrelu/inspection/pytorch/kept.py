@@ -91,9 +91,9 @@ def _state_of(module: nn.Module) -> State:
 def _restore(module: nn.Module, attributes: dict[str, Any], inner: dict[str, dict[Any, Any]]) -> None:
     vars(module).clear()
     vars(module).update(attributes)
-    for name, was in inner.items():
+    for name, hooks in inner.items():
         attributes[name].clear()
-        attributes[name].update(was)
+        attributes[name].update(hooks)
 
 
 def _same_bits(tensor: Any, value: Any) -> bool:

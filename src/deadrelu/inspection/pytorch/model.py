@@ -28,20 +28,20 @@ class TorchModel:
     Args:
         model: the model, in the mode in which it is measured, see `kept.kept`.
         x: one array of shape (n, …) for each input of the model.
-        how: names and constants with which the model is called.
+        args: names and constants with which the model is called.
         frozen: parameters that training does not change.
     """
 
     framework: Literal["Keras", "PyTorch"] = "PyTorch"
 
     def __init__(
-        self, model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments, frozen: Sequence[nn.Parameter]
+        self, model: nn.Module, x: Sequence[npt.NDArray[Any]], args: Arguments, frozen: Sequence[nn.Parameter]
     ) -> None:
-        self.model, self.how, self.frozen = model, how, {id(weight) for weight in frozen}
+        self.model, self.args, self.frozen = model, args, {id(weight) for weight in frozen}
         # This check comes before any pass, because a pass may spread NaN into moving averages.
         tensors = [*model.parameters(), *model.buffers()]
         self.finite = {id(tensor): bool(np.isfinite(_shared(tensor)).all()) for tensor in tensors}
-        survey = trace(model, x, how)
+        survey = trace(model, x, args)
         self.traced, self.outputs, self.opaque = survey.traced, survey.outputs, survey.opaque
         self.records, self.dtypes = [entry.record for entry in survey.traced], survey.dtypes
         self.takes_any_scale, self.has_own_loss = survey.takes_any_scale, survey.has_own_loss
@@ -65,14 +65,14 @@ class TorchModel:
             batch = _Batch(self, rows.stop - rows.start, Parts(recorder))
             with torch.enable_grad():
                 with record_calls(self.model, batch.record):
-                    made = forward(self.model, [array[rows] for array in x], self.how, self.dtypes)
+                    passed = forward(self.model, [array[rows] for array in x], self.args, self.dtypes)
                 if batch.seen < set(self.place):
                     raise InputError(OTHER_LAYERS)
-                own = made.loss if objective.is_own else None
-                loss = objective.function(made.ends, rows) if own is None else own * batch.inputs
+                own = passed.loss if objective.is_own else None
+                loss = objective.function(passed.ends, rows) if own is None else own * batch.inputs
             batch.measure_slopes()
             if loss.requires_grad:
-                wanted = [*self.parameters, *(leaf for leaf in made.leaves if leaf.requires_grad)]
+                wanted = [*self.parameters, *(leaf for leaf in passed.leaves if leaf.requires_grad)]
                 with self._sums():
                     torch.autograd.grad(loss, wanted, allow_unused=True)
             batch.parts.end_batch()
@@ -169,7 +169,7 @@ class _Batch:
             tensor = call.outputs[part]
             signals.append(_array(arranged(tensor, layout, self.inputs)))
             if tensor.requires_grad:
-                tensor.register_hook(lambda g, part=number, of=layout: self._backward(k, part, g, of))
+                tensor.register_hook(lambda g, part=number, layout=layout: self._backward(k, part, g, layout))
         given = call.given if call.given is not None else next(iter(call.sources), None)
         known = entry.record.given_by is not None
         if entry.record.kind in ONE_SOURCE and entry.source is not None and is_signal(given) and not known:

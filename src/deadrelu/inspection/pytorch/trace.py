@@ -77,8 +77,8 @@ class Arguments(NamedTuple):
     """Arguments by name that are the same for all inputs, such as flags, None or masks of positions."""
 
 
-def forward(model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments, dtypes: Sequence[Any]) -> Forward:
-    """Return inputs and outputs of a call on arrays of shape (n, …), converted to `dtypes`, with arguments `how`."""
+def forward(model: nn.Module, x: Sequence[npt.NDArray[Any]], args: Arguments, dtypes: Sequence[Any]) -> Forward:
+    """Return inputs and outputs of a call on arrays of shape (n, …), of `dtypes`, with the arguments `args`."""
     device = next((weight.device for weight in model.parameters()), torch.device("cpu"))
     leaves = []
     for array, dtype in zip(x, dtypes, strict=True):
@@ -87,35 +87,34 @@ def forward(model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments, dty
         leaves.append(tensor.requires_grad_(dtype.is_floating_point))
     given = [leaf.clone() for leaf in leaves]
     constants = {
-        name: value.to(device) if isinstance(value, torch.Tensor) else value for name, value in how.constants.items()
+        name: value.to(device) if isinstance(value, torch.Tensor) else value for name, value in args.constants.items()
     }
-    made = model(**dict(zip(how.names, given, strict=True)), **constants) if how.names else model(*given, **constants)
-    named = (
-        list(made.items()) if isinstance(made, Mapping) else [(f"output {k + 1}", t) for k, t in enumerate(flat(made))]
-    )
+    out = model(**dict(zip(args.names, given, strict=True)), **constants) if args.names else model(*given, **constants)
+    numbered = enumerate(flat(out), start=1)
+    named = list(out.items()) if isinstance(out, Mapping) else [(f"output {k}", tensor) for k, tensor in numbered]
     ends = [(str(name), tensor) for name, part in named for tensor in flat(part) if is_signal(tensor)]
     if not ends:
         raise InputError("model: received outputs without a floating-point tensor; expected: one or more")
-    loss = getattr(made, "loss", None)
+    loss = getattr(out, "loss", None)
     loss = loss if isinstance(loss, torch.Tensor) and loss.ndim == 0 else None
     return Forward([tensor for _, tensor in ends], [name for name, _ in ends], given, leaves, loss)
 
 
-def trace(model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments) -> Survey:
+def trace(model: nn.Module, x: Sequence[npt.NDArray[Any]], args: Arguments) -> Survey:
     """Return the layers that make, change or join signals, in the order in which the model calls them.
 
     The arguments are those of `TorchModel`. `keras.trace.trace` does the same for Keras models.
     """
     n = min(FIRST_PASSES[0], len(x[0]))
     m = min(FIRST_PASSES[1], n - 1) if n > 2 else n
-    dtypes = _dtypes(model, [array[:n] for array in x], how)
-    calls, (ends, names, given, _, loss) = _recorded(model, [array[:n] for array in x], how, dtypes)
-    others, _ = _recorded(model, [array[:m] for array in x], how, dtypes)
+    dtypes = _dtypes(model, [array[:n] for array in x], args)
+    calls, (ends, names, given, _, loss) = _recorded(model, [array[:n] for array in x], args, dtypes)
+    others, _ = _recorded(model, [array[:m] for array in x], args, dtypes)
     if [call.what for call in calls] != [call.what for call in others]:
         raise InputError("model: calls other layers for other inputs; expected: the same for all")
     graph = _Graph(calls, others, given, ends, (n, m))
     outputs = [
-        Output(name, _activation_before(calls, graph.made, graph.made.get(id(end))), tuple(end.shape[1:]))
+        Output(name, _activation_before(calls, graph.made_by, graph.made_by.get(id(end))), tuple(end.shape[1:]))
         for name, end in zip(names, ends, strict=True)
     ]
     takes_any_scale, traced = any("any scale" in call.traits for call in calls), graph.traced()
@@ -136,7 +135,7 @@ class _Graph:
         sizes: tuple[int, int],
     ) -> None:
         self.calls, self.inputs = calls, sizes[0]
-        self.made = {id(tensor): -1 - k for k, tensor in enumerate(given)}
+        self.made_by = {id(tensor): -1 - k for k, tensor in enumerate(given)}
         known = {id(tensor): input_layout(tensor) for tensor in given}
         edges: list[tuple[int, int]] = []
         self.joined: dict[int, int] = {}
@@ -145,20 +144,20 @@ class _Graph:
         self.scales: dict[int, float] = {}
         """For the id of a tensor, the factor by which constants have scaled it since the last layer with weights."""
         for call, other in zip(calls, others, strict=True):
-            before = [self.made[id(source)] for source in call.sources if id(source) in self.made]
+            before = [self.made_by[id(source)] for source in call.sources if id(source) in self.made_by]
             edges += [(node, call.at) for node in dict.fromkeys(before)]
             self.joined[call.at] = len(before)
             came = known.get(id(call.sources[0])) if call.sources else None
             self.sources[call.at] = came if came is not None and came.has_inputs else None
             self.layouts[call.at] = [layout_of(call, k, sizes, other, known) for k in range(len(call.outputs))]
             known |= dict(zip(map(id, call.outputs), self.layouts[call.at], strict=True))
-            self.made |= {id(tensor): call.at for tensor in call.outputs if before}
+            self.made_by |= {id(tensor): call.at for tensor in call.outputs if before}
             if call.what in SCALING and len(before) == 1 and is_signal(call.sources[0]):
                 factor = _norm(call.outputs[0]) / max(_norm(call.sources[0]), 1e-30)
                 self.scales[id(call.outputs[0])] = self._scale(call.sources[0]) * factor
             elif before and (call.what in MOVERS or call.activation is not None):
                 self.scales[id(call.outputs[0])] = self._scale(call.sources[0])
-        self.ends = [self.made[id(end)] for end in ends if self.made.get(id(end), -1) >= 0]
+        self.ends = [self.made_by[id(end)] for end in ends if self.made_by.get(id(end), -1) >= 0]
         self.on_trunk = paths.on_every_path(edges, self.ends)
         self.on_each = paths.on_path_to_each(edges, self.ends)
         self.used = {id(source) for call in calls for source in call.sources} | {id(end) for end in ends}
@@ -219,15 +218,15 @@ def _adds_a_mask(call: RecordedCall) -> bool:
 
 
 def _recorded(
-    model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments, dtypes: Sequence[Any]
+    model: nn.Module, x: Sequence[npt.NDArray[Any]], args: Arguments, dtypes: Sequence[Any]
 ) -> tuple[list[RecordedCall], Forward]:
     calls: list[RecordedCall] = []
     with record_calls(model, calls.append), torch.enable_grad():
-        made = forward(model, x, how, dtypes)
-    return calls, made
+        passed = forward(model, x, args, dtypes)
+    return calls, passed
 
 
-def _dtypes(model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments) -> list[Any]:
+def _dtypes(model: nn.Module, x: Sequence[npt.NDArray[Any]], args: Arguments) -> list[Any]:
     """Return the dtype in which the model takes each input: the first combination of dtypes with which it runs.
 
     Floats get the dtype of the weights. Booleans are first tried as booleans. Whole numbers are first tried as tokens
@@ -241,7 +240,7 @@ def _dtypes(model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments) -> 
     for dtypes in itertools.product(*ways):
         try:
             with torch.enable_grad():
-                forward(model, x, how, dtypes)
+                forward(model, x, args, dtypes)
             return list(dtypes)
         except Exception as error:  # a model may raise anything
             failure = failure or error
@@ -249,13 +248,13 @@ def _dtypes(model: nn.Module, x: Sequence[npt.NDArray[Any]], how: Arguments) -> 
     raise failure
 
 
-def _activation_before(calls: Sequence[RecordedCall], made: dict[int, int], at: int | None) -> str | None:
+def _activation_before(calls: Sequence[RecordedCall], made_by: dict[int, int], at: int | None) -> str | None:
     by_number = {call.at: call for call in calls}
     while at is not None and at >= 0:
         call = by_number[at]
         if call.activation is not None or call.what not in MOVERS or not call.sources:
             return call.activation
-        before = made.get(id(call.sources[0]))
+        before = made_by.get(id(call.sources[0]))
         at = before if before != at else None
     return None
 

@@ -99,7 +99,7 @@ def _violins(
     shares = {case: summary[summary["case"] == case].set_index("layer")[zeros] for case in panels}
     below = [any(shares[case].max() >= MIN_ZERO_FRACTION_SHOWN for case in cases) for _, cases in rows]
     heights = [height for bars in below for height in ((3.0, 1.0) if bars else (3.0,))]
-    titles = {case: f"{wrapped(of.activation, 24)}\n{wrapped(of.initializer, 24)}" for case, of in panels.items()}
+    titles = {case: f"{wrapped(p.activation, 24)}\n{wrapped(p.initializer, 24)}" for case, p in panels.items()}
     with mpl.rc_context(STYLE):
         height = 0.72 * sum(heights) + (0.2 + 0.17 * most_lines(titles.values())) * len(rows)
         figure = Figure(figsize=(2.5 * columns, height), layout="constrained")
