@@ -55,9 +55,9 @@ def changes(before: Inspection, after: Inspection) -> Changes:
     if wider.any():
         sentences.append(f"Of another width: {names(list(both['layer'][wider]))}.")
     is_dead, was_dead = both["state_after"] == "dead", both["state_before"] == "dead"
-    for text, changed in (("Died", is_dead & ~was_dead), ("No longer dead", was_dead & ~is_dead)):
-        if changed.any():
-            sentences.append(f"{text}: {names(list(both['layer'][changed]))}.")
+    for text, selected in (("Died", is_dead & ~was_dead), ("No longer dead", was_dead & ~is_dead)):
+        if selected.any():
+            sentences.append(f"{text}: {names(list(both['layer'][selected]))}.")
     more, fewer = int(dead.clip(lower=0).sum()), int(-dead.clip(upper=0).sum())
     totals = (int(both[f"dead_in_all_calls_{when}"].sum()) for when in ("before", "after"))
     sentences.append("Dead units: {:,} before, {:,} after; {:,} more, {:,} fewer.".format(*totals, more, fewer))

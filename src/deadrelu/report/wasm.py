@@ -32,14 +32,14 @@ TRAINING = Training(epochs=1, batch_size=64)
 
 def build() -> dict[str, str]:
     """Compile all programs of the page and return them in base64, by the names that `trainers.js` uses."""
-    programs = {}
+    binaries = {}
     for activation in ACTIVATIONS:
         for biases in (False, True):
-            programs[name(activation, biases)] = compiled(activation, biases, ANY_SIZE, points=1)
+            binaries[name(activation, biases)] = compiled(activation, biases, ANY_SIZE, points=1)
     for activation, biases, sizes in WRITTEN_OUT:
         own = f"{name(activation, biases)} {'-'.join(map(str, sizes))}"
-        programs[own] = compiled(activation, biases, sizes, points=2)
-    return {key: base64.b64encode(program).decode() for key, program in programs.items()}
+        binaries[own] = compiled(activation, biases, sizes, points=2)
+    return {key: base64.b64encode(program).decode() for key, program in binaries.items()}
 
 
 def name(activation: Activation, biases: bool) -> str:
