@@ -257,3 +257,15 @@ def test_history_is_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert pd.DataFrame(history).shape == (3, 5)
     longest = max(capsys.readouterr().out.splitlines(), key=len)
     assert longest.count(": ") == 5  # loss, and the four numbers of the log
+
+
+def test_layers_before_the_first_weight_have_a_gradient() -> None:
+    """A model of several inputs begins with a layer that joins them, to which no weight leads."""
+    import keras
+
+    one, other = keras.Input((20,), name="one"), keras.Input((20,), name="other")
+    joined = keras.layers.Concatenate()([one, other])
+    model = keras.Model([one, other], keras.layers.Dense(3)(keras.layers.Dense(16, "relu")(joined)))
+    inspection = inspect(model, {"one": X, "other": X[::-1]}, Y)
+    assert inspection.table["gradient_rms"].iloc[0] > 0.01
+    assert alarms(inspection) == []

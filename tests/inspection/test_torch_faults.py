@@ -271,3 +271,47 @@ def test_detectors_are_refused_with_the_reason() -> None:
         inspect(Detector(), X, training=True)
     with pytest.raises(InputError, match="calls other layers for other inputs"):
         inspect(Detector(), X)
+
+
+class Words(nn.Module):
+    """Embeddings of five tokens, their mean, and a linear layer."""
+
+    def __init__(self, *, sparse: bool) -> None:
+        super().__init__()
+        torch.manual_seed(7)
+        self.words, self.out = nn.Embedding(50, 8, sparse=sparse), nn.Linear(8, 4)
+
+    def forward(self, tokens: Any) -> Any:
+        return self.out(self.words(tokens).mean(1))
+
+
+def test_sparse_gradients_are_those_of_dense_ones() -> None:
+    tokens = RNG.integers(0, 50, (64, 5))
+    sparse, dense = (inspect(Words(sparse=kind), tokens, Y, batch_size=16).table for kind in (True, False))
+    assert sparse["kernel_gradient_rms"].gt(0).any()
+    assert sparse["kernel_gradient_rms"].tolist() == pytest.approx(dense["kernel_gradient_rms"].tolist(), nan_ok=True)
+
+
+def test_hooks_of_the_user_change_no_measured_gradient() -> None:
+    model, calls = nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 4)), []
+    expected = inspect(model, X, Y).table["kernel_gradient_rms"].tolist()
+    model[0].weight.register_hook(lambda gradient: calls.append(1) or gradient.clamp(-1e-6, 1e-6))
+    measured = inspect(model, X, Y, batch_size=16).table["kernel_gradient_rms"].tolist()
+    assert measured == pytest.approx(expected, rel=1e-5, nan_ok=True)
+    assert not calls
+    functional.cross_entropy(model(torch.tensor(X)), torch.tensor(Y)).backward()
+    assert calls == [1]
+    assert model[0].weight.grad.abs().max() <= 1e-6
+
+
+def test_gradients_of_half_precision_are_added_up_in_single() -> None:
+    model = nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 4)).bfloat16()
+    one, many = (inspect(model, X, Y, batch_size=size).table["kernel_gradient_rms"].tolist() for size in (64, 1))
+    assert many == pytest.approx(one, rel=0.02, nan_ok=True)  # bfloat16 has 8 digits of 2, and there are 64 inputs
+
+
+def test_weights_of_inference_mode_are_refused() -> None:
+    with torch.inference_mode():
+        model = nn.Linear(12, 4)
+    with pytest.raises(InputError, match=r"weights of torch\.inference_mode"):
+        inspect(model, X, Y)

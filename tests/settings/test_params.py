@@ -41,6 +41,26 @@ def test_project_params_are_the_notebooks() -> None:
         ("collapse/trials", 0, "collapse.trials"),
         ("collapse/trials", 10.5, "collapse.trials"),
         ("collapse/tolerance", float("nan"), "collapse.tolerance"),
+        (
+            "collapse/cases/x_sin_5x-he/target",
+            "x_sin_5",
+            "collapse.cases.x_sin_5x-he.target: received 'x_sin_5'; ",
+        ),
+        (
+            "sensitivity/x_sin_5x-rai/variations/sgd/target",
+            "abs_x",
+            "sensitivity.x_sin_5x-rai.variations.sgd.target: received 'abs_x'; expected a group of keys",
+        ),
+        (
+            "sensitivity/x_sin_5x-rai/variations/sgd",
+            128,
+            "sensitivity.x_sin_5x-rai.variations.sgd: received 128; expected a group of keys",
+        ),
+        (
+            "collapse/cases/relu/initializer",
+            "he_normal",
+            "collapse.cases.relu.initializer: received 'he_normal'; ",
+        ),
         ("seed", -1, "seed: received -1; expected a number greater than or equal to 0"),
         ("seed", "ten", "seed: received 'ten'; expected a valid integer"),
         ("seed", True, "seed"),

@@ -118,9 +118,7 @@ Frames = dict[str, pd.DataFrame]
 
 def _collapse(params: Params) -> tuple[Frames, Frames, Frames]:
     """Return trials, histories and functions by case, in the order of params; the last two are of some cases only."""
-    trials: Frames = {}
-    histories: Frames = {}
-    functions: Frames = {}
+    trials, histories, functions = Frames(), Frames(), Frames()
     for key in params.collapse.cases:
         experiment = experiments.of_case(params, key)
         settings = experiment.settings
@@ -140,13 +138,12 @@ def _collapse(params: Params) -> tuple[Frames, Frames, Frames]:
 def _collapse_tables(params: Params, trials: Frames, histories: Frames, functions: Frames) -> Frames:
     tolerance = params.collapse.tolerance
     main = {key: trials[key] for key in params.main_cases}
+    independent = {key: trials[key] for key in params.collapse.independent}
     refits = {key: histories[key] for key in params.collapse.refit}
     followed = {key: history for key, history in histories.items() if key not in refits}
     return {
         "collapse_rates": rates.collapse_rates(trials, params),
-        "before_and_after": outcomes.before_and_after(
-            {key: trials[key] for key in params.collapse.independent}, tolerance
-        ),
+        "before_and_after": outcomes.before_and_after(independent, tolerance),
         "over_training": outcomes.over_training(followed, tolerance),
         "deaths": outcomes.deaths(followed),
         "rate_by_tolerance": rates.rate_by_tolerance(main),

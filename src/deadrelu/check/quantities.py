@@ -131,8 +131,7 @@ RANGES = {"collapsed": "range", "collapsed_before": "range_initial"}
 
 
 def _safe_region(params: Params, results: Results) -> Observed:
-    counts: dict[str, Count] = {}
-    exact: dict[str, float] = {}
+    counts, exact = dict[str, Count](), dict[str, float]()
     for row in results.small["born_dead"].to_dict("records"):
         cell = f"width_{row['width']}.depth_{row['depth']}"
         counts[f"{cell}.born_dead"] = Count(row["count"], row["networks"])

@@ -111,8 +111,7 @@ def without_constants(inputs: Any) -> tuple[Any, dict[str, Any]]:
     if not isinstance(inputs, Mapping):
         return inputs, {}
     first = next((value for value in inputs.values() if getattr(value, "shape", ())), None)
-    rows: dict[str, Any] = {}
-    constants: dict[str, Any] = {}
+    rows, constants = dict[str, Any](), dict[str, Any]()
     for name, value in inputs.items():
         is_plain = value is None or isinstance(value, bool | int | float | str)
         is_other = first is not None and getattr(value, "shape", ())[:1] != first.shape[:1] and hasattr(value, "shape")

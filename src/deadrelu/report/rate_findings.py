@@ -272,11 +272,8 @@ def collapse_value(row: pd.Series) -> str:
         return f"{text} under the {loss}."
     distance = {name: abs(row["q50"] - row[name]) for name in ("mean", "median")}
     nearer = min(distance, key=lambda name: distance[name])
-    near = (
-        f"closer to the {nearer}"
-        if distance[nearer] < abs(row["mean"] - row["median"])
-        else "close to neither the mean nor the median"
-    )
+    is_near = distance[nearer] < abs(row["mean"] - row["median"])
+    near = f"closer to the {nearer}" if is_near else "close to neither the mean nor the median"
     return (
         f"{text} under the {loss} predict {row['q50']:.3f} (middle half: {row['q25']:.3f} to {row['q75']:.3f}), {near} "
         f"of the targets (mean {row['mean']:.3f}, median {row['median']:.3f})."
@@ -292,8 +289,8 @@ def loop(numbers: pd.DataFrame, notebook: float | None, tolerance: float) -> str
         total = int(rows["total"].iloc[0])
         ones, zeros = (int(rows["loops"][rows["number"] == end].sum()) for end in (1, 0))
         between = rows[~rows["number"].isin([0, 1])]
-        text = f"{name}, {ones:,} of {total:,} loops would print 1, {zeros:,} 0 and {total - ones - zeros:,} a number "
-        text += "between"
+        rest = f"{total - ones - zeros:,} a number between"
+        text = f"{name}, {ones:,} of {total:,} loops would print 1, {zeros:,} 0 and {rest}"
         if notebook is not None and len(between):
             near = int(between["loops"][between["number"].between(notebook - 0.05, notebook + 0.05)].sum())
             text += f", {near:,} of these within 0.05 of the notebook's {notebook:g}"

@@ -65,6 +65,7 @@ def factors(params: Params, numbers: Numbers) -> pd.DataFrame:
     """Return verdicts, and factors of signal and gradient per layer, as texts: one row per case of `activations`."""
     ratios = numbers["signal_ratios"].set_index("case").loc[list(params.activations.cases)]
     panels = [labels.panel(case) for case in params.activations.cases.values()]
+    saturated = ["saturated_least", "saturated_largest"]
 
     def factor(direction: str) -> list[str]:
         return [findings.factor(row, direction) for _, row in ratios.iterrows()]
@@ -79,10 +80,7 @@ def factors(params: Params, numbers: Numbers) -> pd.DataFrame:
             "gradient": ratios["backward_verdict"].to_list(),
             "× per layer back (95 %)": factor("backward"),
             "theory, back": ratios["backward_theory"].map(_factor_or_nothing).to_list(),
-            "saturated": [
-                interval(low, high) if high >= 0.01 else ""
-                for low, high in ratios[["saturated_least", "saturated_largest"]].to_numpy()
-            ],
+            "saturated": [interval(*pair) if pair[1] >= 0.01 else "" for pair in ratios[saturated].to_numpy()],
         }
     )
 
@@ -218,10 +216,8 @@ def reading_names(params: Params, table: pd.DataFrame) -> list[str]:
     """Return a name for each row of `table`, from `sensitivity.readings`, such as 'first layer He; 8 hidden layers'."""
     changed = {key: name for k in params.sensitivity for key, name in variation_names(params, k).items()}
     firsts = {"he": "first layer He", "rai": "first layer RAI"}
-    return [
-        firsts[row["first"]] + (f"; {changed[row['variation']]}" if row["variation"] else "")
-        for row in table.to_dict("records")
-    ]
+    rows = table.to_dict("records")
+    return [firsts[row["first"]] + (f"; {changed[row['variation']]}" if row["variation"] else "") for row in rows]
 
 
 def variations(params: Params, numbers: Numbers, key: str) -> pd.DataFrame:

@@ -61,11 +61,12 @@ class KerasModel:
         for start in range(0, len(x[0]), size):
             rows = slice(start, min(start + size, len(x[0])))
             with tf.GradientTape() as tape, record_calls(operations, record):
-                tape.watch(values)  # includes weights of frozen layers
                 given = [tf.convert_to_tensor(array[rows]) for array in x]
+                watched = [*values, *(tensor for tensor in given if tensor.dtype.is_floating)]
+                tape.watch(watched)  # includes weights of frozen layers, and inputs, for layers before the first weight
                 ends = keras.tree.flatten(self.model(packed(self.model, given, self.names), training=training))
                 loss = objective.function([end for end in ends if end is not None], rows)
-            for k, gradient in enumerate(tape.gradient(loss, values)):
+            for k, gradient in enumerate(tape.gradient(loss, watched)[: len(values)]):
                 if gradient is not None:
                     so_far = self.gradients[k]
                     self.gradients[k] = gradient if so_far is None else tf.add(so_far, gradient)

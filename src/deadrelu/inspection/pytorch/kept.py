@@ -26,6 +26,8 @@ def checked(model: nn.Module) -> nn.Module:
     lazy = [name for name, weight in model.named_parameters() if nn.parameter.is_lazy(weight)]
     if lazy:
         raise InputError(f"model: received {lazy[0]} without a shape; expected: call the model on an input first")
+    if any(weight.is_inference() for weight in model.parameters()):
+        raise InputError("model: received weights of torch.inference_mode(); expected: a model built outside it")
     return model
 
 

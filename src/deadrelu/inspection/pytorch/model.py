@@ -19,6 +19,7 @@ from deadrelu.inspection.records import ONE_SOURCE, Array, Parts, Recorder, Weig
 from deadrelu.inspection.subject import Objective, is_new
 from deadrelu.inspection.units import has_dead_units
 
+HALF = (torch.bfloat16, torch.float16)
 OTHER_LAYERS = "model: calls other layers for other inputs; expected: the same for all"
 
 
@@ -83,26 +84,27 @@ class TorchModel:
         """Add each gradient of a weight to `self.gradients` when it is computed, so that no second set is stored."""
 
         def add(gradient: Any, k: int) -> Any:
-            so_far = self.gradients[k]
+            so_far, is_sparse = self.gradients[k], gradient.is_sparse
+            new = gradient.to_dense() if is_sparse else gradient
+            new = new.float() if new.dtype in HALF else new
             # Two weights may share one tensor as gradient, so that the first sum is a copy.
-            self.gradients[k] = gradient.clone() if so_far is None else so_far.add_(gradient)
-            return torch.zeros((), dtype=gradient.dtype, device=gradient.device).expand(gradient.shape)
+            self.gradients[k] = new.clone() if so_far is None else so_far.add_(new)
+            return None if is_sparse else torch.zeros((), dtype=gradient.dtype, device=new.device).expand(new.shape)
 
-        hooks = [weight.register_hook(partial(add, k=k)) for k, weight in enumerate(self.parameters)]
+        hooks = [weight._backward_hooks for weight in self.parameters]
         try:
+            for k, weight in enumerate(self.parameters):
+                weight._backward_hooks = None  # the user's own hooks may change gradients
+                weight.register_hook(partial(add, k=k))
             yield
         finally:
-            for hook in hooks:
-                hook.remove()
+            for weight, before in zip(self.parameters, hooks, strict=True):
+                weight._backward_hooks = before
 
     def weights(self) -> list[WeightRecord]:
         """Return all weights, with the gradients of the last `passes`."""
         kernels = {id(kernel) for entry in self.traced for kernel in entry.call.kernels}
-        scales = {
-            id(m.weight)
-            for m in self.model.modules()
-            if "Norm" in type(m).__name__ and getattr(m, "weight", None) is not None
-        }
+        scales = {id(getattr(m, "weight", None)) for m in self.model.modules() if "Norm" in type(m).__name__}
         gradients = {id(w): g for w, g in zip(self.parameters, self.gradients, strict=True)}
         ends = ("running_mean", "running_var")  # other buffers may be masks
         averages = [(name, buffer) for name, buffer in self.model.named_buffers() if name.endswith(ends)]
@@ -220,7 +222,7 @@ def _shared(tensor: Any) -> npt.NDArray[Any]:
     """Return a tensor as an array that may share its memory; half precision becomes float32, complex the modulus."""
     plain = tensor.detach().cpu()
     plain = plain.abs() if plain.is_complex() else plain
-    array: npt.NDArray[Any] = (plain.float() if plain.dtype in (torch.bfloat16, torch.float16) else plain).numpy()
+    array: npt.NDArray[Any] = (plain.float() if plain.dtype in HALF else plain).numpy()
     return array
 
 

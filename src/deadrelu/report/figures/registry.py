@@ -143,15 +143,9 @@ def _before_and_after(params: Params, numbers: Numbers, _: Path) -> Drawing:
 
 def _rate_by_tolerance(params: Params, numbers: Numbers, _: Path) -> Drawing:
     curve, notebook = numbers["rate_by_tolerance"], published.notebook_rates(params)
-    return partial(
-        rate_figures.rate_by_tolerance,
-        curve,
-        _of_cases(params, params.main_cases),
-        labels.PLACES,
-        notebook,
-        rate_findings.agreeing(curve, notebook),
-        params.collapse.tolerance,
-    )
+    cases, consistent = _of_cases(params, params.main_cases), rate_findings.agreeing(curve, notebook)
+    arguments = (curve, cases, labels.PLACES, notebook, consistent, params.collapse.tolerance)
+    return partial(rate_figures.rate_by_tolerance, *arguments)
 
 
 def _loop_numbers(params: Params, numbers: Numbers, _: Path) -> Drawing:

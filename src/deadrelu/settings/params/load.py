@@ -52,8 +52,8 @@ def _one_line(path: Path, error: ValidationError) -> str:
         names = first["ctx"]["expected_tags"].replace("'", "")
         guess = get_close_matches(first["ctx"]["tag"], names.split(", "), n=1)
         message = f"unknown name{f'; did you mean {guess[0]}?' if guess else ''}; expected one of {names}"
-    elif first["type"] == "model_type":
-        message = "a group of keys is required"
+    elif first["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        message = "expected a group of keys"
     else:
         message = first["msg"].removeprefix("Value error, ")
         message = re.sub(r"^Input should be (?=greater|less)", "expected a number ", message)
@@ -63,7 +63,8 @@ def _one_line(path: Path, error: ValidationError) -> str:
         return f"{where}:{message}{more}"
     if message.startswith("expected"):
         return f"{where}: received {received}; {message}{more}"
-    return f"{where}: {message}; received {received}{more}"
+    is_cut = isinstance(first["input"], dict) and len(received) == 120  # the message names what matters in the group
+    return f"{where}: {message}{more}" if is_cut else f"{where}: {message}; received {received}{more}"
 
 
 def _keys(location: tuple[Any, ...]) -> tuple[list[str], type[BaseModel] | None]:

@@ -40,10 +40,9 @@ class Params(Group):
             try:
                 cases, targets = values["collapse"]["cases"], values["data"]["targets"]
                 base = _known_case(f"sensitivity.{key}.of", table["of"], cases)
-                target, variations = targets[base["target"]], table["variations"]
-                changed = {name: {**base, "follow": [], **changes} for name, changes in variations.items()}
-                for name, changes in variations.items():
-                    changed[name]["target"] = {**target, **changes.get("target", {})}
+                _known_target(table["of"], base["target"], targets)
+                variations = table["variations"].items()
+                changed = {name: _completed(base, targets[base["target"]], changes) for name, changes in variations}
             except (KeyError, TypeError, AttributeError):  # the validation of fields rejects such values
                 completed[key] = table
             else:
@@ -54,9 +53,7 @@ class Params(Group):
     def _names_are_known(self) -> Self:
         cases, targets = self.collapse.cases, self.data.targets
         for key, case in cases.items():
-            if case.target not in targets:
-                expected = f"expected one of data.targets: {', '.join(targets)}"
-                raise ValueError(f"collapse.cases.{key}.target: received {case.target!r}; {expected}")
+            _known_target(key, case.target, targets)
         _known_case("safe_region.trained.of", self.safe_region.trained.of, self.collapse.model_dump()["cases"])
         return self
 
@@ -64,12 +61,11 @@ class Params(Group):
     def _grid_can_be_trained(self) -> Self:
         region = self.safe_region
         base = self.collapse.cases[region.trained.of]
+        received = f"safe_region.trained.of: received {region.trained.of!r}"
         if not self.data.targets[base.target].of_one_input:
-            raise ValueError(f"safe_region.trained.of: received {region.trained.of!r}; expected a case of one input")
+            raise ValueError(f"{received}; expected a case of one input")
         if base.activation != "relu":
-            raise ValueError(
-                f"safe_region.trained.of: received {region.trained.of!r}; expected a case of ReLU networks"
-            )
+            raise ValueError(f"{received}; expected a case of ReLU networks")
         rai = any(isinstance(region.initializers[key], Rai) for key in region.trained.initializers)
         if rai and not base.biases:
             raise ValueError("safe_region.trained.initializers: RAI draws biases; expected a case with biases: true")
@@ -128,3 +124,18 @@ def _known_case(key: str, case: str, cases: Mapping[str, Any]) -> Any:
     if cases[case].get("protocol") == "refit":
         raise ValueError(f"{key}: received {case!r}, whose trials are refits; expected one of independent trials")
     return cases[case]
+
+
+def _known_target(key: str, target: str, targets: Mapping[str, Any]) -> None:
+    """Raise a ValueError if the `target` of the case `key` is none of `data.targets`."""
+    if target not in targets:
+        expected = f"expected one of data.targets: {', '.join(targets)}"
+        raise ValueError(f"collapse.cases.{key}.target: received {target!r}; {expected}")
+
+
+def _completed(base: Mapping[str, Any], target: Any, changes: Any) -> Any:
+    """Return a variation with the other keys of its case and target; fields reject changes that are no group."""
+    if not isinstance(changes, dict):
+        return changes
+    own = changes.get("target", {})
+    return {**base, "follow": [], **changes, "target": {**target, **own} if isinstance(own, dict) else own}
