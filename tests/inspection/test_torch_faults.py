@@ -305,9 +305,11 @@ def test_hooks_of_the_user_change_no_measured_gradient() -> None:
 
 
 def test_gradients_of_half_precision_are_added_up_in_single() -> None:
-    model = nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 4)).bfloat16()
-    one, many = (inspect(model, X, Y, batch_size=size).table["kernel_gradient_rms"].tolist() for size in (64, 1))
-    assert many == pytest.approx(one, rel=0.02, nan_ok=True)  # bfloat16 has 8 digits of 2, and there are 64 inputs
+    """With equal labels, gradients do not cancel, so that a sum over many batches in bfloat16 would lose digits."""
+    model, inputs = nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 4)).bfloat16(), np.repeat(X, 16, axis=0)
+    labels = np.zeros(len(inputs), int)
+    one, many = (inspect(model, inputs, labels, batch_size=n).table["kernel_gradient_rms"].tolist() for n in (1024, 2))
+    assert many == pytest.approx(one, rel=0.02, nan_ok=True)
 
 
 def test_weights_of_inference_mode_are_refused() -> None:

@@ -59,7 +59,7 @@ def test_project_params_are_the_notebooks() -> None:
         (
             "collapse/cases/relu/initializer",
             "he_normal",
-            "collapse.cases.relu.initializer: received 'he_normal'; ",
+            "collapse.cases.relu.initializer: received 'he_normal'; expected a group of keys",
         ),
         ("seed", -1, "seed: received -1; expected a number greater than or equal to 0"),
         ("seed", "ten", "seed: received 'ten'; expected a valid integer"),

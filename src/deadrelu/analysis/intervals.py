@@ -88,7 +88,7 @@ def independent_difference(before: Bools, after: Bools) -> Difference:
     Args:
         before, after: whether the event happened to each network, shapes (n,) and (m,), bool.
     """
-    (a, a_low, a_high), (b, b_low, b_high) = (wilson(int(n.sum()), len(n)) for n in (after, before))
+    (a, a_low, a_high), (b, b_low, b_high) = (wilson(int(part.sum()), len(part)) for part in (after, before))
     low = a - b - ((a - a_low) ** 2 + (b_high - b) ** 2) ** 0.5
     high = a - b + ((a_high - a) ** 2 + (b - b_low) ** 2) ** 0.5
     counts = (np.array([n]) for n in (after.sum(), len(after), before.sum(), len(before)))

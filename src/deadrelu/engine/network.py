@@ -128,7 +128,7 @@ class Network:
 
     @property
     def can_be_dead(self) -> bool:
-        """Whether the last hidden layer can be 0 at all inputs (with ReLU); if it is, a network is trained faster."""
+        """True if the last hidden layer can be 0 at all inputs, as with ReLU; such a network is trained faster."""
         return self.activation == "relu" and bool(self.widths)
 
 

@@ -105,9 +105,9 @@ def webassembly(architecture: Architecture, settings: Training, *, points: int =
     settings = replace(settings, epochs=1, batch_size=1, optimizer=replace(settings.optimizer, learning_rate=1.0))
     written = {"train": (TRAIN, settings), "predict": (PREDICT, None), "count_active": (ACTIVE, None)}
     general = _general(architecture)
-    for name, (names, train) in written.items():
+    for name, (names, training) in written.items():
         pointers = (*names, *COMMON, "slope")
-        _write(module, name, pointers, general, train, lanes=WASM_LANES, points=points, functions=functions)
+        _write(module, name, pointers, general, training, lanes=WASM_LANES, points=points, functions=functions)
     return compiler.to_webassembly(module, list(written))
 
 

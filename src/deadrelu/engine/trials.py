@@ -165,7 +165,7 @@ class _Part:
 
     @property
     def is_trained(self) -> bool:
-        """Whether all batches are trained, so that `trained` returns without waiting."""
+        """True if all batches are trained; `trained` then returns without waiting."""
         return all(fit.done() for fit in self.fits)
 
     def _fit(self, k: int, epochs: int) -> tuple[Float, Float]:

@@ -26,10 +26,10 @@ FROM_END_TO_END = (0.01, 100.0)
 """Factors from one end of the trunk to the other below or above which a signal or gradient vanishes or explodes."""
 
 NORMALIZED = (1e-5, 1e5)
-"""The same limits for gradient norm times weight norm, by which models with normalization layers are judged."""
+"""Limits of the factor of gradient norm times weight norm over the path, for models with normalization layers."""
 
 SLIGHT = (0.1, 10.0)
-"""Factors from end to end below or above which a signal or gradient weakens or grows: training is still possible."""
+"""Factors over the path below or above which a signal or gradient weakens or grows, which is no fault."""
 
 Change = Literal["vanishes", "weakens", "holds", "grows", "explodes"]
 State = Literal["NaN", "infinite", "dead", "zero", "constant", ""]
@@ -50,7 +50,7 @@ class EndToEnd:
 
     verdict: Change
     first: str
-    """Where the path begins: 'the input' or the name of a layer; a gradient begins at the last layer."""
+    """Beginning of the path: 'the input' or the name of a layer; a gradient begins at the last layer."""
     last: str
     begin: float
     """Strength at the beginning: standard deviation over inputs, or norm of the gradient (see `normalized`)."""

@@ -99,7 +99,7 @@ class RecordedCall:
 
     @property
     def kernels(self) -> list[Any]:
-        """Those of the call's weights that have two or more axes and are not biases."""
+        """The weights of the call that have two or more axes and are not biases."""
         return [weight for name, weight in self.parameters if weight.ndim > 1 and "bias" not in name]
 
     def kind(self, joined: int) -> Kind | None:

@@ -1,4 +1,4 @@
-"""Which axes of a tensor are those of inputs and units: layers of PyTorch differ in the order of axes."""
+"""The axes of inputs and of units in a tensor, whose order differs among the layers of PyTorch."""
 
 from typing import Any, NamedTuple
 

@@ -36,7 +36,7 @@ class TargetParams(Group):
 
     @property
     def of_one_input(self) -> bool:
-        """Whether the target function has one input and one output."""
+        """True if the target function has one input and one output."""
         function = FUNCTIONS[self.function]
         return function.inputs == function.outputs == 1
 
