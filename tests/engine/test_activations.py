@@ -9,7 +9,7 @@ import pytest
 from scipy import special
 
 from deadrelu.engine import Architecture, activations
-from deadrelu.engine.operations import Reference
+from helpers.reference import Reference
 
 OPS = Reference()
 

@@ -17,16 +17,26 @@ Sums over points are accumulated point by point (`accumulate`), and sums over un
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from llvmlite import ir
 
-from deadrelu.engine.operations import Body
+from deadrelu.engine.operations import Body, Operations
 
 I32, I64, FLOAT, POINTER = ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.PointerType()
 
 TILE = 4
 """Number of units computed side by side in loops; each signal is loaded once for all of these units."""
+
+
+def _emits(operation: str, *, swapped: bool = False) -> Callable[["Value", Any], "Value"]:
+    """Return a method of `Value` that emits an operation of `Tracer.combine` on self and another operand."""
+
+    def method(self: "Value", other: Any) -> "Value":
+        return self.tracer.combine(operation, other, self) if swapped else self.tracer.combine(operation, self, other)
+
+    return method
 
 
 class Value:
@@ -35,38 +45,14 @@ class Value:
     def __init__(self, tracer: "Tracer", vectors: list[list[ir.Value]]) -> None:
         self.tracer, self.vectors = tracer, vectors
 
-    def __add__(self, other: Any) -> "Value":
-        return self.tracer.combine("fadd", self, other)
-
-    def __radd__(self, other: Any) -> "Value":
-        return self.tracer.combine("fadd", other, self)
-
-    def __sub__(self, other: Any) -> "Value":
-        return self.tracer.combine("fsub", self, other)
-
-    def __rsub__(self, other: Any) -> "Value":
-        return self.tracer.combine("fsub", other, self)
-
-    def __mul__(self, other: Any) -> "Value":
-        return self.tracer.combine("fmul", self, other)
-
-    def __rmul__(self, other: Any) -> "Value":
-        return self.tracer.combine("fmul", other, self)
-
-    def __truediv__(self, other: Any) -> "Value":
-        return self.tracer.combine("fdiv", self, other)
-
-    def __rtruediv__(self, other: Any) -> "Value":
-        return self.tracer.combine("fdiv", other, self)
+    __add__, __radd__ = _emits("fadd"), _emits("fadd", swapped=True)
+    __sub__, __rsub__ = _emits("fsub"), _emits("fsub", swapped=True)
+    __mul__, __rmul__ = _emits("fmul"), _emits("fmul", swapped=True)
+    __truediv__, __rtruediv__ = _emits("fdiv"), _emits("fdiv", swapped=True)
+    __gt__, __lt__ = _emits(">"), _emits(">", swapped=True)  # Python calls __lt__ for `0.0 > value`
 
     def __neg__(self) -> "Value":
         return self.tracer.apply(self.tracer.builder.fneg, self)
-
-    def __gt__(self, other: Any) -> "Value":
-        return self.tracer.combine(">", self, other)
-
-    def __lt__(self, other: Any) -> "Value":  # Python calls this method for `0.0 > value`
-        return self.tracer.combine(">", other, self)
 
 
 class Index:
@@ -113,7 +99,7 @@ class Memory:
             yield [self.tracer.address(self.pointer, self.tracer.builder.add(first, I64(p))) for p in range(points)]
 
 
-class Tracer:
+class Tracer(Operations):
     """An implementation of `Operations` that generates a function of the program.
 
     Args:
@@ -155,25 +141,15 @@ class Tracer:
 
     def combine(self, operation: str, left: Value | float, right: Value | float) -> Value:
         """Emit ">", or the method of `ir.IRBuilder` named `operation`, for two blocks or constants; return a block."""
-        return self.apply(
-            lambda a, b: (
-                self.builder.fcmp_ordered(">", a, b) if operation == ">" else getattr(self.builder, operation)(a, b)
-            ),
-            self.value(left),
-            self.value(right),
-        )
+        emit = partial(self.builder.fcmp_ordered, ">") if operation == ">" else getattr(self.builder, operation)
+        return self.apply(emit, self.value(left), self.value(right))
 
     def apply(self, operation: Callable[..., ir.Value], *blocks: Value) -> Value:
         """Emit `operation` for each unit and point of blocks, broadcast to a common size; return the result block."""
-        units = max(len(block.vectors) for block in blocks)
-        points = max(len(block.vectors[0]) for block in blocks)
-        return Value(
-            self,
-            [
-                [operation(*(_pick(block.vectors, u, p) for block in blocks)) for p in range(points)]
-                for u in range(units)
-            ],
-        )
+        units = range(max(len(block.vectors) for block in blocks))
+        points = range(max(len(block.vectors[0]) for block in blocks))
+        parts = [[[_pick(block.vectors, u, p) for block in blocks] for p in points] for u in units]
+        return Value(self, [[operation(*vectors) for vectors in unit] for unit in parts])
 
     def select(self, condition: Value, yes: Value | float, no: Value | float) -> Value:
         return self.apply(self.builder.select, condition, self.value(yes), self.value(no))
@@ -208,9 +184,7 @@ class Tracer:
 
     def each(self, n: Index | int, body: Body) -> None:
         if isinstance(n, int):
-            for k in range(n):
-                body(k)
-            return
+            return super().each(n, body)
         whole = self.builder.and_(n.base, I64(-TILE))
         with self._loop(I64(0), whole, step=TILE) as k:
             body(Index(self, k, I64(1), TILE))
@@ -219,22 +193,18 @@ class Tracer:
 
     def total(self, n: Index | int, term: Callable[[Any], Value]) -> Value:
         if isinstance(n, int):
-            total = term(0)
-            for k in range(1, n):
-                total = total + term(k)
-            return total
-        first = term(self.index(0))
-        sums: list[ir.Value] = [vector for unit in first.vectors for vector in unit]
-        with self._loop(I64(1), n.base, carried=sums) as k:
-            so_far = Value(self, _like(first.vectors, sums))
-            sums[:] = [vector for unit in (so_far + term(Index(self, k))).vectors for vector in unit]
-        return Value(self, _like(first.vectors, sums))
+            sums: Value = super().total(n, term)
+            return sums
+        first = term(self.index(0)).vectors
+        carried: list[ir.Value] = sum(first, [])
+        with self._loop(I64(1), n.base, carried=carried) as k:
+            so_far = Value(self, _blocks(carried, len(first)))
+            carried[:] = sum((so_far + term(Index(self, k))).vectors, [])
+        return Value(self, _blocks(carried, len(first)))
 
     def repeat(self, first: Index | int, end: Index | int, body: Body) -> None:
         if isinstance(first, int) and isinstance(end, int):
-            for k in range(first, end):
-                body(k)
-            return
+            return super().repeat(first, end, body)
         with self._loop(self.index(first).base, self.index(end).base) as k:
             body(Index(self, k))
 
@@ -299,7 +269,7 @@ def _pick(vectors: list[list[ir.Value]], u: int, p: int) -> ir.Value:
     return unit[p if len(unit) > 1 else 0]
 
 
-def _like(shape: list[list[ir.Value]], flat: list[ir.Value]) -> list[list[ir.Value]]:
-    """Return the vectors of a flat list as a block with as many units and points as the block `shape`."""
-    rows = iter(flat)
-    return [[next(rows) for _ in unit] for unit in shape]
+def _blocks(flat: list[ir.Value], units: int) -> list[list[ir.Value]]:
+    """Return the vectors of a flat list as a block of `units` lists of equal length."""
+    points = len(flat) // units
+    return [flat[at : at + points] for at in range(0, len(flat), points)]
