@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.reference import Reference
 from scipy import special
 
 from deadrelu.engine import Architecture, activations
-from helpers.reference import Reference
 
 OPS = Reference()
 

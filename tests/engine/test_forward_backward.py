@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.reference import Reference
 
 from deadrelu import engine
 from deadrelu.engine import batch, forward_backward, programs
-from helpers.reference import Reference
 
 ACTIVATIONS = {"relu": 0.0, "leaky_relu": 0.1, "elu": 0.0, "gelu": 0.0, "tanh": 0.0, "sigmoid": 0.0}
 OPTIMIZERS = {"adam": engine.Adam(), "sgd": engine.SGD(learning_rate=0.05)}

@@ -15,8 +15,8 @@ from helpers.projects import ROOT
 from playwright.sync_api import Browser
 
 from deadrelu import engine
-from deadrelu.engine import programs, shuffles, targets
-from deadrelu.report import wasm
+from deadrelu.engine import shuffles, targets
+from deadrelu.report import wasm, webassembly
 from deadrelu.streams import WEIGHTS, stream
 
 pytestmark = pytest.mark.without_digits
@@ -82,7 +82,7 @@ def train(request: pytest.FixtureRequest) -> Iterator[Run]:
 def test_golden_trainings_have_their_bits(name: str, train: Run) -> None:
     network, training, target = trainings()[name]
     x, y = targets.sample(*target, seed=10)
-    program = base64.b64encode(programs.webassembly(network.architecture, training)).decode()
+    program = base64.b64encode(webassembly.compiled(network.architecture, training)).decode()
     about = {
         "sizes": network.architecture.sizes,
         "activation": network.activation,

@@ -87,7 +87,7 @@ class TrialBatch:
     ) -> None:
         self.architecture, self.training, self.points = architecture, training, points
         self.block, self.positions = int(numbers[0]) // BLOCK, tuple((numbers % BLOCK).tolist())
-        self.program, self.epoch = programs.training(architecture, training), 0
+        self.program, self.epoch = programs.program("train", architecture, training), 0
         self.state = [filled(weights.T, self.program.lanes)]
         self.state += [aligned(self.state[0].shape) for _ in ("gradient", "mean", "square")]
 
@@ -180,7 +180,7 @@ def at_points(
     """Run a program that computes predictions at some points, or one that counts the units active at them.
 
     Args:
-        program: compiled program from `programs.predictions` or `programs.count_active`.
+        program: compiled program "predict" or "count_active".
         architecture: architecture of the networks.
         weights: weights of n networks, at most as many as the program has lanes, shape (n, n_weights), float32.
         x: inputs, shape (n_points, inputs), float32, in C order.

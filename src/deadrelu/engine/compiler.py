@@ -1,4 +1,4 @@
-"""Compile LLVM's intermediate language to machine code that Python calls, or to WebAssembly for a browser.
+"""Compile LLVM's intermediate language to machine code that Python calls.
 
 LLVM computes each + - × ÷ and √ as IEEE 754 specifies, in the given order, unless flags permit otherwise. No such flag
 is set here: neither fast-math nor the fusion of a × b + c into one rounding. Compilation therefore changes no bit.
@@ -6,7 +6,6 @@ is set here: neither fast-math nor the fusion of a × b + c into one rounding. C
 
 import ctypes
 import os
-from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import llvmlite.binding as llvm
@@ -57,7 +56,8 @@ def _machine(name: str) -> llvm.TargetMachine:
     return target.create_target_machine(cpu=name, features=",".join(flags), opt=3)
 
 
-def _optimized(module: ir.Module, machine: llvm.TargetMachine) -> llvm.ModuleRef:
+def optimized(module: ir.Module, machine: llvm.TargetMachine) -> llvm.ModuleRef:
+    """Return a module for a target machine, after optimizations that change no bit of a result."""
     module.triple, module.data_layout = machine.triple, str(machine.target_data)
     parsed = llvm.parse_assembly(str(module))
     options = llvm.create_pipeline_tuning_options(speed_level=2)
@@ -77,7 +77,7 @@ class Compiled:
 
     def __init__(self, module: ir.Module, name: str) -> None:
         machine = _machine(processor())
-        parsed = _optimized(module, machine)
+        parsed = optimized(module, machine)
         self._engine = llvm.create_mcjit_compiler(parsed, machine)  # the code exists only as long as the engine
         self._engine.finalize_object()
         pointers = [isinstance(argument.type, ir.PointerType) for argument in module.get_global(name).args]
@@ -87,59 +87,3 @@ class Compiled:
     def __call__(self, *arguments: int) -> None:
         """Run the function with these arguments; a pointer is given as an integer address."""
         self._call(*arguments)
-
-
-WASM = "wasm32-unknown-unknown"
-CUSTOM, EXPORT, CODE = 0, 7, 10
-"""Identifiers of the kinds of sections in a WebAssembly module."""
-
-
-def to_webassembly(module: ir.Module, functions: Sequence[str]) -> bytes:
-    """Compile an LLVM module to a WebAssembly module with 128-bit vectors.
-
-    The module imports its memory as `env.__linear_memory`. Addresses have 32 bits, counts have 64 bits.
-
-    Args:
-        module: LLVM module without data.
-        functions: names of the functions that the module exports.
-    """
-    llvm.initialize_all_targets()
-    llvm.initialize_all_asmprinters()
-    target = llvm.Target.from_triple(WASM)
-    machine = target.create_target_machine(features="+simd128,+bulk-memory", opt=3, reloc="static")
-    parsed = _optimized(module, machine)
-    order = [function.name for function in parsed.functions if not function.is_declaration]
-    # LLVM's output is meant for a linker; a runnable module requires only a section of exports in addition.
-    names = b"".join(_vector(name.encode()) + b"\0" + _number(order.index(name)) for name in functions)
-    emitted: bytes = machine.emit_object(parsed)
-    program = emitted[:8]
-    for kind, section in _sections(emitted):
-        if kind == CODE:
-            program += bytes([EXPORT]) + _vector(_number(len(functions)) + names)
-        if kind != CUSTOM:  # custom sections are notes for the linker
-            program += section
-    return program
-
-
-def _sections(module: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the kind of each section of a WebAssembly module, and the bytes of the section with its header."""
-    at = 8
-    while at < len(module):
-        size, shift, begin = 0, 0, at + 1
-        while True:
-            size |= (module[begin] & 127) << shift
-            shift, begin = shift + 7, begin + 1
-            if module[begin - 1] < 128:
-                break
-        yield module[at], module[at : begin + size]
-        at = begin + size
-
-
-def _vector(content: bytes) -> bytes:
-    """Return bytes preceded by their count, which is encoded by `_number`."""
-    return _number(len(content)) + content
-
-
-def _number(n: int) -> bytes:
-    """Return an integer n >= 0 in the encoding of WebAssembly: seven bits per byte, the lowest first (LEB128)."""
-    return bytes([n & 127 | 128]) + _number(n >> 7) if n > 127 else bytes([n])

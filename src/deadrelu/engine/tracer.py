@@ -18,6 +18,7 @@ Sums over points are accumulated point by point (`accumulate`), and sums over un
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from llvmlite import ir
@@ -114,7 +115,6 @@ class Tracer(Operations):
         self.builder = ir.IRBuilder(function.append_basic_block("begin"))
         self.vector = ir.VectorType(FLOAT, lanes)
         self.lanes, self.side_by_side, self.stop = lanes, points, stop
-        self.functions: dict[Callable[..., Any], ir.Function] = {}
 
     def value(self, number: Value | float) -> Value:
         """Return a constant as a `Value`, and a `Value` unchanged."""
@@ -162,16 +162,15 @@ class Tracer(Operations):
 
     def call(self, function: Callable[[Any, Any], Any], value: Value) -> Value:
         """Return function(value); it is emitted once and called for each vector: inlined code would compile slowly."""
-        if function not in self.functions:
+        written = self.builder.module.globals.get(function.__name__)
+        if written is None:
             kind = ir.FunctionType(self.vector, [self.vector])
             written = ir.Function(self.builder.module, kind, function.__name__)
             written.linkage = "internal"
             written.attributes.add("noinline")
-            self.functions[function] = written
             inside = Tracer(written, lanes=self.lanes, points=1, stop=self.stop)
-            inside.functions = self.functions
             inside.builder.ret(function(inside, Value(inside, [[written.args[0]]])).vectors[0][0])
-        return self.apply(lambda a: self.builder.call(self.functions[function], [a]), value)
+        return self.apply(lambda a: self.builder.call(written, [a]), value)
 
     def accumulate(self, total: Value, value: Value | float) -> Value:
         """Return the sum of `total` (one vector per unit) and the vectors of `value` for all points, added in order."""
@@ -196,10 +195,10 @@ class Tracer(Operations):
             sums: Value = super().total(n, term)
             return sums
         first = term(self.index(0)).vectors
-        carried: list[ir.Value] = sum(first, [])
+        carried: list[ir.Value] = list(chain.from_iterable(first))
         with self._loop(I64(1), n.base, carried=carried) as k:
             so_far = Value(self, _blocks(carried, len(first)))
-            carried[:] = sum((so_far + term(Index(self, k))).vectors, [])
+            carried[:] = chain.from_iterable((so_far + term(Index(self, k))).vectors)
         return Value(self, _blocks(carried, len(first)))
 
     def repeat(self, first: Index | int, end: Index | int, body: Body) -> None:

@@ -282,7 +282,7 @@ def predict(network: Network, weights: Float, x: Float, stop: Stop | None = None
     Returns:
         Outputs, shape (n, n_points, network.outputs), float32.
     """
-    x, program = np.ascontiguousarray(_two_dimensional(x)), programs.predictions(network.architecture)
+    x, program = np.ascontiguousarray(_two_dimensional(x)), programs.program("predict", network.architecture)
     shape = (len(x), network.outputs, program.lanes)
     parts = [
         plain(at_points(program, network.architecture, part, x, stop or Stop(), aligned(shape)).transpose(2, 0, 1))
@@ -308,7 +308,7 @@ def _last_layer_is_dead(network: Network, weights: Float, x: Float, stop: Stop) 
     """Return whether each network's last hidden layer is 0 at all x, (n,), bool; False if it is not a ReLU layer."""
     if not network.can_be_dead:
         return np.zeros(len(weights), bool)
-    program = programs.count_active(network.architecture)
+    program = programs.program("count_active", network.architecture)
     counts = [
         at_points(program, network.architecture, part, x, stop, aligned((program.lanes,)))
         for part in _cut(weights, program.lanes)
