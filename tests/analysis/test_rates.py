@@ -120,7 +120,7 @@ def one_sided_trials(sign: float) -> pd.DataFrame:
     x = sign * np.linspace(0.1, 2, 20, dtype=np.float32)[:, None]
     spread = ranges.spread(np.stack([np.zeros_like(x), x]), x)
     return trial_table([0, 1.9], [0, 0], [0, 0], [0, 1]).assign(
-        **{name: getattr(spread, name) for name in ("range", "range_low", "range_high")}
+        **{name: spread.get(name) for name in ("range", "range_low", "range_high")}
     )
 
 

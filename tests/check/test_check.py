@@ -110,7 +110,7 @@ def networks_with(change: Callable[[engine.Network], dict[str, Any]]) -> Plant:
     """Return a plant that gives the engine another network than the settings and the tables state."""
 
     def plant(patch: pytest.MonkeyPatch) -> None:
-        for module, name in ((engine, "run"), (engine, "follow"), (engine, "predict"), (trials, "first_dead_layer")):
+        for module, name in ((engine, "run"), (engine, "predict"), (trials, "first_dead_layer")):
             patch.setattr(module, name, with_other_network(getattr(module, name)))
 
     def with_other_network(function: Callable[..., Any]) -> Callable[..., Any]:

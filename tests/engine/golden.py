@@ -53,14 +53,13 @@ def hashes(threads: int | None = None) -> dict[str, dict[str, str]]:
     digests = {}
     for name, (network, training, target) in trainings().items():
         x, y = targets.sample(*target, seed=10)
-        run = engine.run(network, training, x, y, trials=TRIALS, seed=10, threads=threads)
-        trained = engine.Trained.joined(list(run))
-        predictions = engine.predict(network, trained.final, x)
+        parts = list(engine.run(network, training, x, y, trials=TRIALS, seed=10, threads=threads))
+        names = ("initial", "final", "loss")
+        trained = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+        predictions = engine.predict(network, trained["final"], x)
         results = {
             "points": np.concatenate([x.ravel(), y.ravel()]),
-            "initial": trained.initial,
-            "final": trained.final,
-            "loss": trained.loss,
+            **trained,
             "predictions": predictions,
             "mean_loss": engine.mean_loss(training, predictions, y),
         }

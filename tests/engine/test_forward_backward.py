@@ -55,9 +55,9 @@ def reference(
     state = forward_backward.State(weights.T.copy(), *zeros)
     units = forward_backward.Units(*(np.zeros((sum(architecture.sizes), n), np.float32) for _ in range(3)))
     table = points.table(tuple(numbers.tolist()), n)
-    rates, losses = batch.learning_rates(training, points.n), []
+    rates, losses = batch.learning_rates(training, points.n, training.epochs), []
     for epoch in range(training.epochs):
-        plan = Plan(training, table, batch.left(points.n, points.seed, 0, epoch), next(rates), net.inputs)
+        plan = Plan(training, table, batch.left(points.n, points.seed, 0, epoch), rates[epoch], net.inputs)
         plan.n_weights = architecture.n_weights
         layers = forward_backward.Layers(first, between, last)
         forward_backward.epoch(Reference(), architecture, training, layers, state, units, plan)

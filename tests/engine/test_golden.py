@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 from golden import FILE, TRIALS, hashes, trainings
+from helpers.training import joined
 
 from deadrelu import engine
 from deadrelu.engine import compiler, programs, targets
@@ -75,7 +76,7 @@ def test_alone_or_among_others(monkeypatch: pytest.MonkeyPatch) -> None:
     network, training, target = trainings()["rai"]
     points = targets.sample(*target, seed=10)
     (first, second) = engine.run(network, training, *points, trials=TRIALS, seed=10)
-    among = engine.Trained.joined([first, second])
+    among = joined([first, second])
     for k in (0, 11, 12, 29):
         (alone,) = engine.run(network, training, *points, trials=range(TRIALS[k], TRIALS[k] + 1), seed=10)
         assert alone.final.tobytes() == among.final[k : k + 1].tobytes()

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.projects import network
+from helpers.training import after_epochs, joined
 
 from deadrelu import engine
 from deadrelu.engine import initializers, programs, shuffles, trials
@@ -23,7 +24,7 @@ def train_all(
     net: engine.Network, training: engine.Training, points: Points, numbers: range, threads: int | None = None
 ) -> engine.Trained:
     """Train the trials, and return all chunks joined."""
-    return engine.Trained.joined(list(engine.run(net, training, *points, trials=numbers, seed=10, threads=threads)))
+    return joined(engine.run(net, training, *points, trials=numbers, seed=10, threads=threads))
 
 
 def keras_network(net: engine.Network, training: engine.Training) -> Any:
@@ -276,12 +277,8 @@ draw = trials.draw_weights
 @pytest.mark.parametrize("epochs", [[], [2, 1], [1, 1], [0, 1]])
 def test_epochs_that_do_not_ascend_are_refused(epochs: list[int]) -> None:
     net = KINDS["relu with biases"]
-    run = engine.follow(net, SHORT, *some_points(net, 9), trials=range(2), seed=1, epochs=epochs)
-    if epochs:
-        with pytest.raises(ValueError, match="epochs must ascend from 1 or more"):
-            next(run)
-    else:
-        assert list(run) == []
+    with pytest.raises(ValueError, match="epochs must ascend from 1 or more"):
+        next(engine.run(net, SHORT, *some_points(net, 9), trials=range(2), seed=1, epochs=epochs))
 
 
 def test_a_sampler_has_a_name() -> None:
@@ -304,7 +301,8 @@ def test_refits_are_keras_fits_in_a_loop(kind: str, settings: params.Params, poi
     The tolerance is 1e-5 for 141 steps, in which one trial in a hundred may part at a kink. Five trials are compared.
     """
     net = network(settings.collapse.cases[kind])
-    fitted = list(engine.follow(net, SHORT, *points, trials=range(100), seed=10, epochs=range(1, FITS + 1)))
+    epochs = range(1, FITS + 1)
+    fitted = after_epochs(engine.run(net, SHORT, *points, trials=range(100), seed=10, epochs=epochs), epochs)
     assert len(fitted) == FITS
     moved = (fitted[0].final != fitted[0].initial).any(axis=1)
     model = keras_network(net, SHORT)
@@ -324,11 +322,13 @@ def test_first_fit_is_an_independent_trial_and_others_change_nothing(settings: p
     """The bits of a trial do not depend on other trials, on later fits or on the number of threads."""
     net = network(settings.collapse.cases["relu"])
     alone = train_all(net, SHORT, points, range(300))
-    many = list(engine.follow(net, SHORT, *points, trials=range(300), seed=10, epochs=[1, 2]))
+    epochs = [1, 2]
+    many = after_epochs(engine.run(net, SHORT, *points, trials=range(300), seed=10, epochs=epochs), epochs)
     for name in ("trial", "initial", "final", "loss"):
         assert getattr(many[0], name).tobytes() == getattr(alone, name).tobytes()
     for threads in (1, 2):
-        few = list(engine.follow(net, SHORT, *points, trials=range(90, 200), seed=10, epochs=[1, 2], threads=threads))
+        arguments = {"trials": range(90, 200), "seed": 10, "threads": threads}
+        few = after_epochs(engine.run(net, SHORT, *points, epochs=epochs, **arguments), epochs)
         for part, whole in zip(few, many, strict=True):
             assert part.final.tobytes() == whole.final[90:200].tobytes()
             assert part.loss.tobytes() == whole.loss[90:200].tobytes()
@@ -401,4 +401,4 @@ def test_trials_that_are_not_consecutive_numbers_are_refused(
     with pytest.raises(ValueError, match="trials must be consecutive numbers from 0 on"):
         next(engine.run(described, ONE_STEP, *points, **arguments))
     with pytest.raises(ValueError, match="trials must be consecutive numbers from 0 on"):
-        next(engine.follow(described, ONE_STEP, *points, epochs=[1], **arguments))
+        next(engine.run(described, ONE_STEP, *points, epochs=[1], **arguments))

@@ -194,7 +194,7 @@ def test_progress_ends_at_all_trials(follow: tuple[int, ...]) -> None:
 
 def test_files_of_trials_have_enough_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Shards of 10 trials, in files of at least 25 rows, make one file of three shards and one of the last."""
-    monkeypatch.setattr(trials, "MAX_NETWORKS_IN_MEMORY", 10)
+    monkeypatch.setattr(trials, "TRIALS_PER_SHARD", 10)
     monkeypatch.setattr(trials, "MIN_ROWS_PER_FILE", 25)
     experiment = replace(BASE, follow=(0, 2))
     shards, store = trials.shards_of({"a": experiment})["a"], Store(str(tmp_path / "work"))

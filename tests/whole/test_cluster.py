@@ -63,7 +63,7 @@ def test_tables_have_the_same_bits_wherever_they_are_made(
     cluster: Cluster, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Shards are smaller, so that few trials make several; workers get them as they are split here.
-    monkeypatch.setattr(trials, "MAX_NETWORKS_IN_MEMORY", 128)
+    monkeypatch.setattr(trials, "TRIALS_PER_SHARD", 128)
     monkeypatch.setattr(trials, "MIN_ROWS_PER_FILE", 128)
     monkeypatch.setattr(untrained_grid, "NETWORKS_PER_SHARD", 2000)
     settings = larger()

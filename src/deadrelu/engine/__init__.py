@@ -5,7 +5,7 @@ from deadrelu.engine.compiler import processor
 from deadrelu.engine.network import SGD, Adam, Architecture, Float, Network, Trained, Training
 from deadrelu.engine.shuffles import epoch_order
 from deadrelu.engine.targets import Target
-from deadrelu.engine.trials import are_constant, cores, draw_weights, follow, mean_loss, predict, run
+from deadrelu.engine.trials import cores, draw_weights, mean_loss, predict, run
 
 __all__ = [
     "SGD",
@@ -17,11 +17,9 @@ __all__ = [
     "Target",
     "Trained",
     "Training",
-    "are_constant",
     "cores",
     "draw_weights",
     "epoch_order",
-    "follow",
     "mean_loss",
     "predict",
     "processor",

@@ -1,9 +1,7 @@
 """Train a few trials side by side in one compiled program, and prepare arrays in the layout of programs."""
 
-from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from functools import lru_cache
-from itertools import islice
 from math import prod
 from threading import Event
 
@@ -107,7 +105,7 @@ class TrialBatch:
             Mean loss of the points in each epoch, while the weights change, shape (n, epochs), float32.
         """
         points, architecture, lanes = self.points, self.architecture, self.program.lanes
-        rates = first_learning_rates(self.training, points.n, self.epoch + epochs)
+        rates = learning_rates(self.training, points.n, self.epoch + epochs)
         table, layers = points.table(self.positions, lanes), programs.layer_table(architecture)
         loss, units = aligned((epochs, lanes)), scratch(architecture, lanes)
         per_call = max(1, POSITIONS_PER_CALL // points.n)
@@ -149,53 +147,53 @@ def batches(n_points: int, size: int, epochs: int = 1) -> tuple[np.ndarray, Floa
     return starts, np.diff(starts).astype(np.float32), np.repeat(np.arange(epochs), len(starts_in_epoch))
 
 
-def learning_rates(training: Training, n_points: int) -> Iterator[Float]:
-    """Yield, without end, the learning rates of an epoch's steps, (steps,), float32; Adam's include bias correction.
+@lru_cache(maxsize=8)
+def learning_rates(training: Training, n_points: int, epochs: int) -> Float:
+    """Return the learning rates of all steps, shape (epochs, steps), float32; Adam's include bias correction.
 
     Powers of Adam's betas are rounded products in float64, because libraries differ in the last bits of `pow`.
     """
     optimizer, steps = training.optimizer, -(-n_points // training.batch_size)
     rate = np.float32(optimizer.learning_rate)
     if not isinstance(optimizer, Adam):
-        while True:
-            yield np.full(steps, rate)
-    powers, one = np.ones((2, 1)), np.float32(1)
-    betas = np.array([[optimizer.beta_1], [optimizer.beta_2]], np.float32).astype(np.float64)
-    while True:
-        products = np.cumprod(np.repeat(betas, steps, axis=1), axis=1) * powers
-        powers = products[:, -1:]
-        power_1, power_2 = products.astype(np.float32)
-        yield rate * np.sqrt(one - power_2) / (one - power_1)
+        return np.full((epochs, steps), rate)
+
+    def correction(beta: float) -> Float:
+        in_epoch = np.cumprod(np.full(steps, beta, np.float32).astype(np.float64))
+        before = np.cumprod([1.0, *[in_epoch[-1]] * (epochs - 1)])
+        return np.float32(1) - (before[:, None] * in_epoch).astype(np.float32)
+
+    return rate * np.sqrt(correction(optimizer.beta_2)) / correction(optimizer.beta_1)
 
 
-@lru_cache(maxsize=8)
-def first_learning_rates(training: Training, n_points: int, epochs: int) -> Float:
-    """Return the learning rates of all steps of `epochs` epochs, shape (epochs, steps), float32, from a cache."""
-    return np.stack(list(islice(learning_rates(training, n_points), epochs)))
-
-
-def at_points(
-    program: programs.Program, architecture: Architecture, weights: Float, x: Float, stop: Stop, out: Float
-) -> Float:
-    """Run a program that computes predictions at some points, or one that counts the units active at them.
+def at_points(kind: programs.Kind, architecture: Architecture, weights: Float, x: Float, stop: Stop) -> Float:
+    """Run a program at some points, for a few networks at a time.
 
     Args:
-        program: compiled program "predict" or "count_active".
+        kind: "predict", or "count_active" to count the non-zero outputs of the last hidden layer.
         architecture: architecture of the networks.
-        weights: weights of n networks, at most as many as the program has lanes, shape (n, n_weights), float32.
+        weights: weights of n networks, shape (n, n_weights), float32.
         x: inputs, shape (n_points, inputs), float32, in C order.
         stop: event of another thread that ends the program with a `CancelledError`.
-        out: zeros that receive predictions, shape (n_points, outputs, lanes), or counts, shape (lanes,), float32.
 
     Returns:
-        A view of `out` with the first n entries of its last axis.
+        Predictions, shape (n_points, outputs, n), or counts over all points, shape (n,), float32.
     """
-    layers, units = programs.layer_table(architecture), scratch(architecture, program.lanes)
-    arrays: tuple[np.ndarray, ...] = (filled(weights.T, program.lanes), out, *units, x, layers, stop.flag)
-    program.run(*(array.ctypes.data for array in arrays), 0, len(x), architecture.n_weights, len(layers))
-    if stop.is_set():
-        raise CancelledError
-    return out[..., : len(weights)]
+    program, layers = programs.program(kind, architecture), programs.layer_table(architecture)
+    units, parts = scratch(architecture, program.lanes), []
+    for few in cut(weights, program.lanes):
+        out = aligned((*((len(x), architecture.sizes[-1]) if kind == "predict" else ()), program.lanes))
+        arrays: tuple[np.ndarray, ...] = (filled(few.T, program.lanes), out, *units, x, layers, stop.flag)
+        program.run(*(array.ctypes.data for array in arrays), 0, len(x), architecture.n_weights, len(layers))
+        if stop.is_set():
+            raise CancelledError
+        parts.append(out[..., : len(few)])
+    return np.concatenate(parts, axis=-1)
+
+
+def cut(rows: np.ndarray, length: int) -> list[np.ndarray]:
+    """Split an array along its first axis into parts of `length` rows; the last part may be smaller."""
+    return [rows[at : at + length] for at in range(0, len(rows), length)]
 
 
 def scratch(architecture: Architecture, lanes: int) -> list[Float]:

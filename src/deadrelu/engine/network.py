@@ -1,8 +1,8 @@
 """Classes that describe a network, its training, and the results of trials; independent of TensorFlow and files."""
 
 import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -140,22 +140,13 @@ class Trained:
         trial: numbers of the trials, shape (n,), int64.
         initial, final: weights before and after training, in the order of Keras's `get_weights`, each array in C order,
             shape (n, n_weights), float32.
-        loss: the loss of each epoch as Keras reports it (a mean over the points while the weights change), shape
-            (n, epochs), float32; not finite if a training diverged. `follow` gives the epochs since its last result.
+        loss: the loss of each epoch since the previous result of these trials, as Keras reports it (a mean over the
+            points while the weights change), shape (n, epochs), float32; not finite if a training diverged.
+        epoch: number of epochs after which the trials have the weights `final`.
     """
 
     trial: Numbers
     initial: Float
     final: Float
     loss: Float
-
-    def pieces(self, n: int) -> Iterator["Trained"]:
-        """Yield the results in pieces of n trials; the last piece may be smaller."""
-        for at in range(0, len(self.trial), n):
-            rows = slice(at, at + n)
-            yield Trained(self.trial[rows], self.initial[rows], self.final[rows], self.loss[rows])
-
-    @classmethod
-    def joined(cls, parts: Sequence["Trained"]) -> "Trained":
-        """Return one object with the results of several parts, in their order."""
-        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+    epoch: int

@@ -1,8 +1,7 @@
 """Train many small networks in parallel: `run(network, training, x, y, trials=range(1000), seed=10)`.
 
 A *trial* is one network with its own initial weights and its own shuffle of the training points in every epoch. One
-compiled program trains a few trials side by side (`batch`), and each processor core runs a program of its own. `follow`
-yields the networks after several numbers of epochs.
+compiled program trains a few trials side by side (`batch`), and each processor core runs a program of its own.
 
 The engine reads and writes no files. The result of trial k depends on (network, training, points, seed, k) alone, and
 its bits are the same on every processor.
@@ -21,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deadrelu.engine import programs
-from deadrelu.engine.batch import Points, Stop, TrialBatch, aligned, at_points, plain
+from deadrelu.engine.batch import Points, Stop, TrialBatch, at_points, cut, plain
 from deadrelu.engine.network import Adam, Float, Network, Numbers, Trained, Training
 from deadrelu.engine.shuffles import BLOCK
 from deadrelu.streams import WEIGHTS, stream
@@ -32,11 +31,10 @@ DRAWN_TOGETHER = 128
 MAX_WEIGHTS_BY_BLOCK = 1000
 """Maximum number of weights of networks whose trials are started by blocks; larger ones would take much memory."""
 
-POLL_INTERVAL_S = 0.1
-"""Seconds between two checks of the event that stops a run."""
+MAX_RATE_OF_BIASES = 1.0
+"""Largest learning rate of Adam at which `_Part` trains output biases alone; no such training diverges."""
 
-FEW_INPUTS = 30
-"""Approximate number of inputs at which `are_constant` compares outputs before it compares them at all inputs."""
+POLL_INTERVAL_S = 0.1  # seconds between two checks of the event that stops a run
 
 
 def run(
@@ -47,6 +45,7 @@ def run(
     *,
     trials: range,
     seed: int,
+    epochs: Sequence[int] | None = None,
     threads: int | None = None,
     stop: Event | None = None,
 ) -> Iterator[Trained]:
@@ -59,73 +58,35 @@ def run(
         y: targets, shape (n_points,) or (n_points, network.outputs), float32.
         trials: consecutive numbers of the trials to train; range(1000) stands for the first thousand.
         seed: seed that determines, with the number of a trial, its initial weights and its shuffles.
+        epochs: ascending numbers of epochs after each of which a trial is yielded, instead of `training.epochs`;
+            e, 2 * e and so on up to n * e correspond to n calls of Keras's `fit` for e epochs each.
         threads: number of programs that run in parallel, by default one per core; results do not depend on it.
         stop: event of another thread that ends this run with a `CancelledError`.
 
     Yields:
-        Results of consecutive trials, in the order of their numbers.
+        Results of consecutive trials, in the order of their numbers; with several `epochs`, first the results of some
+        trials after each of these, then those of the next trials.
 
     Raises:
-        ValueError: x, y or trials do not have the shapes or values described here.
+        ValueError: x, y, trials or epochs do not have the shapes or values described here.
     """
     training, x, y = _checked(network, training, x, y, trials)
+    moments = [training.epochs] if epochs is None else list(epochs)
+    if not moments or moments != sorted(set(moments)) or (epochs is not None and moments[0] < 1):
+        raise ValueError(f"epochs must ascend from 1 or more, got {moments}")
     points, threads = Points(x, y, seed), threads or cores()
     with _pool(threads) as (pool, ended):
         parts: deque[_Part] = deque()
         for numbers in _cut_at_blocks(network, trials):
             if stop is not None and stop.is_set():
                 raise CancelledError
-            parts.append(_Part(network, training, points, numbers, ended))
-            parts[-1].start(pool, training.epochs)
+            parts.append(_Part(network, training, points, numbers, ended, keeps=len(moments) > 1))
+            parts[-1].start(pool, moments[0])
             # Trained parts are yielded immediately, other parts when those behind them in the queue busy all threads.
             while parts and (parts[0].is_trained or sum(len(part.fits) for part in list(parts)[1:]) > threads):
-                yield parts.popleft().trained(stop)
+                yield from parts.popleft().results(pool, moments, stop)
         while parts:
-            yield parts.popleft().trained(stop)
-
-
-def follow(
-    network: Network,
-    training: Training,
-    x: Float,
-    y: Float,
-    *,
-    trials: range,
-    seed: int,
-    epochs: Sequence[int],
-    threads: int | None = None,
-    stop: Event | None = None,
-) -> Iterator[Trained]:
-    """Train trials once, and yield all of them after each of several numbers of epochs.
-
-    After epoch e, trials have the weights that `run` yields with `training.epochs=e`. All trials stay in memory.
-    Calling Keras's `fit` n times on one model for e epochs corresponds to `epochs` of e, 2 * e and so on up to n * e.
-
-    Args:
-        epochs: epochs after which the trials are yielded, ascending, from 1 on; `training.epochs` is not used.
-        network, training, x, y, trials, seed, threads, stop: as in `run`.
-
-    Yields:
-        Results of all trials, for each of `epochs`: `initial` weights before training, `final` weights after the epoch,
-        and the `loss` of each epoch since the previous result.
-
-    Raises:
-        ValueError: as in `run`, or the epochs do not ascend from 1 or more.
-    """
-    training, x, y = _checked(network, training, x, y, trials)
-    if list(epochs) != sorted(set(epochs)) or min(epochs, default=1) < 1:
-        raise ValueError(f"epochs must ascend from 1 or more, got {list(epochs)}")
-    points, threads = Points(x, y, seed), threads or cores()
-    with _pool(threads) as (pool, ended):
-        parts = [_Part(network, training, points, span, ended, keeps=True) for span in _cut_at_blocks(network, trials)]
-        for before, epoch in pairwise([0, *epochs]):
-            for part in parts:
-                part.start(pool, epoch - before)
-            yield Trained.joined([part.trained(stop) for part in parts])
-
-
-MAX_RATE_OF_BIASES = 1.0
-"""Largest learning rate of Adam at which `_Part` trains output biases alone; no such training diverges."""
+            yield from parts.popleft().results(pool, moments, stop)
 
 
 class _Part:
@@ -150,23 +111,28 @@ class _Part:
         if network.biases and not bounded:
             dead[:] = False
         lanes = programs.lanes(network.architecture)
-        self.rows = _cut(np.flatnonzero(~dead), lanes)
+        self.rows = cut(np.flatnonzero(~dead), lanes)
         self.whole = len(self.rows)
         if network.biases:
-            self.rows += _cut(np.flatnonzero(dead), lanes)
+            self.rows += cut(np.flatnonzero(dead), lanes)
         self.batches: dict[int, TrialBatch] = {}
         self.fits: list[Future[tuple[Float, Float]]] = []
-        self.epochs = 0
 
     def start(self, pool: ThreadPoolExecutor, epochs: int) -> None:
-        """Start to train each batch for `epochs` further epochs in the thread pool; `trained` waits for the results."""
-        self.epochs = epochs
+        """Start to train each batch for `epochs` further epochs in the thread pool."""
         self.fits = [pool.submit(self._fit, k, epochs) for k in range(len(self.rows))]
 
     @property
     def is_trained(self) -> bool:
-        """True if all batches are trained; `trained` then returns without waiting."""
+        """True if all batches are trained for the epochs of the last `start`."""
         return all(fit.done() for fit in self.fits)
+
+    def results(self, pool: ThreadPoolExecutor, epochs: list[int], stop: Event | None) -> Iterator[Trained]:
+        """Yield all trials after each of `epochs`, to the first of which they were started; heed the event `stop`."""
+        for before, epoch in pairwise([0, *epochs]):
+            if before:
+                self.start(pool, epoch - before)
+            yield self._trained(epoch, epoch - before, stop)
 
     def _fit(self, k: int, epochs: int) -> tuple[Float, Float]:
         """Train batch k; return the weights, (n, n_weights), and losses, (n, epochs), of its n trials, both float32."""
@@ -185,16 +151,15 @@ class _Part:
             weights = np.concatenate([np.zeros_like(weights[:, :outputs]), weights[:, -outputs:]], axis=1)
         return TrialBatch(architecture, self.training, points, weights, self.numbers[rows])
 
-    def trained(self, stop: Event | None) -> Trained:
-        """Wait for all batches, and return the results of all trials; raise a CancelledError if `stop` is set first."""
+    def _trained(self, epoch: int, epochs: int, stop: Event | None) -> Trained:
         zero = np.zeros((1, *self.points.y.shape), np.float32)  # predictions of networks that training does not change
         loss_of_zero = mean_loss(self.training, zero, self.points.y)
-        final, loss = self.initial.copy(), np.full((len(self.numbers), self.epochs), loss_of_zero)
+        final, loss = self.initial.copy(), np.full((len(self.numbers), epochs), loss_of_zero)
         for k, (rows, fit) in enumerate(zip(self.rows, self.fits, strict=True)):
             weights, loss[rows] = _result(fit, self.ended, stop)
             moved = slice(None) if k < self.whole else slice(-self.network.outputs, None)
             final[rows, moved] = weights[:, moved]
-        return Trained(self.numbers, self.initial, final, loss)
+        return Trained(self.numbers, self.initial, final, loss, epoch)
 
 
 def _result(future: Future[tuple[Float, Float]], ended: Stop, stop: Event | None) -> tuple[Float, Float]:
@@ -282,43 +247,16 @@ def predict(network: Network, weights: Float, x: Float, stop: Stop | None = None
     Returns:
         Outputs, shape (n, n_points, network.outputs), float32.
     """
-    x, program = np.ascontiguousarray(_two_dimensional(x)), programs.program("predict", network.architecture)
-    shape = (len(x), network.outputs, program.lanes)
-    parts = [
-        plain(at_points(program, network.architecture, part, x, stop or Stop(), aligned(shape)).transpose(2, 0, 1))
-        for part in _cut(weights, program.lanes)
-    ]
-    return np.concatenate(parts)
-
-
-def are_constant(network: Network, weights: Float, x: Float, stop: Stop | None = None) -> npt.NDArray[np.bool_]:
-    """Return which networks have exactly equal outputs at all inputs, shape (n,), bool; arguments as in `predict`.
-
-    The outputs of most networks differ already at a few inputs, so outputs at a few inputs are compared first.
-    """
-    constant = np.ones(len(weights), bool)
-    for points in (x[:: max(1, len(x) // FEW_INPUTS)], x):
-        if constant.any():
-            outputs = predict(network, weights[constant], points, stop)
-            constant[constant] = (np.ptp(outputs, axis=1) == 0).all(axis=1)
-    return constant
+    x = np.ascontiguousarray(_two_dimensional(x))
+    return plain(at_points("predict", network.architecture, weights, x, stop or Stop()).transpose(2, 0, 1))
 
 
 def _last_layer_is_dead(network: Network, weights: Float, x: Float, stop: Stop) -> npt.NDArray[np.bool_]:
     """Return whether each network's last hidden layer is 0 at all x, (n,), bool; False if it is not a ReLU layer."""
     if not network.can_be_dead:
         return np.zeros(len(weights), bool)
-    program = programs.program("count_active", network.architecture)
-    counts = [
-        at_points(program, network.architecture, part, x, stop, aligned((program.lanes,)))
-        for part in _cut(weights, program.lanes)
-    ]
-    dead: npt.NDArray[np.bool_] = np.concatenate(counts) == 0
+    dead: npt.NDArray[np.bool_] = at_points("count_active", network.architecture, weights, x, stop) == 0
     return dead
-
-
-def _cut(rows: np.ndarray, length: int) -> list[np.ndarray]:
-    return [rows[at : at + length] for at in range(0, len(rows), length)]
 
 
 def mean_loss(training: Training, predictions: Float, y: Float) -> Float:

@@ -1,0 +1,22 @@
+"""Train all trials at once with the engine, which yields them some at a time."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from deadrelu import engine
+
+
+def joined(parts: Iterable[engine.Trained]) -> engine.Trained:
+    """Return the results of several parts after the same epoch, in their order, as one object."""
+    first, *rest = parts
+    names = ("trial", "initial", "final", "loss")
+    arrays = {name: np.concatenate([getattr(part, name) for part in (first, *rest)]) for name in names}
+    return replace(first, **arrays)
+
+
+def after_epochs(parts: Iterable[engine.Trained], epochs: Iterable[int]) -> list[engine.Trained]:
+    """Return the results of all trials after each of `epochs`."""
+    results = list(parts)
+    return [joined(part for part in results if part.epoch == epoch) for epoch in epochs]
