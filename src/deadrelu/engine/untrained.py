@@ -17,9 +17,9 @@ from deadrelu.streams import SAFE_REGION, stream
 
 Counts = npt.NDArray[np.int64]
 Array = npt.NDArray[np.float64]
+Weights = npt.NDArray[np.float32]
 
-BLOCK = 1000
-"""Number of networks that are drawn together by one generator."""
+BLOCK = 1000  # number of networks that are drawn together by one generator
 
 
 class BornDead(NamedTuple):
@@ -49,42 +49,14 @@ def born_dead(
         seed: seed that determines, with the width, all draws; more networks or layers do not change earlier draws.
         stop: event of another thread that ends the count with a `CancelledError`.
     """
-    counts = np.zeros((3, max_depth), np.int64)
+    counts = BornDead(*np.zeros((3, max_depth), np.int64))
     for block, n in _blocks(networks):
-        dead = _dead(_drawn(initialize, width, max_depth, seed, block, stop), max_depth)[:n]
-        counts += np.stack([dead[:, :, 0], dead[:, :, 1], dead.all(axis=2)]).sum(axis=1)
-    return BornDead(*counts)
-
-
-def _blocks(networks: range) -> Iterator[tuple[int, int]]:
-    """Yield, for each block of the range `networks`, the number of the block and how many of its networks are used."""
-    if networks.start % BLOCK:
-        raise ValueError(f"networks must start at a multiple of {BLOCK}, got {networks.start}")
-    for at in range(networks.start, networks.stop, BLOCK):
-        yield at // BLOCK, min(BLOCK, networks.stop - at)
-
-
-def _drawn(
-    initialize: Sampler, width: int, max_depth: int, seed: int, block: int, stop: Event | None = None
-) -> Iterator[npt.NDArray[np.float32]]:
-    """Yield a block's weights of each hidden layer, shape (BLOCK, inputs (+ 1 row of biases), width), float32."""
-    rng = stream(seed, SAFE_REGION, width, block)
-    for layer in range(max_depth):
-        if stop is not None and stop.is_set():
-            raise CancelledError
-        yield initialize(rng, BLOCK, width if layer else 1, width)
-
-
-def _dead(drawn: Iterable[npt.NDArray[np.float32]], max_depth: int) -> npt.NDArray[np.bool_]:
-    """Return whether all signals at x = -1 and at 1 are 0 after each layer of `_drawn`, (BLOCK, max_depth, 2), bool."""
-    signals = np.broadcast_to(np.array([[-1.0], [1.0]]), (1, 2, BLOCK))
-    dead = np.empty((BLOCK, max_depth, 2), bool)
-    for layer, kernels in enumerate(drawn):
-        signals = np.maximum(_product(signals, kernels), 0)
-        size = signals.max(axis=0)
-        dead[:, layer] = size.T == 0
-        signals = signals / np.where(size > 0, size, 1)  # only ratios matter, and unscaled signals could underflow
-    return dead
+        drawn = (layer[:n] for layer in _drawn(initialize, width, max_depth, seed, block, stop))
+        for depth, signals in enumerate(_signals(drawn, np.array([-1.0, 1.0]), scaled=True)):
+            low, high = (signals == 0).all(axis=0)
+            for count, dead in zip(counts, (low, high, low & high), strict=True):
+                count[depth] += dead.sum()
+    return counts
 
 
 def born_constant(
@@ -119,12 +91,6 @@ def born_constant(
     return counts
 
 
-def _are_constant(signals: Array) -> npt.NDArray[np.bool_]:
-    """Return which networks have equal signals, (width, n_points, networks), at all points: shape (networks,), bool."""
-    constant: npt.NDArray[np.bool_] = (signals == signals[:, :1]).all(axis=(0, 1))
-    return constant
-
-
 def functions(initialize: Sampler, x: Array, width: int, max_depth: int, networks: int, *, seed: int) -> Array:
     """Return the outputs of the first networks before training, shape (max_depth, networks, n_points), float64.
 
@@ -137,40 +103,62 @@ def functions(initialize: Sampler, x: Array, width: int, max_depth: int, network
     outputs = []
     hidden = (layer[:networks] for layer in _drawn(initialize, width, max_depth, seed, 0))
     for layer, signals in enumerate(_signals(hidden, x)):
-        kernels, biases = _split(
-            initialize(stream(seed, SAFE_REGION, width, 0, layer), BLOCK, width, 1)[:networks], width
-        )
-        outputs.append((_product(signals, kernels)[0] + biases[:, 0, 0]).T)
+        weights = initialize(stream(seed, SAFE_REGION, width, 0, layer), BLOCK, width, 1)
+        outputs.append(_preactivations(signals, weights[:networks])[0].T + 0.0)  # -0.0 becomes 0.0
     return np.stack(outputs)
 
 
-def _signals(drawn: Iterable[npt.NDArray[np.float32]], x: Array) -> Iterator[Array]:
-    """Yield each hidden layer's outputs at x with weights from `_drawn`, shape (width, n_points, networks), float64."""
+def _blocks(networks: range) -> Iterator[tuple[int, int]]:
+    """Yield, for each block of the range `networks`, the number of the block and how many of its networks are used."""
+    if networks.start % BLOCK:
+        raise ValueError(f"networks must start at a multiple of {BLOCK}, got {networks.start}")
+    for at in range(networks.start, networks.stop, BLOCK):
+        yield at // BLOCK, min(BLOCK, networks.stop - at)
+
+
+def _drawn(
+    initialize: Sampler, width: int, max_depth: int, seed: int, block: int, stop: Event | None = None
+) -> Iterator[Weights]:
+    """Yield a block's weights of each hidden layer, shape (BLOCK, inputs (+ 1 row of biases), width), float32."""
+    rng = stream(seed, SAFE_REGION, width, block)
+    for layer in range(max_depth):
+        if stop is not None and stop.is_set():
+            raise CancelledError
+        yield initialize(rng, BLOCK, width if layer else 1, width)
+
+
+def _are_constant(signals: Array) -> npt.NDArray[np.bool_]:
+    """Return which networks have equal signals, (width, n_points, networks), at all points: shape (networks,), bool."""
+    constant: npt.NDArray[np.bool_] = (signals == signals[:, :1]).all(axis=(0, 1))
+    return constant
+
+
+def _signals(drawn: Iterable[Weights], x: Array, *, scaled: bool = False) -> Iterator[Array]:
+    """Yield each hidden layer's outputs at x with weights from `_drawn`, shape (width, n_points, networks), float64.
+
+    If `scaled` is true, signals at each x are divided by the largest, since those of a thousand layers could underflow.
+    """
     signals = np.asarray(x, float)[None, :, None]
     for weights in drawn:
-        kernels, biases = _split(weights, len(signals))
-        signals = np.maximum(_product(signals, kernels) + biases.transpose(2, 1, 0), 0)
+        signals = np.maximum(_preactivations(signals, weights), 0)
+        if scaled:
+            size = signals.max(axis=0)
+            signals /= np.where(size > 0, size, 1)
         yield signals
 
 
-def _product(signals: Array, kernels: npt.NDArray[np.float32]) -> Array:
-    """Compute preactivations without biases, with sums in a fixed order, so that all processors give the same bits.
+def _preactivations(signals: Array, weights: Weights) -> Array:
+    """Compute preactivations with sums in a fixed order, so that all processors give the same bits.
 
     Args:
         signals: signals at n points, shape (fan_in, n, networks), float64.
-        kernels: kernels of the networks, shape (networks, fan_in, fan_out), float32.
+        weights: kernels of the networks, and biases if there is one more row, (networks, fan_in (+ 1), fan_out).
 
     Returns:
         Preactivations, shape (fan_out, n, networks), float64.
     """
-    by_input = np.ascontiguousarray(kernels.transpose(1, 2, 0), np.float64)
-    total: Array = signals[0] * by_input[0][:, None]
-    for signal, kernel in zip(signals[1:], by_input[1:], strict=True):
-        total += signal * kernel[:, None]
-    return total
-
-
-def _split(drawn: npt.NDArray[np.float32], fan_in: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Split n kernels, (n, fan_in, fan_out), from biases in a further row, (n, 1, fan_out); absent biases are 0."""
-    biases = drawn[:, fan_in:] if drawn.shape[1] > fan_in else np.zeros((len(drawn), 1, drawn.shape[2]), np.float32)
-    return drawn[:, :fan_in], biases
+    by_input = np.ascontiguousarray(weights.transpose(1, 2, 0), np.float64)[:, :, None]
+    total: Array = signals[0] * by_input[0]
+    for signal, kernel in zip(signals[1:], by_input[1:], strict=False):
+        total += signal * kernel
+    return total + by_input[-1] if len(by_input) > len(signals) else total
