@@ -11,11 +11,8 @@ from deadrelu.engine import programs
 from deadrelu.engine.network import Adam, Architecture, Float, Numbers, Training
 from deadrelu.engine.shuffles import BLOCK, MAX_KEPT_POINTS, left, right
 
-ALIGNMENT = 64
-"""Alignment of arrays in bytes: the size of the widest vector and of a cache line."""
-
-MAX_KEPT_TABLES = 64
-"""Maximum number of cached tables of points: enough for all trials of a block, if a table has 8."""
+ALIGNMENT = 64  # bytes to which arrays are aligned: the size of the widest vector and of a cache line
+MAX_KEPT_TABLES = 64  # maximum number of cached tables of points: enough for all trials of a block, if a table has 8
 
 POSITIONS_PER_CALL = 2**16
 """Maximum number of points (epochs × training points) in one call of a program, unless one epoch has more.
@@ -47,7 +44,7 @@ class Points:
 
     def __init__(self, x: Float, y: Float, seed: int) -> None:
         self.x, self.y, self.n, self.seed = x, y, len(x), seed
-        self._kept: dict[tuple[int, ...], Float] = {}
+        self._kept: dict[tuple[tuple[int, ...], int], Float] = {}
 
     def table(self, positions: tuple[int, ...], lanes: int) -> Float:
         """Return the inputs and targets of the points for some trials, each in the order of its `shuffles.right`.
@@ -56,16 +53,12 @@ class Points:
         (n_points, inputs + outputs, lanes) and type float32, with as many lanes as the program; lane k is for the trial
         at `positions[k]`, and surplus lanes repeat lane 0.
         """
-        if (kept := self._kept.get(positions)) is not None and kept.shape[2] == lanes:
+        if (kept := self._kept.get((positions, lanes))) is not None:
             return kept
         order = np.stack([right(self.n, self.seed, position) for position in positions], axis=1).astype(np.intp)
-        columns = [*self.x.T, *self.y.T]
-        table = aligned((self.n, len(columns), lanes))
-        for k, column in enumerate(columns):
-            table[:, k, : len(positions)] = column.take(order)
-        table[:, :, len(positions) :] = table[:, :, :1]
+        table = filled(np.stack([column.take(order) for column in (*self.x.T, *self.y.T)], axis=1), lanes)
         if self.n <= MAX_KEPT_POINTS and len(self._kept) < MAX_KEPT_TABLES:
-            self._kept[positions] = table
+            self._kept[positions, lanes] = table
         return table
 
 
@@ -86,13 +79,14 @@ class TrialBatch:
         self.architecture, self.training, self.points = architecture, training, points
         self.block, self.positions = int(numbers[0]) // BLOCK, tuple((numbers % BLOCK).tolist())
         self.program, self.epoch = programs.program("train", architecture, training), 0
-        self.state = [filled(weights.T, self.program.lanes)]
-        self.state += [aligned(self.state[0].shape) for _ in ("gradient", "mean", "square")]
+        self.state = {"weights": filled(weights.T, self.program.lanes)}
+        shape = self.state["weights"].shape
+        self.state |= {name: aligned(shape) for name in ("gradient", "mean", "square")}
 
     @property
     def weights(self) -> Float:
         """Current weights, shape (n, n_weights), float32."""
-        return plain(self.state[0][:, : len(self.positions)].T)
+        return plain(self.state["weights"][:, : len(self.positions)].T)
 
     def train(self, epochs: int, stop: Stop) -> Float:
         """Continue the training for some epochs; weights and moments of the optimizer are kept between calls.
@@ -104,31 +98,19 @@ class TrialBatch:
         Returns:
             Mean loss of the points in each epoch, while the weights change, shape (n, epochs), float32.
         """
-        points, architecture, lanes = self.points, self.architecture, self.program.lanes
+        points, lanes, n_weights = self.points, self.program.lanes, self.architecture.n_weights
         rates = learning_rates(self.training, points.n, self.epoch + epochs)
-        table, layers = points.table(self.positions, lanes), programs.layer_table(architecture)
-        loss, units = aligned((epochs, lanes)), scratch(architecture, lanes)
+        arrays = self.state | constants(self.architecture, lanes, stop)
+        arrays["table"], loss = points.table(self.positions, lanes), aligned((epochs, lanes))
         per_call = max(1, POSITIONS_PER_CALL // points.n)
         for at in range(0, epochs, per_call):
             losses = loss[at : at + per_call]
             span = slice(self.epoch, self.epoch + len(losses))
             rows = np.concatenate([left(points.n, points.seed, self.block, e) for e in range(span.start, span.stop)])
             starts, sizes, epoch_of_batch = batches(points.n, self.training.batch_size, len(losses))
-            arrays = (
-                *self.state,
-                losses,
-                *units,
-                table,
-                rows,
-                starts,
-                sizes,
-                rates[span],
-                epoch_of_batch,
-                layers,
-                stop.flag,
-            )
-            numbers = (0, len(sizes), architecture.n_weights, len(layers))
-            self.program.run(*(array.ctypes.data for array in arrays), *numbers)
+            arrays |= {"loss": losses, "rows": rows, "starts": starts, "sizes": sizes}
+            arrays |= {"rates": rates[span], "epochs": epoch_of_batch}
+            self.program(arrays, end=len(sizes), n_weights=n_weights)
             if stop.is_set():
                 raise CancelledError
             self.epoch = span.stop
@@ -179,15 +161,16 @@ def at_points(kind: programs.Kind, architecture: Architecture, weights: Float, x
     Returns:
         Predictions, shape (n_points, outputs, n), or counts over all points, shape (n,), float32.
     """
-    program, layers = programs.program(kind, architecture), programs.layer_table(architecture)
-    units, parts = scratch(architecture, program.lanes), []
+    program, outputs = programs.program(kind, architecture), architecture.sizes[-1]
+    arrays, parts = {"table": x, **constants(architecture, program.lanes, stop)}, []
+    name, shape = ("outputs", (len(x), outputs)) if kind == "predict" else ("active", ())
     for few in cut(weights, program.lanes):
-        out = aligned((*((len(x), architecture.sizes[-1]) if kind == "predict" else ()), program.lanes))
-        arrays: tuple[np.ndarray, ...] = (filled(few.T, program.lanes), out, *units, x, layers, stop.flag)
-        program.run(*(array.ctypes.data for array in arrays), 0, len(x), architecture.n_weights, len(layers))
+        results = aligned((*shape, program.lanes))
+        arrays |= {"weights": filled(few.T, program.lanes), name: results}
+        program(arrays, end=len(x), n_weights=architecture.n_weights)
         if stop.is_set():
             raise CancelledError
-        parts.append(out[..., : len(few)])
+        parts.append(results[..., : len(few)])
     return np.concatenate(parts, axis=-1)
 
 
@@ -196,9 +179,11 @@ def cut(rows: np.ndarray, length: int) -> list[np.ndarray]:
     return [rows[at : at + length] for at in range(0, len(rows), length)]
 
 
-def scratch(architecture: Architecture, lanes: int) -> list[Float]:
-    """Return zeros for preactivations, signals and deltas of all units, each (units * POINTS, lanes), float32."""
-    return [aligned((sum(architecture.sizes) * programs.POINTS, lanes)) for _ in programs.UNITS]
+def constants(architecture: Architecture, lanes: int, stop: Stop) -> dict[str, np.ndarray]:
+    """Return, by name, the arrays that all calls of a program share: scratch memory of units, layers, stop flag."""
+    shape = (sum(architecture.sizes) * programs.POINTS, lanes)
+    units: dict[str, np.ndarray] = {name: aligned(shape) for name in programs.UNITS}
+    return units | {"layers": programs.layer_table(architecture), "stop": stop.flag}
 
 
 def aligned(shape: tuple[int, ...]) -> Float:

@@ -5,7 +5,7 @@ large networks loop over layers and units, and read the sizes of layers from a t
 as fast as three.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, replace
 from functools import lru_cache, partial
 from threading import Lock
@@ -45,10 +45,16 @@ _COMPILING = Lock()  # because LLVM has one global context, and so that threads 
 
 @dataclass(frozen=True)
 class Program:
-    """Machine code that computes `lanes` trials side by side; its arguments are those of `ARRAYS` and `NUMBERS`."""
+    """Machine code that computes `lanes` trials side by side."""
 
-    run: compiler.Compiled
+    kind: Kind
+    compiled: compiler.Compiled
     lanes: int
+
+    def __call__(self, arrays: Mapping[str, np.ndarray], *, end: int, n_weights: int) -> None:
+        """Run the program on arrays by their names in `ARRAYS`, from batch or point 0 to `end` - 1."""
+        addresses = [arrays[name].ctypes.data for name in ARRAYS[self.kind]]
+        self.compiled(*addresses, 0, end, n_weights, len(arrays["layers"]))
 
 
 def program(kind: Kind, architecture: Architecture, training: Training | None = None) -> Program:
@@ -75,7 +81,7 @@ def lanes(architecture: Architecture) -> int:
 def _compiled(kind: Kind, architecture: Architecture, training: Training | None, processor: str, lanes: int) -> Program:
     module = ir.Module()
     write(module, kind, architecture, training, lanes=lanes, points=POINTS)
-    return Program(compiler.Compiled(module, kind), lanes)
+    return Program(kind, compiler.Compiled(module, kind), lanes)
 
 
 def write(
