@@ -219,14 +219,13 @@ def test_several_experiments_are_one_table(tmp_path: Path) -> None:
     for shard in (shard for experiment_shards in shards.values() for shard in experiment_shards):
         store.put(shard, trials.measure(shard, 1, StopSignal()))
     names = {key: {"variation": f"variation {key}"} for key in experiments}
-    path, schema = tmp_path / "table.parquet", tables.VARIATIONS.schema
-    trials.publish_together(store, shards, names, path, schema, {"params": {"of": "all"}})
-    table = parquet.read(path, schema)
+    trials.publish_together(store, shards, names, tmp_path, tables.VARIATIONS, {"params": {"of": "all"}})
+    table = parquet.read(tmp_path / tables.VARIATIONS.name, tables.VARIATIONS.schema)
     assert table["variation"].tolist() == ["variation a"] * 7 + ["variation b"] * 3
     for key, experiment in experiments.items():
         rows = table[table["variation"] == f"variation {key}"].drop(columns="variation").reset_index(drop=True)
         pd.testing.assert_frame_equal(rows, measured(experiment)["trials"])
-    assert parquet.made_by(path) == {"params": {"of": "all"}}
+    assert parquet.made_by(tmp_path / tables.VARIATIONS.name) == {"params": {"of": "all"}}
 
 
 def test_probes_are_where_the_notebook_looked() -> None:

@@ -57,6 +57,9 @@ class StopSignal(Stop):
 Measure = Callable[[Shard, int, StopSignal], Mapping[str, bytes]]
 """A function of a shard, a number of threads and a stop signal; it returns the contents of a shard's files by name."""
 
+Work = tuple[Measure, list[Shard], str]
+"""A function that measures shards, the shards, and the description of their progress line."""
+
 
 def cut(parts: Iterable[Any], trials: int, size: int, *, begin: int = 0) -> list[Shard]:
     """Split the trials of each part into shards of up to `size` trials; the number of the first shard is `begin`."""

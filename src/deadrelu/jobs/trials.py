@@ -2,16 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import pyarrow as pa
 
 from deadrelu import engine
 from deadrelu.engine import ranges
 from deadrelu.jobs.experiment import MAX_SAVED_WEIGHTS, Experiment
-from deadrelu.jobs.shards import Shard, StopSignal, cut
+from deadrelu.jobs.shards import Shard, StopSignal, Work, cut
 from deadrelu.jobs.store import Store
 from deadrelu.storage import parquet, tables
 
@@ -38,6 +38,11 @@ def shards_of(experiments: Mapping[Key, Experiment], *, begin: int = 0) -> dict[
         first = begin + sum(map(len, shards.values()))
         shards[key] = cut([experiment], experiment.trials, trials_per_shard(experiment), begin=first)
     return shards
+
+
+def work(shards: Mapping[Key, list[Shard]], description: str) -> Work:
+    """Return all shards of some experiments as one work, with the description of its progress line."""
+    return measure, list(chain.from_iterable(shards.values())), description
 
 
 def measure(shard: Shard, threads: int, stop: StopSignal) -> dict[str, bytes]:
@@ -194,8 +199,8 @@ def publish_together(
     store: Store,
     shards: Mapping[Key, list[Shard]],
     keys: Mapping[Key, Mapping[str, object]],
-    path: Path,
-    schema: pa.Schema,
+    folder: Path,
+    table: tables.Table,
     origin: dict[str, object],
 ) -> None:
     """Write the trials of several experiments as one table.
@@ -204,16 +209,16 @@ def publish_together(
         store: store of the finished shards.
         shards: shards of each experiment.
         keys: names and values of the constant columns of each experiment, which precede the columns of its trials.
-        path: path of the table.
-        schema: schema of the table.
+        folder: folder into which the table is written.
+        table: name of the file, and schema.
         origin: provenance that the table records.
     """
     contents = (
-        parquet.with_columns(store.get(shard)["trials.parquet"], keys[key], schema, origin)
+        parquet.with_columns(store.get(shard)["trials.parquet"], keys[key], table.schema, origin)
         for key, experiment_shards in shards.items()
         for shard in experiment_shards
     )
-    parquet.write_joined(path, contents)
+    parquet.write_joined(folder / table.name, contents)
 
 
 def _with_probes(x: engine.Float, *more: engine.Float) -> engine.Float:

@@ -8,18 +8,41 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from textwrap import shorten
 
 from rich.progress import Progress
 
-from deadrelu.engine import cores
+from deadrelu import progress
+from deadrelu.engine import cores, processor
 from deadrelu.errors import InputError
-from deadrelu.jobs.shards import Measure, Shard, StopSignal, code
-from deadrelu.jobs.store import Store
+from deadrelu.jobs.shards import Measure, Shard, StopSignal, Work, code, fingerprint
+from deadrelu.jobs.store import Store, open_store
+from deadrelu.storage import files, versions
 
 RETRIES = 3  # further attempts if a shard fails on a cluster
 WORKER_TIMEOUT_S = 60  # time to wait for the first worker of a cluster
 OTHER_CODE = "its Python, deadrelu or packages are not those of the client"
+
+
+@contextmanager
+def finished(stage: str, folder: Path, origin: dict[str, object], works: list[Work]) -> Iterator[tuple[Store, Path]]:
+    """Compute the shards of a stage; yield the store that contains them, and a new folder that replaces `folder`.
+
+    Args:
+        stage: name of the stage in dvc.yaml.
+        folder: folder of the stage's tables.
+        origin: provenance of the tables, which determines with the code whether stored shards are reused.
+        works: parts of the stage, computed one after the other.
+    """
+    files.check_place(folder, folder=True)
+    processor()  # a wrong DEADRELU_CPU is reported before any work
+    with open_store(stage.replace("@", "-"), fingerprint(origin)) as store, progress.rate_and_time_left() as bar:
+        for measure, shards, description in works:
+            run(measure, shards, store, bar, description)
+        with files.new_folder(folder) as new:
+            yield store, new
+    versions.record(stage, folder, versions.ENGINE_PACKAGES)
 
 
 def run(measure: Measure, shards: Sequence[Shard], store: Store, bar: Progress, description: str) -> None:

@@ -2,12 +2,11 @@
 
 import pandas as pd
 
-from deadrelu import engine, progress
 from deadrelu.jobs import shards, trials, workers
-from deadrelu.jobs.store import Store, open_store
+from deadrelu.jobs.store import Store
 from deadrelu.settings.params import MAIN, Params
 from deadrelu.stages import experiments, untrained_grid
-from deadrelu.storage import files, parquet, tables, versions
+from deadrelu.storage import parquet, tables
 from deadrelu.storage.tables import BORN_DEAD, FUNCTIONS, OTHER_INITIALIZERS, REGION_FUNCTIONS, TRAINED_GRID
 
 
@@ -22,26 +21,19 @@ def settings(params: Params) -> dict[str, object]:
 
 def main(params: Params) -> None:
     """Write counts of untrained networks, results of trained networks, and functions of both to `data/safe_region/`."""
-    folder = TRAINED_GRID.path().parent
-    files.check_place(folder, folder=True)
-    engine.processor()  # a wrong DEADRELU_CPU is reported before any work
-    origin = parquet.provenance(settings(params))
-    untrained = untrained_grid.shards_of(params)
+    origin, untrained = parquet.provenance(settings(params)), untrained_grid.shards_of(params)
     trained = trials.shards_of(experiments.of_grid(params), begin=len(untrained))
-    with open_store("safe_region", shards.fingerprint(origin)) as store, progress.rate_and_time_left() as bar:
-        workers.run(untrained_grid.measurement(params, origin), untrained, store, bar, "networks, untrained")
-        trained_shards = [shard for cell_shards in trained.values() for shard in cell_shards]
-        workers.run(trials.measure, trained_shards, store, bar, "trials, in cells")
-        with files.new_folder(folder) as new:
-            for table, is_main in ((BORN_DEAD, True), (OTHER_INITIALIZERS, False)):
-                table_shards = [shard for shard in untrained if (shard.work.initializer == MAIN) == is_main]
-                parquet.write(new / table.name, _counts(store, table_shards, table), table.schema, origin)
-            keys = {cell: cell._asdict() for cell in trained}
-            trials.publish_together(store, trained, keys, new / TRAINED_GRID.name, TRAINED_GRID.schema, origin)
-            drawn = [store.get(shard).get("functions.parquet") for shard in untrained]
-            learned = _functions(store, trained, origin)
-            parquet.write_joined(new / REGION_FUNCTIONS.name, [*filter(None, drawn), learned])
-    versions.record("safe_region", folder, versions.ENGINE_PACKAGES)
+    works = [
+        (untrained_grid.measurement(params, origin), untrained, "networks, untrained"),
+        trials.work(trained, "trials, in cells"),
+    ]
+    with workers.finished("safe_region", TRAINED_GRID.path().parent, origin, works) as (store, new):
+        for table, is_main in ((BORN_DEAD, True), (OTHER_INITIALIZERS, False)):
+            table_shards = [shard for shard in untrained if (shard.work.initializer == MAIN) == is_main]
+            parquet.write(new / table.name, _counts(store, table_shards, table), table.schema, origin)
+        trials.publish_together(store, trained, {cell: cell._asdict() for cell in trained}, new, TRAINED_GRID, origin)
+        drawn = [store.get(shard).get("functions.parquet") for shard in untrained]
+        parquet.write_joined(new / REGION_FUNCTIONS.name, [*filter(None, drawn), _functions(store, trained, origin)])
 
 
 def _counts(store: Store, table_shards: list[shards.Shard], table: tables.Table) -> pd.DataFrame:
