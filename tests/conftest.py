@@ -77,7 +77,8 @@ def settings() -> params.Params:
 @pytest.fixture(scope="session")
 def points() -> tuple[np.ndarray, np.ndarray]:
     """Return the notebook's 3,000 training points."""
-    return targets.sample("x_sin_x", -(7**0.5), 7**0.5, 3000, seed=10)
+    x, y = targets.Target("x_sin_x", -(7**0.5), 7**0.5, 3000).sample(10)
+    return x[:, 0], y[:, 0]
 
 
 @pytest.fixture

@@ -190,7 +190,7 @@ def test_values_are_those_of_collapsed_networks_with_biases(settings: params.Par
     }
     row = table.loc["step_sin_5x-he"]
     assert (row["collapsed"], row["q50"]) == (2, 0.5)  # trials 0 and 1, and they predict their numbers
-    _, y = targets.sample("step_sin_5x", -(3**0.5), 3**0.5, 3000, seed=settings.seed)
+    _, y = targets.Target("step_sin_5x", -(3**0.5), 3**0.5, 3000).sample(settings.seed)
     assert row["mean"] == pytest.approx(y.mean(dtype=float))
     assert row["median"] == np.median(y)
     assert row["q25"] == 0.25

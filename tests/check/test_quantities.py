@@ -112,7 +112,7 @@ def test_points_are_those_of_all_training_sets(observed: dict[str, quantities.Ob
     }
     expected = {}
     for key, group in small.data.targets.items():
-        x, y = targets.sample(group.function, group.low, group.high, group.points, seed=small.seed)
+        x, y = targets.Target(**group.model_dump()).sample(small.seed)
         expected |= {f"{key}.{name}": value for name, value in moments_of(x, y).items()}
     assert len(expected) == 8
     assert observed["data@target"].drawn == observed["data@target"].values == pytest.approx(expected, rel=1e-5)
@@ -121,7 +121,7 @@ def test_points_are_those_of_all_training_sets(observed: dict[str, quantities.Ob
 
 def test_points_of_a_case_are_its_own(observed: dict[str, quantities.Observed], small: params.Params) -> None:
     target = small.target_of("abs_sum_abs_difference-he")
-    x, y = targets.sample(target.function, target.low, target.high, target.points, seed=small.seed)
+    x, y = targets.Target(**target.model_dump()).sample(small.seed)
     drawn = observed["collapse@abs_sum_abs_difference-he"].drawn
     assert drawn == pytest.approx(moments_of(x, y), rel=1e-5)
     assert drawn != observed["collapse@relu"].drawn

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from deadrelu import engine
-from deadrelu.engine import initializers, targets
+from deadrelu.engine import initializers
 from deadrelu.settings.params import FanScaled, Normal, Orthogonal, Rai, Uniform
 
 FILE = Path(__file__).with_suffix(".json")
@@ -52,7 +52,7 @@ def hashes(threads: int | None = None) -> dict[str, dict[str, str]]:
     """Return the SHA-256 of the points, weights before and after, losses and predictions of each training."""
     digests = {}
     for name, (network, training, target) in trainings().items():
-        x, y = targets.sample(*target, seed=10)
+        x, y = engine.Target(*target).sample(10)
         parts = list(engine.run(network, training, x, y, trials=TRIALS, seed=10, threads=threads))
         names = ("initial", "final", "loss")
         trained = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}

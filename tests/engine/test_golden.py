@@ -11,7 +11,7 @@ from golden import FILE, TRIALS, hashes, trainings
 from helpers.training import joined
 
 from deadrelu import engine
-from deadrelu.engine import compiler, programs, targets
+from deadrelu.engine import compiler, programs
 from deadrelu.errors import InputError
 
 GOLDEN = json.loads(FILE.read_text())
@@ -36,7 +36,7 @@ def test_trainings_differ_and_do_what_they_are_for() -> None:
     assert len({of["final"] for of in GOLDEN.values()}) == len(GOLDEN)
     for name in ("diverging", "elu-large"):
         network, training, target = kinds[name]
-        (trained,) = engine.run(network, training, *targets.sample(*target, seed=10), trials=range(500, 503), seed=10)
+        (trained,) = engine.run(network, training, *engine.Target(*target).sample(10), trials=range(500, 503), seed=10)
         assert np.isfinite(trained.loss).all() == (name != "diverging")
 
 
@@ -74,7 +74,7 @@ def test_any_number_of_lanes(lanes: int, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_alone_or_among_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """A trial alone has the weights and losses that it has among thirty."""
     network, training, target = trainings()["rai"]
-    points = targets.sample(*target, seed=10)
+    points = engine.Target(*target).sample(10)
     (first, second) = engine.run(network, training, *points, trials=TRIALS, seed=10)
     among = joined([first, second])
     for k in (0, 11, 12, 29):

@@ -40,7 +40,8 @@ def test_every_function_can_be_asked_for_and_no_other() -> None:
 
 @pytest.mark.parametrize("name", targets.FUNCTIONS)
 def test_samples_are_uniform_and_lie_on_the_function(name: str) -> None:
-    x, y = targets.sample(name, -(3**0.5), 3**0.5, 4000, seed=1)
+    target = targets.Target(name, -(3**0.5), 3**0.5, 4000)
+    x, y = target.sample(1)
     assert x.dtype == y.dtype == np.float32
     function = targets.FUNCTIONS[name]
     assert x.size == 4000 * function.inputs
@@ -49,5 +50,5 @@ def test_samples_are_uniform_and_lie_on_the_function(name: str) -> None:
     # The variance is 1, that of the mean of squares (9/5 - 1) / n; the tolerance is five standard errors.
     assert abs(np.mean(x.astype(float) ** 2) - 1) < 5 * np.sqrt(0.8 / 4000)
     np.testing.assert_array_equal(y, function.compute(x.astype(float)).astype(np.float32))
-    again, _ = targets.sample(name, -(3**0.5), 3**0.5, 4000, seed=2)
+    again, _ = target.sample(2)
     assert (again != x).any()

@@ -15,7 +15,7 @@ from helpers.projects import ROOT
 from playwright.sync_api import Browser
 
 from deadrelu import engine
-from deadrelu.engine import shuffles, targets
+from deadrelu.engine import shuffles
 from deadrelu.report import wasm, webassembly
 from deadrelu.streams import WEIGHTS, stream
 
@@ -81,7 +81,7 @@ def train(request: pytest.FixtureRequest) -> Iterator[Run]:
 @pytest.mark.parametrize("name", list(trainings()))
 def test_golden_trainings_have_their_bits(name: str, train: Run) -> None:
     network, training, target = trainings()[name]
-    x, y = targets.sample(*target, seed=10)
+    x, y = engine.Target(*target).sample(10)
     program = base64.b64encode(webassembly.compiled(network.architecture, training)).decode()
     about = {
         "sizes": network.architecture.sizes,

@@ -1,12 +1,12 @@
 """Weight initializers of the engine: those of Keras, with its names and formulas, and RAI."""
 
 from collections.abc import Callable
+from functools import reduce
 from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
 from deadrelu.settings.params import (
     Constant,
@@ -38,17 +38,15 @@ def by_name(name: str) -> Settings | Rai:
     Raises:
         ValueError: no initializer has this name, or it has arguments without defaults.
     """
-    kinds = {one: kind for kind in get_args(Settings | Rai) for one in get_args(kind.model_fields["name"].annotation)}
-    known = [one for one, kind in kinds.items() if not any(f.is_required() for f in _arguments(kind))]
+    known: dict[str, type[BaseModel]] = {}
+    for kind in get_args(Settings | Rai):
+        if not any(field.is_required() for key, field in kind.model_fields.items() if key != "name"):
+            known |= dict.fromkeys(get_args(kind.model_fields["name"].annotation), kind)
     if name not in known:
         expected = ", ".join(sorted(known))
         raise ValueError(f"initialize: received {name!r}; expected: {expected}, or a function that draws kernels")
-    initializer: Settings | Rai = kinds[name].model_validate({"name": name})
+    initializer: Settings | Rai = known[name].model_validate({"name": name})
     return initializer
-
-
-def _arguments(kind: type[BaseModel]) -> list[FieldInfo]:
-    return [field for key, field in kind.model_fields.items() if key != "name"]
 
 
 def sampler(settings: Settings | Rai | str) -> Sampler:
@@ -59,7 +57,6 @@ def sampler(settings: Settings | Rai | str) -> Sampler:
     The variance is 2 / (fan_in + fan_out) for Glorot, 2 / fan_in for He, and 1 / fan_in for LeCun. Their normal
     distributions are truncated at two standard deviations, and scaled so that the truncated one has this variance.
     """
-
     settings = by_name(settings) if isinstance(settings, str) else settings
 
     def sample(rng: np.random.Generator, n: int, fan_in: int, fan_out: int) -> npt.NDArray[np.float32]:
@@ -150,24 +147,17 @@ def _uniform(rng: np.random.Generator, low: float, high: float, shape: tuple[int
 def _orthogonal(rng: np.random.Generator, shape: tuple[int, int, int]) -> npt.NDArray[np.float64]:
     """Draw kernels with orthonormal rows or columns, whichever are fewer (Saxe et al., arXiv:1312.6120), float64.
 
-    `shape` is (n, fan_in, fan_out). Gram-Schmidt is used because the last bits of `numpy.linalg.qr` vary by processor.
+    `shape` is (n, fan_in, fan_out). Gram-Schmidt is used, with sums from first to last, because the last bits of
+    `numpy.linalg.qr` vary by processor.
     """
     n, fan_in, fan_out = shape
     drawn = rng.standard_normal((n, max(fan_in, fan_out), min(fan_in, fan_out)))
     left: npt.NDArray[np.float64] = drawn.transpose(1, 2, 0).copy()
     for k in range(left.shape[1]):
-        left[:, k] /= np.sqrt(_sum(left[:, k] * left[:, k]))
-        left[:, k + 1 :] -= left[:, k, None] * _sum(left[:, k, None] * left[:, k + 1 :])
+        left[:, k] /= np.sqrt(reduce(np.add, left[:, k] * left[:, k]))
+        left[:, k + 1 :] -= left[:, k, None] * reduce(np.add, left[:, k, None] * left[:, k + 1 :])
     q: npt.NDArray[np.float64] = left.transpose(2, 0, 1) if fan_in >= fan_out else left.transpose(2, 1, 0)
     return q
-
-
-def _sum(terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the sum of an array over its first axis, added term by term, from first to last."""
-    total: npt.NDArray[np.float64] = terms[0].copy()
-    for term in terms[1:]:
-        total += term
-    return total
 
 
 def _rai(rng: np.random.Generator, shape: tuple[int, int, int]) -> npt.NDArray[np.float64]:

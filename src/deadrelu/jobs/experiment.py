@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pydantic import BaseModel
@@ -55,8 +55,7 @@ class Experiment:
     @property
     def settings(self) -> dict[str, Any]:
         """The attributes that are not None, as dictionaries and lists for JSON; the results depend on them alone."""
-        settings: dict[str, Any] = _plain(self)
-        return settings
+        return asdict(self, dict_factory=_plain)
 
     @property
     def digest(self) -> str:
@@ -68,15 +67,13 @@ class Experiment:
         return f"{len(widths)} {self.network.activation} layers of {max(widths)} units on {self.target.function}"
 
 
-def _plain(value: Any) -> Any:
-    """Return dataclasses (without fields that are None) and params as dictionaries, tuples as lists, else `value`."""
-    if isinstance(value, BaseModel):
-        return value.model_dump()
-    if is_dataclass(value):
-        plain = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-        return {name: one for name, one in plain.items() if one is not None}
-    if isinstance(value, tuple):
-        return list(value)
-    if callable(value):
-        raise TypeError(f"an experiment names its initializers, got the function {value}")
-    return value
+def _plain(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the items that are not None as a dictionary, with params as dictionaries and tuples as lists."""
+    plain = {}
+    for name, value in items:
+        if callable(value):
+            raise TypeError(f"an experiment names its initializers, got the function {value}")
+        if value is not None:
+            value = list(value) if isinstance(value, tuple) else value
+            plain[name] = value.model_dump() if isinstance(value, BaseModel) else value
+    return plain
