@@ -23,7 +23,7 @@ class Point:
         self.target = lambda j: values[inputs + j]
 
 
-class Plan:
+class Plan(forward_backward.Plan):
     """The batches of an epoch, for NumPy."""
 
     def __init__(self, training: engine.Training, table: np.ndarray, rows: np.ndarray, rates: np.ndarray, inputs: int):
@@ -43,7 +43,7 @@ class Plan:
 def reference(
     net: engine.Network, training: engine.Training, points: batch.Points, weights: np.ndarray, numbers: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return final weights and losses by `forward_backward.epoch` on arrays of shape (trials,)."""
+    """Return final weights and losses by the arithmetic on arrays of shape (trials,)."""
     architecture, n = net.architecture, len(numbers)
     first, *middle, last = forward_backward.layers_of(architecture)
 
@@ -51,18 +51,18 @@ def reference(
         for layer in reversed(middle) if backwards else middle:
             body(layer)
 
-    zeros = [np.zeros((architecture.n_weights, n), np.float32) for _ in range(3)]
-    state = forward_backward.State(weights.T.copy(), *zeros)
-    units = forward_backward.Units(*(np.zeros((sum(architecture.sizes), n), np.float32) for _ in range(3)))
+    arrays = {name: np.zeros((architecture.n_weights, n), np.float32) for name in ("gradient", "mean", "square")}
+    arrays |= {name: np.zeros((sum(architecture.sizes), n), np.float32) for name in programs.UNITS}
+    arrays["weights"] = weights.T.copy()
     table = points.table(tuple(numbers.tolist()), n)
     rates, losses = batch.learning_rates(training, points.n, training.epochs), []
     for epoch in range(training.epochs):
         plan = Plan(training, table, batch.left(points.n, points.seed, 0, epoch), rates[epoch], net.inputs)
-        plan.n_weights = architecture.n_weights
-        layers = forward_backward.Layers(first, between, last)
-        forward_backward.epoch(Reference(), architecture, training, layers, state, units, plan)
+        vars(plan).update(arrays, n_weights=architecture.n_weights)
+        plan.layers = forward_backward.Layers(first, between, last)
+        forward_backward.Arithmetic(Reference(), architecture, plan).train(training)
         losses.append(plan.loss[0] / np.float32(points.n))
-    return batch.plain(state.weights.T), batch.plain(np.stack(losses, axis=1))
+    return batch.plain(arrays["weights"].T), batch.plain(np.stack(losses, axis=1))
 
 
 def normal(rng: np.random.Generator, n: int, fan_in: int, fan_out: int) -> np.ndarray:

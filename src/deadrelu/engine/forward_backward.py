@@ -1,4 +1,4 @@
-"""The arithmetic of a network: forward pass, backward pass, optimizer, and an epoch of training.
+"""The arithmetic of a network: forward pass, backward pass, optimizer, and the training on some batches.
 
 Each quantity is one flat array: `weights[k]` is weight k of each trial, `signals[u]` is the output of unit u. Weights
 are in the order of Keras's `get_weights`: kernel by kernel in C order, each followed by its biases. Units are numbered
@@ -8,7 +8,7 @@ bits with every implementation of `Operations`.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from deadrelu.engine.activations import activate, through
 from deadrelu.engine.network import Adam, Architecture, Training
@@ -52,135 +52,212 @@ class Layers:
     last: Layer
 
 
-@dataclass(frozen=True)
-class Units:
-    """Flat arrays with, for each unit, its preactivation z, output (signal) and dL/dz (delta); L is a point's loss."""
-
-    preactivations: Any
-    signals: Any
-    deltas: Any
-
-
-@dataclass(frozen=True)
-class State:
-    """Arrays that training updates, each (n_weights, trials): weights, a batch's sum of gradients, Adam's moments."""
-
-    weights: Any
-    gradient: Any
-    mean: Any = None
-    square: Any = None
-
-
-class Plan(Protocol):
-    """The work of a program, batches (in training) or points from `first` to `end` - 1, and arrays for its results.
+class Plan:
+    """The work of a program, and its arrays: batches (in training) or points from `first` to `end` - 1.
 
     A batch has its first point `first`, its last point `end` - 1, its `size`, its learning rate `rate` and its `epoch`.
-    A point returns `input(i)` and `target(j)`, and stores output j by `put(j, output)`. Losses of points are added to
-    `loss[epoch]`, and numbers of active units (`count_active`) to `active[0]`. A network has `n_weights` weights.
+    A point returns `input(i)` and `target(j)`, and stores output j by `put(j, output)`. Arrays have an entry for each
+    weight or unit, which stands for all trials. Training updates the weights, the `gradient` (its sum over a batch) and
+    Adam's moments `mean` and `square`, and adds losses of points to `loss[epoch]`. For each unit, there is its
+    preactivation z, its output (signal) and dL/dz (delta); L is the loss of a point. Numbers of active units are added
+    to `active[0]`.
     """
 
+    layers: Layers
     first: Any
     end: Any
     n_weights: Any
+    weights: Any
+    gradient: Any
+    mean: Any
+    square: Any
+    preactivations: Any
+    signals: Any
+    deltas: Any
     loss: Any
     active: Any
 
     def batch(self, b: Any) -> Any:
         """Return batch b, an object with the attributes that `Plan` lists."""
+        raise NotImplementedError
 
     def point(self, p: Any) -> Any:
         """Return the point at position p."""
+        raise NotImplementedError
 
 
-def hidden(ops: Operations, architecture: Architecture, layers: Layers, weights: Any, units: Units) -> None:
-    """Compute the forward pass from the input signals in `units` through the hidden layers, and store it in `units`."""
+class Arithmetic:
+    """The programs of networks of one architecture: `train`, `predict` and `count_active`.
 
-    def forward(layer: Layer) -> None:
+    Args:
+        ops: implementation of the arithmetic operations.
+        architecture: architecture of the networks.
+        plan: layers, arrays, and the batches or points of the program.
+    """
+
+    def __init__(self, ops: Operations, architecture: Architecture, plan: Plan) -> None:
+        self.ops, self.architecture, self.plan, self.layers = ops, architecture, plan, plan.layers
+
+    def train(self, training: Training) -> None:
+        """Train on the batches of the plan, with the loss and the optimizer of `training`."""
+        ops, plan = self.ops, self.plan
+
+        def step(b: Any) -> None:
+            batch = plan.batch(b)
+
+            def clear(k: Any) -> None:
+                plan.gradient[k] = 0.0
+
+            def learn(p: Any) -> None:
+                point = plan.point(p)
+                self._read(point)
+                self._outputs()
+                loss = self._loss_and_deltas(training, point)
+                plan.loss[batch.epoch] = ops.accumulate(plan.loss[batch.epoch], loss)
+                self._add_gradient()
+
+            def update(k: Any) -> None:
+                self._move(training, k, plan.gradient[k] / batch.size, batch.rate)
+
+            ops.repeat(0, plan.n_weights, clear)
+            ops.points(batch.first, batch.end, learn)
+            ops.repeat(0, plan.n_weights, update)
+
+        ops.repeat(plan.first, plan.end, step)
+
+    def predict(self) -> None:
+        """Compute the outputs at the points of the plan, and store output j by `point.put(j, output)`."""
+        last = self.layers.last
+
+        def visit(p: Any) -> None:
+            point = self.plan.point(p)
+            self._read(point)
+            self._outputs()
+            self.ops.each(last.fan_out, lambda j: point.put(j, self.plan.preactivations[last.outputs + j]))
+
+        self.ops.points(self.plan.first, self.plan.end, visit)
+
+    def count_active(self) -> None:
+        """Add to `active[0]` how many outputs of the last hidden (ReLU) layer are not 0, over all points."""
+        ops, plan, last = self.ops, self.plan, self.layers.last
+
+        def visit(p: Any) -> None:
+            self._read(plan.point(p))
+            self._hidden()
+
+            def count(i: Any) -> None:
+                is_active = ops.select(plan.signals[last.inputs + i] < SMALLEST, 0.0, 1.0)
+                plan.active[0] = ops.accumulate(plan.active[0], is_active)
+
+            ops.repeat(0, last.fan_in, count)
+
+        ops.points(plan.first, plan.end, visit)
+
+    def _read(self, point: Any) -> None:
+        """Set the signals of the input units to the inputs of a point."""
+        first = self.layers.first
+
+        def signal(i: Any) -> None:
+            self.plan.signals[first.inputs + i] = point.input(i)
+
+        self.ops.each(first.fan_in, signal)
+
+    def _hidden(self) -> None:
+        """Compute the forward pass from the signals of the input units through the hidden layers."""
+        plan = self.plan
+
+        def forward(layer: Layer) -> None:
+            def unit(j: Any) -> None:
+                z = self._preactivation(layer, j)
+                plan.preactivations[layer.outputs + j] = z
+                plan.signals[layer.outputs + j] = activate(self.ops, self.architecture, z)
+
+            self.ops.each(layer.fan_out, unit)
+
+        if self.layers.first is not self.layers.last:  # otherwise there is no hidden layer
+            forward(self.layers.first)
+            self.layers.between(forward)
+
+    def _outputs(self) -> None:
+        """Compute the forward pass through all layers; preactivations of the last layer are the network's outputs."""
+        last = self.layers.last
+
         def unit(j: Any) -> None:
-            z = _preactivation(ops, architecture, layer, weights, units, j)
-            units.preactivations[layer.outputs + j] = z
-            units.signals[layer.outputs + j] = activate(ops, architecture, z)
+            self.plan.preactivations[last.outputs + j] = self._preactivation(last, j)
 
-        ops.each(layer.fan_out, unit)
+        self._hidden()
+        self.ops.each(last.fan_out, unit)
 
-    if layers.first is not layers.last:  # otherwise there is no hidden layer
-        forward(layers.first)
-        layers.between(forward)
+    def _preactivation(self, layer: Layer, j: Any) -> Any:
+        weights, signals = self.plan.weights, self.plan.signals
+        z = self.ops.total(layer.fan_in, lambda i: weights[layer.weight(i, j)] * signals[layer.inputs + i])
+        return z + weights[layer.bias + j] if self.architecture.biases else z
 
+    def _loss_and_deltas(self, training: Training, point: Any) -> Any:
+        """Return a point's loss L (a mean over outputs), and store dL/d(output) as the deltas of the last layer."""
+        ops, plan, last, n = self.ops, self.plan, self.layers.last, float(self.architecture.sizes[-1])
+        squared = training.loss == "mean_squared_error"
 
-def outputs(ops: Operations, architecture: Architecture, layers: Layers, weights: Any, units: Units) -> None:
-    """Compute the forward pass through all layers; the preactivations of the last layer are the network's outputs."""
+        def error(j: Any) -> Any:
+            return plan.preactivations[last.outputs + j] - point.target(j)
 
-    def unit(j: Any) -> None:
-        z = _preactivation(ops, architecture, layers.last, weights, units, j)
-        units.preactivations[layers.last.outputs + j] = z
+        def delta(j: Any) -> None:
+            slope = error(j) * 2.0 if squared else _sign(ops, error(j))
+            plan.deltas[last.outputs + j] = slope / n
 
-    hidden(ops, architecture, layers, weights, units)
-    ops.each(layers.last.fan_out, unit)
+        def term(j: Any) -> Any:
+            return error(j) * error(j) if squared else _size(ops, error(j))
 
+        ops.each(last.fan_out, delta)
+        return ops.total(last.fan_out, term) / n
 
-def _preactivation(
-    ops: Operations, architecture: Architecture, layer: Layer, weights: Any, units: Units, j: Any
-) -> Any:
-    z = ops.total(layer.fan_in, lambda i: weights[layer.weight(i, j)] * units.signals[layer.inputs + i])
-    return z + weights[layer.bias + j] if architecture.biases else z
+    def _add_gradient(self) -> None:
+        """Compute the backward pass from the last layer's deltas, and add dL/d(weight) of a point to the gradient."""
+        ops, plan = self.ops, self.plan
 
+        def by_weights(layer: Layer) -> None:
+            def of_unit(j: Any) -> None:
+                delta = plan.deltas[layer.outputs + j]
 
-def add_gradient(ops: Operations, architecture: Architecture, layers: Layers, state: State, units: Units) -> None:
-    """Compute the backward pass from the last layer's deltas, and add dL/d(weight) of a point to `state.gradient`."""
+                def of_weight(i: Any) -> None:
+                    k = layer.weight(i, j)
+                    plan.gradient[k] = ops.accumulate(plan.gradient[k], plan.signals[layer.inputs + i] * delta)
 
-    def by_weights(layer: Layer) -> None:
-        def of_unit(j: Any) -> None:
-            delta = units.deltas[layer.outputs + j]
+                ops.repeat(0, layer.fan_in, of_weight)
+                if self.architecture.biases:
+                    plan.gradient[layer.bias + j] = ops.accumulate(plan.gradient[layer.bias + j], delta)
 
-            def of_weight(i: Any) -> None:
-                k = layer.weight(i, j)
-                state.gradient[k] = ops.accumulate(state.gradient[k], units.signals[layer.inputs + i] * delta)
+            ops.each(layer.fan_out, of_unit)
 
-            ops.repeat(0, layer.fan_in, of_weight)
-            if architecture.biases:
-                state.gradient[layer.bias + j] = ops.accumulate(state.gradient[layer.bias + j], delta)
+        def by_inputs(layer: Layer) -> None:
+            def of_input(i: Any) -> None:
+                gradient = ops.total(
+                    layer.fan_out, lambda j: plan.weights[layer.weight(i, j)] * plan.deltas[layer.outputs + j]
+                )
+                u = layer.inputs + i
+                plan.deltas[u] = through(ops, self.architecture, plan.preactivations[u], plan.signals[u], gradient)
 
-        ops.each(layer.fan_out, of_unit)
+            ops.each(layer.fan_in, of_input)
 
-    def by_inputs(layer: Layer) -> None:
-        def of_input(i: Any) -> None:
-            gradient = ops.total(
-                layer.fan_out, lambda j: state.weights[layer.weight(i, j)] * units.deltas[layer.outputs + j]
-            )
-            u = layer.inputs + i
-            units.deltas[u] = through(ops, architecture, units.preactivations[u], units.signals[u], gradient)
+        def backward(layer: Layer) -> None:
+            by_weights(layer)
+            by_inputs(layer)
 
-        ops.each(layer.fan_in, of_input)
+        if self.layers.first is not self.layers.last:
+            backward(self.layers.last)
+            self.layers.between(backward, backwards=True)
+        by_weights(self.layers.first)
 
-    def backward(layer: Layer) -> None:
-        by_weights(layer)
-        by_inputs(layer)
-
-    if layers.first is not layers.last:
-        backward(layers.last)
-        layers.between(backward, backwards=True)
-    by_weights(layers.first)
-
-
-def loss_and_deltas(
-    ops: Operations, architecture: Architecture, training: Training, layer: Layer, units: Units, point: Any
-) -> Any:
-    """Return a point's loss L (a mean over outputs), and store dL/d(output) as the deltas of the last `layer`."""
-    n = float(architecture.sizes[-1])
-
-    def error(j: Any) -> Any:
-        return units.preactivations[layer.outputs + j] - point.target(j)
-
-    def delta(j: Any) -> None:
-        slope = error(j) * 2.0 if training.loss == "mean_squared_error" else _sign(ops, error(j))
-        units.deltas[layer.outputs + j] = slope / n
-
-    def term(j: Any) -> Any:
-        return error(j) * error(j) if training.loss == "mean_squared_error" else _size(ops, error(j))
-
-    ops.each(layer.fan_out, delta)
-    return ops.total(layer.fan_out, term) / n
+    def _move(self, training: Training, k: Any, gradient: Any, rate: Any) -> None:
+        """Update weight k as in Keras, from its mean `gradient` over a batch; Adam's `rate` is bias-corrected."""
+        plan, optimizer = self.plan, training.optimizer
+        if isinstance(optimizer, Adam):
+            plan.mean[k] = plan.mean[k] + (gradient - plan.mean[k]) * (1 - optimizer.beta_1)
+            plan.square[k] = plan.square[k] + (gradient * gradient - plan.square[k]) * (1 - optimizer.beta_2)
+            step = plan.mean[k] * rate / (self.ops.sqrt(plan.square[k]) + optimizer.epsilon)
+        else:
+            step = gradient * rate
+        plan.weights[k] = plan.weights[k] - step
 
 
 def _size(ops: Operations, x: Any) -> Any:
@@ -189,100 +266,3 @@ def _size(ops: Operations, x: Any) -> Any:
 
 def _sign(ops: Operations, x: Any) -> Any:
     return ops.select(x > 0.0, 1.0, ops.select(x < 0.0, -1.0, x))  # here x is 0 or NaN
-
-
-def epoch(
-    ops: Operations,
-    architecture: Architecture,
-    training: Training,
-    layers: Layers,
-    state: State,
-    units: Units,
-    plan: Plan,
-) -> None:
-    """Train through some batches of points.
-
-    Args:
-        ops: implementation of the arithmetic operations.
-        architecture, layers: architecture and layers of the networks.
-        training: settings that name the loss and the optimizer.
-        state: weights and optimizer state, updated in place.
-        units: scratch memory for the units.
-        plan: batches to train on; losses are added to `plan.loss`.
-    """
-
-    def step(b: Any) -> None:
-        batch = plan.batch(b)
-
-        def clear(k: Any) -> None:
-            state.gradient[k] = 0.0
-
-        def learn(p: Any) -> None:
-            point = plan.point(p)
-            read(ops, layers, units, point)
-            outputs(ops, architecture, layers, state.weights, units)
-            loss = loss_and_deltas(ops, architecture, training, layers.last, units, point)
-            plan.loss[batch.epoch] = ops.accumulate(plan.loss[batch.epoch], loss)
-            add_gradient(ops, architecture, layers, state, units)
-
-        def update(k: Any) -> None:
-            move(ops, training, state, k, state.gradient[k] / batch.size, batch.rate)
-
-        ops.repeat(0, plan.n_weights, clear)
-        ops.points(batch.first, batch.end, learn)
-        ops.repeat(0, plan.n_weights, update)
-
-    ops.repeat(plan.first, plan.end, step)
-
-
-def read(ops: Operations, layers: Layers, units: Units, point: Any) -> None:
-    """Set the signals of the input units to the inputs of a point."""
-
-    def signal(i: Any) -> None:
-        units.signals[layers.first.inputs + i] = point.input(i)
-
-    ops.each(layers.first.fan_in, signal)
-
-
-def move(ops: Operations, training: Training, state: State, k: Any, gradient: Any, rate: Any) -> None:
-    """Update weight k by a step as in Keras, from its mean `gradient` over a batch; Adam's `rate` is bias-corrected."""
-    optimizer = training.optimizer
-    if isinstance(optimizer, Adam):
-        state.mean[k] = state.mean[k] + (gradient - state.mean[k]) * (1 - optimizer.beta_1)
-        state.square[k] = state.square[k] + (gradient * gradient - state.square[k]) * (1 - optimizer.beta_2)
-        step = state.mean[k] * rate / (ops.sqrt(state.square[k]) + optimizer.epsilon)
-    else:
-        step = gradient * rate
-    state.weights[k] = state.weights[k] - step
-
-
-def predict(
-    ops: Operations, architecture: Architecture, layers: Layers, weights: Any, units: Units, plan: Plan
-) -> None:
-    """Compute the outputs at points `plan.first` to `plan.end` - 1, and store output j by `point.put(j, output)`."""
-
-    def visit(p: Any) -> None:
-        point = plan.point(p)
-        read(ops, layers, units, point)
-        outputs(ops, architecture, layers, weights, units)
-        ops.each(layers.last.fan_out, lambda j: point.put(j, units.preactivations[layers.last.outputs + j]))
-
-    ops.points(plan.first, plan.end, visit)
-
-
-def count_active(
-    ops: Operations, architecture: Architecture, layers: Layers, weights: Any, units: Units, plan: Plan
-) -> None:
-    """Add to `plan.active[0]` how many outputs of the last hidden (ReLU) layer are not 0, over all points of `plan`."""
-
-    def visit(p: Any) -> None:
-        read(ops, layers, units, plan.point(p))
-        hidden(ops, architecture, layers, weights, units)
-
-        def count(i: Any) -> None:
-            signal = units.signals[layers.last.inputs + i]
-            plan.active[0] = ops.accumulate(plan.active[0], ops.select(signal < SMALLEST, 0.0, 1.0))
-
-        ops.repeat(0, layers.last.fan_in, count)
-
-    ops.points(plan.first, plan.end, visit)

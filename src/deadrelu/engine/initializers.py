@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 from functools import reduce
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel
 
 from deadrelu.settings.params import (
     Constant,
@@ -38,7 +37,7 @@ def by_name(name: str) -> Settings | Rai:
     Raises:
         ValueError: no initializer has this name, or it has arguments without defaults.
     """
-    known: dict[str, type[BaseModel]] = {}
+    known: dict[str, Any] = {}
     for kind in get_args(Settings | Rai):
         if not any(field.is_required() for key, field in kind.model_fields.items() if key != "name"):
             known |= dict.fromkeys(get_args(kind.model_fields["name"].annotation), kind)

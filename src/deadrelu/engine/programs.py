@@ -16,7 +16,7 @@ import numpy.typing as npt
 from llvmlite import ir
 
 from deadrelu.engine import compiler, forward_backward
-from deadrelu.engine.forward_backward import Layer, Layers, State, Units
+from deadrelu.engine.forward_backward import Arithmetic, Layer, Layers, Plan
 from deadrelu.engine.network import Architecture, Training
 from deadrelu.engine.tracer import FLOAT, I32, I64, POINTER, Index, Memory, Tracer, Value
 
@@ -30,9 +30,10 @@ POINTS = 4  # number of points computed side by side; each weight is loaded once
 
 Kind = Literal["train", "predict", "count_active"]
 UNITS = ("preactivations", "signals", "deltas")
+VECTORS = ("weights", "gradient", "mean", "square", "loss")
 TABLES = ("table", "rows", "starts", "sizes", "rates", "epochs")
 ARRAYS: dict[Kind, tuple[str, ...]] = {
-    "train": ("weights", "gradient", "mean", "square", "loss", *UNITS, *TABLES, "layers", "stop"),
+    "train": (*VECTORS, *UNITS, *TABLES, "layers", "stop"),
     "predict": ("weights", "outputs", *UNITS, "table", "layers", "stop"),
     "count_active": ("weights", "active", *UNITS, "table", "layers", "stop"),
 }
@@ -58,7 +59,7 @@ class Program:
 
 
 def program(kind: Kind, architecture: Architecture, training: Training | None = None) -> Program:
-    """Return the program that runs `forward_backward.epoch`, `predict` or `count_active`.
+    """Return the program that runs the method `kind` of `forward_backward.Arithmetic`.
 
     Args:
         kind: kind of program.
@@ -116,12 +117,11 @@ def write(
     if slope and architecture.activation == "leaky_relu":
         negative_slope: Any = plan.constant("slope", I64(0))
         architecture = replace(architecture, negative_slope=negative_slope)
-    memory = [Memory(tracer, argument[name]) for name in ARRAYS["train"][:4] if name in argument]
+    arithmetic = Arithmetic(tracer, architecture, plan)
     if training is not None:
-        forward_backward.epoch(tracer, architecture, training, plan.layers, State(*memory), plan.units, plan)
+        arithmetic.train(training)
     else:
-        visit = forward_backward.predict if kind == "predict" else forward_backward.count_active
-        visit(tracer, architecture, plan.layers, memory[0], plan.units, plan)
+        arithmetic.predict() if kind == "predict" else arithmetic.count_active()
     tracer.builder.ret_void()
 
 
@@ -142,20 +142,23 @@ def layer_table(architecture: Architecture) -> npt.NDArray[np.int64]:
     return np.array([astuple(layer) for layer in forward_backward.layers_of(architecture)], np.int64)
 
 
-class _Plan:
-    """A `forward_backward.Plan` with layers, units, batches and points that a program reads from its arguments."""
+class _Plan(Plan):
+    """A plan whose layers, arrays, batches and points a program reads from its arguments."""
 
     def __init__(self, tracer: Tracer, argument: dict[str, ir.Value], architecture: Architecture) -> None:
         self.tracer, self.argument, self.architecture = tracer, argument, architecture
         self.first, self.end, self.n_weights = (Index(tracer, argument[name]) for name in NUMBERS[:3])
-        self.loss, self.active = (Memory(tracer, argument.get(name)) for name in ("loss", "active"))
+        for name in (*VECTORS, "active"):
+            if name in argument:
+                setattr(self, name, Memory(tracer, argument[name]))
         if 0 in architecture.sizes:
             self.layers = self._layers_by_table()
-            self.units = Units(*(Memory(tracer, argument[name], by_point=True) for name in UNITS))
+            for name in UNITS:
+                setattr(self, name, Memory(tracer, argument[name], by_point=True))
         else:
             written_out = list(forward_backward.layers_of(architecture))
             self.layers = Layers(written_out[0], partial(_between, written_out[1:-1]), written_out[-1])
-            self.units = Units({}, {}, {})  # values for which LLVM chooses registers or the stack
+            self.preactivations, self.signals, self.deltas = {}, {}, {}  # LLVM chooses registers or the stack
 
     def _layers_by_table(self) -> Layers:
         builder, n = self.tracer.builder, self.argument["n_layers"]
