@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.projects import network
-from helpers.training import after_epochs, joined
+from helpers.training import after_epochs, epoch_order, joined
 
 from deadrelu import engine
 from deadrelu.engine import initializers, programs, shuffles, trials
@@ -59,7 +59,7 @@ def keras_epoch(
     model: Any, trial: int, epoch: int, training: engine.Training, points: Points
 ) -> tuple[np.ndarray, list[float]]:
     """Return weights and losses after one epoch of `model.fit`, with the points in the trial's order."""
-    order = engine.epoch_order(len(points[0]), 10, trial, epoch)
+    order = epoch_order(len(points[0]), 10, trial, epoch)
     x, y = (values[order] for values in points)
     losses = model.fit(x, y, batch_size=training.batch_size, shuffle=False, verbose=0).history["loss"]
     return np.concatenate([w.ravel() for w in model.get_weights()]), losses

@@ -1,4 +1,4 @@
-"""Train all trials at once with the engine, which yields them some at a time."""
+"""The order of the points of a trial, and the results of all trials, which the engine yields some at a time."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -6,6 +6,13 @@ from dataclasses import replace
 import numpy as np
 
 from deadrelu import engine
+from deadrelu.engine import shuffles
+
+
+def epoch_order(n_points: int, seed: int, trial: int, epoch: int) -> np.ndarray:
+    """Return the order in which a trial visits the points in an epoch: a permutation, shape (n_points,), int32."""
+    left = shuffles.left(n_points, seed, trial // shuffles.BLOCK, epoch)
+    return shuffles.right(n_points, seed, trial % shuffles.BLOCK)[left]
 
 
 def joined(parts: Iterable[engine.Trained]) -> engine.Trained:

@@ -3,7 +3,6 @@
 from deadrelu.engine.batch import Stop
 from deadrelu.engine.compiler import processor
 from deadrelu.engine.network import SGD, Adam, Architecture, Float, Network, Trained, Training
-from deadrelu.engine.shuffles import epoch_order
 from deadrelu.engine.targets import Target
 from deadrelu.engine.trials import cores, draw_weights, mean_loss, predict, run
 
@@ -19,7 +18,6 @@ __all__ = [
     "Training",
     "cores",
     "draw_weights",
-    "epoch_order",
     "mean_loss",
     "predict",
     "processor",

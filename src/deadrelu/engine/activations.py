@@ -13,12 +13,9 @@ from typing import Any
 from deadrelu.engine.network import Architecture
 from deadrelu.engine.operations import Operations
 
-LN2_HIGH = 0.693145751953125
-"""The leading 16 bits of ln 2: the product with an integer exponent is exact in float32."""
-
+LN2_HIGH = 0.693145751953125  # the leading 16 bits of ln 2: the product with an integer exponent is exact in float32
 LN2_LOW = log(2) - LN2_HIGH
-ROUND = 12582912.0
-"""1.5 × 2**23: adding and then subtracting it rounds a float32 below 2**22 to the nearest integer."""
+ROUND = 12582912.0  # 1.5 × 2**23: adding, then subtracting it rounds a float32 below 2**22 to the nearest integer
 
 EXPM1 = (0.5, 0.16666667, 0.04166648, 0.008333208, 0.0013933565, 0.00019944266)
 """Coefficients of (exp(r) - 1 - r) / r² in powers of r for |r| <= ln 2 / 2; exp(r) - 1 has relative error 5e-10."""

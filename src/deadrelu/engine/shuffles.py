@@ -20,19 +20,9 @@ from deadrelu.streams import ORDER, stream
 
 Order = npt.NDArray[np.int32]
 
-BLOCK = 512
-"""Number of trials in a block: enough that the trials not dead at initialization fill the lanes of programs."""
-
-MAX_KEPT_POINTS = 10_000
-"""Maximum number of points for which factors are cached, in at most 41 MB."""
-
+BLOCK = 512  # trials in a block: enough that those not dead at initialization fill the lanes of programs
+MAX_KEPT_POINTS = 10_000  # maximum number of points for which factors are cached, in at most 41 MB
 LEFT, RIGHT = 0, 1
-
-
-def epoch_order(n_points: int, seed: int, trial: int, epoch: int) -> Order:
-    """Return the order in which a trial visits the points in an epoch: a permutation, shape (n_points,), int32."""
-    order: Order = right(n_points, seed, trial % BLOCK)[left(n_points, seed, trial // BLOCK, epoch)]
-    return order
 
 
 def left(n_points: int, seed: int, block: int, epoch: int) -> Order:

@@ -272,16 +272,6 @@ def mean_loss(training: Training, predictions: Float, y: Float) -> Float:
     """
     errors = predictions - _two_dimensional(y)
     terms = np.square(errors) if training.loss == "mean_squared_error" else np.abs(errors)
-    loss: Float = (_sum(terms.reshape(len(terms), -1).astype(np.float64)) / terms[0].size).astype(np.float32)
+    in_order = np.cumsum(terms.reshape(len(terms), -1), axis=1, dtype=np.float64)  # np.sum's order varies by processor
+    loss: Float = (in_order[:, -1] / terms[0].size).astype(np.float32)
     return loss
-
-
-def _sum(terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Sum an array of shape (n, terms) over terms in a fixed order: repeatedly add its second half to its first."""
-    while (n := terms.shape[1]) > 1:
-        half = n // 2
-        left_over = terms[:, 2 * half :]
-        terms = terms[:, :half] + terms[:, half : 2 * half]
-        if n % 2:
-            terms = np.concatenate([terms, left_over], axis=1)
-    return terms[:, 0]
