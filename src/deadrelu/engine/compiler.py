@@ -6,6 +6,7 @@ is set here: neither fast-math nor the fusion of a × b + c into one rounding. C
 
 import ctypes
 import os
+from collections.abc import Callable
 from functools import lru_cache
 
 import llvmlite.binding as llvm
@@ -67,23 +68,18 @@ def optimized(module: ir.Module, machine: llvm.TargetMachine) -> llvm.ModuleRef:
     return parsed
 
 
-class Compiled:
-    """A function of pointers and integers in machine code; a call releases Python's global interpreter lock.
+def compiled(module: ir.Module, name: str) -> Callable[..., None]:
+    """Return a function of pointers and integers in machine code; a call releases Python's global interpreter lock.
 
     Args:
         module: LLVM module that contains the function and all functions that it calls.
-        name: name of the function.
+        name: name of the function; when it is called, a pointer is given as an integer address.
     """
-
-    def __init__(self, module: ir.Module, name: str) -> None:
-        machine = _machine(processor())
-        parsed = optimized(module, machine)
-        self._engine = llvm.create_mcjit_compiler(parsed, machine)  # the code exists only as long as the engine
-        self._engine.finalize_object()
-        pointers = [isinstance(argument.type, ir.PointerType) for argument in module.get_global(name).args]
-        types = [ctypes.c_void_p if pointer else ctypes.c_int64 for pointer in pointers]
-        self._call = ctypes.CFUNCTYPE(None, *types)(self._engine.get_function_address(name))
-
-    def __call__(self, *arguments: int) -> None:
-        """Run the function with these arguments; a pointer is given as an integer address."""
-        self._call(*arguments)
+    machine = _machine(processor())
+    engine = llvm.create_mcjit_compiler(optimized(module, machine), machine)
+    engine.finalize_object()
+    pointers = [isinstance(argument.type, ir.PointerType) for argument in module.get_global(name).args]
+    types = [ctypes.c_void_p if pointer else ctypes.c_int64 for pointer in pointers]
+    function = ctypes.CFUNCTYPE(None, *types)(engine.get_function_address(name))
+    function.engine = engine  # type: ignore[attr-defined]  # the code exists only as long as the engine
+    return function

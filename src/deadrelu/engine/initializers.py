@@ -56,32 +56,33 @@ def sampler(settings: Settings | Rai | str) -> Sampler:
     The variance is 2 / (fan_in + fan_out) for Glorot, 2 / fan_in for He, and 1 / fan_in for LeCun. Their normal
     distributions are truncated at two standard deviations, and scaled so that the truncated one has this variance.
     """
-    settings = by_name(settings) if isinstance(settings, str) else settings
+    named = by_name(settings) if isinstance(settings, str) else settings
 
     def sample(rng: np.random.Generator, n: int, fan_in: int, fan_out: int) -> npt.NDArray[np.float32]:
-        shape = (n, fan_in, fan_out)
-        drawn = _rai(rng, shape) if isinstance(settings, Rai) else _draw(settings, rng, shape)
-        return drawn.astype(np.float32)
+        return _draw(named, rng, (n, fan_in, fan_out)).astype(np.float32)
 
     return sample
 
 
-def _draw(settings: Settings, rng: np.random.Generator, shape: tuple[int, int, int]) -> npt.NDArray[np.float64]:
+def _draw(settings: Settings | Rai, rng: np.random.Generator, shape: tuple[int, int, int]) -> npt.NDArray[np.float64]:
     _, fan_in, fan_out = shape
-    if isinstance(settings, Uniform):
-        return _uniform(rng, settings.minval, settings.maxval, shape)
-    if isinstance(settings, Normal):
-        if settings.name == "truncated_normal":
+    match settings:
+        case Rai():
+            return _rai(rng, shape)
+        case Uniform():
+            return _uniform(rng, settings.minval, settings.maxval, shape)
+        case Normal(name="truncated_normal"):
             return settings.mean + settings.stddev * _cut_normal(rng, shape)
-        return settings.mean + settings.stddev * rng.standard_normal(shape)
-    if isinstance(settings, Orthogonal):
-        return settings.gain * _orthogonal(rng, shape)
-    if isinstance(settings, Constant):
-        return np.full(shape, settings.value)
-    if isinstance(settings, Identity):
-        return np.broadcast_to(settings.gain * np.eye(fan_in, fan_out), shape)
-    if isinstance(settings, ZerosOrOnes):
-        return np.full(shape, float(settings.name == "ones"))
+        case Normal():
+            return settings.mean + settings.stddev * rng.standard_normal(shape)
+        case Orthogonal():
+            return settings.gain * _orthogonal(rng, shape)
+        case Constant():
+            return np.full(shape, settings.value)
+        case Identity():
+            return np.broadcast_to(settings.gain * np.eye(fan_in, fan_out), shape)
+        case ZerosOrOnes():
+            return np.full(shape, float(settings.name == "ones"))
     scaling = settings if isinstance(settings, VarianceScaling) else _as_variance_scaling(settings)
     stddev = float(np.sqrt(scaling.scale / _fan(scaling, fan_in, fan_out)))
     if scaling.distribution == "uniform":

@@ -49,13 +49,13 @@ class Program:
     """Machine code that computes `lanes` trials side by side."""
 
     kind: Kind
-    compiled: compiler.Compiled
+    code: Callable[..., None]
     lanes: int
 
     def __call__(self, arrays: Mapping[str, np.ndarray], *, end: int, n_weights: int) -> None:
         """Run the program on arrays by their names in `ARRAYS`, from batch or point 0 to `end` - 1."""
         addresses = [arrays[name].ctypes.data for name in ARRAYS[self.kind]]
-        self.compiled(*addresses, 0, end, n_weights, len(arrays["layers"]))
+        self.code(*addresses, 0, end, n_weights, len(arrays["layers"]))
 
 
 def program(kind: Kind, architecture: Architecture, training: Training | None = None) -> Program:
@@ -82,7 +82,7 @@ def lanes(architecture: Architecture) -> int:
 def _compiled(kind: Kind, architecture: Architecture, training: Training | None, processor: str, lanes: int) -> Program:
     module = ir.Module()
     write(module, kind, architecture, training, lanes=lanes, points=POINTS)
-    return Program(kind, compiler.Compiled(module, kind), lanes)
+    return Program(kind, compiler.compiled(module, kind), lanes)
 
 
 def write(

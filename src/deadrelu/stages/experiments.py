@@ -6,8 +6,7 @@ from deadrelu import engine
 from deadrelu.jobs.experiment import Experiment
 from deadrelu.settings.params import CollapseCase, Params, Variation
 
-SAVED_TRIALS_OF_A_CELL = 8
-"""Number of trials of each trained cell of the grid whose functions are saved."""
+SAVED_TRIALS_OF_A_CELL = 8  # number of trials of each trained cell of the grid whose functions are saved
 
 
 class Cell(NamedTuple):
@@ -33,42 +32,33 @@ def of_grid(params: Params) -> dict[Cell, Experiment]:
     """Return the experiments of the trained cells of the grid, ordered by width, depth and initializer."""
     grid = params.safe_region.trained
     cells = [Cell(name, depth, width) for width in grid.widths for depth in grid.depths for name in grid.initializers]
-    return {
-        cell: _experiment(
-            params,
-            params.grid_case(cell.depth, cell.width, cell.initializer),
-            saved_trials=SAVED_TRIALS_OF_A_CELL,
-        )
-        for cell in cells
-    }
+    cases = {cell: params.grid_case(cell.depth, cell.width, cell.initializer) for cell in cells}
+    return {cell: _experiment(params, case, saved_trials=SAVED_TRIALS_OF_A_CELL) for cell, case in cases.items()}
 
 
 def _experiment(params: Params, case: CollapseCase | Variation, **options: int) -> Experiment:
-    case, learned = params.collapse.complete(case), engine.Target(**params.target(case).model_dump())
+    shared, target = params.collapse, engine.Target(**params.target(case).model_dump())
     optimizer = engine.Adam if case.optimizer.name == "adam" else engine.SGD
-    assert case.trials is not None  # `complete` sets all three
-    assert case.epochs is not None
-    assert case.batch_size is not None
     return Experiment(
         network=engine.Network(
             widths=tuple(case.widths),
             activation=case.activation,
             negative_slope=case.negative_slope,
             biases=case.biases,
-            inputs=learned.inputs,
-            outputs=learned.outputs,
+            inputs=target.inputs,
+            outputs=target.outputs,
             initialize=case.initializer,
             initialize_first=case.first_initializer,
             initialize_last=case.last_initializer,
         ),
         training=engine.Training(
-            epochs=case.epochs,
-            batch_size=case.batch_size,
+            epochs=case.epochs or shared.epochs,
+            batch_size=case.batch_size or shared.batch_size,
             optimizer=optimizer(learning_rate=case.optimizer.learning_rate),
             loss=case.loss,
         ),
-        target=learned,
-        trials=case.trials,
+        target=target,
+        trials=case.trials or shared.trials,
         seed=params.seed,
         fits=case.fits,
         follow=tuple(case.follow),
