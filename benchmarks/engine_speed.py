@@ -13,7 +13,6 @@ from rich.table import Table
 from benchmarks import figures, machines, peers, sizes
 from deadrelu import engine
 from deadrelu.analysis.published import NOTEBOOK
-from deadrelu.engine import targets
 from deadrelu.report.figures import save
 from deadrelu.signals import tensorflow
 from deadrelu.storage import files
@@ -27,7 +26,7 @@ def main(*, repeats: int, as_json: bool, figure: Path | None = None) -> None:
     if figure:
         with files.scratch_folder(figure.parent):  # checked early: a place that cannot be written costs no minute
             pass
-    x, y = targets.sample("x_sin_x", -(7**0.5), 7**0.5, 3000, seed=10)
+    x, y = engine.Target("x_sin_x", -(7**0.5), 7**0.5, 3000).sample(10)
     training = engine.Training(epochs=10, batch_size=64)
     tensorflow.import_tensorflow()
     relu, leaky = (

@@ -38,7 +38,7 @@ def jax_vmap(network: Network, training: Training, x: Float, y: Float) -> Traine
 
     adam = training.optimizer
     assert isinstance(adam, Adam)
-    layers, batch = network.architecture.layers, training.batch_size
+    layers, batch = [layer[:2] for layer in network.layers], training.batch_size
     ends = np.cumsum([fan_in * fan_out for fan_in, fan_out in layers])[:-1]
 
     def forward(weights: Any, inputs: Any) -> Any:

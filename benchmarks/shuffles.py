@@ -48,7 +48,7 @@ def independent(n: int, x: engine.Float, y: engine.Float) -> engine.Float:
 
     def train(trial: int) -> engine.Float:
         alone = batch.TrialBatch(
-            NETWORK.architecture, TRAINING, points, weights[trial : trial + 1], np.array([trial * shuffles.BLOCK])
+            NETWORK, TRAINING, points, weights[trial : trial + 1], np.array([trial * shuffles.BLOCK])
         )
         alone.train(TRAINING.epochs, engine.Stop())
         return alone.weights

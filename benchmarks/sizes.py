@@ -37,10 +37,10 @@ def measure(x: engine.Float, y: engine.Float) -> pd.DataFrame:
             )
             programs._compiled.cache_clear()
             compile_s = _seconds(network, x[:1], y[:1], 1)
-            few = programs.lanes(network.architecture) * engine.cores()
+            few = programs.lanes(network) * engine.cores()
             n = few * max(1, int(SECONDS / max(_seconds(network, x, y, few), 1e-3)))
             ms = 1000 * min(_seconds(network, x, y, n) for _ in range(2)) / n
-            weights = network.architecture.n_weights
+            weights = network.n_weights
             row = {"depth": depth, "width": width, "weights": weights, "compile_s": compile_s, "ms_per_trial": ms}
             rows.append(row | {"ns": 1e6 * ms / weights / len(x) / TRAINING.epochs})
     return pd.DataFrame(rows)

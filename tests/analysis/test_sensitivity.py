@@ -76,7 +76,7 @@ def test_variations_of_the_first_layer_are_compared_as_independent_samples(
 
 def leading_equal_kernels(network: engine.Network, other: engine.Network) -> int:
     """Return how many layers, from the first on, have the same kernels in the first three trials of both networks."""
-    drawn = [member.architecture.split(engine.draw_weights(member, 10, np.arange(3))) for member in (network, other)]
+    drawn = [member.split(engine.draw_weights(member, 10, np.arange(3))) for member in (network, other)]
     equal = [np.array_equal(kernels, others) for (kernels, _), (others, _) in zip(*drawn, strict=False)]
     return [*equal, False].index(False)
 

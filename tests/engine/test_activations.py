@@ -9,7 +9,7 @@ import pytest
 from helpers.reference import Reference
 from scipy import special
 
-from deadrelu.engine import Architecture, activations
+from deadrelu.engine import Network, activations
 
 OPS = Reference()
 
@@ -73,13 +73,13 @@ def test_slopes_are_finite_differences(activation: str) -> None:
     z = np.linspace(-4, 4, 400, dtype=np.float32)
     z = z[np.abs(z) > 0.01]
     step = np.float32(2.0**-7)
-    architecture = of(activation)
-    above, below = (activations.activate(OPS, architecture, z + h).astype(float) for h in (step, -step))
-    output, gradient = activations.activate(OPS, architecture, z), np.full_like(z, 3.0)
-    slopes = activations.through(OPS, architecture, z, output, gradient).astype(float)
+    network = of(activation)
+    above, below = (activations.activate(OPS, network, z + h).astype(float) for h in (step, -step))
+    output, gradient = activations.activate(OPS, network, z), np.full_like(z, 3.0)
+    slopes = activations.through(OPS, network, z, output, gradient).astype(float)
     np.testing.assert_allclose(slopes, 3 * (above - below) / (2 * float(step)), atol=3e-4)
 
 
-def of(activation: Any) -> Architecture:
+def of(activation: Any) -> Network:
     slope = 0.1 if activation == "leaky_relu" else 0.0
-    return Architecture(sizes=(1, 1, 1), activation=activation, negative_slope=slope, biases=False)
+    return Network(widths=(1,), activation=activation, negative_slope=slope, initialize="zeros")

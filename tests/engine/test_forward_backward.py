@@ -44,23 +44,23 @@ def reference(
     net: engine.Network, training: engine.Training, points: batch.Points, weights: np.ndarray, numbers: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return final weights and losses by the arithmetic on arrays of shape (trials,)."""
-    architecture, n = net.architecture, len(numbers)
-    first, *middle, last = forward_backward.layers_of(architecture)
+    network, n = net, len(numbers)
+    first, *middle, last = forward_backward.layers_of(network)
 
     def between(body: Any, *, backwards: bool = False) -> None:
         for layer in reversed(middle) if backwards else middle:
             body(layer)
 
-    arrays = {name: np.zeros((architecture.n_weights, n), np.float32) for name in ("gradient", "mean", "square")}
-    arrays |= {name: np.zeros((sum(architecture.sizes), n), np.float32) for name in programs.UNITS}
+    arrays = {name: np.zeros((network.n_weights, n), np.float32) for name in ("gradient", "mean", "square")}
+    arrays |= {name: np.zeros((sum(network.sizes), n), np.float32) for name in programs.UNITS}
     arrays["weights"] = weights.T.copy()
     table = points.table(tuple(numbers.tolist()), n)
     rates, losses = batch.learning_rates(training, points.n, training.epochs), []
     for epoch in range(training.epochs):
         plan = Plan(training, table, batch.left(points.n, points.seed, 0, epoch), rates[epoch], net.inputs)
-        vars(plan).update(arrays, n_weights=architecture.n_weights)
+        vars(plan).update(arrays, n_weights=network.n_weights)
         plan.layers = forward_backward.Layers(first, between, last)
-        forward_backward.Arithmetic(Reference(), architecture, plan).train(training)
+        forward_backward.Arithmetic(Reference(), network, plan).train(training)
         losses.append(plan.loss[0] / np.float32(points.n))
     return batch.plain(arrays["weights"].T), batch.plain(np.stack(losses, axis=1))
 
@@ -85,7 +85,7 @@ def both(net: engine.Network, training: engine.Training, scale: float = 1.0) -> 
     weights = engine.draw_weights(net, 10, numbers)
     with np.errstate(all="ignore"):
         expected = reference(net, training, points, weights, numbers)
-    trials = batch.TrialBatch(net.architecture, training, points, weights, numbers)
+    trials = batch.TrialBatch(net, training, points, weights, numbers)
     loss = trials.train(training.epochs, engine.Stop())
     assert (trials.weights != weights).any()
     assert trials.weights.tobytes() == expected[0].tobytes()

@@ -31,7 +31,7 @@ def test_trainings_differ_and_do_what_they_are_for() -> None:
     assert {network.activation for network, _, _ in kinds.values()} == {
         "relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid",
     }  # fmt: skip
-    assert {programs.is_unrolled(network.architecture) for network, _, _ in kinds.values()} == {True, False}
+    assert {programs.is_unrolled(network) for network, _, _ in kinds.values()} == {True, False}
     assert all(of["initial"] != of["final"] for of in GOLDEN.values())
     assert len({of["final"] for of in GOLDEN.values()}) == len(GOLDEN)
     for name in ("diverging", "elu-large"):

@@ -90,7 +90,7 @@ def test_all_weights_are_keras_weights(
     both of two part with probability 0.001, and more than two of eight with 0.0012.
     """
     net = network(settings.collapse.cases[key])
-    assert net.architecture.n_weights == 37
+    assert net.n_weights == 37
     numbers = range(100)
     short = train_all(net, SHORT, points, numbers)
     long = train_all(net, NOTEBOOK, points, numbers)
@@ -167,7 +167,7 @@ PAIRS = [
 @pytest.mark.parametrize(("net", "training"), PAIRS)
 def test_every_kind_of_network_is_keras(net: engine.Network, training: engine.Training) -> None:
     """Train eight steps, the last of each epoch with 4 points; the tolerance is 1e-5, as their exp and erf differ."""
-    assert programs.is_unrolled(net.architecture) == (max(net.widths, default=0) <= 3)
+    assert programs.is_unrolled(net) == (max(net.widths, default=0) <= 3)
     points = some_points(net, 100)
     trained = train_all(net, training, points, range(2))
     model = keras_network(net, training)

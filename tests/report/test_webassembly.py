@@ -82,9 +82,9 @@ def train(request: pytest.FixtureRequest) -> Iterator[Run]:
 def test_golden_trainings_have_their_bits(name: str, train: Run) -> None:
     network, training, target = trainings()[name]
     x, y = engine.Target(*target).sample(10)
-    program = base64.b64encode(webassembly.compiled(network.architecture, training)).decode()
+    program = base64.b64encode(webassembly.compiled(network, training)).decode()
     about = {
-        "sizes": network.architecture.sizes,
+        "sizes": network.sizes,
         "activation": network.activation,
         "slope": network.negative_slope,
         "biases": network.biases,

@@ -72,14 +72,7 @@ def shared_layers(case: Network, variation: Network) -> int:
     Layers are drawn one after the other from one stream, so they are equal up to the first one with another shape or
     initializer. The samples of trials are independent only if they share no layer.
     """
-
-    def layers(network: Network) -> list[object]:
-        specs = [network.initialize] * len(network.architecture.layers)
-        specs[-1] = network.initialize_last or network.initialize
-        specs[0] = network.initialize_first or network.initialize
-        return list(zip(network.architecture.layers, specs, strict=True))
-
-    pairs = zip(layers(case), layers(variation), strict=False)
+    pairs = zip(case.layers, variation.layers, strict=False)
     return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
 
 
@@ -92,7 +85,7 @@ def _difference(params: Params, key: str, name: str, base: pd.DataFrame, varied:
         n = min(len(before), len(after))
         before, after = before[:n], after[:n]
     difference = (paired_difference if shared else independent_difference)(before, after)
-    row: Row = {"shared_layers": shared, "layers": len(varied_network.architecture.layers)}
+    row: Row = {"shared_layers": shared, "layers": len(varied_network.layers)}
     row |= {"pairs_differ": int((before != after).sum()) if shared else None}
     row |= {"difference": difference.difference, "difference_low": difference.low, "difference_high": difference.high}
     return row | {"p": difference.p}

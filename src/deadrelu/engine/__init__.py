@@ -2,14 +2,13 @@
 
 from deadrelu.engine.batch import Stop
 from deadrelu.engine.compiler import processor
-from deadrelu.engine.network import SGD, Adam, Architecture, Float, Network, Trained, Training
+from deadrelu.engine.network import SGD, Adam, Float, Network, Trained, Training
 from deadrelu.engine.targets import Target
 from deadrelu.engine.trials import cores, draw_weights, mean_loss, predict, run
 
 __all__ = [
     "SGD",
     "Adam",
-    "Architecture",
     "Float",
     "Network",
     "Stop",

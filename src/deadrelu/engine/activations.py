@@ -10,7 +10,7 @@ of `Operations`: float32 arrays of shape (trials,), or values of a program that 
 from math import log, pi, sqrt
 from typing import Any
 
-from deadrelu.engine.network import Architecture
+from deadrelu.engine.network import Network
 from deadrelu.engine.operations import Operations
 
 LN2_HIGH = 0.693145751953125  # the leading 16 bits of ln 2: the product with an integer exponent is exact in float32
@@ -30,13 +30,13 @@ LOG_ERFC = (-0.00022853700, -1.1275408, -0.63740766, -0.10373509, 0.022132801, -
 """Coefficients of p(x) = log(1 - erf(x)) in powers of x for 0.94 <= x <= 4; 1 - exp(p(x)) is within 2e-9 of erf(x)."""
 
 
-def activate(ops: Operations, architecture: Architecture, z: Any) -> Any:
+def activate(ops: Operations, network: Network, z: Any) -> Any:
     """Return the output of a unit with preactivation z; `ops` computes it, and z and the output are values of `ops`."""
-    match architecture.activation:
+    match network.activation:
         case "relu":
             return ops.select(z < 0.0, 0.0, z)  # with the comparison in this direction, NaN stays NaN
         case "leaky_relu":
-            return ops.select(z > 0.0, z, z * architecture.negative_slope)
+            return ops.select(z > 0.0, z, z * network.negative_slope)
         case "elu":
             return ops.select(z < 0.0, ops.call(expm1, ops.select(z < 0.0, z, 0.0)), z)
         case "gelu":
@@ -47,13 +47,13 @@ def activate(ops: Operations, architecture: Architecture, z: Any) -> Any:
             return ops.call(sigmoid, z)
 
 
-def through(ops: Operations, architecture: Architecture, z: Any, output: Any, gradient: Any) -> Any:
+def through(ops: Operations, network: Network, z: Any, output: Any, gradient: Any) -> Any:
     """Return dL/dz for a unit with preactivation z from its `output` and `gradient` = dL/d(output); L is the loss."""
-    match architecture.activation:
+    match network.activation:
         case "relu":
             return ops.select(z > 0.0, gradient, 0.0)
         case "leaky_relu":  # at 0 the slope is negative_slope, as in Keras
-            return ops.select(z > 0.0, gradient, gradient * architecture.negative_slope)
+            return ops.select(z > 0.0, gradient, gradient * network.negative_slope)
         case "elu":
             return ops.select(z < 0.0, gradient * (output + 1.0), gradient)
         case "gelu":

@@ -8,7 +8,7 @@ from threading import Event
 import numpy as np
 
 from deadrelu.engine import programs
-from deadrelu.engine.network import Adam, Architecture, Float, Numbers, Training
+from deadrelu.engine.network import Adam, Float, Network, Numbers, Training
 from deadrelu.engine.shuffles import BLOCK, MAX_KEPT_POINTS, left, right
 
 ALIGNMENT = 64  # bytes to which arrays are aligned: the size of the widest vector and of a cache line
@@ -66,19 +66,17 @@ class TrialBatch:
     """Networks in training (n of them, at most as many as a program has lanes), with the state of their optimizer.
 
     Args:
-        architecture: architecture of the networks.
+        network: description of the networks.
         training: settings with the batch size, the optimizer and the loss.
         points: training points.
         weights: initial weights, shape (n, n_weights), float32.
         numbers: numbers of the trials, which determine the shuffles, shape (n,), int64; all belong to one block.
     """
 
-    def __init__(
-        self, architecture: Architecture, training: Training, points: Points, weights: Float, numbers: Numbers
-    ) -> None:
-        self.architecture, self.training, self.points = architecture, training, points
+    def __init__(self, network: Network, training: Training, points: Points, weights: Float, numbers: Numbers) -> None:
+        self.network, self.training, self.points = network, training, points
         self.block, self.positions = int(numbers[0]) // BLOCK, tuple((numbers % BLOCK).tolist())
-        self.program, self.epoch = programs.program("train", architecture, training), 0
+        self.program, self.epoch = programs.program("train", network, training), 0
         self.state = {"weights": filled(weights.T, self.program.lanes)}
         shape = self.state["weights"].shape
         self.state |= {name: aligned(shape) for name in ("gradient", "mean", "square")}
@@ -98,9 +96,9 @@ class TrialBatch:
         Returns:
             Mean loss of the points in each epoch, while the weights change, shape (n, epochs), float32.
         """
-        points, lanes, n_weights = self.points, self.program.lanes, self.architecture.n_weights
+        points, lanes, n_weights = self.points, self.program.lanes, self.network.n_weights
         rates = learning_rates(self.training, points.n, self.epoch + epochs)
-        arrays = self.state | constants(self.architecture, lanes, stop)
+        arrays = self.state | constants(self.network, lanes, stop)
         arrays["table"], loss = points.table(self.positions, lanes), aligned((epochs, lanes))
         per_call = max(1, POSITIONS_PER_CALL // points.n)
         for at in range(0, epochs, per_call):
@@ -148,12 +146,12 @@ def learning_rates(training: Training, n_points: int, epochs: int) -> Float:
     return rate * np.sqrt(correction(optimizer.beta_2)) / correction(optimizer.beta_1)
 
 
-def at_points(kind: programs.Kind, architecture: Architecture, weights: Float, x: Float, stop: Stop) -> Float:
+def at_points(kind: programs.Kind, network: Network, weights: Float, x: Float, stop: Stop) -> Float:
     """Run a program at some points, for a few networks at a time.
 
     Args:
         kind: "predict", or "count_active" to count the non-zero outputs of the last hidden layer.
-        architecture: architecture of the networks.
+        network: description of the networks.
         weights: weights of n networks, shape (n, n_weights), float32.
         x: inputs, shape (n_points, inputs), float32, in C order.
         stop: event of another thread that ends the program with a `CancelledError`.
@@ -161,13 +159,13 @@ def at_points(kind: programs.Kind, architecture: Architecture, weights: Float, x
     Returns:
         Predictions, shape (n_points, outputs, n), or counts over all points, shape (n,), float32.
     """
-    program, outputs = programs.program(kind, architecture), architecture.sizes[-1]
-    arrays, parts = {"table": x, **constants(architecture, program.lanes, stop)}, []
+    program, outputs = programs.program(kind, network), network.sizes[-1]
+    arrays, parts = {"table": x, **constants(network, program.lanes, stop)}, []
     name, shape = ("outputs", (len(x), outputs)) if kind == "predict" else ("active", ())
     for few in cut(weights, program.lanes):
         results = aligned((*shape, program.lanes))
         arrays |= {"weights": filled(few.T, program.lanes), name: results}
-        program(arrays, end=len(x), n_weights=architecture.n_weights)
+        program(arrays, end=len(x), n_weights=network.n_weights)
         if stop.is_set():
             raise CancelledError
         parts.append(results[..., : len(few)])
@@ -179,11 +177,11 @@ def cut(rows: np.ndarray, length: int) -> list[np.ndarray]:
     return [rows[at : at + length] for at in range(0, len(rows), length)]
 
 
-def constants(architecture: Architecture, lanes: int, stop: Stop) -> dict[str, np.ndarray]:
+def constants(network: Network, lanes: int, stop: Stop) -> dict[str, np.ndarray]:
     """Return, by name, the arrays that all calls of a program share: scratch memory of units, layers, stop flag."""
-    shape = (sum(architecture.sizes) * programs.POINTS, lanes)
+    shape = (sum(network.sizes) * programs.POINTS, lanes)
     units: dict[str, np.ndarray] = {name: aligned(shape) for name in programs.UNITS}
-    return units | {"layers": programs.layer_table(architecture), "stop": stop.flag}
+    return units | {"layers": programs.layer_table(network), "stop": stop.flag}
 
 
 def aligned(shape: tuple[int, ...]) -> Float:

@@ -8,10 +8,11 @@ bits with every implementation of `Operations`.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from deadrelu.engine.activations import activate, through
-from deadrelu.engine.network import Adam, Architecture, Training
+from deadrelu.engine.network import Adam, Network, Training
 from deadrelu.engine.operations import Operations
 
 SMALLEST = 2.0**-149
@@ -34,13 +35,13 @@ class Layer:
         return self.kernel + i * self.fan_out + j
 
 
-def layers_of(architecture: Architecture) -> Iterator[Layer]:
+def layers_of(network: Network) -> Iterator[Layer]:
     """Yield the layers of a network from input to output; the last one is the linear output layer."""
     weight = unit = 0
-    for fan_in, fan_out in architecture.layers:
+    for fan_in, fan_out in pairwise(network.sizes):
         bias = weight + fan_in * fan_out
         yield Layer(fan_in, fan_out, weight, bias, unit, unit + fan_in)
-        weight, unit = bias + architecture.biases * fan_out, unit + fan_in
+        weight, unit = bias + network.biases * fan_out, unit + fan_in
 
 
 @dataclass(frozen=True)
@@ -87,16 +88,16 @@ class Plan:
 
 
 class Arithmetic:
-    """The programs of networks of one architecture: `train`, `predict` and `count_active`.
+    """The programs of networks of one network: `train`, `predict` and `count_active`.
 
     Args:
         ops: implementation of the arithmetic operations.
-        architecture: architecture of the networks.
+        network: network of the networks.
         plan: layers, arrays, and the batches or points of the program.
     """
 
-    def __init__(self, ops: Operations, architecture: Architecture, plan: Plan) -> None:
-        self.ops, self.architecture, self.plan, self.layers = ops, architecture, plan, plan.layers
+    def __init__(self, ops: Operations, network: Network, plan: Plan) -> None:
+        self.ops, self.network, self.plan, self.layers = ops, network, plan, plan.layers
 
     def train(self, training: Training) -> None:
         """Train on the batches of the plan, with the loss and the optimizer of `training`."""
@@ -170,7 +171,7 @@ class Arithmetic:
             def unit(j: Any) -> None:
                 z = self._preactivation(layer, j)
                 plan.preactivations[layer.outputs + j] = z
-                plan.signals[layer.outputs + j] = activate(self.ops, self.architecture, z)
+                plan.signals[layer.outputs + j] = activate(self.ops, self.network, z)
 
             self.ops.each(layer.fan_out, unit)
 
@@ -191,11 +192,11 @@ class Arithmetic:
     def _preactivation(self, layer: Layer, j: Any) -> Any:
         weights, signals = self.plan.weights, self.plan.signals
         z = self.ops.total(layer.fan_in, lambda i: weights[layer.weight(i, j)] * signals[layer.inputs + i])
-        return z + weights[layer.bias + j] if self.architecture.biases else z
+        return z + weights[layer.bias + j] if self.network.biases else z
 
     def _loss_and_deltas(self, training: Training, point: Any) -> Any:
         """Return a point's loss L (a mean over outputs), and store dL/d(output) as the deltas of the last layer."""
-        ops, plan, last, n = self.ops, self.plan, self.layers.last, float(self.architecture.sizes[-1])
+        ops, plan, last, n = self.ops, self.plan, self.layers.last, float(self.network.sizes[-1])
         squared = training.loss == "mean_squared_error"
 
         def error(j: Any) -> Any:
@@ -224,7 +225,7 @@ class Arithmetic:
                     plan.gradient[k] = ops.accumulate(plan.gradient[k], plan.signals[layer.inputs + i] * delta)
 
                 ops.repeat(0, layer.fan_in, of_weight)
-                if self.architecture.biases:
+                if self.network.biases:
                     plan.gradient[layer.bias + j] = ops.accumulate(plan.gradient[layer.bias + j], delta)
 
             ops.each(layer.fan_out, of_unit)
@@ -235,7 +236,7 @@ class Arithmetic:
                     layer.fan_out, lambda j: plan.weights[layer.weight(i, j)] * plan.deltas[layer.outputs + j]
                 )
                 u = layer.inputs + i
-                plan.deltas[u] = through(ops, self.architecture, plan.preactivations[u], plan.signals[u], gradient)
+                plan.deltas[u] = through(ops, self.network, plan.preactivations[u], plan.signals[u], gradient)
 
             ops.each(layer.fan_in, of_input)
 

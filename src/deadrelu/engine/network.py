@@ -1,56 +1,19 @@
 """Classes that describe a network, its training, and the results of trials; independent of TensorFlow and files."""
 
-import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from deadrelu.engine.initializers import Sampler, sampler
+from deadrelu.engine.initializers import Sampler
 from deadrelu.settings.params import Rai, Settings
 
 Float = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
 Activation = Literal["relu", "leaky_relu", "elu", "gelu", "tanh", "sigmoid"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Architecture:
-    """Layer `sizes` from input to output, hidden activation, slope of leaky_relu below 0, and whether biases exist."""
-
-    sizes: tuple[int, ...]
-    activation: Activation
-    negative_slope: float
-    biases: bool
-
-    @property
-    def layers(self) -> tuple[tuple[int, int], ...]:
-        """Pairs (fan_in, fan_out), one for each kernel."""
-        return tuple(itertools.pairwise(self.sizes))
-
-    @property
-    def n_weights(self) -> int:
-        """Number of weights and biases of one network."""
-        return sum(fan_in * fan_out + self.biases * fan_out for fan_in, fan_out in self.layers)
-
-    def split(self, weights: Float) -> Iterator[tuple[Float, Float]]:
-        """Yield the kernels and biases of each layer, from input to output; absent biases are 0.
-
-        Args:
-            weights: weights of n networks, shape (n, n_weights), float32.
-
-        Yields:
-            Kernels, shape (n, fan_in, fan_out), and biases, shape (n, 1, fan_out), float32.
-        """
-        at, n = 0, len(weights)
-        for fan_in, fan_out in self.layers:
-            kernels = weights[:, at : at + fan_in * fan_out].reshape(n, fan_in, fan_out)
-            at += fan_in * fan_out
-            biases = weights[:, None, at : at + fan_out] if self.biases else np.zeros((n, 1, fan_out), np.float32)
-            at += self.biases * fan_out
-            yield kernels, biases
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,29 +65,48 @@ class Network:
 
     widths: tuple[int, ...]
     activation: Activation
-    initialize: Initialize
+    initialize: Initialize = field(hash=False)
     negative_slope: float = 0.0
     biases: bool = False
     inputs: int = 1
     outputs: int = 1
-    initialize_first: Initialize | None = None
-    initialize_last: Initialize | None = None
+    initialize_first: Initialize | None = field(default=None, hash=False)
+    initialize_last: Initialize | None = field(default=None, hash=False)
 
     @property
-    def initializers(self) -> list[Sampler]:
-        """The function that draws the kernels of each layer, from input to output."""
-        layers: list[Initialize] = [self.initialize] * len(self.architecture.layers)
-        layers[-1] = self.initialize_last or layers[-1]
-        layers[0] = self.initialize_first or layers[0]
-        return [one if callable(one) else sampler(one) for one in layers]
+    def sizes(self) -> tuple[int, ...]:
+        """Number of inputs, of units of each hidden layer, and of outputs."""
+        return self.inputs, *self.widths, self.outputs
 
     @property
-    def architecture(self) -> Architecture:
-        """The properties that determine the compiled programs: all except the initializers."""
-        sizes = (self.inputs, *self.widths, self.outputs)
-        return Architecture(
-            sizes=sizes, activation=self.activation, negative_slope=self.negative_slope, biases=self.biases
-        )
+    def layers(self) -> list[tuple[int, int, Initialize]]:
+        """The fan-in, fan-out and initializer of each layer, from input to output."""
+        initializers = [self.initialize] * (len(self.widths) + 1)
+        initializers[-1] = self.initialize_last or self.initialize
+        initializers[0] = self.initialize_first or initializers[0]
+        return list(zip(self.sizes, self.sizes[1:], initializers, strict=False))
+
+    @property
+    def n_weights(self) -> int:
+        """Number of weights and biases of one network."""
+        return sum((fan_in + self.biases) * fan_out for fan_in, fan_out in pairwise(self.sizes))
+
+    def split(self, weights: Float) -> Iterator[tuple[Float, Float]]:
+        """Yield the kernels and biases of each layer, from input to output; absent biases are 0.
+
+        Args:
+            weights: weights of n networks, shape (n, n_weights), float32.
+
+        Yields:
+            Kernels, shape (n, fan_in, fan_out), and biases, shape (n, 1, fan_out), float32.
+        """
+        at, n = 0, len(weights)
+        for fan_in, fan_out in pairwise(self.sizes):
+            kernels = weights[:, at : at + fan_in * fan_out].reshape(n, fan_in, fan_out)
+            at += fan_in * fan_out
+            biases = weights[:, None, at : at + fan_out] if self.biases else np.zeros((n, 1, fan_out), np.float32)
+            at += self.biases * fan_out
+            yield kernels, biases
 
     @property
     def can_be_dead(self) -> bool:

@@ -17,7 +17,7 @@ from llvmlite import ir
 
 from deadrelu.engine import compiler, forward_backward
 from deadrelu.engine.forward_backward import Arithmetic, Layer, Layers, Plan
-from deadrelu.engine.network import Architecture, Training
+from deadrelu.engine.network import Network, Training
 from deadrelu.engine.tracer import FLOAT, I32, I64, POINTER, Index, Memory, Tracer, Value
 
 MAX_UNROLLED_WEIGHTS = 60
@@ -58,37 +58,37 @@ class Program:
         self.code(*addresses, 0, end, n_weights, len(arrays["layers"]))
 
 
-def program(kind: Kind, architecture: Architecture, training: Training | None = None) -> Program:
+def program(kind: Kind, network: Network, training: Training | None = None) -> Program:
     """Return the program that runs the method `kind` of `forward_backward.Arithmetic`.
 
     Args:
         kind: kind of program.
-        architecture: architecture of the networks.
+        network: description of the networks.
         training: loss and optimizer of a program that trains; other settings are arguments of the program.
     """
     if training:
         optimizer = replace(training.optimizer, learning_rate=1.0)
         training = replace(training, epochs=1, batch_size=1, optimizer=optimizer)
     with _COMPILING:
-        return _compiled(kind, general(architecture), training, compiler.processor(), lanes(architecture))
+        return _compiled(kind, general(network), training, compiler.processor(), lanes(network))
 
 
-def lanes(architecture: Architecture) -> int:
-    """Return the number of trials that the programs of an architecture compute side by side on this processor."""
-    return MEMORY_BOUND_LANES if architecture.n_weights > MAX_CACHED_WEIGHTS else compiler.lanes()
+def lanes(network: Network) -> int:
+    """Return the number of trials that the programs of a network compute side by side on this processor."""
+    return MEMORY_BOUND_LANES if network.n_weights > MAX_CACHED_WEIGHTS else compiler.lanes()
 
 
 @lru_cache(maxsize=64)
-def _compiled(kind: Kind, architecture: Architecture, training: Training | None, processor: str, lanes: int) -> Program:
+def _compiled(kind: Kind, network: Network, training: Training | None, processor: str, lanes: int) -> Program:
     module = ir.Module()
-    write(module, kind, architecture, training, lanes=lanes, points=POINTS)
+    write(module, kind, network, training, lanes=lanes, points=POINTS)
     return Program(kind, compiler.compiled(module, kind), lanes)
 
 
 def write(
     module: ir.Module,
     kind: Kind,
-    architecture: Architecture,
+    network: Network,
     training: Training | None,
     *,
     lanes: int,
@@ -100,7 +100,7 @@ def write(
     Args:
         module: module to which the program and the functions that it calls are added.
         kind: kind of program.
-        architecture: architecture of the networks, from `general`.
+        network: description of the networks, from `general`.
         training: loss and optimizer of a program that trains.
         lanes: number of trials computed side by side.
         points: number of points computed side by side; with more points, unrolled programs are faster and larger.
@@ -113,11 +113,11 @@ def write(
     for pointer in pointers:
         argument[pointer].add_attribute("noalias")
     tracer = Tracer(function, lanes=lanes, points=points, stop=argument["stop"])
-    plan = _Plan(tracer, argument, architecture)
-    if slope and architecture.activation == "leaky_relu":
+    plan = _Plan(tracer, argument, network)
+    if slope and network.activation == "leaky_relu":
         negative_slope: Any = plan.constant("slope", I64(0))
-        architecture = replace(architecture, negative_slope=negative_slope)
-    arithmetic = Arithmetic(tracer, architecture, plan)
+        network = replace(network, negative_slope=negative_slope)
+    arithmetic = Arithmetic(tracer, network, plan)
     if training is not None:
         arithmetic.train(training)
     else:
@@ -125,38 +125,38 @@ def write(
     tracer.builder.ret_void()
 
 
-def is_unrolled(architecture: Architecture) -> bool:
-    """Return whether the programs of an architecture are unrolled."""
-    return architecture.n_weights <= MAX_UNROLLED_WEIGHTS or len(architecture.layers) == 1
+def is_unrolled(network: Network) -> bool:
+    """Return whether the programs of a network are unrolled."""
+    return network.n_weights <= MAX_UNROLLED_WEIGHTS or len(network.layers) == 1
 
 
-def general(architecture: Architecture) -> Architecture:
-    """Return an architecture with the same program; for a large network, one without its depth and widths."""
-    sizes = architecture.sizes if is_unrolled(architecture) else (architecture.sizes[0], 0, architecture.sizes[-1])
-    return replace(architecture, sizes=sizes)
+def general(network: Network) -> Network:
+    """Return a network with the same program, without initializers and, if large, without its depth and widths."""
+    widths = network.widths if is_unrolled(network) else (0,)
+    return replace(network, widths=widths, initialize="zeros", initialize_first=None, initialize_last=None)
 
 
 @lru_cache(maxsize=64)
-def layer_table(architecture: Architecture) -> npt.NDArray[np.int64]:
+def layer_table(network: Network) -> npt.NDArray[np.int64]:
     """Return the fields of each `Layer`, shape (layers, 6), int64: the table that programs of large networks read."""
-    return np.array([astuple(layer) for layer in forward_backward.layers_of(architecture)], np.int64)
+    return np.array([astuple(layer) for layer in forward_backward.layers_of(network)], np.int64)
 
 
 class _Plan(Plan):
     """A plan whose layers, arrays, batches and points a program reads from its arguments."""
 
-    def __init__(self, tracer: Tracer, argument: dict[str, ir.Value], architecture: Architecture) -> None:
-        self.tracer, self.argument, self.architecture = tracer, argument, architecture
+    def __init__(self, tracer: Tracer, argument: dict[str, ir.Value], network: Network) -> None:
+        self.tracer, self.argument, self.network = tracer, argument, network
         self.first, self.end, self.n_weights = (Index(tracer, argument[name]) for name in NUMBERS[:3])
         for name in (*VECTORS, "active"):
             if name in argument:
                 setattr(self, name, Memory(tracer, argument[name]))
-        if 0 in architecture.sizes:
+        if 0 in network.sizes:
             self.layers = self._layers_by_table()
             for name in UNITS:
                 setattr(self, name, Memory(tracer, argument[name], by_point=True))
         else:
-            written_out = list(forward_backward.layers_of(architecture))
+            written_out = list(forward_backward.layers_of(network))
             self.layers = Layers(written_out[0], partial(_between, written_out[1:-1]), written_out[-1])
             self.preactivations, self.signals, self.deltas = {}, {}, {}  # LLVM chooses registers or the stack
 
@@ -214,7 +214,7 @@ class _Points:
 
     def __init__(self, plan: _Plan, places: list[ir.Value]) -> None:
         self.plan, self.places, self.builder = plan, places, plan.tracer.builder
-        self.inputs, self.outputs = plan.architecture.sizes[0], plan.architecture.sizes[-1]
+        self.inputs, self.outputs = plan.network.sizes[0], plan.network.sizes[-1]
         self.own = "rows" in plan.argument
         if self.own:
             self.rows = [self.builder.sext(plan.number("rows", place, I32), I64) for place in places]

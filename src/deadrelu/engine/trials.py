@@ -19,7 +19,7 @@ from threading import Event
 import numpy as np
 import numpy.typing as npt
 
-from deadrelu.engine import programs
+from deadrelu.engine import initializers, programs
 from deadrelu.engine.batch import Points, Stop, TrialBatch, at_points, cut, plain
 from deadrelu.engine.network import Adam, Float, Network, Numbers, Trained, Training
 from deadrelu.engine.shuffles import BLOCK
@@ -110,7 +110,7 @@ class _Part:
         bounded = isinstance(training.optimizer, Adam) and training.optimizer.learning_rate <= MAX_RATE_OF_BIASES
         if network.biases and not bounded:
             dead[:] = False
-        lanes = programs.lanes(network.architecture)
+        lanes = programs.lanes(network)
         self.rows = cut(np.flatnonzero(~dead), lanes)
         self.whole = len(self.rows)
         if network.biases:
@@ -143,13 +143,13 @@ class _Part:
         return batch.weights, loss
 
     def _batch(self, k: int) -> TrialBatch:
-        rows, outputs, architecture = self.rows[k], self.network.outputs, self.network.architecture
+        rows, outputs, network = self.rows[k], self.network.outputs, self.network
         points, weights = self.points, self.initial[rows]
         if k >= self.whole:
-            architecture = replace(architecture, sizes=(1, outputs))
+            network = replace(network, inputs=1, widths=())
             points = Points(np.zeros((points.n, 1), np.float32), points.y, points.seed)
             weights = np.concatenate([np.zeros_like(weights[:, :outputs]), weights[:, -outputs:]], axis=1)
-        return TrialBatch(architecture, self.training, points, weights, self.numbers[rows])
+        return TrialBatch(network, self.training, points, weights, self.numbers[rows])
 
     def _trained(self, epoch: int, epochs: int, stop: Event | None) -> Trained:
         zero = np.zeros((1, *self.points.y.shape), np.float32)  # predictions of networks that training does not change
@@ -202,7 +202,7 @@ def cores() -> int:
 
 def _cut_at_blocks(network: Network, trials: range) -> Iterator[range]:
     """Yield a range of trials for each `_Part`, within a block (small ReLU networks) or a group drawn together."""
-    small = network.architecture.n_weights <= MAX_WEIGHTS_BY_BLOCK
+    small = network.n_weights <= MAX_WEIGHTS_BY_BLOCK
     size = BLOCK if small and network.can_be_dead else DRAWN_TOGETHER
     for at in range(trials.start // size * size, trials.stop, size):
         yield range(max(trials.start, at), min(trials.stop, at + size))
@@ -227,8 +227,9 @@ def draw_weights(network: Network, seed: int, numbers: Numbers) -> Float:
 def _draw_group(network: Network, seed: int, group: int) -> Float:
     rng = stream(seed, WEIGHTS, group)
     parts: list[Float] = []
-    for initialize, (fan_in, fan_out) in zip(network.initializers, network.architecture.layers, strict=True):
-        drawn = initialize(rng, DRAWN_TOGETHER, fan_in, fan_out)
+    for fan_in, fan_out, initialize in network.layers:
+        draw = initialize if callable(initialize) else initializers.sampler(initialize)
+        drawn = draw(rng, DRAWN_TOGETHER, fan_in, fan_out)
         parts.append(drawn.reshape(DRAWN_TOGETHER, -1))
         if network.biases and drawn.shape[1] == fan_in:
             parts.append(np.zeros((DRAWN_TOGETHER, fan_out), np.float32))
@@ -248,14 +249,14 @@ def predict(network: Network, weights: Float, x: Float, stop: Stop | None = None
         Outputs, shape (n, n_points, network.outputs), float32.
     """
     x = np.ascontiguousarray(_two_dimensional(x))
-    return plain(at_points("predict", network.architecture, weights, x, stop or Stop()).transpose(2, 0, 1))
+    return plain(at_points("predict", network, weights, x, stop or Stop()).transpose(2, 0, 1))
 
 
 def _last_layer_is_dead(network: Network, weights: Float, x: Float, stop: Stop) -> npt.NDArray[np.bool_]:
     """Return whether each network's last hidden layer is 0 at all x, (n,), bool; False if it is not a ReLU layer."""
     if not network.can_be_dead:
         return np.zeros(len(weights), bool)
-    dead: npt.NDArray[np.bool_] = at_points("count_active", network.architecture, weights, x, stop) == 0
+    dead: npt.NDArray[np.bool_] = at_points("count_active", network, weights, x, stop) == 0
     return dead
 
 

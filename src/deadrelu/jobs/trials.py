@@ -113,7 +113,7 @@ def _measure_part(
     trials |= {f"born_dead_{side}": initial[f"range_{side}"] == 0 for side in sides}
     saved = part.trial < experiment.saved_trials
     columns = {"trials": trials}
-    if experiment.saved_trials and network.architecture.n_weights <= MAX_SAVED_WEIGHTS:
+    if experiment.saved_trials and network.n_weights <= MAX_SAVED_WEIGHTS:
         columns["weights"] = {name: getattr(part, name)[saved] for name in ("trial", "initial", "final")}
     if x.shape[1] > 1:
         return columns
@@ -173,7 +173,7 @@ def first_dead_layer(network: engine.Network, weights: engine.Float, x: engine.F
     if network.activation != "relu" or not len(weights):
         return first_dead
     signals = np.broadcast_to(x, (len(weights), *x.shape))
-    for layer, (kernels, biases) in enumerate(network.architecture.split(weights), start=1):
+    for layer, (kernels, biases) in enumerate(network.split(weights), start=1):
         if layer > len(network.widths):
             break
         signals = np.maximum(np.einsum("npi,nij->npj", signals, kernels) + biases, 0)

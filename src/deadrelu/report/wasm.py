@@ -7,7 +7,7 @@ import base64
 import json
 from pathlib import Path
 
-from deadrelu.engine.network import Activation, Architecture, Training
+from deadrelu.engine.network import Activation, Network, Training
 from deadrelu.report import webassembly
 
 FILE = Path(__file__).parent / "templates" / "programs.json"
@@ -49,8 +49,8 @@ def name(activation: Activation, biases: bool) -> str:
 
 def compiled(activation: Activation, biases: bool, sizes: tuple[int, ...], *, points: int) -> bytes:
     """Return the compiled program for one kind of network; it computes `points` inputs at a time."""
-    architecture = Architecture(sizes=sizes, activation=activation, negative_slope=0.0, biases=biases)
-    return webassembly.compiled(architecture, TRAINING, points=points)
+    network = Network(widths=sizes[1:-1], activation=activation, biases=biases, initialize="zeros")
+    return webassembly.compiled(network, TRAINING, points=points)
 
 
 if __name__ == "__main__":

@@ -6,24 +6,24 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 
 from deadrelu.engine import compiler, programs
-from deadrelu.engine.network import Architecture, Training
+from deadrelu.engine.network import Network, Training
 
 LANES = 4  # number of trials side by side
 CUSTOM, EXPORT, CODE = 0, 7, 10  # identifiers of the kinds of sections in a WebAssembly module
 
 
-def compiled(architecture: Architecture, training: Training, *, points: int = 1) -> bytes:
+def compiled(network: Network, training: Training, *, points: int = 1) -> bytes:
     """Return a WebAssembly module that exports the programs `train`, `predict` and `count_active`.
 
     They have the arguments of native programs and, after `stop`, the address of the negative slope of Leaky ReLU. The
     module imports its memory as `env.__linear_memory`. Addresses have 32 bits, counts have 64 bits.
 
     Args:
-        architecture: architecture of the networks; its negative slope is not used.
+        network: description of the networks; its negative slope is not used.
         training: optimizer and loss; the learning rate is an argument of the program.
         points: number of points computed side by side; with more points, unrolled programs are faster and larger.
     """
-    module, general = ir.Module(), programs.general(architecture)
+    module, general = ir.Module(), programs.general(network)
     for kind in programs.ARRAYS:
         settings = training if kind == "train" else None
         programs.write(module, kind, general, settings, lanes=LANES, points=points, slope=True)
