@@ -160,13 +160,13 @@ def one_layer_fewer_on_mnist(patch: pytest.MonkeyPatch) -> None:
 
 def shifted_by(step: float) -> Plant:
     def plant(patch: pytest.MonkeyPatch) -> None:
-        sample = targets.sample
+        sample = targets.Target.sample
 
-        def shifted(*arguments: Any, **named: Any) -> Any:
-            x, y = sample(*arguments, **named)
+        def shifted(self: targets.Target, seed: int) -> Any:
+            x, y = sample(self, seed)
             return x, y + np.float32(step)
 
-        patch.setattr(targets, "sample", shifted)
+        patch.setattr(targets.Target, "sample", shifted)
 
     return plant
 

@@ -45,10 +45,10 @@ def reference(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return final weights and losses by the arithmetic on arrays of shape (trials,)."""
     network, n = net, len(numbers)
-    first, *middle, last = forward_backward.layers_of(network)
+    layers = list(forward_backward.layers_of(network))
 
     def between(body: Any, *, backwards: bool = False) -> None:
-        for layer in reversed(middle) if backwards else middle:
+        for layer in layers[-2:0:-1] if backwards else layers[1:-1]:
             body(layer)
 
     arrays = {name: np.zeros((network.n_weights, n), np.float32) for name in ("gradient", "mean", "square")}
@@ -58,8 +58,8 @@ def reference(
     rates, losses = batch.learning_rates(training, points.n, training.epochs), []
     for epoch in range(training.epochs):
         plan = Plan(training, table, batch.left(points.n, points.seed, 0, epoch), rates[epoch], net.inputs)
-        vars(plan).update(arrays, n_weights=network.n_weights)
-        plan.layers = forward_backward.Layers(first, between, last)
+        vars(plan).update(arrays, n_weights=network.n_weights, between=between)
+        plan.first_layer, plan.last_layer = layers[0], layers[-1]
         forward_backward.Arithmetic(Reference(), network, plan).train(training)
         losses.append(plan.loss[0] / np.float32(points.n))
     return batch.plain(arrays["weights"].T), batch.plain(np.stack(losses, axis=1))

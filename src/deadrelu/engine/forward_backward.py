@@ -6,7 +6,7 @@ from the first input to the last output. Every sum is evaluated in the order of 
 bits with every implementation of `Operations`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -44,15 +44,6 @@ def layers_of(network: Network) -> Iterator[Layer]:
         weight, unit = bias + network.biases * fan_out, unit + fan_in
 
 
-@dataclass(frozen=True)
-class Layers:
-    """The layers of a network; `between(body, backwards=False)` calls body(layer) for the others, forwards or back."""
-
-    first: Layer
-    between: Any
-    last: Layer
-
-
 class Plan:
     """The work of a program, and its arrays: batches (in training) or points from `first` to `end` - 1.
 
@@ -64,7 +55,8 @@ class Plan:
     to `active[0]`.
     """
 
-    layers: Layers
+    first_layer: Layer
+    last_layer: Layer
     first: Any
     end: Any
     n_weights: Any
@@ -77,6 +69,10 @@ class Plan:
     deltas: Any
     loss: Any
     active: Any
+
+    def between(self, body: Callable[[Layer], None], *, backwards: bool = False) -> None:
+        """Call body(layer) for the layers between the first and the last one, forwards or backwards."""
+        raise NotImplementedError
 
     def batch(self, b: Any) -> Any:
         """Return batch b, an object with the attributes that `Plan` lists."""
@@ -97,7 +93,7 @@ class Arithmetic:
     """
 
     def __init__(self, ops: Operations, network: Network, plan: Plan) -> None:
-        self.ops, self.network, self.plan, self.layers = ops, network, plan, plan.layers
+        self.ops, self.network, self.plan = ops, network, plan
 
     def train(self, training: Training) -> None:
         """Train on the batches of the plan, with the loss and the optimizer of `training`."""
@@ -128,7 +124,7 @@ class Arithmetic:
 
     def predict(self) -> None:
         """Compute the outputs at the points of the plan, and store output j by `point.put(j, output)`."""
-        last = self.layers.last
+        last = self.plan.last_layer
 
         def visit(p: Any) -> None:
             point = self.plan.point(p)
@@ -140,7 +136,7 @@ class Arithmetic:
 
     def count_active(self) -> None:
         """Add to `active[0]` how many outputs of the last hidden (ReLU) layer are not 0, over all points."""
-        ops, plan, last = self.ops, self.plan, self.layers.last
+        ops, plan, last = self.ops, self.plan, self.plan.last_layer
 
         def visit(p: Any) -> None:
             self._read(plan.point(p))
@@ -156,7 +152,7 @@ class Arithmetic:
 
     def _read(self, point: Any) -> None:
         """Set the signals of the input units to the inputs of a point."""
-        first = self.layers.first
+        first = self.plan.first_layer
 
         def signal(i: Any) -> None:
             self.plan.signals[first.inputs + i] = point.input(i)
@@ -175,13 +171,13 @@ class Arithmetic:
 
             self.ops.each(layer.fan_out, unit)
 
-        if self.layers.first is not self.layers.last:  # otherwise there is no hidden layer
-            forward(self.layers.first)
-            self.layers.between(forward)
+        if plan.first_layer is not plan.last_layer:  # otherwise there is no hidden layer
+            forward(plan.first_layer)
+            plan.between(forward)
 
     def _outputs(self) -> None:
         """Compute the forward pass through all layers; preactivations of the last layer are the network's outputs."""
-        last = self.layers.last
+        last = self.plan.last_layer
 
         def unit(j: Any) -> None:
             self.plan.preactivations[last.outputs + j] = self._preactivation(last, j)
@@ -196,7 +192,7 @@ class Arithmetic:
 
     def _loss_and_deltas(self, training: Training, point: Any) -> Any:
         """Return a point's loss L (a mean over outputs), and store dL/d(output) as the deltas of the last layer."""
-        ops, plan, last, n = self.ops, self.plan, self.layers.last, float(self.network.sizes[-1])
+        ops, plan, last, n = self.ops, self.plan, self.plan.last_layer, float(self.network.outputs)
         squared = training.loss == "mean_squared_error"
 
         def error(j: Any) -> Any:
@@ -244,10 +240,10 @@ class Arithmetic:
             by_weights(layer)
             by_inputs(layer)
 
-        if self.layers.first is not self.layers.last:
-            backward(self.layers.last)
-            self.layers.between(backward, backwards=True)
-        by_weights(self.layers.first)
+        if plan.first_layer is not plan.last_layer:
+            backward(plan.last_layer)
+            plan.between(backward, backwards=True)
+        by_weights(plan.first_layer)
 
     def _move(self, training: Training, k: Any, gradient: Any, rate: Any) -> None:
         """Update weight k as in Keras, from its mean `gradient` over a batch; Adam's `rate` is bias-corrected."""

@@ -7,7 +7,7 @@ as fast as three.
 
 from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from threading import Lock
 from typing import Any, Literal, NamedTuple
 
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from llvmlite import ir
 
 from deadrelu.engine import compiler, forward_backward
-from deadrelu.engine.forward_backward import Arithmetic, Layer, Layers, Plan
+from deadrelu.engine.forward_backward import Arithmetic, Layer, Plan
 from deadrelu.engine.network import Network, Training
 from deadrelu.engine.tracer import FLOAT, I32, I64, POINTER, Index, Memory, Tracer, Value
 
@@ -151,29 +151,36 @@ class _Plan(Plan):
         for name in (*VECTORS, "active"):
             if name in argument:
                 setattr(self, name, Memory(tracer, argument[name]))
-        if 0 in network.sizes:
-            self.layers = self._layers_by_table()
+        self.by_table = 0 in network.sizes
+        if self.by_table:
+            self.first_layer, self.last_layer = self._layer(I64(0)), self._layer(self._last())
             for name in UNITS:
                 setattr(self, name, Memory(tracer, argument[name], by_point=True))
         else:
-            written_out = list(forward_backward.layers_of(network))
-            self.layers = Layers(written_out[0], partial(_between, written_out[1:-1]), written_out[-1])
+            self.layers = list(forward_backward.layers_of(network))
+            self.first_layer, self.last_layer = self.layers[0], self.layers[-1]
             self.preactivations, self.signals, self.deltas = {}, {}, {}  # LLVM chooses registers or the stack
 
-    def _layers_by_table(self) -> Layers:
-        builder, n = self.tracer.builder, self.argument["n_layers"]
+    def _last(self) -> ir.Value:
+        return self.tracer.builder.sub(self.argument["n_layers"], I64(1))
 
-        def row(at: ir.Value) -> Layer:
-            begin = builder.mul(at, I64(6))
-            places = [builder.add(begin, I64(k)) for k in range(6)]
-            return Layer(*(Index(self.tracer, self.number("layers", place, I64)) for place in places))
+    def _layer(self, at: ir.Value) -> Layer:
+        """Emit loads of a row of `layer_table`, and return the layer that it describes."""
+        begin = self.tracer.builder.mul(at, I64(6))
+        places = [self.tracer.builder.add(begin, I64(k)) for k in range(6)]
+        return Layer(*(Index(self.tracer, self.number("layers", place, I64)) for place in places))
 
-        def between(body: Callable[[Layer], None], *, backwards: bool = False) -> None:
-            end = builder.sub(n, I64(1))
-            turn = (lambda k: body(row(builder.sub(end, k.base)))) if backwards else (lambda k: body(row(k.base)))
-            self.tracer.repeat(1, Index(self.tracer, end), turn)
+    def between(self, body: Callable[[Layer], None], *, backwards: bool = False) -> None:
+        if not self.by_table:
+            for layer in self.layers[-2:0:-1] if backwards else self.layers[1:-1]:
+                body(layer)
+            return
+        last = self._last()
 
-        return Layers(row(I64(0)), between, row(builder.sub(n, I64(1))))
+        def turn(k: Index) -> None:
+            body(self._layer(self.tracer.builder.sub(last, k.base) if backwards else k.base))
+
+        self.tracer.repeat(1, Index(self.tracer, last), turn)
 
     def batch(self, b: Index) -> "_Batch":
         after = self.tracer.builder.add(b.base, I64(1))
@@ -194,11 +201,6 @@ class _Plan(Plan):
         undefined, zeros = ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(I32, vector.count), None)
         first = builder.insert_element(undefined, self.number(name, at, FLOAT), I32(0))
         return Value(self.tracer, [[builder.shuffle_vector(first, first, zeros)]])
-
-
-def _between(layers: list[Layer], body: Callable[[Layer], None], *, backwards: bool = False) -> None:
-    for layer in reversed(layers) if backwards else layers:
-        body(layer)
 
 
 class _Batch(NamedTuple):

@@ -27,12 +27,3 @@ def spread(predictions: Float, x: Float) -> dict[str, Float]:
         places |= {"range_low": x[:, 0] < 0, "range_high": x[:, 0] > 0}
     inside = {name: predictions[:, place] for name, place in places.items() if place.any()}
     return columns | {name: np.ptp(values, axis=1).max(axis=1) for name, values in inside.items()}
-
-
-def probes_equal(probes: Float) -> npt.NDArray[np.bool_]:
-    """Return which of n networks have exactly equal predictions at all probes, the notebook's criterion of collapse.
-
-    `probes` has shape (n, 5), float32; the result has shape (n,).
-    """
-    equal: npt.NDArray[np.bool_] = np.all(probes == probes[:, :1], axis=1)
-    return equal

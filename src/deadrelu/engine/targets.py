@@ -46,7 +46,3 @@ class Target:
         x = (self.low + (self.high - self.low) * drawn).astype(np.float32)
         y = function.compute(x.astype(np.float64)).astype(np.float32)
         return x.reshape(self.points, -1), y.reshape(self.points, -1)
-
-    def grid(self, n: int) -> Float:
-        """Return n equally spaced numbers from `low` to `high`, shape (n,), float32."""
-        return np.linspace(self.low, self.high, n, dtype=np.float32)

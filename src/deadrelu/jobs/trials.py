@@ -96,7 +96,8 @@ def _measure_part(
 ) -> dict[str, Columns]:
     """Return columns of the tables trials (without `loss`), weights and functions, the last two of saved trials."""
     network, training, n = experiment.network, experiment.training, len(x)
-    grid, probes = experiment.target.grid(CURVE_POINTS), len(ranges.PROBES)
+    low, high, probes = experiment.target.low, experiment.target.high, len(ranges.PROBES)
+    grid = np.linspace(low, high, CURVE_POINTS, dtype=np.float32)
     inputs = _with_probes(x, grid)  # one prediction for all inputs
     before, after = (engine.predict(network, weights, inputs, stop) for weights in (part.initial, part.final))
     initial, final = (ranges.spread(outputs[:, :n], x) for outputs in (before, after))
@@ -119,7 +120,7 @@ def _measure_part(
         return columns
     at_probes = after[:, n : n + probes, 0]
     trials |= {f"probe_{k}": values for k, values in enumerate(at_probes.T, start=1)}
-    trials["probes_equal"] = ranges.probes_equal(at_probes)
+    trials["probes_equal"] = (at_probes == at_probes[:, :1]).all(axis=1)  # the notebook's criterion of collapse
     if experiment.saved_trials and y.shape[1] == 1:
         numbers = part.trial[saved]
         columns["functions"] = {"trial": np.repeat(numbers, CURVE_POINTS), "x": np.tile(grid, len(numbers))}
