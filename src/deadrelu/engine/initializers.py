@@ -20,12 +20,8 @@ from deadrelu.settings.params import (
     ZerosOrOnes,
 )
 
-RAI_STD = 0.6007
-"""Standard deviation of RAI's symmetric entries, times the square root of the fan-in (Lu et al., arXiv:1903.06733)."""
-
-CUT_STD = 0.8796256610342398
-"""Standard deviation of a standard normal truncated at ±2; dividing by it, as Keras does, restores variance 1."""
-
+RAI_STD = 0.6007  # standard deviation of RAI's symmetric entries, times the square root of the fan-in (1903.06733)
+CUT_STD = 0.8796256610342398  # standard deviation of a standard normal truncated at ±2, by which Keras divides, too
 
 Sampler = Callable[[np.random.Generator, int, int, int], npt.NDArray[np.float32]]
 """A function sample(rng, n, fan_in, fan_out) that returns n kernels as `sampler` describes, float32."""

@@ -20,12 +20,9 @@ from deadrelu.engine.forward_backward import Arithmetic, Layer, Plan
 from deadrelu.engine.network import Network, Training
 from deadrelu.engine.tracer import FLOAT, I32, I64, POINTER, Index, Memory, Tracer, Value
 
-MAX_UNROLLED_WEIGHTS = 60
-"""Maximum number of weights of networks with unrolled programs, which run faster and compile in at most a second."""
-
-MAX_CACHED_WEIGHTS, MEMORY_BOUND_LANES = 60_000, 4
-"""Programs with more weights than the first have the second as number of lanes, so that weights fit into the cache."""
-
+MAX_UNROLLED_WEIGHTS = 60  # weights of networks with unrolled programs, which compile in at most a second
+MAX_CACHED_WEIGHTS = 60_000  # weights of networks that fit into the cache with the usual number of lanes
+MEMORY_BOUND_LANES = 4  # number of lanes of programs with more weights
 POINTS = 4  # number of points computed side by side; each weight is loaded once for all of these points
 
 Kind = Literal["train", "predict", "count_active"]

@@ -25,15 +25,9 @@ from deadrelu.engine.network import Adam, Float, Network, Numbers, Trained, Trai
 from deadrelu.engine.shuffles import BLOCK
 from deadrelu.streams import WEIGHTS, stream
 
-DRAWN_TOGETHER = 128
-"""Number of trials whose initial weights one generator draws; one generator per trial would cost more than training."""
-
-MAX_WEIGHTS_BY_BLOCK = 1000
-"""Maximum number of weights of networks whose trials are started by blocks; larger ones would take much memory."""
-
-MAX_RATE_OF_BIASES = 1.0
-"""Largest learning rate of Adam at which `_Part` trains output biases alone; no such training diverges."""
-
+DRAWN_TOGETHER = 128  # trials whose initial weights one generator draws; one per trial would cost more than training
+MAX_WEIGHTS_BY_BLOCK = 1000  # weights up to which networks are started by blocks; larger ones would take much memory
+MAX_RATE_OF_BIASES = 1.0  # rate of Adam up to which output biases are trained alone; no such training diverges
 POLL_INTERVAL_S = 0.1  # seconds between two checks of the event that stops a run
 
 

@@ -9,11 +9,8 @@ from pydantic import BaseModel
 
 from deadrelu.engine import Network, Target, Training
 
-SAVED_TRIALS = 200
-"""Number of trials whose weights and functions (outputs at some inputs) are saved, for the report and for users."""
-
-MAX_SAVED_WEIGHTS = 1000
-"""Maximum number of weights of networks whose weights are saved."""
+SAVED_TRIALS = 200  # number of trials whose weights and functions (outputs at some inputs) are saved
+MAX_SAVED_WEIGHTS = 1000  # maximum number of weights of networks whose weights are saved
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,8 +14,7 @@ from deadrelu.errors import InputError
 from deadrelu.jobs.shards import Shard
 from deadrelu.storage import files
 
-WORK = Path("data/.work")
-"""Folder of finished shards of unfinished work, unless DEADRELU_WORK names another location."""
+WORK = Path("data/.work")  # finished shards of unfinished work, unless DEADRELU_WORK names another location
 
 
 class Store:
