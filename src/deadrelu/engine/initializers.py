@@ -20,7 +20,7 @@ from deadrelu.settings.params import (
     ZerosOrOnes,
 )
 
-RAI_STD = 0.6007  # standard deviation of RAI's symmetric entries, times the square root of the fan-in (arXiv:1903.06733)
+RAI_STD = 0.6007  # standard deviation of RAI's symmetric entries, times the root of the fan-in (arXiv:1903.06733)
 CUT_STD = 0.8796256610342398  # standard deviation of a standard normal truncated at ±2, by which Keras divides, too
 
 Sampler = Callable[[np.random.Generator, int, int, int], npt.NDArray[np.float32]]
