@@ -102,7 +102,7 @@ def test_project_params_are_the_notebooks() -> None:
         (
             "collapse/cases/relu-refit/target",
             "abs_sum_abs_difference",
-            "collapse.cases.relu-refit.target: expected one of one input",
+            "collapse.cases.relu-refit.target: received 'abs_sum_abs_difference'; expected one of one input",
         ),
         (
             "collapse/cases/relu/target",
@@ -142,7 +142,11 @@ def test_project_params_are_the_notebooks() -> None:
             "collapse.cases.leaky_relu.negativ_slope: unknown key; did you mean negative_slope?",
         ),
         ("sensitivity/plane/of", "x", "sensitivity.plane.of: received 'x'; expected one of collapse.cases: relu"),
-        ("sensitivity/plane/of", "relu-refit", "sensitivity.plane.of: received 'relu-refit', whose trials are refits"),
+        (
+            "sensitivity/plane/of",
+            "relu-refit",
+            "sensitivity.plane.of: received 'relu-refit'; expected a case of independ",
+        ),
         (
             "sensitivity/plane/variations/rai",
             {"optimizer": {"name": "sgd", "rate": 1}},
@@ -153,7 +157,7 @@ def test_project_params_are_the_notebooks() -> None:
             {"target": {"point": 3}},
             "sensitivity.plane.variations.rai.target.point: unknown key; did you mean points?",
         ),
-        ("sensitivity/readings", {}, "sensitivity.readings is an old key: expected sensitivity.NAME: {of: a case"),
+        ("sensitivity/readings", {}, "sensitivity: readings is an old key: expected sensitivity.NAME: {of: a case"),
         ("safe_region/trained/of", "x", "safe_region.trained.of: received 'x'; expected one of collapse.cases"),
         (
             "safe_region/trained/of",
@@ -198,15 +202,14 @@ def test_wrong_value_is_refused_in_one_line_that_names_it(
 def test_case_has_its_own_length_or_that_of_all() -> None:
     loaded = params.load(ROOT / "params.yaml")
     settings = loaded.collapse
-    assert (settings.trials_of("relu"), settings.epochs_of("relu")) == (settings.trials, settings.epochs)
+    assert settings.epochs_of("relu") == settings.epochs
     assert loaded.target_of("relu") == loaded.data.targets["x_sin_x"]
     case = settings.cases["abs_sum_abs_difference-he"]
-    assert (settings.trials_of("abs_sum_abs_difference-he"), settings.epochs_of("abs_sum_abs_difference-he")) == (
-        case.trials,
-        case.epochs,
-    )
+    assert settings.epochs_of("abs_sum_abs_difference-he") == case.epochs
     complete = settings.complete(case)
     assert (complete.trials, complete.epochs, complete.batch_size) == (case.trials, case.epochs, settings.batch_size)
+    complete = settings.complete(settings.cases["relu"])
+    assert (complete.trials, complete.epochs, complete.batch_size) == (1000, 10, 64)
 
 
 def test_an_edited_target_changes_the_experiments_that_use_it_and_no_other(tmp_path: Path) -> None:

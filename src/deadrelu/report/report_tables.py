@@ -39,13 +39,13 @@ def settings(params: Params, source: str, images: int) -> pd.DataFrame:
     ]
     names = labels.narrow_networks(params)
     for key, case in collapse.cases.items():
-        times = labels.count_of(collapse.trials_of(key), "trial")
+        times = labels.count_of(case.trials or collapse.trials, "trial")
         fits = f", {labels.count_of(case.fits, 'fit')}" if case.fits else ""
         length = f", {labels.count_of(collapse.epochs_of(key), 'epoch')}"
         about = labels.architecture(case)
         rows.append((names[key], about, labels.target(params.target_of(key)), times + fits + length))
     for key, table in params.sensitivity.items():
-        trials = labels.count_of(collapse.trials_of(table.of), "trial")
+        trials = labels.count_of(collapse.cases[table.of].trials or collapse.trials, "trial")
         about = labels.count_of(len(table.variations), "variation")
         rows.append((f"Sensitivity: {key}", f"{about} of {names[table.of]}", "as varied", f"{trials} each"))
     trained = collapse.complete(params.grid_case(region.trained.depths[0], region.trained.widths[0], MAIN))
