@@ -41,8 +41,8 @@ def _points(params: Params, _: training.Trainers) -> dict[str, float]:
 
 
 def _signals(params: Params, _: training.Trainers) -> dict[str, float]:
-    rows = [row for _, _, layers in activations.measure(params, *activations.images()) for row in layers]
-    return quantities.of_signals(pd.DataFrame(rows))
+    summaries = [summary for _, summary in activations.measure(params, *activations.images())]
+    return quantities.of_signals(pd.concat(summaries))
 
 
 def _losses(params: Params, trainers: training.Trainers) -> dict[str, float]:

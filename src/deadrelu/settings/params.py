@@ -392,8 +392,8 @@ class Params(Group):
         grid, base = self.safe_region.trained, self.collapse.cases[self.safe_region.trained.of]
         size = {"widths": [width] * depth, "trials": grid.trials or base.trials, "epochs": self.grid_epochs}
         drawn = {"initializer": self.safe_region.initializers[initializer]}
-        drawn |= {"first_initializer": None, "last_initializer": None}
-        return base.model_copy(update={**size, **drawn, "follow": []})
+        absent: dict[str, Any] = {"first_initializer": None, "last_initializer": None, "follow": []}
+        return base.model_copy(update={**size, **drawn, **absent})
 
     @property
     def grid_epochs(self) -> int:

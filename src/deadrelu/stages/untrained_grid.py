@@ -10,15 +10,9 @@ from deadrelu.jobs import shards
 from deadrelu.settings.params import MAIN, Params, Rai
 from deadrelu.storage import parquet, tables
 
-SAVED_FUNCTIONS = 8
-"""Number of networks of each cell whose functions are saved."""
-
-MAX_CELLS_WITH_FUNCTIONS = 1000
-"""Maximum number of cells of a grid whose functions are saved; with more cells, their table would be the largest."""
-
-CURVE_POINTS = 25
-"""Number of inputs at which networks with biases are evaluated; for networks without biases, three inputs suffice."""
-
+SAVED_FUNCTIONS = 8  # networks of each cell whose functions are saved
+MAX_CELLS_WITH_FUNCTIONS = 1000  # with more cells, the table of functions would be the largest, and is left out
+CURVE_POINTS = 25  # inputs at which networks with biases are evaluated; without biases, three inputs suffice
 NETWORKS_PER_SHARD = 100 * untrained.BLOCK
 
 
@@ -56,20 +50,19 @@ def _measure(
     counts = {"initializer": np.repeat(name, len(depths)), "depth": depths, "width": np.repeat(width, len(depths))}
     counts["networks"] = np.repeat(len(shard), len(depths))
     if biases:
-        by_depth = untrained.born_constant(draw, x, width, deepest, numbers, seed=params.seed, stop=stop)
-        counts["born_dead"] = by_depth[depths - 1]
+        dead = {"born_dead": untrained.born_constant(draw, x, width, deepest, numbers, seed=params.seed, stop=stop)}
     else:
-        dead = untrained.born_dead(draw, width, deepest, numbers, seed=params.seed, stop=stop)
-        for column, by_depth in zip(("born_dead_low", "born_dead_high", "born_dead"), dead, strict=True):
-            counts[column] = by_depth[depths - 1]
+        low, high, both = untrained.born_dead(draw, width, deepest, numbers, seed=params.seed, stop=stop)
+        dead = {"born_dead_low": low, "born_dead_high": high, "born_dead": both}
+    counts |= {column: by_depth[depths - 1] for column, by_depth in dead.items()}
     schema = (tables.BORN_DEAD if name == MAIN else tables.OTHER_INITIALIZERS).schema
     contents = {"counts.parquet": parquet.to_bytes(counts, schema, origin)}
     if shard.low == 0 and len(depths) * len(region.width.values) <= MAX_CELLS_WITH_FUNCTIONS:
         values = untrained.functions(draw, x, width, deepest, SAVED_FUNCTIONS, seed=params.seed)[depths - 1]
         at_depth, network, point = (index.ravel() for index in np.indices(values.shape))
         rows = {"depth": depths[at_depth], "network": network, "x": x[point], "value": values.ravel()}
-        rows |= {"initializer": np.repeat(name, len(network)), "width": np.repeat(width, len(network))}
-        rows["trained"] = np.zeros(len(network), bool)
+        rows |= {"initializer": np.repeat(name, values.size), "width": np.repeat(width, values.size)}
+        rows["trained"] = np.zeros(values.size, bool)
         contents["functions.parquet"] = parquet.to_bytes(rows, tables.REGION_FUNCTIONS.schema, origin)
     return contents
 
