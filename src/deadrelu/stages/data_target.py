@@ -11,10 +11,7 @@ def settings(params: Params, key: str) -> dict[str, object]:
 
 
 def main(params: Params) -> None:
-    """Write `data/targets/<key>.parquet` for each target.
-
-    The tables are only for users: trainings draw the same points from the same seed (`engine.Target.sample`).
-    """
+    """Write `data/targets/<key>.parquet` for each target, only for users: trainings draw the same points themselves."""
     with files.new_folder(tables.DATA / tables.TARGETS) as folder:
         for key, group in params.data.targets.items():
             x, y = Target(**group.model_dump()).sample(params.seed)

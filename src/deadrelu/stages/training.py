@@ -12,7 +12,7 @@ import pandas as pd
 
 from deadrelu import progress
 from deadrelu.errors import InputError
-from deadrelu.settings.params import Params, TrainingCase
+from deadrelu.settings.params import Params
 from deadrelu.signals import networks, tensorflow
 from deadrelu.signals.trainer import Data, Trainer
 from deadrelu.storage import files, idx_files, parquet, versions
@@ -24,6 +24,7 @@ LOSS_DIGITS = 4  # significant ones: training amplifies relative errors of the l
 
 Images = dict[str, tuple[Data, Data]]  # training data and validation data of each kind of network, "mlp" and "cnn"
 Trainers = dict[tuple[str, str], Trainer]  # compiled networks by kind and activation
+Losses = tuple[pd.DataFrame, pd.DataFrame]  # of one trial, by batch and by epoch, with the columns of two tables
 
 
 def settings(params: Params) -> dict[str, object]:
@@ -55,13 +56,10 @@ def draw(params: Params) -> Images:
     }
 
 
-def measure(params: Params, images: Images, trainers: Trainers) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    """Yield two tables per trial, with one row per batch and one row per epoch, as in `BATCHES` and `EPOCHS`.
+def measure(params: Params, images: Images, trainers: Trainers) -> Iterator[Losses]:
+    """Train each case on images from `draw`, and yield two tables per trial, as in `BATCHES` and `EPOCHS`.
 
-    Args:
-        params: params of the run, with the cases and their numbers of trials.
-        images: images of each kind of network, from `draw`.
-        trainers: compiled networks of earlier runs, which are reused; networks that are missing are compiled and added.
+    Compiled networks in `trainers`, of earlier runs, are reused; networks that are missing are compiled and added.
     """
     tensorflow.import_tensorflow()
     group = params.training
@@ -80,13 +78,14 @@ def measure(params: Params, images: Images, trainers: Trainers) -> Iterator[tupl
             pool.shutdown(cancel_futures=True)
 
 
-def _measure_trial(
-    params: Params, key: str, trial: int, images: Images, trainers: Trainers
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    case = params.training.cases[key]
-    sizes, kind, seed = params.training.sizes(case.network), (case.network, case.activation), params.seed
-    if kind not in trainers:
-        trainers[kind] = Trainer(_network(params, case))
+def _measure_trial(params: Params, key: str, trial: int, images: Images, trainers: Trainers) -> Losses:
+    seed, mlp, case = params.seed, params.training.mlp, params.training.cases[key]
+    sizes, kind = params.training.sizes(case.network), (case.network, case.activation)
+    if kind not in trainers and case.network == "cnn":
+        trainers[kind] = Trainer(networks.cnn(dtype="float64"))
+    elif kind not in trainers:
+        how = case.activation, case.initializer
+        trainers[kind] = Trainer(networks.mlp(mlp.hidden_layers, mlp.width, *how, seed=seed, dtype="float64"))
     shape = trainers[kind].model.input_shape[1:]
     data, validation = ((x.reshape(-1, *shape), y) for x, y in images[case.network])
     history = trainers[kind].history(
@@ -98,13 +97,6 @@ def _measure_trial(
     curves = significant([[np.nan, *history.loss], history.validation_loss, history.validation_accuracy], LOSS_DIGITS)
     epochs = pd.DataFrame(curves.T, columns=["loss", "validation_loss", "validation_accuracy"])
     return batches.assign(case=key, trial=trial), epochs.assign(case=key, trial=trial, epoch=epochs.index)
-
-
-def _network(params: Params, case: TrainingCase) -> object:
-    if case.network == "cnn":
-        return networks.cnn(dtype="float64")
-    layers, width = params.training.mlp.hidden_layers, params.training.mlp.width
-    return networks.mlp(layers, width, case.activation, case.initializer, seed=params.seed, dtype="float64")
 
 
 def _drawn(name: str, digits: tuple[idx_files.Images, idx_files.Images], n: int, seed: int, key: int) -> Data:

@@ -43,33 +43,26 @@ def _measure(
     params: Params, origin: dict[str, object], shard: shards.Shard, threads: int, stop: shards.StopSignal
 ) -> dict[str, bytes]:
     """Count dead (with biases: constant) networks of a shard; a first shard may also contain functions of networks."""
-    region, name, width = params.safe_region, shard.work.initializer, shard.work.width
+    region, target, seed = params.safe_region, params.target_of_grid, params.seed
+    name, width, numbers = shard.work.initializer, shard.work.width, range(shard.low, shard.high)
     depths, deepest = np.array(region.depth.values), region.depth.high
-    draw, biases = initializers.sampler(region.initializers[name]), isinstance(region.initializers[name], Rai)
-    x, numbers = inputs(params, biases=biases), range(shard.low, shard.high)
-    counts = {"initializer": np.repeat(name, len(depths)), "depth": depths, "width": np.repeat(width, len(depths))}
-    counts["networks"] = np.repeat(len(shard), len(depths))
-    if biases:
-        dead = {"born_dead": untrained.born_constant(draw, x, width, deepest, numbers, seed=params.seed, stop=stop)}
+    draw = initializers.sampler(region.initializers[name])
+    if isinstance(region.initializers[name], Rai):
+        x = np.linspace(target.low, target.high, CURVE_POINTS)
+        dead = {"born_dead": untrained.born_constant(draw, x, width, deepest, numbers, seed=seed, stop=stop)}
     else:
-        low, high, both = untrained.born_dead(draw, width, deepest, numbers, seed=params.seed, stop=stop)
+        x = np.unique([target.low, np.clip(0.0, target.low, target.high), target.high])
+        low, high, both = untrained.born_dead(draw, width, deepest, numbers, seed=seed, stop=stop)
         dead = {"born_dead_low": low, "born_dead_high": high, "born_dead": both}
-    counts |= {column: by_depth[depths - 1] for column, by_depth in dead.items()}
+    shared = {"initializer": name, "width": width, "networks": len(shard), "trained": False}
+    counts = {column: np.repeat(np.array(value), len(depths)) for column, value in shared.items()}
+    counts |= {"depth": depths, **{column: by_depth[depths - 1] for column, by_depth in dead.items()}}
     schema = (tables.BORN_DEAD if name == MAIN else tables.OTHER_INITIALIZERS).schema
     contents = {"counts.parquet": parquet.to_bytes(counts, schema, origin)}
     if shard.low == 0 and len(depths) * len(region.width.values) <= MAX_CELLS_WITH_FUNCTIONS:
-        values = untrained.functions(draw, x, width, deepest, SAVED_FUNCTIONS, seed=params.seed)[depths - 1]
+        values = untrained.functions(draw, x, width, deepest, SAVED_FUNCTIONS, seed=seed)[depths - 1]
         at_depth, network, point = (index.ravel() for index in np.indices(values.shape))
-        rows = {"depth": depths[at_depth], "network": network, "x": x[point], "value": values.ravel()}
-        rows |= {"initializer": np.repeat(name, values.size), "width": np.repeat(width, values.size)}
-        rows["trained"] = np.zeros(values.size, bool)
+        rows = {column: np.repeat(np.array(value), values.size) for column, value in shared.items()}
+        rows |= {"depth": depths[at_depth], "network": network, "x": x[point], "value": values.ravel()}
         contents["functions.parquet"] = parquet.to_bytes(rows, tables.REGION_FUNCTIONS.schema, origin)
     return contents
-
-
-def inputs(params: Params, *, biases: bool) -> np.ndarray:
-    """Return ascending x, (n,), float64, at which untrained networks are evaluated: more of them with biases."""
-    target = params.target_of_grid
-    if biases:
-        return np.linspace(target.low, target.high, CURVE_POINTS)
-    return np.unique([target.low, min(max(0.0, target.low), target.high), target.high])
