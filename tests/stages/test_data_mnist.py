@@ -106,6 +106,15 @@ def test_mirror_fills_the_cache_which_then_serves(
     assert sorted(asked) == sorted(data_mnist.SHA256)
 
 
+def test_mirror_serves_where_no_cache_can_be_made(
+    folder: Path, files: Path, serve: Callable[[Handler], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(os.environ["XDG_CACHE_HOME"]).write_text("a file")
+    monkeypatch.setattr(data_mnist, "MIRRORS", (serve(answer_with(lambda name: (files / name).read_bytes())),))
+    assert data_mnist.fetch(folder, "official") == "official"
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == {p.name: p.read_bytes() for p in files.iterdir()}
+
+
 @pytest.mark.parametrize(
     ("damage", "status"),
     [

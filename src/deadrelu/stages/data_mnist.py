@@ -83,23 +83,23 @@ def _official(name: str, given: str | None) -> bytes:
         InputError: no source has the file; the message contains the reason for each.
     """
     cache = Path(platformdirs.user_cache_dir("deadrelu")) / "mnist"
-    failures = {} if given else {"MNIST_DIR": "not set"}
+    failures = [] if given else ["MNIST_DIR: not set"]
     for source in (*([Path(given)] if given else []), cache, *MIRRORS, *MIRRORS):
         try:
             content = _read(source / name) if isinstance(source, Path) else _download(f"{source}/{name}")
             if (digest := hashlib.sha256(content).hexdigest()) != SHA256[name]:
                 raise InputError(f"SHA-256 is {digest[:8]}…, expected: {SHA256[name][:8]}…")
         except Exception as error:  # requests, urllib3 and ssl have no common base class of errors
-            failures[f"{source}/{name}"] = _reason(error)
+            failures.append(f"{source}/{name}: {_reason(error)}")
             continue
         if given and failures:
-            print(f"deadrelu: MNIST_DIR passed over ({': '.join(next(iter(failures.items())))})", file=sys.stderr)
+            print(f"deadrelu: MNIST_DIR passed over ({failures[0]})", file=sys.stderr)
         if source in MIRRORS:
-            with suppress(OSError, InputError), files.scratch_folder(cache) as scratch:  # the digits do not need it
+            with suppress(OSError, InputError), files.scratch_folder(cache) as scratch:  # no cache: no harm
                 (scratch / name).write_bytes(content)
                 files.replace(scratch / name, cache / name, scratch)
         return content
-    raise InputError("; ".join(": ".join(failure) for failure in failures.items()))
+    raise InputError("; ".join(dict.fromkeys(failures)))
 
 
 def _read(path: Path) -> bytes:
