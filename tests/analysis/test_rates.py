@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from deadrelu.analysis import grid as grid_tables
-from deadrelu.analysis import metrics, outcomes, rates, theory
+from deadrelu.analysis import outcomes, rates, theory
 from deadrelu.analysis.intervals import p_of_bounds
 from deadrelu.engine import ranges, targets
 from deadrelu.engine.ranges import PROBES
-from deadrelu.report import labels
+from deadrelu.report import labels, metrics
 from deadrelu.settings import params
 
 Case = dict[str, pd.DataFrame]

@@ -10,11 +10,12 @@ from typing import Literal, NamedTuple, Self
 
 from rich.console import Console
 
-from deadrelu.analysis import load, metrics
+from deadrelu.analysis import load
 from deadrelu.check import compare, quantities, reference, spread, words
 from deadrelu.check.quantities import Observed
 from deadrelu.check.reference import Origin, Reference
 from deadrelu.errors import InputError
+from deadrelu.report import metrics
 from deadrelu.settings.params import Params
 from deadrelu.stages.data_mnist import REMEDY
 from deadrelu.storage import files, versions

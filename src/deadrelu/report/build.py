@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from deadrelu.analysis import load, metrics
-from deadrelu.report import notebook, page
+from deadrelu.analysis import load
+from deadrelu.report import metrics, notebook, page
 from deadrelu.report.figures import drawing, kept
 from deadrelu.settings.params import Params
 from deadrelu.storage import files, tables
