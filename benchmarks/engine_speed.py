@@ -12,7 +12,8 @@ from rich.table import Table
 
 from benchmarks import figures, machines, peers, sizes
 from deadrelu import engine
-from deadrelu.analysis.published import NOTEBOOK
+from deadrelu.analysis.published import NOTEBOOK, NOTEBOOK_SETTINGS
+from deadrelu.engine import targets
 from deadrelu.report.figures import save
 from deadrelu.signals import tensorflow
 from deadrelu.storage import files
@@ -31,12 +32,12 @@ def main(*, repeats: int, as_json: bool, figure: Path | None = None) -> None:
     tensorflow.import_tensorflow()
     relu, leaky = (
         engine.Network(
-            widths=tuple(case.widths),
-            activation=case.activation,
-            negative_slope=case.negative_slope,
+            widths=tuple(NOTEBOOK_SETTINGS["widths"]),
+            activation=activation,
+            negative_slope=negative_slope,
             initialize="glorot_uniform",
         )
-        for case, _ in NOTEBOOK
+        for activation, negative_slope in NOTEBOOK
     )
 
     def train(network: engine.Network, n: int) -> None:

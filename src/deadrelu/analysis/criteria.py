@@ -1,7 +1,8 @@
-"""Criterion by which a network counts as constant, and the least loss that a constant can have."""
+"""Criteria by which a network counts as constant, and the least loss that a constant can have."""
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from deadrelu.engine import Target
 
@@ -16,6 +17,28 @@ def within(ranges: npt.ArrayLike, tolerance: float) -> Bools:
     values = np.asarray(ranges, float)
     met: Bools = np.isfinite(values) & (values <= tolerance)
     return met
+
+
+def events(trials: pd.DataFrame, tolerance: float) -> dict[str, Bools]:
+    """Return whether each event happened in each trial, shape (trials,), bool, by the name of the event.
+
+    Events: collapsed_before, collapsed (range at most the tolerance before and after training), probes_equal (equal at
+    all probes after training; for one input only), born_dead, dead (range exactly 0 before and after training).
+
+    Args:
+        trials: one row per trial: range_initial, range, probes_equal (null for several inputs), born_dead, dead.
+        tolerance: largest range that counts as constant.
+    """
+    columns = {"collapsed_before": "range_initial", "collapsed": "range"}
+    happened = {event: within(trials[name], tolerance) for event, name in columns.items()}
+    measured = [name for name in ("probes_equal", "born_dead", "dead") if trials[name].notna().all()]
+    return happened | {name: trials[name].to_numpy(bool) for name in measured}
+
+
+def has_both_sides(trials: pd.DataFrame) -> bool:
+    """Return whether training inputs lie on both sides of 0, from columns range_low and range_high, else null."""
+    # One trial says nothing: the ranges of a diverged one are null, too.
+    return not trials[["range_low", "range_high"]].isna().all().any()
 
 
 def best_constant(target: Target, loss: str, seed: int) -> float:

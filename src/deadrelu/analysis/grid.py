@@ -1,13 +1,25 @@
 """Compute how often networks are dead over depth and width, from the tables of `safe_region`."""
 
+import numpy as np
 import pandas as pd
 
 from deadrelu.analysis import criteria, theory
-from deadrelu.analysis.intervals import COUNTED, p_of_bounds, rate_of, wilson
+from deadrelu.analysis.intervals import p_of_bounds, with_rates
 from deadrelu.engine import initializers
-from deadrelu.settings.params import MAIN, Params, Settings
+from deadrelu.settings.params import MAIN, Params, Rai, Settings
 
 CELL = ["initializer", "depth", "width"]
+
+
+def _with_theory(counts: pd.DataFrame, initializer: Settings | Rai) -> pd.DataFrame:
+    """Add rate, low, high of `count` among `networks` to each cell, and theory_low, theory_high (bounds, or NaN)."""
+    symmetric = initializers.is_symmetric(initializer)
+    bounds = [
+        theory.born_dead_on_interval([width] * depth) if symmetric else (np.nan, np.nan)
+        for depth, width in zip(counts["depth"], counts["width"], strict=True)
+    ]
+    theirs = pd.DataFrame(bounds, counts.index, ["theory_low", "theory_high"])
+    return with_rates(counts, trials="networks").join(theirs)
 
 
 def born_dead_grid(counts: pd.DataFrame, initializer: Settings) -> pd.DataFrame:
@@ -22,25 +34,18 @@ def born_dead_grid(counts: pd.DataFrame, initializer: Settings) -> pd.DataFrame:
         dead for every x > 0, their share, its 95 % Wilson interval) with positive_theory (probability) and positive_p
         (exact test); count, rate, low, high (dead for every x), theory_low, theory_high (bounds), p; theory may be NaN.
     """
-    rows = []
-    for row in counts.sort_values(["width", "depth"]).to_dict("records"):
-        networks, dead, dead_positive = row["networks"], row["born_dead"], row["born_dead_high"]
-        columns = {
-            **{name: row[name] for name in ("depth", "width", "networks")},
-            "positive_count": dead_positive,
-            **dict(zip(("positive", "positive_low", "positive_high"), wilson(dead_positive, networks), strict=True)),
-            "count": dead,
-            **wilson(dead, networks)._asdict(),
-        }
-        if initializers.is_symmetric(initializer):
-            widths = [row["width"]] * row["depth"]
-            exact, bounds = theory.born_dead_on_half_line(widths), theory.born_dead_on_interval(widths)
-            columns |= {"positive_theory": exact, "theory_low": bounds.low, "theory_high": bounds.high}
-            columns |= {"positive_p": p_of_bounds(dead_positive, networks, exact, exact)}
-            columns |= {"p": p_of_bounds(dead, networks, *bounds)}
-        rows.append(columns)
+    names = {"born_dead_high": "positive_count", "born_dead": "count"}
+    cells = counts.sort_values(["width", "depth"], ignore_index=True).rename(columns=names)
+    cells = with_rates(cells, "positive_count", "networks", "positive_").rename(columns={"positive_rate": "positive"})
+    cells = _with_theory(cells, initializer)
+    sizes = zip(cells["depth"], cells["width"], strict=True)
+    half_line = pd.Series([theory.born_dead_on_half_line([width] * depth) for depth, width in sizes])
+    cells["positive_theory"] = exact = half_line.where(cells["theory_low"].notna())
+    cells["positive_p"] = p_of_bounds(cells["positive_count"], cells["networks"], exact, exact)
+    cells["p"] = p_of_bounds(cells["count"], cells["networks"], cells["theory_low"], cells["theory_high"])
+    shares = ["positive_count", "positive", "positive_low", "positive_high", "count", "rate", "low", "high"]
     known = ["positive_theory", "theory_low", "theory_high", "positive_p", "p"]
-    return pd.DataFrame(rows, columns=[*(name for name in rows[0] if name not in known), *known])
+    return cells[["depth", "width", "networks", *shares, *known]]
 
 
 def trained_grid(trials: pd.DataFrame, tolerance: float) -> pd.DataFrame:
@@ -54,13 +59,11 @@ def trained_grid(trials: pd.DataFrame, tolerance: float) -> pd.DataFrame:
         One row for each cell: depth, width, born_dead, dead (shares with a range of exactly 0 before and after
         training), before (share constant before training); trials, count, rate, low, high (constant after training).
     """
-    rows = []
-    for (width, depth), cell in trials.groupby(["width", "depth"]):
-        shares = {name: cell[name].mean() for name in ("born_dead", "dead")}
-        shares["before"] = criteria.within(cell["range_initial"], tolerance).mean()
-        counted = rate_of(criteria.within(cell["range"], tolerance))
-        rows.append({"depth": depth, "width": width, **shares, **counted})
-    return pd.DataFrame(rows)
+    before, after = (criteria.within(trials[name], tolerance) for name in ("range_initial", "range"))
+    in_cells = trials.assign(before=before, after=after).groupby(["width", "depth"], as_index=False)
+    means = {name: (name, "mean") for name in ("born_dead", "dead", "before")}
+    cells = in_cells.agg(**means, trials=("after", "size"), count=("after", "sum"))
+    return with_rates(cells[["depth", "width", *means, "trials", "count"]])
 
 
 def cells(born_dead: pd.DataFrame, others: pd.DataFrame, trained: pd.DataFrame, params: Params) -> pd.DataFrame:
@@ -77,21 +80,15 @@ def cells(born_dead: pd.DataFrame, others: pd.DataFrame, trained: pd.DataFrame, 
         training, 95 % Wilson interval); theory_low, theory_high (bounds, or NaN); trained (number of trials),
         trained_count, trained_rate, trained_low, trained_high (constant within the tolerance after training, or NaN).
     """
-    names = ["depth", "width", "networks", "count", "rate", "low", "high", "theory_low", "theory_high"]
-    parts = [born_dead[names].assign(initializer=MAIN)]
-    for key, other in params.safe_region.other_initializers.items():
-        counts = others[others["initializer"] == key].rename(columns={"born_dead": "count"})
-        intervals = [wilson(count, n) for count, n in zip(counts["count"], counts["networks"], strict=True)]
-        counts = counts.assign(**pd.DataFrame(intervals, counts.index, ["rate", "low", "high"]))
-        if initializers.is_symmetric(other.initializer):
-            bounds = [
-                theory.born_dead_on_interval([width] * depth)
-                for depth, width in zip(counts["depth"], counts["width"], strict=True)
-            ]
-            counts = counts.assign(**pd.DataFrame(bounds, counts.index, ["theory_low", "theory_high"]))
-        parts.append(counts)
-    after = trained.assign(constant=criteria.within(trained["range"].to_numpy(), params.collapse.tolerance))
-    constant = after.groupby(CELL, sort=False)["constant"]
-    rows = [[*at, *rate_of(in_cell.to_numpy()).values()] for at, in_cell in constant]
-    learned = pd.DataFrame(rows, columns=[*CELL, "trained", *(f"trained_{name}" for name in COUNTED[1:])])
-    return pd.concat(parts, ignore_index=True)[["initializer", *names]].merge(learned, on=CELL, how="left")
+    counts = others.rename(columns={"born_dead": "count"})
+    parts = [
+        _with_theory(counts[counts["initializer"] == key], other.initializer)
+        for key, other in params.safe_region.other_initializers.items()
+    ]
+    untrained = pd.concat([born_dead.assign(initializer=MAIN), *parts], ignore_index=True)
+    names = ["networks", "count", "rate", "low", "high", "theory_low", "theory_high"]
+    constant = trained.assign(constant=criteria.within(trained["range"], params.collapse.tolerance))
+    in_cells = constant.groupby(CELL, sort=False, as_index=False)
+    after = in_cells.agg(trained=("constant", "size"), trained_count=("constant", "sum"))
+    after = with_rates(after, "trained_count", "trained", "trained_")
+    return untrained[[*CELL, *names]].merge(after, on=CELL, how="left")

@@ -1,25 +1,30 @@
-"""Confidence intervals of shares and of their differences, and hypothesis tests of both."""
+"""Confidence intervals of shares and of their differences, hypothesis tests of both, and tables of shares."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy.special import bdtr, bdtrc, ndtri  # the import of scipy.stats takes half a second
 
-Bools = npt.NDArray[np.bool_]
-Counts = npt.NDArray[np.int64]
+from deadrelu.analysis.criteria import Bools
+
+Floats = npt.NDArray[np.float64]
+
+Z = float(ndtri(0.975))  # half the width of a 95 % interval, in standard deviations of a normal distribution
 
 
 class Rate(NamedTuple):
-    """A share of trials with its confidence interval."""
+    """A share of trials with its 95 % confidence interval."""
 
     rate: float
     low: float
     high: float
 
 
-def wilson(count: int, trials: int, *, confidence: float = 0.95) -> Rate:
-    """Return the share `count / trials` with Wilson's score interval at the level `confidence`.
+def wilson(count: int, trials: int) -> Rate:
+    """Return the share `count / trials` with Wilson's 95 % score interval.
 
     Wilson (1927), doi:10.1080/01621459.1927.10502953: unlike Wald's interval, it stays inside [0, 1] and keeps its
     coverage at rates near 0 and 1, where collapse rates lie. For the 1,500 intervals of a report, SciPy's `binomtest`
@@ -30,27 +35,42 @@ def wilson(count: int, trials: int, *, confidence: float = 0.95) -> Rate:
     """
     if not 0 <= count <= trials or trials < 1:
         raise ValueError(f"count must be from 0 to trials and trials 1 or more, received {count} and {trials}")
-    rate, z = count / trials, float(ndtri((1 + confidence) / 2))
-    centre = (rate + z**2 / (2 * trials)) / (1 + z**2 / trials)
-    half = z / (1 + z**2 / trials) * (rate * (1 - rate) / trials + z**2 / (4 * trials**2)) ** 0.5
+    rate = count / trials
+    centre = (rate + Z**2 / (2 * trials)) / (1 + Z**2 / trials)
+    half = Z / (1 + Z**2 / trials) * (rate * (1 - rate) / trials + Z**2 / (4 * trials**2)) ** 0.5
     # The ends are set to 0 and 1, where the formula is off by rounding.
     return Rate(rate, 0.0 if count == 0 else centre - half, 1.0 if count == trials else centre + half)
 
 
-COUNTED = ("trials", "count", "rate", "low", "high")
+def with_rates(table: pd.DataFrame, count: str = "count", trials: str = "trials", prefix: str = "") -> pd.DataFrame:
+    """Return a table with more columns: rate, low, high (95 % Wilson interval), with a prefix to their names.
+
+    `count` and `trials` name the columns with the number of events and of trials.
+    """
+    rates = [wilson(*pair) for pair in zip(table[count], table[trials], strict=True)]
+    return table.join(pd.DataFrame(rates, table.index, Rate._fields).add_prefix(prefix))
 
 
-def rate_of(happened: Bools) -> dict[str, float]:
-    """Return trials, count, rate and 95 % Wilson interval of an event from `happened`, shape (trials,), bool."""
-    count = int(happened.sum())
-    return {"trials": len(happened), "count": count, **wilson(count, len(happened))._asdict()}
+def table_of_rates(happened: Mapping[Any, Bools], keys: list[str]) -> pd.DataFrame:
+    """Return how often events happened: one row per event, with columns `keys`, trials, count, rate, low, high.
+
+    Args:
+        happened: whether each event happened in each trial, shape (trials,), bool, by a tuple of values of `keys`.
+        keys: names of the columns that identify an event.
+    """
+    rows = [(*key, len(trials), np.count_nonzero(trials)) for key, trials in happened.items()]
+    return with_rates(pd.DataFrame(rows, columns=[*keys, "trials", "count"]))
 
 
-def p_of_bounds(count: int, trials: int, low: float, high: float) -> float:
-    """Return p of the exact test of `count` in `trials` for P in [low, high]: twice the smaller tail, at most 1."""
-    at_most = bdtr(count, trials, low)
-    at_least = bdtrc(count - 1, trials, high) if count else 1.0
-    return float(min(1.0, 2 * at_most, 2 * at_least))
+def p_of_bounds(count: npt.ArrayLike, trials: npt.ArrayLike, low: npt.ArrayLike, high: npt.ArrayLike) -> Floats:
+    """Return p of the exact test of `count` in `trials` for P in [low, high]: twice the smaller tail, at most 1.
+
+    Arguments are numbers or arrays of one shape, which is that of the result; p is NaN where a bound is.
+    """
+    events, least, most = (np.asarray(numbers, float) for numbers in (count, low, high))
+    n = np.asarray(trials, np.int64)
+    p: Floats = np.minimum(1.0, 2 * np.minimum(bdtr(events, n, least), bdtrc(events - 1, n, most)))
+    return p
 
 
 class Difference(NamedTuple):
@@ -74,9 +94,8 @@ def paired_difference(before: Bools, after: Bools) -> Difference:
     up, down, n = int((after & ~before).sum()), int((before & ~after).sum()), len(before)
     more, less, total = up + 0.5, down + 0.5, n + 2
     centre = (more - less) / total
-    half = float(ndtri(0.975)) * ((more + less) / total - centre**2) ** 0.5 / total**0.5
-    p = p_of_bounds(up, up + down, 0.5, 0.5) if up + down else 1.0
-    return Difference((up - down) / n, centre - half, centre + half, p)
+    half = Z * ((more + less) / total - centre**2) ** 0.5 / total**0.5
+    return Difference((up - down) / n, centre - half, centre + half, float(p_of_bounds(up, up + down, 0.5, 0.5)))
 
 
 def independent_difference(before: Bools, after: Bools) -> Difference:
@@ -88,28 +107,30 @@ def independent_difference(before: Bools, after: Bools) -> Difference:
     Args:
         before, after: whether the event happened to each network, shapes (n,) and (m,), bool.
     """
-    (a, a_low, a_high), (b, b_low, b_high) = (wilson(int(part.sum()), len(part)) for part in (after, before))
+    counts = int(after.sum()), len(after), int(before.sum()), len(before)
+    (a, a_low, a_high), (b, b_low, b_high) = wilson(*counts[:2]), wilson(*counts[2:])
     low = a - b - ((a - a_low) ** 2 + (b_high - b) ** 2) ** 0.5
     high = a - b + ((a_high - a) ** 2 + (b - b_low) ** 2) ** 0.5
-    counts = (np.array([n]) for n in (after.sum(), len(after), before.sum(), len(before)))
-    return Difference(a - b, low, high, float(fisher_exact(*counts)[0]))
+    return Difference(a - b, low, high, float(fisher_exact(*counts)))
 
 
-def fisher_exact(count: Counts, trials: Counts, other_count: Counts, other_trials: Counts) -> npt.NDArray[np.float64]:
-    """Return p of Fisher's exact test, twice the smaller tail (at most 1), for n pairs of samples, shape (n,).
+def fisher_exact(
+    count: npt.ArrayLike, trials: npt.ArrayLike, other_count: npt.ArrayLike, other_trials: npt.ArrayLike
+) -> Floats:
+    """Return p of Fisher's exact test, twice the smaller tail (at most 1), for pairs of samples.
 
-    All arguments have shape (n,). The test (1935, doi:10.2307/2342435) is conditional on the sum of both counts.
+    Arguments are numbers or arrays of one shape, which is that of the result; p is NaN where an argument is. The test
+    (1935, doi:10.2307/2342435) is conditional on the sum of both counts.
     """
     from scipy.stats import hypergeom  # an import of half a second, not needed by `check --help`
 
-    in_all, total = count + other_count, trials + other_trials
-    at_most = hypergeom.cdf(other_count, total, in_all, other_trials)
-    at_least = hypergeom.sf(other_count - 1, total, in_all, other_trials)
-    p: npt.NDArray[np.float64] = np.minimum(1.0, 2 * np.minimum(at_most, at_least))
+    a, n, b, m = (np.asarray(numbers, float) for numbers in (count, trials, other_count, other_trials))
+    tails = hypergeom.cdf(b, n + m, a + b, m), hypergeom.sf(b - 1, n + m, a + b, m)
+    p: Floats = np.minimum(1.0, 2 * np.minimum(*tails))
     return p
 
 
-def holm(p: npt.NDArray[np.float64], alpha: float) -> Bools:
+def holm(p: Floats, alpha: float) -> Bools:
     """Return which hypotheses to reject, shape (n,); the probability of any false rejection is at most `alpha`.
 
     `p` has shape (n,). Holm's method (1979, doi:10.2307/4615733) allows any dependence between the tests.

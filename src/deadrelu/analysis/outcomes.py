@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from deadrelu.analysis import criteria
-from deadrelu.analysis.intervals import COUNTED, rate_of
+from deadrelu.analysis.intervals import table_of_rates, with_rates
 from deadrelu.settings.params import Params
 from deadrelu.stages import experiments
 
@@ -19,8 +19,7 @@ OUTCOMES = {
 }
 """Words for each outcome, in the order of rows and legends. Dead means that the range of predictions is exactly 0."""
 
-PER_OUTCOME = 3
-"""Largest number of functions that a figure draws for each outcome."""
+PER_OUTCOME = 3  # largest number of functions that a figure draws for each outcome
 
 Frames = dict[str, pd.DataFrame]
 
@@ -32,15 +31,11 @@ def outcomes(trials: pd.DataFrame, tolerance: float) -> npt.NDArray[np.str_]:
         trials: one row per trial: range_initial, range, range_low, range_high (null without inputs on the half-line).
         tolerance: largest range of predictions that counts as constant.
     """
-    before, after = (trials[name].to_numpy(float) for name in ("range_initial", "range"))
-    stayed, constant = criteria.within(before, tolerance), criteria.within(after, tolerance)
-    both = not trials[["range_low", "range_high"]].isna().all().any()  # a diverged trial's ranges are null, too
-    sides = [criteria.within(trials[name], tolerance) for name in ("range_low", "range_high")]
-    return np.select(
-        [(before == 0) & (after == 0), after == 0, stayed & constant, constant, (sides[0] | sides[1]) & both],
-        ["born_dead", "died", "stayed_within", "became_within", "one_sided"],
-        "alive",
-    )
+    born_dead, dead = (criteria.within(trials[name], 0) for name in ("range_initial", "range"))
+    names = ("range_initial", "range", "range_low", "range_high")
+    before, after, low, high = (criteria.within(trials[name], tolerance) for name in names)
+    one_sided = (low | high) & criteria.has_both_sides(trials)
+    return np.select([born_dead & dead, dead, before & after, after, one_sided], list(OUTCOMES)[:-1], "alive")
 
 
 def before_and_after(trials: Frames, tolerance: float) -> pd.DataFrame:
@@ -59,14 +54,11 @@ def before_and_after(trials: Frames, tolerance: float) -> pd.DataFrame:
     for case, frame in trials.items():
         for criterion, limit in (("exact", 0.0), ("within", tolerance)):
             before, after = (criteria.within(frame[name], limit) for name in ("range_initial", "range"))
-            row: dict[str, object] = {"case": case, "criterion": criterion, "trials": len(frame)}
-            row |= {"before": before.sum(), "after": after.sum()}
-            row |= {"stay": (before & after).sum(), "enter": (after & ~before).sum(), "leave": (before & ~after).sum()}
-            for name, met in (("before", before), ("after", after)):
-                counted = rate_of(met)
-                row |= {f"{name}_{part}": counted[part] for part in ("rate", "low", "high")}
-            rows.append(row)
-    return pd.DataFrame(rows)
+            flows = before, after, before & after, after & ~before, before & ~after
+            rows.append((case, criterion, len(frame), *map(np.count_nonzero, flows)))
+    names = ["case", "criterion", "trials", "before", "after", "stay", "enter", "leave"]
+    table = with_rates(pd.DataFrame(rows, columns=names), "before", prefix="before_")
+    return with_rates(table, "after", prefix="after_")
 
 
 def over_training(histories: Frames, tolerance: float) -> pd.DataFrame:
@@ -79,13 +71,13 @@ def over_training(histories: Frames, tolerance: float) -> pd.DataFrame:
     Returns:
         One row for each case, criterion ("exact": range 0, or "within") and epoch: trials, count, rate, low, high.
     """
-    rows = []
-    for case, frame in histories.items():
-        for criterion, limit in (("exact", 0.0), ("within", tolerance)):
-            met = pd.Series(criteria.within(frame["range"], limit), frame.index).groupby(frame["epoch"])
-            for epoch, is_met in met:
-                rows.append({"case": case, "criterion": criterion, "epoch": epoch, **rate_of(is_met.to_numpy())})
-    return pd.DataFrame(rows, columns=["case", "criterion", "epoch", *COUNTED])
+    happened = {
+        (case, criterion, epoch): criteria.within(ranges, limit)
+        for case, frame in histories.items()
+        for criterion, limit in (("exact", 0.0), ("within", tolerance))
+        for epoch, ranges in frame.groupby("epoch")["range"]
+    }
+    return table_of_rates(happened, ["case", "criterion", "epoch"])
 
 
 def deaths(histories: Frames) -> pd.DataFrame:
@@ -100,16 +92,12 @@ def deaths(histories: Frames) -> pd.DataFrame:
     """
     rows = []
     for case, frame in histories.items():
-        ordered = frame.sort_values(["trial", "epoch"])
-        epochs = np.unique(ordered["epoch"])
-        dead = (ordered["range"].to_numpy() == 0).reshape(-1, len(epochs))
-        layers = ordered["dead_layer"].to_numpy().reshape(-1, len(epochs))
-        stays = np.logical_and.accumulate(dead[:, ::-1], axis=1)[:, ::-1]
-        first = stays.argmax(axis=1)[stays[:, -1]]
-        layer = layers[stays[:, -1], first]
-        about = {"case": case, "networks": len(dead), "revived": int((dead.any(axis=1) & ~dead[:, -1]).sum())}
-        counts = pd.DataFrame({"epoch": epochs[first], "layer": layer}).groupby(["epoch", "layer"]).size()
-        rows += [{**about, **row} for row in counts.reset_index(name="count").to_dict("records")]
+        backwards = frame.sort_values("epoch", ascending=False)
+        dead = backwards["range"] == 0
+        first = backwards[dead.groupby(backwards["trial"]).cummin()].drop_duplicates("trial", keep="last")
+        networks, revived = frame["trial"].nunique(), backwards["trial"][dead].nunique() - len(first)
+        counts = first.groupby(["epoch", "dead_layer"], as_index=False).size()
+        rows += [(case, *row, networks, revived) for row in counts.itertuples(index=False)]
     return pd.DataFrame(rows, columns=["case", "epoch", "layer", "count", "networks", "revived"])
 
 
@@ -126,38 +114,34 @@ def tables(trials: Frames, functions: Frames, params: Params) -> Frames:
         untrained): low, median, high (10, 50, 90 % quantiles over trials), best_constant (least loss of a constant).
         "functions", one row per case, trial and x: outcome, trained; the first `PER_OUTCOME` trials of each outcome.
     """
-    counted, losses, drawn = [], [], []
+    counts, losses, drawn = [], [], []
     for key in params.collapse.independent:
-        frame = trials[key]
-        trial_outcomes = outcomes(frame, params.collapse.tolerance)
-        counts = [int((trial_outcomes == outcome).sum()) for outcome in OUTCOMES]
-        counted.append(pd.DataFrame({"case": key, "outcome": list(OUTCOMES), "count": counts, "trials": len(frame)}))
+        frame = trials[key].assign(case=key, outcome=outcomes(trials[key], params.collapse.tolerance))
+        counts += [(key, outcome, (frame["outcome"] == outcome).sum(), len(frame)) for outcome in OUTCOMES]
         experiment = experiments.of_case(params, key)
         best = criteria.best_constant(experiment.target, experiment.training.loss, params.seed)
-        losses.append(_losses(frame, trial_outcomes, best).assign(case=key))
+        losses.append(_losses(frame).assign(case=key, best_constant=best))
         if key in functions:
-            outcome_of = dict(zip(frame["trial"], trial_outcomes, strict=True))
-            named = functions[key].assign(outcome=functions[key]["trial"].map(outcome_of))
-            first = named.drop_duplicates("trial").groupby("outcome", sort=False).head(PER_OUTCOME)["trial"]
-            drawn.append(named[named["trial"].isin(first)].assign(case=key))
+            first = frame[frame["trial"].isin(functions[key]["trial"])].groupby("outcome").head(PER_OUTCOME)
+            drawn.append(functions[key].merge(first[["case", "outcome", "trial"]], on="trial"))
     return {
-        "outcomes": _concat(counted, ["case", "outcome", "count", "trials"]),
+        "outcomes": pd.DataFrame(counts, columns=["case", "outcome", "count", "trials"]),
         "losses": _concat(losses, ["case", "outcome", "epoch", "low", "median", "high", "best_constant"]),
         "functions": _concat(drawn, ["case", "outcome", "trial", "x", "trained"]),
     }
 
 
-def _losses(frame: pd.DataFrame, trial_outcomes: npt.NDArray[np.str_], best_constant: float) -> pd.DataFrame:
-    losses = np.column_stack([frame["loss_initial"], np.stack(frame["loss"].to_list())]).astype(float)
+def _losses(trials: pd.DataFrame) -> pd.DataFrame:
+    losses = np.column_stack([trials["loss_initial"], np.stack(trials["loss"].to_list())]).astype(float)
     losses = np.where(np.isnan(losses), np.inf, losses)  # a diverged trial's loss counts as infinite
-    rows = []
+    parts = []
     for outcome in OUTCOMES:
-        if (trial_outcomes == outcome).any():
+        chosen = losses[trials["outcome"] == outcome]
+        if len(chosen):
             # Quantiles are not interpolated, since infinity cannot be.
-            bands = np.quantile(losses[trial_outcomes == outcome], (0.1, 0.5, 0.9), axis=0, method="inverted_cdf")
-            columns = dict(zip(("low", "median", "high"), bands, strict=True))
-            rows.append(pd.DataFrame({"outcome": outcome, "epoch": np.arange(losses.shape[1]), **columns}))
-    return pd.concat(rows).assign(best_constant=best_constant)
+            bands = np.quantile(chosen, (0.1, 0.5, 0.9), axis=0, method="inverted_cdf")
+            parts.append(pd.DataFrame(bands.T, columns=["low", "median", "high"]).assign(outcome=outcome))
+    return pd.concat(parts).rename_axis("epoch").reset_index()
 
 
 def _concat(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:

@@ -1,19 +1,25 @@
 """Published collapse rates and the settings that they belong to; a rate is compared only with runs of its settings."""
 
+from collections.abc import Mapping
 from math import sqrt
-from typing import Any
 
 from deadrelu.settings.params import CollapseCase, FanScaled, Params, Rai, TargetParams, Trainable, Variation
 
-TRIALS = 1000
-"""Number of trials behind each rate of the notebook, and of Lu et al."""
+TRIALS = 1000  # number of trials behind each rate of the notebook, and of Lu et al.
 
-NOTEBOOK_WIDTHS = [1, *[2] * 9]
-NOTEBOOK = (
-    (CollapseCase(activation="relu", target="", widths=NOTEBOOK_WIDTHS), 0.956),
-    (CollapseCase(activation="leaky_relu", target="", negative_slope=0.1, widths=NOTEBOOK_WIDTHS), 0.192),
-)
-"""Networks of the 2019 notebook, each with the collapse rate that it printed."""
+NOTEBOOK = {("relu", 0.0): 0.956, ("leaky_relu", 0.1): 0.192}
+"""Collapse rates that the 2019 notebook printed, by activation function and negative slope."""
+
+NOTEBOOK_SETTINGS = {
+    "widths": [1, *[2] * 9],
+    "biases": False,
+    "initializer": FanScaled(name="glorot_uniform"),
+    "optimizer": CollapseCase.model_fields["optimizer"].default,
+    "loss": "mean_squared_error",
+    "epochs": 10,
+    "batch_size": 64,
+}
+"""Settings of the notebook's networks and of their training on x sin x, by the names of `CollapseCase`."""
 
 LU_AT_LEAST = 0.9
 """Collapse rate that Lu et al. (arXiv:1903.06733) exceed, "more than 90 %", for 10 ReLU layers of width 2 on |x|."""
@@ -32,11 +38,13 @@ two inputs. The paper does not state the training, how RAI draws the first layer
 LU_WIDTHS = [2] * 9
 """Widths of the "10-layer" network of Lu et al., interpreted as nine hidden layers and the output."""
 
+LU_SETTINGS = {"activation": "relu", "biases": True, "loss": "mean_squared_error", "protocol": "independent"}
+HE = FanScaled(name="he_normal")
+
 
 def notebook_rates(params: Params) -> dict[str, float]:
     """Return the notebook's collapse rate, by case key, for each main case with the notebook's settings."""
-    rates = {key: notebook_rate(params, key) for key in params.main_cases}
-    return {key: rate for key, rate in rates.items() if rate is not None}
+    return {key: rate for key in params.main_cases if (rate := notebook_rate(params, key))}
 
 
 def notebook_rate(params: Params, key: str) -> float | None:
@@ -49,28 +57,28 @@ def notebook_rate(params: Params, key: str) -> float | None:
 
 def loop_rates(params: Params) -> dict[str, float]:
     """Return the notebook's rate by the key of each case that repeats the notebook's loop, with any `fits`."""
-    rates = {key: _of_notebook(params, key) for key in params.collapse.refit}
-    return {key: rate for key, rate in rates.items() if rate is not None}
+    return {key: rate for key in params.collapse.refit if (rate := _of_notebook(params, key))}
 
 
 def _of_notebook(params: Params, key: str) -> float | None:
-    case = params.collapse.complete(params.collapse.cases[key])
-    if (case.epochs, case.batch_size) != (10, 64) or not _is_on(params.target_of(key), "x_sin_x", sqrt(7)):
-        return None
-    return next((rate for notebook, rate in NOTEBOOK if notebook == _network_and_loss(case)), None)
+    case, target = params.collapse.complete(params.collapse.cases[key]), params.target_of(key)
+    same = _has(case, NOTEBOOK_SETTINGS) and target.function == "x_sin_x" and _is_on(target, sqrt(7))
+    return NOTEBOOK.get((case.activation, case.negative_slope)) if same else None
+
+
+def lu_row(params: Params, case: CollapseCase | Variation) -> tuple[str, str]:
+    """Return the function that a case learns and its initializer, "rai" or "he" (any other), as in the keys of `LU`."""
+    return params.target(case).function, "rai" if isinstance(case.initializer, Rai) else "he"
 
 
 def lu_rate(params: Params, case: CollapseCase | Variation) -> float | None:
     """Return the rate of Lu et al. for the network, target and loss of a case, or None; their training is unknown."""
-    target = params.target(case)
-    row = (target.function, "rai" if isinstance(case.initializer, Rai) else "he")
-    return LU.get(row) if is_like_lu(params, case) else None
+    return LU.get(lu_row(params, case)) if is_like_lu(params, case) else None
 
 
 def is_lu_abs(params: Params, case: CollapseCase | Variation) -> bool:
     """Return whether a case is that of Lu et al. with |x| and He's initializer, whose rate is above `LU_AT_LEAST`."""
-    he = case.initializer == FanScaled(name="he_normal")
-    return he and params.target(case).function == "abs_x" and is_like_lu(params, case)
+    return lu_row(params, case) == ("abs_x", "he") and is_like_lu(params, case)
 
 
 def is_like_lu(params: Params, case: CollapseCase | Variation) -> bool:
@@ -78,26 +86,16 @@ def is_like_lu(params: Params, case: CollapseCase | Variation) -> bool:
 
     For one input, the network has nine hidden layers of 2 units; for two, it has any number of layers of 4 units.
     """
-    target, he = params.target(case), FanScaled(name="he_normal")
-    plane = not target.of_one_input
-    widths = set(case.widths) == {4} if plane else case.widths == LU_WIDTHS
-    known = case.initializer == he or isinstance(case.initializer, Rai)
-    first, _, last = case.initializers
-    ends = first in (case.initializer, he) and last == case.initializer
-    theirs = CollapseCase(activation="relu", target="", widths=case.widths, biases=True, initializer=case.initializer)
-    independent = case.protocol == "independent"
-    untold = case.model_copy(update={"optimizer": theirs.optimizer})  # their training is not known
-    same = _network_and_loss(untold) == theirs and _is_on(target, target.function, sqrt(3))
-    return widths and ends and known and independent and same
+    target, (first, middle, last) = params.target(case), case.initializers
+    widths = case.widths == LU_WIDTHS if target.of_one_input else set(case.widths) == {4}
+    known = (middle == HE or isinstance(middle, Rai)) and first in (middle, HE) and last == middle
+    return widths and known and _has(case, LU_SETTINGS) and _is_on(target, sqrt(3))
 
 
-def _network_and_loss(case: Trainable) -> CollapseCase:
-    """Return a case that keeps network, main initializer, loss and optimizer, and has neutral values for all else."""
-    elsewhere: dict[str, Any] = {"trials": None, "epochs": None, "batch_size": None, "target": "", "follow": []}
-    elsewhere |= {"protocol": "independent", "fits": None, "first_initializer": None, "last_initializer": None}
-    return CollapseCase.model_validate(case.model_dump() | elsewhere)
+def _has(case: Trainable, settings: Mapping[str, object]) -> bool:
+    return all(getattr(case, name) == value for name, value in settings.items())
 
 
-def _is_on(target: TargetParams, function: str, end: float) -> bool:
-    ends = (target.low + end, target.high - end)
-    return target.function == function and target.points == 3000 and max(map(abs, ends)) < 1e-6
+def _is_on(target: TargetParams, end: float) -> bool:
+    """Return whether a training set has 3,000 points on [-end, end]."""
+    return target.points == 3000 and max(abs(target.low + end), abs(target.high - end)) < 1e-6

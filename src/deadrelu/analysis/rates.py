@@ -4,12 +4,14 @@ import numpy as np
 import pandas as pd
 
 from deadrelu.analysis import criteria, published, theory
-from deadrelu.analysis.intervals import COUNTED, p_of_bounds, rate_of
+from deadrelu.analysis.intervals import p_of_bounds, table_of_rates
 from deadrelu.engine import initializers, ranges
 from deadrelu.settings.params import Params
 from deadrelu.stages import experiments
 
 TOLERANCES = np.logspace(-8, 0, 81)
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
 PLACES = {"interval": "range", "negative": "range_low", "positive": "range_high", "probes": "probe_range"}
 """Columns of ranges, by the inputs over which they are taken: all, x < 0, x > 0, or the notebook's five probes."""
 
@@ -27,38 +29,32 @@ def collapse_rates(trials: Trials, params: Params) -> pd.DataFrame:
     Returns:
         One row for each case and event: case, event, trials, count, rate, low, high (95 % Wilson interval); notebook,
         lu (published rates), theory_low, theory_high (bounds of the probability), theory_p (exact test of the bounds),
-        or NaN. Events: collapsed_before, collapsed (range at most the tolerance before and after training), born_dead,
-        dead (range exactly 0 before and after), probes_equal (equal at all probes after training, for one input only).
+        or NaN. Events are those of `criteria.events`.
     """
-    rows = []
-    for key, frame in trials.items():
-        notebook, lu = published.notebook_rate(params, key), published.lu_rate(params, params.collapse.cases[key])
-        tolerance = params.collapse.tolerance
-        happened = {
-            "collapsed_before": criteria.within(frame["range_initial"], tolerance),
-            "collapsed": criteria.within(frame["range"], tolerance),
-        }
-        for event in ("probes_equal", "born_dead", "dead"):
-            if frame[event].notna().all():
-                happened[event] = frame[event].to_numpy(bool)
-        in_print = {"collapsed": {"notebook": notebook, "lu": lu}, "probes_equal": {"notebook": notebook}}
-        for event, occurred in happened.items():
-            known = {"notebook": None, "lu": None, **in_print.get(event, {})}
-            counted = rate_of(occurred)
-            bounds = born_dead_bounds(params, key) if event == "born_dead" else None
-            if bounds:
-                p = p_of_bounds(int(counted["count"]), int(counted["trials"]), *bounds)
-                known |= {"theory_low": bounds.low, "theory_high": bounds.high, "theory_p": p}
-            rows.append({"case": key, "event": event, **counted, **known})
-    theirs = ["notebook", "lu", "theory_low", "theory_high", "theory_p"]
-    return pd.DataFrame(rows, columns=["case", "event", *COUNTED, *theirs]).astype(dict.fromkeys(theirs, float))
+    happened = {
+        (key, event): occurred
+        for key, frame in trials.items()
+        for event, occurred in criteria.events(frame, params.collapse.tolerance).items()
+    }
+    known = [
+        (
+            published.notebook_rate(params, key) if event in ("collapsed", "probes_equal") else None,
+            published.lu_rate(params, params.collapse.cases[key]) if event == "collapsed" else None,
+            *(born_dead_bounds(params, key) if event == "born_dead" else (None, None)),
+        )
+        for key, event in happened
+    ]
+    table = table_of_rates(happened, ["case", "event"])
+    table["notebook"], table["lu"], low, high = np.array(known, float).T
+    p = p_of_bounds(table["count"], table["trials"], low, high)
+    return table.assign(theory_low=low, theory_high=high, theory_p=p)
 
 
-def born_dead_bounds(params: Params, key: str) -> theory.Bounds | None:
-    """Return bounds of P(dead before training) of a case; None without ReLU, zero biases and symmetric weights."""
+def born_dead_bounds(params: Params, key: str) -> theory.Bounds:
+    """Return bounds of P(dead before training) of a case; NaN without ReLU, zero biases and symmetric weights."""
     case = params.collapse.cases[key]
     if case.activation != "relu" or not all(map(initializers.is_symmetric, case.initializers)):
-        return None
+        return theory.Bounds(np.nan, np.nan)
     target = experiments.of_case(params, key).target
     if target.inputs > 1:
         return theory.born_dead_on_any_inputs(case.widths)
@@ -75,18 +71,14 @@ def rate_by_tolerance(trials: Trials) -> pd.DataFrame:
     Returns:
         One row for each case, criterion and tolerance, with trials, count, rate, low, high (95 % Wilson interval).
     """
-    rows = []
+    happened = {}
     for key, frame in trials.items():
-        probes = frame[[f"probe_{k}" for k in range(1, len(ranges.PROBES) + 1)]].to_numpy()
-        measured = {"probe_range": np.ptp(probes, axis=1)} | {name: frame[name].to_numpy() for name in RANGES}
+        probes = frame[[f"probe_{k}" for k in range(1, len(ranges.PROBES) + 1)]]
+        measured = frame.assign(probe_range=np.ptp(probes.to_numpy(), axis=1))
         for criterion, column in PLACES.items():
             for tolerance in TOLERANCES:
-                counted = rate_of(criteria.within(measured[column], tolerance))
-                rows.append({"case": key, "criterion": criterion, "tolerance": tolerance, **counted})
-    return pd.DataFrame(rows, columns=["case", "criterion", "tolerance", *COUNTED])
-
-
-RANGES = ("range", "range_low", "range_high")
+                happened[key, criterion, tolerance] = criteria.within(measured[column], tolerance)
+    return table_of_rates(happened, ["case", "criterion", "tolerance"])
 
 
 def half_lines(trials: Trials, tolerance: float) -> pd.DataFrame:
@@ -99,19 +91,13 @@ def half_lines(trials: Trials, tolerance: float) -> pd.DataFrame:
     """
     rows = []
     for key, frame in trials.items():
-        if frame[["range_low", "range_high"]].isna().all().any():
-            continue
-        constant, low, high = (criteria.within(frame[name].to_numpy(), tolerance) for name in RANGES)
-        counts = {
-            "probes_only": np.sum(frame["probes_equal"] & ~constant),
-            "positive_only": np.sum(high & ~low),
-            "negative_only": np.sum(low & ~high),
-        }
-        rows.append({"case": key, "trials": len(frame)} | counts)
+        if criteria.has_both_sides(frame):
+            constant, low, high = (
+                criteria.within(frame[name], tolerance) for name in ("range", "range_low", "range_high")
+            )
+            only = frame["probes_equal"].to_numpy(bool) & ~constant, high & ~low, low & ~high
+            rows.append((key, len(frame), *map(np.count_nonzero, only)))
     return pd.DataFrame(rows, columns=["case", "trials", "probes_only", "positive_only", "negative_only"])
-
-
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def collapse_values(trials: Trials, params: Params) -> pd.DataFrame:
@@ -126,14 +112,12 @@ def collapse_values(trials: Trials, params: Params) -> pd.DataFrame:
         tolerance), mean, median (of the target's values), q05, q25, q50, q75, q95 (quantiles of the constants).
     """
     rows = []
-    for key, frame in trials.items():
-        if not learns_constants(params, key):
-            continue
-        values = frame["prediction_min"][criteria.within(frame["range"].to_numpy(), params.collapse.tolerance)]
+    for key in filter(lambda key: learns_constants(params, key), trials):
+        constant = criteria.within(trials[key]["range"], params.collapse.tolerance)
+        values = trials[key]["prediction_min"][constant]
         _, y = experiments.of_case(params, key).target.sample(params.seed)
-        row = {"case": key, "loss": params.collapse.cases[key].loss, "collapsed": len(values)}
-        row |= {"mean": y.mean(dtype=float), "median": float(np.median(y))}
-        rows.append(row | {f"q{100 * q:02.0f}": values.quantile(q) for q in QUANTILES})
+        about = key, params.collapse.cases[key].loss, len(values), y.mean(dtype=float), float(np.median(y))
+        rows.append((*about, *values.quantile(list(QUANTILES))))
     names = ["case", "loss", "collapsed", "mean", "median", *(f"q{100 * q:02.0f}" for q in QUANTILES)]
     return pd.DataFrame(rows, columns=names)
 
@@ -154,14 +138,11 @@ def loop_numbers(fits: Trials, tolerance: float) -> pd.DataFrame:
         One row for each case, criterion ("probes_equal": equal predictions at all probes, as in the notebook;
         "collapsed": range at most `tolerance`) and number (printed share): loops (number that print it), total (all).
     """
-    parts = []
+    rows = []
     for key, frame in fits.items():
-        constant = pd.Series(criteria.within(frame["range"].to_numpy(), tolerance), frame.index)
-        events = {"probes_equal": frame["probe_range"] == 0, "collapsed": constant}
-        for criterion, happened in events.items():
-            numbers = happened.groupby(frame["trial"]).mean()
-            counts = numbers.value_counts().sort_index()
-            named = {"case": key, "criterion": criterion, "total": len(numbers)}
-            parts.append(pd.DataFrame({"number": counts.index, "loops": counts.to_numpy(), **named}))
-    columns = ["case", "criterion", "number", "loops", "total"]
-    return pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns)
+        equal, constant = frame["probe_range"] == 0, criteria.within(frame["range"], tolerance)
+        events = frame[["trial"]].assign(probes_equal=equal, collapsed=constant)
+        for criterion, printed in events.groupby("trial").mean().items():
+            counts = printed.value_counts().sort_index()
+            rows += [(key, criterion, number, loops, len(printed)) for number, loops in counts.items()]
+    return pd.DataFrame(rows, columns=["case", "criterion", "number", "loops", "total"])

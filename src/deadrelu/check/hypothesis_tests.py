@@ -26,7 +26,7 @@ def mcnemar_exact(before: Outcomes, after: Outcomes) -> float:
         before, after: whether the event happened in each trial, shape (n,), bool.
     """
     up, down = int(np.sum(after & ~before)), int(np.sum(before & ~after))
-    return p_of_bounds(up, up + down, 0.5, 0.5) if up + down else 1.0
+    return float(p_of_bounds(up, up + down, 0.5, 0.5))
 
 
 def smallest_mcnemar_exact(trials: int, level: float) -> float:

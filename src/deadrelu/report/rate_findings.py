@@ -18,8 +18,7 @@ def agrees(count: int, trials: int, in_print: float) -> tuple[bool, float]:
 
     The test is Fisher's exact one; the published rate, `in_print`, is taken as a share of 1,000 networks.
     """
-    counts = (int(count), int(trials), round(in_print * published.TRIALS), published.TRIALS)
-    p = float(fisher_exact(*(np.array([number]) for number in counts))[0])
+    p = float(fisher_exact(int(count), int(trials), round(in_print * published.TRIALS), published.TRIALS))
     return p >= ALPHA, p
 
 
