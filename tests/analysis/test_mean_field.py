@@ -20,7 +20,7 @@ def test_mean_square_is_the_integral(activation: str, variance: float) -> None:
         quad(lambda u: float(phi(np.array(variance**0.5 * u)) ** 2 * norm.pdf(u)), *ends, limit=500)[0]
         for ends in ((-9, -0.1), (-0.1, 0), (0, 0.1), (0.1, 9))
     )
-    assert mean_field.mean_square(activation, variance) == pytest.approx(expected, rel=1e-4)
+    assert mean_field.mean_square(phi, variance) == pytest.approx(expected, rel=1e-4)
 
 
 def test_activations_are_keras() -> None:
@@ -33,7 +33,9 @@ def test_activations_are_keras() -> None:
 
 
 def test_relu_halves() -> None:
-    np.testing.assert_allclose(mean_field.mean_square("relu", [0.1, 4.0]), [0.05, 2.0], rtol=1e-6)
+    np.testing.assert_allclose(
+        mean_field.mean_square(mean_field.ACTIVATIONS["relu"], [0.1, 4.0]), [0.05, 2.0], rtol=1e-6
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,7 +50,7 @@ def test_networks_have_this_rms_on_average(activation: str, width: int, networks
     x = rng.uniform(size=(8, 12))
     fans, variances = [12, *[width] * 3], [0.2, *[3.0 / width] * 3]
     signals = x @ rng.normal(0, variances[0] ** 0.5, (networks, 12, width))
-    expected = mean_field.rms_by_layer(activation, (x**2).sum(axis=1), fans, variances)
+    expected = mean_field.rms_by_layer(activation, (x**2).sum(axis=1), list(zip(fans, variances, strict=True)))
     for rms in expected:
         kernels = rng.normal(0, variances[1] ** 0.5, (networks, width, width))
         signals = mean_field.ACTIVATIONS[activation](signals @ kernels)
@@ -101,7 +103,7 @@ def test_mean_products_are_those_of_drawn_preactivations(activation: str, cosine
     assert abs(products.mean() - mean_products[0, 1]) < 4.5 * products.std() / len(u) ** 0.5 + 1e-6
     assert mean_products[1, 0] == mean_products[0, 1]
     # With itself, the product is the square, which is tested against an integral above.
-    assert np.diag(mean_products) == pytest.approx(mean_field.mean_square(activation, [a * a, b * b]), rel=1e-4)
+    assert np.diag(mean_products) == pytest.approx(mean_field.mean_square(phi, [a * a, b * b]), rel=1e-4)
 
 
 def test_mean_products_by_hand() -> None:
@@ -131,8 +133,8 @@ def test_factors_are_those_of_wide_networks(activation: str, initializer: params
     width, layers, rng = 400, 5, np.random.default_rng(6)
     images = rng.uniform(0, 1, (24, 50))
     fans = [50, *[width] * layers]
-    variances = [initializers.variance(initializer, fan_in, width) for fan_in in fans]
-    theory = mean_field.factors(activation, images, fans, variances)
+    weights = [(fan_in, initializers.variance(initializer, fan_in, width)) for fan_in in fans]
+    theory = mean_field.factors(activation, images, weights)
     measured = [
         ensemble.strengths(
             activation,
@@ -153,7 +155,7 @@ def test_relus_gradient_has_a_closed_form() -> None:
     """Half of the units are active, so the factor is the root of N σ² / 2, which is 1 for He initialization."""
     images = np.random.default_rng(6).uniform(0, 1, (24, 50))
     for scale in (1.0, 2.0, 3.0):
-        _, backward = mean_field.factors("relu", images, [50, *[100] * 5], [1 / 50, *[scale / 100] * 5])
+        _, backward = mean_field.factors("relu", images, [(50, 1 / 50), *[(100, scale / 100)] * 5])
         assert backward == pytest.approx((scale / 2) ** 0.5, rel=1e-6)
 
 

@@ -79,10 +79,10 @@ def test_theory_of_factors_stands_only_where_it_holds(settings: params.Params) -
         ratios = summaries.signal_ratios(SUMMARY, networks(), one_case_settings(settings, **change), IMAGES)
         return ratios[["forward_theory", "backward_theory"]].iloc[0].tolist()
 
-    fans, variances = [784, *[100] * 4], [2 / 784, *[2 / 100] * 4]
+    weights = [(784, 2 / 784), *[(100, 2 / 100)] * 4]
     few = summaries.THEORY_IMAGES
     images = IMAGES[:: 100 // few][:few]
-    assert theory() == pytest.approx(mean_field.factors("relu", images, fans, variances))
+    assert theory() == pytest.approx(mean_field.factors("relu", images, weights))
     orthogonal = {"a": {"activation": "relu", "initializer": {"name": "orthogonal"}}}
     for change in (
         {"layer_seeds": "shared"},

@@ -5,28 +5,18 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+# Factors per layer below which a signal vanishes and above which it explodes: over ten layers, it shrinks to less than
+# a ninth or grows more than ninefold.
 VANISHES, EXPLODES = 0.8, 1.25
-"""Factors per layer below which a signal vanishes and above which it explodes: over ten layers, it shrinks to less
-than a ninth or grows more than ninefold."""
 
 Growth = Literal["vanishes", "holds", "explodes", "varies", "not measured"]
 
+# 97.5 % quantiles of the normal distribution and of Student's with 1 to 10 degrees of freedom: SciPy may be absent.
 NORMAL_975 = 1.959963984540054
-"""The 97.5 % quantile of the normal distribution."""
-
 STUDENT_975 = (
-    12.706204736174694,
-    4.302652729749462,
-    3.1824463052837078,
-    2.7764451051977934,
-    2.5705818356363146,
-    2.4469118511449786,
-    2.364624251592784,
-    2.306004135204166,
-    2.262157162798205,
-    2.228138851986274,
+    *(12.706204736174694, 4.302652729749462, 3.1824463052837078, 2.7764451051977934, 2.5705818356363146),
+    *(2.4469118511449786, 2.364624251592784, 2.306004135204166, 2.262157162798205, 2.228138851986274),
 )
-"""97.5 % quantiles of Student's distribution with 1 to 10 degrees of freedom, since `inspect` works without SciPy."""
 
 
 def student_975(freedom: int) -> float:
@@ -87,12 +77,7 @@ def growth_factor(
     if not np.all(strength > 0):
         return 0.0, np.nan, np.nan
     logs = np.diff(np.log(strength))
-    logs = logs if counted is None else logs[counted]
-    if not len(logs):
-        return np.nan, np.nan, np.nan
-    mean, n = float(logs.mean()), len(logs)
-    half = float(student_975(n - 1) * logs.std(ddof=1) / np.sqrt(n)) if n > 1 else np.nan
-    return float(np.exp(mean)), float(np.exp(mean - half)), float(np.exp(mean + half))
+    return _geometric_mean(logs if counted is None else logs[counted])
 
 
 def factor_over_networks(strengths: npt.NDArray[np.float64]) -> tuple[float, float, float]:
@@ -105,8 +90,13 @@ def factor_over_networks(strengths: npt.NDArray[np.float64]) -> tuple[float, flo
         The factor and the ends of its 95 % t interval over networks; 0, infinite or NaN if that of a network is.
     """
     factors = np.array([growth_factor(strength)[0] for strength in strengths])
-    if not (np.isfinite(factors) & (factors > 0)).all():
-        return float(factors[~(np.isfinite(factors) & (factors > 0))][0]), np.nan, np.nan
-    logs = np.log(factors)
-    half = float(student_975(len(logs) - 1) * logs.std(ddof=1) / np.sqrt(len(logs)))
-    return float(np.exp(logs.mean())), float(np.exp(logs.mean() - half)), float(np.exp(logs.mean() + half))
+    known = np.isfinite(factors) & (factors > 0)
+    return _geometric_mean(np.log(factors)) if known.all() else (float(factors[~known][0]), np.nan, np.nan)
+
+
+def _geometric_mean(logs: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return exp of the mean of `logs`, shape (n,), and the ends of its 95 % t interval; ends, or all, may be NaN."""
+    n = len(logs)
+    mean = float(logs.mean()) if n else np.nan
+    half = float(student_975(n - 1) * logs.std(ddof=1) / np.sqrt(n)) if n > 1 else np.nan
+    return float(np.exp(mean)), float(np.exp(mean - half)), float(np.exp(mean + half))

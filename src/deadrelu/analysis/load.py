@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -16,24 +17,29 @@ from deadrelu.stages import sensitivity as sensitivity_stage
 from deadrelu.storage import idx_files, tables
 
 Source = Literal["official", "bundled"]
+Frames = dict[str, pd.DataFrame]
 
 
 class Results(NamedTuple):
-    """Results of all stages, for the report and for `deadrelu check`."""
+    """Results of all stages, for the report and for `deadrelu check`.
+
+    Attributes:
+        source: source of the MNIST digits.
+        test_images: number of MNIST test images.
+        small: tables of the report by name, as in `reports/tables`.
+        trials: table of each case of `collapse`, with one row per trial.
+        histories: table of each case with checkpoints (followed or refitted), with one row per trial and checkpoint.
+        variations: table of each key of `sensitivity`, with one row per variation and trial.
+        trained_grid: trained networks of `safe_region`, with one row per cell and trial.
+    """
 
     source: Source
-    """Source of the MNIST digits."""
     test_images: int
-    small: dict[str, pd.DataFrame]
-    """Tables of the report by name, as in `reports/tables`."""
-    trials: dict[str, pd.DataFrame]
-    """Table of each case of `collapse`, with one row per trial."""
-    histories: dict[str, pd.DataFrame]
-    """Table of each case with checkpoints (followed or refitted), with one row per trial and checkpoint."""
-    variations: dict[str, pd.DataFrame]
-    """Table of each key of `sensitivity`, with one row per variation and trial."""
+    small: Frames
+    trials: Frames
+    histories: Frames
+    variations: Frames
     trained_grid: pd.DataFrame
-    """Trained networks of `safe_region`, with one row per cell and trial."""
 
 
 def read(params: Params) -> Results:
@@ -42,19 +48,18 @@ def read(params: Params) -> Results:
     Raises:
         InputError: a table is missing or truncated, or was made with other params.
     """
-    source, small = _mnist_source(), {}
+    source = _mnist_source()
     for key, group in params.data.targets.items():
         target = Target(**group.model_dump())
         tables.points(target.inputs, target.outputs).read(data_target.settings(params, key), key)  # only to check it
-    images = idx_files.flat(idx_files.read_test_set(tables.DATA / tables.MNIST)[0])
-    norms = (images.astype(float) ** 2).sum(axis=1)
-    small["data"] = pd.DataFrame({"mnist_source": [source], "test_images": [len(images)]})
-    small["signals"] = summaries.beside_theory(_signals(params), params.activations, norms)
-    networks = _in_order(tables.NETWORKS.read(activations.settings(params)), list(params.activations.cases))
-    inputs = images[: params.activations.ensemble.images].astype(float)
+    images = idx_files.flat(idx_files.read_test_set(tables.DATA / tables.MNIST)[0]).astype(float)
+    small = {"data": pd.DataFrame({"mnist_source": [source], "test_images": [len(images)]})}
+    small["signals"] = summaries.beside_theory(_signals(params), params.activations, (images**2).sum(axis=1))
+    networks = _in_order(tables.NETWORKS.read(activations.settings(params)), params.activations.cases)
+    inputs = images[: params.activations.ensemble.images]
     small["signal_ratios"] = summaries.signal_ratios(small["signals"], networks, params.activations, inputs)
     batches, epochs = (
-        _in_order(table.read(training.settings(params)), list(params.training.cases))
+        _in_order(table.read(training.settings(params)), params.training.cases)
         for table in (tables.BATCHES, tables.EPOCHS)
     )
     small |= {"loss_curves": summaries.loss_curves(batches), "epochs": summaries.epochs_over_trials(epochs)}
@@ -83,9 +88,8 @@ def to_csv(frame: pd.DataFrame) -> str:
 
 def files_of(stage: str) -> list[Path]:
     """Return the sorted paths of the files that a stage, given by its name in dvc.yaml, writes to `data/`."""
-    kind, _, key = stage.partition("@")
-    parts = {"data@target": [tables.TARGETS], "data@mnist": [tables.MNIST]}.get(stage, [kind, key])
-    folder = Path(tables.DATA, *filter(None, parts))
+    names = {"data@target": tables.TARGETS, "data@mnist": tables.MNIST}
+    folder = tables.DATA / names.get(stage, stage.replace("@", "/"))
     return sorted(path for path in folder.glob("*") if path.is_file() and not path.name.startswith("."))
 
 
@@ -103,17 +107,13 @@ def _mnist_source() -> Source:
 
 
 def _signals(params: Params) -> pd.DataFrame:
-    """Return the summary of activations, by layer within each case, with the cases in the order of params."""
     summary = tables.SUMMARY.read(activations.settings(params))
-    return _in_order(summary.sort_values("layer"), list(params.activations.cases))
+    return _in_order(summary.sort_values("layer"), params.activations.cases)
 
 
-def _in_order(table: pd.DataFrame, cases: list[str]) -> pd.DataFrame:
+def _in_order(table: pd.DataFrame, cases: Iterable[str]) -> pd.DataFrame:
     """Sort the rows by the position of their case in `cases`; rows of one case keep their order."""
-    return table.sort_values("case", key=lambda column: column.map(cases.index), kind="stable")
-
-
-Frames = dict[str, pd.DataFrame]
+    return table.sort_values("case", key=lambda column: column.map(list(cases).index), kind="stable")
 
 
 def _collapse(params: Params) -> tuple[Frames, Frames, Frames]:
@@ -152,24 +152,3 @@ def _collapse_tables(params: Params, trials: Frames, histories: Frames, function
         "collapse_values": rates.collapse_values(trials, params),
         **outcomes.tables(trials, functions, params),
     }
-
-
-def points(params: Params, key: str, data: Path = tables.DATA) -> pd.DataFrame:
-    """Return the training set of the target `key` of one input and output: columns x and y, one row per point."""
-    return tables.points(1, 1).read(data_target.settings(params, key), key, data)
-
-
-def weights(params: Params, key: str, data: Path = tables.DATA) -> pd.DataFrame:
-    """Return the saved weights of the case `key` of `collapse`: trial, initial, final, one row per saved trial."""
-    return tables.WEIGHTS.read(experiments.of_case(params, key).settings, key, data)
-
-
-def trials(params: Params, key: str, data: Path = tables.DATA) -> pd.DataFrame:
-    """Return the results of the case `key` of `collapse`, one row per trial; `data` is the folder of all stages."""
-    experiment = experiments.of_case(params, key)
-    return tables.read_trials(experiment.settings, key, experiment.trials, data)
-
-
-def region_functions(params: Params, data: Path = tables.DATA) -> pd.DataFrame:
-    """Return the functions of a few networks of each cell of `safe_region`, with one row per network and x."""
-    return tables.REGION_FUNCTIONS.read(safe_region.settings(params), data=data)

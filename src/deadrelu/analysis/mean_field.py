@@ -3,7 +3,8 @@
 Weights are independent with mean 0; biases are zero. If the signal that reaches a layer has a mean square of
 q / (fan_in Var w), preactivations have variance q, and if they are normal (wide layers: Poole et al., arXiv:1606.05340)
 the outputs have a mean square of E[φ(√q ξ)²], where ξ is standard normal. For ReLU it is q / 2 at any width, since
-preactivations are symmetric about 0 (He et al., arXiv:1502.01852).
+preactivations are symmetric about 0 (He et al., arXiv:1502.01852). The network is `networks.mlp`, whose first layer is
+linear; `weights` are the fan-in and the variance of the weights of this layer and of each hidden layer, in order.
 """
 
 from collections.abc import Callable
@@ -13,15 +14,13 @@ import numpy.typing as npt
 from scipy.special import expit
 
 Array = npt.NDArray[np.float64]
+Function = Callable[[Array], Array]
+Weights = list[tuple[int, float]]
 
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "relu": lambda z: np.maximum(z, 0),
-    "tanh": np.tanh,
-    "sigmoid": expit,
-}
+ACTIVATIONS: dict[str, Function] = {"relu": lambda z: np.maximum(z, 0), "tanh": np.tanh, "sigmoid": expit}
 """Activation functions that theory covers, by their names in Keras."""
 
-SLOPES: dict[str, Callable[[Array], Array]] = {
+SLOPES: dict[str, Function] = {
     "relu": lambda z: (z > 0).astype(float),
     "tanh": lambda z: 1 - np.tanh(z) ** 2,
     "sigmoid": lambda z: expit(z) * (1 - expit(z)),
@@ -31,22 +30,24 @@ SLOPES: dict[str, Callable[[Array], Array]] = {
 ZEROS = {"relu": 0.5, "tanh": 0.0, "sigmoid": 0.0}
 """Expected share of outputs that are exactly 0: for ReLU 1/2, the probability of a negative preactivation."""
 
-_NORMAL = np.linspace(-8, 8, 2000)  # an even number: no node is at 0, where the slope of ReLU jumps
-_WEIGHTS = np.exp(-(_NORMAL**2) / 2)
-_WEIGHTS /= _WEIGHTS.sum()
+
+def _normal_rule(end: float, n: int) -> tuple[Array, Array]:
+    """Return n nodes on [-end, end] and their weights in a mean over a standard normal variable."""
+    nodes = np.linspace(-end, end, n)
+    weights = np.exp(-(nodes**2) / 2)
+    return nodes, weights / weights.sum()
 
 
-def mean_square(activation: str, variance: npt.ArrayLike) -> Array:
-    """Return E[φ(√q ξ)²], with ξ standard normal, for each variance q of preactivations, in the shape of `variance`."""
-    spread = np.sqrt(np.asarray(variance, float))[..., None]
-    mean: Array = np.sum(ACTIVATIONS[activation](spread * _NORMAL) ** 2 * _WEIGHTS, axis=-1)
-    return mean
-
-
+_NORMAL, _WEIGHTS = _normal_rule(8, 2000)  # an even number: no node is at 0, where the slope of ReLU jumps
 # This trapezoid rule is exact to 1e-5 for slopes up to 6, where Gauss-Hermite with as many nodes errs by 1e-2.
-_NODES = np.linspace(-5.25, 5.25, 71)
-_NODE_WEIGHTS = np.exp(-(_NODES**2) / 2)
-_NODE_WEIGHTS /= _NODE_WEIGHTS.sum()
+_NODES, _NODE_WEIGHTS = _normal_rule(5.25, 71)
+
+
+def mean_square(function: Function, variance: npt.ArrayLike) -> Array:
+    """Return E[f(√q ξ)²] of a function f, with ξ standard normal, for each variance q, in the shape of `variance`."""
+    spread = np.sqrt(np.asarray(variance, float))[..., None]
+    mean: Array = np.sum(function(spread * _NORMAL) ** 2 * _WEIGHTS, axis=-1)
+    return mean
 
 
 def mean_products(activation: str, covariance: Array) -> Array:
@@ -69,47 +70,34 @@ def mean_products(activation: str, covariance: Array) -> Array:
     rest = np.sqrt(1 - cosine[i, j] ** 2)
     u = sizes[i, None, None] * _NODES[:, None]
     v = sizes[j, None, None] * (cosine[i, j, None, None] * _NODES[:, None] + rest[:, None, None] * _NODES)
-    means = np.einsum("pab,a,b->p", function(u) * function(v), _NODE_WEIGHTS, _NODE_WEIGHTS)
     product = np.zeros_like(covariance)
-    product[i, j] = product[j, i] = means
+    product[i, j] = np.einsum("pab,a,b->p", function(u) * function(v), _NODE_WEIGHTS, _NODE_WEIGHTS)
+    product[j, i] = product[i, j]
     return product
 
 
-def factors(activation: str, inputs: Array, fans: list[int], variances: list[float]) -> tuple[float, float]:
+def factors(activation: str, inputs: Array, weights: Weights) -> tuple[float, float]:
     """Return the factors by which a hidden layer multiplies the signal and its gradient: geometric means over layers.
 
-    The signal is the standard deviation of activations over inputs; the network is `networks.mlp`.
-
-    Args:
-        activation: name of the hidden layers' activation function in `ACTIVATIONS`.
-        inputs: images, shape (n, pixels).
-        fans: fan-in of the linear first layer and of each hidden layer, in order.
-        variances: variance of the weights of each of these layers.
+    The signal is the standard deviation of activations over the `inputs`, images of shape (n, pixels).
     """
-    products, strengths, slopes = variances[0] * (inputs @ inputs.T), [], []
-    for fan_in, variance in zip(fans[1:], variances[1:], strict=True):
+    (_, first), *hidden = weights
+    products, strengths, slopes = first * (inputs @ inputs.T), [], []
+    for fan_in, variance in hidden:
         covariance = fan_in * variance * products
         products = mean_products(activation, covariance)
         strengths.append(np.sqrt(np.diag(products).mean() - products.mean()))
-        spread = np.sqrt(np.diag(covariance))[:, None]
-        squares = np.sum(SLOPES[activation](spread * _NORMAL) ** 2 * _WEIGHTS, axis=1)
-        slopes.append(np.sqrt(fan_in * variance * squares.mean()))
-    steps = len(strengths) - 1
+        slopes.append(np.sqrt(fan_in * variance * mean_square(SLOPES[activation], np.diag(covariance)).mean()))
+    steps = len(hidden) - 1
     return float((strengths[-1] / strengths[0]) ** (1 / steps)), float(np.prod(slopes[1:]) ** (1 / steps))
 
 
-def rms_by_layer(activation: str, squared_norms: Array, fans: list[int], variances: list[float]) -> list[float]:
-    """Return the rms of each hidden layer's outputs over inputs and units; `networks.mlp` has a linear first layer.
-
-    Args:
-        activation: name of the hidden layers' activation function in `ACTIVATIONS`.
-        squared_norms: squared norm of each input, shape (n_inputs,).
-        fans: fan-in of the linear first layer and of each hidden layer, in order.
-        variances: variance of the weights of each of these layers.
-    """
-    q = variances[0] * squared_norms  # variance of the linear layer's outputs
+def rms_by_layer(activation: str, squared_norms: Array, weights: Weights) -> list[float]:
+    """Return the rms of each hidden layer's outputs over units and inputs, from the inputs' squared norms, (n,)."""
+    (_, first), *hidden = weights
+    q = first * squared_norms  # variance of the linear layer's outputs
     lengths = []
-    for fan_in, variance in zip(fans[1:], variances[1:], strict=True):
-        q = mean_square(activation, fan_in * variance * q)
+    for fan_in, variance in hidden:
+        q = mean_square(ACTIVATIONS[activation], fan_in * variance * q)
         lengths.append(float(np.sqrt(q.mean())))
     return lengths

@@ -7,10 +7,14 @@ import pandas as pd
 from deadrelu.analysis import mean_field
 from deadrelu.analysis.growth import factor_over_networks, growth
 from deadrelu.engine import initializers
-from deadrelu.settings.params import ActivationsParams
+from deadrelu.settings.params import ActivationsParams, Settings
 from deadrelu.storage.idx_files import PIXELS
 
 Array = npt.NDArray[np.float64]
+
+QUANTILES = 64  # number of quantiles that represent the squared norms of all images in theory
+THEORY_IMAGES = 16  # largest number of images whose covariances mean-field theory propagates through the layers
+SMOOTH = 8  # number of batches over which a running mean of the loss is taken
 
 
 def beside_theory(summary: pd.DataFrame, settings: ActivationsParams, squared_norms: Array) -> pd.DataFrame:
@@ -22,23 +26,21 @@ def beside_theory(summary: pd.DataFrame, settings: ActivationsParams, squared_no
         squared_norms: squared norm of each image, shape (n_images,); `QUANTILES` quantiles of them represent all.
     """
     norms = np.quantile(squared_norms, (np.arange(QUANTILES) + 0.5) / QUANTILES)
-    width, layers = settings.network.width, settings.network.hidden_layers
-    fans = [PIXELS, *[width] * layers]
     rows = []
     for key, case in settings.cases.items():
-        independent = settings.layer_seeds == "independent" and initializers.is_symmetric(case.initializer)
-        if not independent or case.activation not in mean_field.ZEROS:
-            continue
-        variances = [initializers.variance(case.initializer, fan_in, width) for fan_in in fans]
-        rms = mean_field.rms_by_layer(case.activation, norms, fans, variances)
-        zeros = mean_field.ZEROS[case.activation]
-        rows.append(pd.DataFrame({"case": key, "layer": range(1, layers + 1), "rms_theory": rms, "zero_theory": zeros}))
-    theory = pd.concat(rows) if rows else pd.DataFrame(columns=["case", "layer", "rms_theory", "zero_theory"])
+        weights = _weights(settings, case.initializer)
+        rms = mean_field.rms_by_layer(case.activation, norms, weights) if weights else []
+        rows += [(key, layer, value, mean_field.ZEROS[case.activation]) for layer, value in enumerate(rms, start=1)]
+    theory = pd.DataFrame(rows, columns=["case", "layer", "rms_theory", "zero_theory"])
     return summary.merge(theory, on=["case", "layer"], how="left")
 
 
-QUANTILES = 64
-"""Number of quantiles that represent the squared norms of all images in theory."""
+def _weights(settings: ActivationsParams, initializer: Settings) -> mean_field.Weights:
+    """Return fan-in and variance of the weights of each layer but the output; empty without mean-field theory."""
+    if settings.layer_seeds != "independent" or not initializers.is_symmetric(initializer):
+        return []
+    width, layers = settings.network.width, settings.network.hidden_layers
+    return [(fan_in, initializers.variance(initializer, fan_in, width)) for fan_in in [PIXELS, *[width] * layers]]
 
 
 def signal_ratios(
@@ -58,40 +60,25 @@ def signal_ratios(
         NaN; forward_verdict: class by `growth`. backward, backward_*: the same of `gradient_rms`, from a layer to that
         before it. saturated_least, saturated_largest, zero_least, zero_largest: extreme shares in a layer of `summary`.
     """
-    rows = []
     few_images = images[:: max(1, len(images) // THEORY_IMAGES)][:THEORY_IMAGES]
-    for case, case_networks in networks.groupby("case", sort=False):
-        row: dict[str, object] = {"case": case}
-        theory = dict(zip(("forward", "backward"), _theory(settings, str(case), few_images), strict=True))
-        for direction, name in (("forward", "input_std"), ("backward", "gradient_rms")):
-            strengths = case_networks.pivot(index="network", columns="layer", values=name).to_numpy()
-            interval = factor_over_networks(strengths if direction == "forward" else strengths[:, ::-1])
-            row |= dict(zip([direction, f"{direction}_low", f"{direction}_high"], interval, strict=True))
-            row |= {f"{direction}_theory": theory[direction], f"{direction}_verdict": growth(*interval)}
+    rows = []
+    for key, strengths in networks.groupby("case", sort=False):
+        case, row = settings.cases[str(key)], {"case": key}
+        weights = _weights(settings, case.initializer)
+        # A factor needs two hidden layers.
+        theory = mean_field.factors(case.activation, few_images, weights) if len(weights) > 2 else (np.nan, np.nan)
+        for direction, name, expected in zip(
+            ("forward", "backward"), ("input_std", "gradient_rms"), theory, strict=True
+        ):
+            by_layer = strengths.pivot(index="network", columns="layer", values=name).to_numpy()
+            interval = factor_over_networks(by_layer if direction == "forward" else by_layer[:, ::-1])
+            names = [direction, *(f"{direction}_{end}" for end in ("low", "high", "theory", "verdict"))]
+            row |= dict(zip(names, (*interval, expected, growth(*interval)), strict=True))
         for name in ("saturated", "zero"):
-            share = summary[summary["case"] == case][f"{name}_fraction"]
+            share = summary.loc[summary["case"] == key, f"{name}_fraction"]
             row |= {f"{name}_least": share.min(), f"{name}_largest": share.max()}
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-THEORY_IMAGES = 16
-"""Largest number of images whose covariances mean-field theory propagates through the layers."""
-
-
-def _theory(settings: ActivationsParams, key: str, images: Array) -> tuple[float, float]:
-    """Return the forward and backward factors per layer of the case `key` by mean-field theory, NaN if it has none."""
-    case, width, layers = settings.cases[key], settings.network.width, settings.network.hidden_layers
-    independent = settings.layer_seeds == "independent" and initializers.is_symmetric(case.initializer)
-    if not independent or layers < 2:
-        return np.nan, np.nan
-    fans = [PIXELS, *[width] * layers]
-    variances = [initializers.variance(case.initializer, fan_in, width) for fan_in in fans]
-    return mean_field.factors(case.activation, images, fans, variances)
-
-
-SMOOTH = 8
-"""Number of batches over which a running mean of the loss is taken."""
 
 
 def loss_curves(batches: pd.DataFrame) -> pd.DataFrame:
@@ -104,20 +91,18 @@ def loss_curves(batches: pd.DataFrame) -> pd.DataFrame:
         One row for each case and step: case; step (counted from 1); loss, loss_low, loss_high (median, minimum and
         maximum over trials of the running mean of the loss over `SMOOTH` batches).
     """
-    steps = batches.sort_values(["trial", "epoch", "batch"], kind="stable").copy()
+    steps = batches.sort_values(["trial", "epoch", "batch"], kind="stable")
     by_trial = steps.groupby(["case", "trial"], sort=False)["loss"]
-    steps["step"] = by_trial.cumcount() + 1
-    # `_running_mean` uses float64: pandas updates a running sum, in which a huge early loss leaves its rounding error.
-    steps["loss"] = by_trial.transform(_running_mean)
-    return _over_trials(steps, ["case", "step"], ["loss"])
+    steps = steps.assign(step=by_trial.cumcount() + 1, loss=by_trial.transform(_running_mean))
+    return steps.groupby(["case", "step"], sort=False, as_index=False).agg(**_bands("loss"))
 
 
 def _running_mean(loss: pd.Series) -> pd.Series:
     """Return the mean of each loss and its predecessors, at most `SMOOTH` in all; infinite if one is not finite."""
     finite = pd.Series(np.isfinite(loss), loss.index)
+    # In float64: pandas updates a running sum, in which a huge early loss leaves its rounding error.
     mean = loss.astype(float).where(finite, 0.0).rolling(SMOOTH, min_periods=1).mean()
-    diverged = (~finite).astype(float).rolling(SMOOTH, min_periods=1).max() > 0
-    return mean.mask(diverged, np.inf)
+    return mean.where(finite.astype(float).rolling(SMOOTH, min_periods=1).min() == 1, np.inf)
 
 
 def epochs_over_trials(epochs: pd.DataFrame) -> pd.DataFrame:
@@ -126,24 +111,20 @@ def epochs_over_trials(epochs: pd.DataFrame) -> pd.DataFrame:
     Returns:
         One row per case and epoch (0: untrained): trials; median, minimum (_low), maximum (_high) of each number.
     """
-    values = ["loss", "validation_loss", "validation_accuracy"]
-    diverged = epochs[["loss", "validation_loss"]].isna() & (epochs[["epoch"]] > 0).to_numpy()
-    epochs = epochs.assign(**epochs[["loss", "validation_loss"]].mask(diverged, np.inf))
-    table = _over_trials(epochs, ["case", "epoch"], values)
-    trials = epochs.groupby("case")["trial"].nunique()
-    table.insert(2, "trials", table["case"].map(trials))
-    return table
+    losses = epochs[["loss", "validation_loss"]]
+    trained = epochs[["epoch"]].to_numpy() > 0
+    by_epoch = epochs.assign(**losses.mask(losses.isna() & trained, np.inf)).groupby(
+        ["case", "epoch"], sort=False, as_index=False
+    )
+    return by_epoch.agg(trials=("trial", "nunique"), **_bands("loss", "validation_loss", "validation_accuracy"))
+
+
+def _bands(*names: str) -> dict[str, tuple[str, str]]:
+    """Return arguments of `agg` for the median, minimum (_low) and maximum (_high) of some columns."""
+    ends = {"": "median", "_low": "min", "_high": "max"}
+    return {f"{name}{end}": (name, function) for name in names for end, function in ends.items()}
 
 
 def last_epochs(epochs: pd.DataFrame) -> pd.DataFrame:
-    """Return the row of each case for its last epoch, from a table of `epochs_over_trials`."""
+    """Return the rows of each case for its last epoch, from a table with columns case and epoch."""
     return epochs[epochs["epoch"] == epochs.groupby("case")["epoch"].transform("max")]
-
-
-def _over_trials(frame: pd.DataFrame, keys: list[str], values: list[str]) -> pd.DataFrame:
-    groups = frame.groupby(keys, sort=False)
-    columns: dict[str, pd.Series] = {}
-    for value in values:
-        column = groups[value]
-        columns |= {value: column.median(), f"{value}_low": column.min(), f"{value}_high": column.max()}
-    return pd.DataFrame(columns).reset_index()

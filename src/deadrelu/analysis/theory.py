@@ -4,6 +4,7 @@ Weights are independent, symmetric about 0 and continuous. Then a layer that a n
 zero with probability 2^-width, whatever the earlier layers (Lu, Shin, Su, Karniadakis, *Dying ReLU and Initialization*,
 arXiv:1903.06733). All inputs of one sign give the same pattern of active units, because f(c x) = c f(x) for c > 0: a
 half-line of a one-dimensional input is one input. Bounds for many inputs: Rister and Rubin, arXiv:2007.06192.
+In all functions, `widths` are the numbers of units of the hidden layers, from input to output.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,8 @@ from math import expm1, log1p
 from typing import NamedTuple
 
 import numpy as np
+
+EXTREMES = (0.25, 0.5)  # of the probability q that a unit of the third or a later layer is off for both signs of x
 
 
 class Bounds(NamedTuple):
@@ -24,9 +27,6 @@ def born_dead_on_half_line(widths: Sequence[float]) -> float:
     """Return the probability that the network is 0 for every x > 0 (or x < 0, or one nonzero input of any dimension).
 
     It is 1 - prod(1 - 2^-width), computed from logarithms; a direct product would round it to 0 for widths above 53.
-
-    Args:
-        widths: units of each hidden layer, input to output.
     """
     return _one_of(2.0 ** -np.asarray(widths, float))
 
@@ -44,11 +44,8 @@ def born_dead_on_interval(widths: Sequence[float]) -> Bounds:
 
     The probability grows with each q, because P(A and B) ≥ P(A) + P(B) - 1: the extremes of q give the bounds. They are
     equal for at most two hidden layers and for a first layer of one unit, which passes exactly one half-line.
-
-    Args:
-        widths: units of each hidden layer, input to output.
     """
-    return Bounds(*(_dead_on_both(widths, q) for q in (0.25, 0.5)))
+    return Bounds(*(_dead_on_both(widths, q) for q in EXTREMES))
 
 
 def born_dead_on_any_inputs(widths: Sequence[float]) -> Bounds:
@@ -57,9 +54,6 @@ def born_dead_on_any_inputs(widths: Sequence[float]) -> Bounds:
     The upper bound is the probability for one input. For the lower bound: a unit after the first layer is off for all
     inputs if all its weights are negative, since its inputs are not. So a layer of N units after one of M stops all
     signals with probability 2^-(M N) or more, independently of others (compare Rister and Rubin, arXiv:2007.06192).
-
-    Args:
-        widths: units of each hidden layer, input to output.
     """
     sizes = np.asarray(widths, float)
     return Bounds(_one_of(2.0 ** -(sizes[:-1] * sizes[1:])), born_dead_on_half_line(widths))
@@ -103,7 +97,7 @@ def width_at(probability: float, depth: int) -> Bounds:
     """
     from scipy.optimize import brentq  # an import of a third of a second, for one figure
 
-    widths = (
-        brentq(lambda width, q=q: _dead_on_both([width] * depth, q) - probability, 1e-3, 1000) for q in (0.25, 0.5)
-    )
-    return Bounds(*widths)
+    def excess(width: float, q: float) -> float:
+        return _dead_on_both([width] * depth, q) - probability
+
+    return Bounds(*(brentq(excess, 1e-3, 1000, args=(q,)) for q in EXTREMES))

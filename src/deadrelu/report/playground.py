@@ -14,9 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from deadrelu.analysis import load, published, theory
+from deadrelu.analysis import published, theory
 from deadrelu.report import labels, page, wasm
 from deadrelu.settings.params import CollapseCase, Params
+from deadrelu.stages import data_target, experiments
+from deadrelu.storage import tables
 
 TARGETS = ("x_sin_x", "abs_x", "x_sin_5x", "step_sin_5x")
 """Functions that `templates/trial.js` can compute."""
@@ -104,7 +106,8 @@ def _proof(params: Params, data: Path) -> dict[str, Any]:
     keys = [key for key in params.main_cases if _can_be_carried(params.collapse.cases[key], key, params)]
     if not keys:
         return {"cases": {}}
-    points = load.points(params, params.data.main_target, data)
+    target = params.data.main_target
+    points = tables.points(1, 1).read(data_target.settings(params, target), target, data)
     return {
         "seed": params.seed,
         "x": _text(points["x"].to_numpy(np.float32)),
@@ -125,8 +128,8 @@ def _can_be_carried(case: CollapseCase, key: str, params: Params) -> bool:
 
 def _carried(key: str, params: Params, data: Path) -> dict[str, Any]:
     """Return settings of case `key`, losses of its first `MAX_TRIALS` trials, and the final weights that are saved."""
-    case, weights = params.collapse.cases[key], load.weights(params, key, data)
-    rows = load.trials(params, key, data).head(MAX_TRIALS)
+    case, rows = params.collapse.cases[key], _first_trials(params, key, data)
+    weights = tables.WEIGHTS.read(experiments.of_case(params, key).settings, key, data)
     final = np.stack(list(weights["final"])).astype(np.float32)
     return {
         "name": labels.narrow_network(params, key),
@@ -148,12 +151,17 @@ def _carried(key: str, params: Params, data: Path) -> dict[str, Any]:
 def _death(params: Params, proof: Mapping[str, Any], data: Path) -> dict[str, Any] | None:
     """Return case, trial, name and target of the first ReLU network of `proof` that died in training, or None."""
     for key in proof["cases"]:
-        rows = load.trials(params, key, data).head(MAX_TRIALS)
+        rows = _first_trials(params, key, data)
         died = rows.loc[rows["dead"] & ~rows["born_dead"], "trial"]
         if params.collapse.cases[key].activation == "relu" and len(died):
             name, target = labels.narrow_network(params, key), params.target_of(key).function
             return {"case": key, "trial": int(died.iloc[0]), "name": name, "target": target}
     return None
+
+
+def _first_trials(params: Params, key: str, data: Path) -> pd.DataFrame:
+    experiment = experiments.of_case(params, key)
+    return tables.read_trials(experiment.settings, key, experiment.trials, data).head(MAX_TRIALS)
 
 
 def _text(array: npt.NDArray[Any]) -> str:
