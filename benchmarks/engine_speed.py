@@ -12,7 +12,7 @@ from rich.table import Table
 
 from benchmarks import figures, machines, peers, sizes
 from deadrelu import engine
-from deadrelu.analysis.published import NOTEBOOK, NOTEBOOK_SETTINGS
+from deadrelu.analysis.published import NOTEBOOK, NOTEBOOK_CASE
 from deadrelu.engine import targets
 from deadrelu.report.figures import save
 from deadrelu.signals import tensorflow
@@ -32,7 +32,7 @@ def main(*, repeats: int, as_json: bool, figure: Path | None = None) -> None:
     tensorflow.import_tensorflow()
     relu, leaky = (
         engine.Network(
-            widths=tuple(NOTEBOOK_SETTINGS["widths"]),
+            widths=tuple(NOTEBOOK_CASE.widths),
             activation=activation,
             negative_slope=negative_slope,
             initialize="glorot_uniform",

@@ -24,6 +24,10 @@ def with_case(settings: params.Params, key: str, **values: Any) -> params.Params
     return settings.model_copy(update={"collapse": collapse, "data": data})
 
 
+def of_notebook(settings: params.Params, key: str) -> float | None:
+    return published.notebook_rates(settings, settings.collapse.independent).get(key)
+
+
 def lu(settings: params.Params, key: str, **values: Any) -> float | None:
     changed = with_case(settings, key, **values)
     return published.lu_rate(changed, changed.collapse.cases[key])
@@ -47,25 +51,28 @@ def lu(settings: params.Params, key: str, **values: Any) -> float | None:
     ],
 )
 def test_of_the_notebook(settings: params.Params, values: dict[str, Any]) -> None:
-    assert published.notebook_rate(settings, "relu") == 0.956
-    assert published.notebook_rate(with_case(settings, "relu", **dict(values)), "relu") is None
+    assert of_notebook(settings, "relu") == 0.956
+    assert of_notebook(with_case(settings, "relu", **dict(values)), "relu") is None
 
 
 @pytest.mark.parametrize("shared", [{"epochs": 11}, {"batch_size": 32}])
 def test_of_the_notebook_with_what_all_cases_share(settings: params.Params, shared: dict[str, int]) -> None:
     other = settings.model_copy(update={"collapse": settings.collapse.model_copy(update=shared)})
-    assert published.notebook_rates(other) == published.loop_rates(other) == {}
+    assert published.notebook_rates(other, other.collapse.cases) == {}
 
 
 def test_of_the_notebooks_main_cases_and_loops(settings: params.Params) -> None:
-    assert published.notebook_rates(settings) == {"relu": 0.956, "leaky_relu": 0.192}
-    assert published.loop_rates(settings) == {"relu-refit": 0.956, "leaky_relu-refit": 0.192}
+    assert published.notebook_rates(settings, settings.main_cases) == {"relu": 0.956, "leaky_relu": 0.192}
+    assert published.notebook_rates(settings, settings.collapse.refit) == {
+        "relu-refit": 0.956,
+        "leaky_relu-refit": 0.192,
+    }
     # The number of trials and the checkpoints do not matter.
-    assert published.notebook_rate(with_case(settings, "relu", trials=5, follow=[0, 7]), "relu") == 0.956
+    assert of_notebook(with_case(settings, "relu", trials=5, follow=[0, 7]), "relu") == 0.956
     # The same data under another name are the notebook's, too, but not those of the main cases.
     apart = with_case(settings, "relu", target={})
-    assert published.notebook_rate(apart, "relu") == 0.956
-    assert published.notebook_rates(apart) == {"leaky_relu": 0.192}
+    assert of_notebook(apart, "relu") == 0.956
+    assert published.notebook_rates(apart, apart.main_cases) == {"leaky_relu": 0.192}
 
 
 @pytest.mark.parametrize(

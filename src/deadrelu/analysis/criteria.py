@@ -7,6 +7,7 @@ import pandas as pd
 from deadrelu.engine import Target
 
 Bools = npt.NDArray[np.bool_]
+Frames = dict[str, pd.DataFrame]  # tables by the key of a case or variation
 
 
 def within(ranges: npt.ArrayLike, tolerance: float) -> Bools:

@@ -1,10 +1,16 @@
-"""Classify the networks of `collapse` by whether they are constant before and after training, and count them."""
+"""Classify the networks of `collapse` by whether they are constant before and after training, and count them.
+
+`trials` and `histories` are tables of cases of `collapse` by their keys, with one row per trial, or per trial and
+checkpoint. A network counts as constant by the criterion "exact" if its predictions have a range of 0, and by the
+criterion "within" if they have one of at most `tolerance`.
+"""
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from deadrelu.analysis import criteria
+from deadrelu.analysis.criteria import Frames
 from deadrelu.analysis.intervals import table_of_rates, with_rates
 from deadrelu.settings.params import Params
 from deadrelu.stages import experiments
@@ -21,16 +27,9 @@ OUTCOMES = {
 
 PER_OUTCOME = 3  # largest number of functions that a figure draws for each outcome
 
-Frames = dict[str, pd.DataFrame]
-
 
 def outcomes(trials: pd.DataFrame, tolerance: float) -> npt.NDArray[np.str_]:
-    """Return the outcome of each trial as a key of `OUTCOMES`, shape (n,).
-
-    Args:
-        trials: one row per trial: range_initial, range, range_low, range_high (null without inputs on the half-line).
-        tolerance: largest range of predictions that counts as constant.
-    """
+    """Return the outcome of each trial as a key of `OUTCOMES`, shape (n,), from the ranges in a table of trials."""
     born_dead, dead = (criteria.within(trials[name], 0) for name in ("range_initial", "range"))
     names = ("range_initial", "range", "range_low", "range_high")
     before, after, low, high = (criteria.within(trials[name], tolerance) for name in names)
@@ -39,16 +38,11 @@ def outcomes(trials: pd.DataFrame, tolerance: float) -> npt.NDArray[np.str_]:
 
 
 def before_and_after(trials: Frames, tolerance: float) -> pd.DataFrame:
-    """Count constant networks before and after training, under each of two criteria.
-
-    Args:
-        trials: table of each case, one row per trial, with columns range_initial and range.
-        tolerance: largest range that counts as constant under the criterion "within".
+    """Count constant networks before and after training.
 
     Returns:
-        One row for each case and criterion ("exact": range is 0; "within": range is at most `tolerance`): case,
-        criterion, trials; before, after, stay, enter, leave (networks constant before, after, at both times, only
-        after, only before); before_* and after_*: rate, low, high (95 % Wilson intervals).
+        One row for each case and criterion: case, criterion, trials; before, after, stay, enter, leave (networks
+        constant before, after, at both times, only after, only before); before_*, after_*: rate, low, high (95 %).
     """
     rows = []
     for case, frame in trials.items():
@@ -62,15 +56,7 @@ def before_and_after(trials: Frames, tolerance: float) -> pd.DataFrame:
 
 
 def over_training(histories: Frames, tolerance: float) -> pd.DataFrame:
-    """Count constant networks at each checkpoint of training, under each of two criteria.
-
-    Args:
-        histories: table of each followed case, one row per trial and checkpoint: trial, epoch, range.
-        tolerance: largest range that counts as constant under the criterion "within".
-
-    Returns:
-        One row for each case, criterion ("exact": range 0, or "within") and epoch: trials, count, rate, low, high.
-    """
+    """Count constant networks: one row for each case, criterion and epoch, with trials, count, rate, low, high."""
     happened = {
         (case, criterion, epoch): criteria.within(ranges, limit)
         for case, frame in histories.items()
@@ -82,9 +68,6 @@ def over_training(histories: Frames, tolerance: float) -> pd.DataFrame:
 
 def deaths(histories: Frames) -> pd.DataFrame:
     """Count networks by the checkpoint from which on they are exactly constant, and by their first dead layer then.
-
-    Args:
-        histories: table of each followed case, one row per trial and checkpoint: trial, epoch, range, dead_layer.
 
     Returns:
         One row for each case, epoch (first checkpoint from which on all ranges are 0) and layer (0: none is dead):
@@ -114,35 +97,26 @@ def tables(trials: Frames, functions: Frames, params: Params) -> Frames:
         untrained): low, median, high (10, 50, 90 % quantiles over trials), best_constant (least loss of a constant).
         "functions", one row per case, trial and x: outcome, trained; the first `PER_OUTCOME` trials of each outcome.
     """
-    counts, losses, drawn = [], [], []
+    counts, bands, drawn = [], [], []
     for key in params.collapse.independent:
-        frame = trials[key].assign(case=key, outcome=outcomes(trials[key], params.collapse.tolerance))
-        counts += [(key, outcome, (frame["outcome"] == outcome).sum(), len(frame)) for outcome in OUTCOMES]
-        experiment = experiments.of_case(params, key)
+        frame, experiment = trials[key], experiments.of_case(params, key)
+        frame = frame.assign(case=key, outcome=outcomes(frame, params.collapse.tolerance))
+        losses = np.column_stack([frame["loss_initial"], np.stack(frame["loss"].to_list())]).astype(float)
+        losses = np.where(np.isnan(losses), np.inf, losses)  # a diverged trial's loss counts as infinite
         best = criteria.best_constant(experiment.target, experiment.training.loss, params.seed)
-        losses.append(_losses(frame).assign(case=key, best_constant=best))
+        for outcome in OUTCOMES:
+            chosen = losses[frame["outcome"] == outcome]
+            counts.append((key, outcome, len(chosen), len(frame)))
+            if len(chosen):
+                # Quantiles are not interpolated, since infinity cannot be.
+                by_epoch = np.quantile(chosen, (0.1, 0.5, 0.9), axis=0, method="inverted_cdf").T
+                bands += [(key, outcome, epoch, *band, best) for epoch, band in enumerate(by_epoch)]
         if key in functions:
             first = frame[frame["trial"].isin(functions[key]["trial"])].groupby("outcome").head(PER_OUTCOME)
             drawn.append(functions[key].merge(first[["case", "outcome", "trial"]], on="trial"))
+    names = ["case", "outcome", "trial", "x", "trained"]
     return {
         "outcomes": pd.DataFrame(counts, columns=["case", "outcome", "count", "trials"]),
-        "losses": _concat(losses, ["case", "outcome", "epoch", "low", "median", "high", "best_constant"]),
-        "functions": _concat(drawn, ["case", "outcome", "trial", "x", "trained"]),
+        "losses": pd.DataFrame(bands, columns=["case", "outcome", "epoch", "low", "median", "high", "best_constant"]),
+        "functions": pd.concat(drawn, ignore_index=True)[names] if drawn else pd.DataFrame(columns=names),
     }
-
-
-def _losses(trials: pd.DataFrame) -> pd.DataFrame:
-    losses = np.column_stack([trials["loss_initial"], np.stack(trials["loss"].to_list())]).astype(float)
-    losses = np.where(np.isnan(losses), np.inf, losses)  # a diverged trial's loss counts as infinite
-    parts = []
-    for outcome in OUTCOMES:
-        chosen = losses[trials["outcome"] == outcome]
-        if len(chosen):
-            # Quantiles are not interpolated, since infinity cannot be.
-            bands = np.quantile(chosen, (0.1, 0.5, 0.9), axis=0, method="inverted_cdf")
-            parts.append(pd.DataFrame(bands.T, columns=["low", "median", "high"]).assign(outcome=outcome))
-    return pd.concat(parts).rename_axis("epoch").reset_index()
-
-
-def _concat(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
-    return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)

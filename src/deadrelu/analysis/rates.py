@@ -1,4 +1,9 @@
-"""Compute the report's tables of rates, with confidence intervals, from the trials of the stage `collapse`."""
+"""Compute the report's tables of rates from the trials of the stage `collapse`.
+
+In all functions, `trials` are the tables of cases of `collapse` by their keys, with one row per trial, and `params` are
+the settings that made them. A network counts as constant if its predictions have a range of at most `tolerance`. The
+columns trials, count, rate, low, high are numbers of trials and of events, their ratio, and its 95 % Wilson interval.
+"""
 
 import numpy as np
 import pandas as pd
@@ -15,30 +20,22 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 PLACES = {"interval": "range", "negative": "range_low", "positive": "range_high", "probes": "probe_range"}
 """Columns of ranges, by the inputs over which they are taken: all, x < 0, x > 0, or the notebook's five probes."""
 
-Trials = dict[str, pd.DataFrame]
-"""Tables by the key of a case of `collapse`, with one row per trial (in `loop_numbers`, per fit)."""
 
+def collapse_rates(trials: criteria.Frames, params: Params) -> pd.DataFrame:
+    """Return how often each event of `criteria.events` happened: one row for each case and event.
 
-def collapse_rates(trials: Trials, params: Params) -> pd.DataFrame:
-    """Count the trials in which each event happened, for each case.
-
-    Args:
-        trials: table of each case, one row per trial.
-        params: settings with which `trials` were made.
-
-    Returns:
-        One row for each case and event: case, event, trials, count, rate, low, high (95 % Wilson interval); notebook,
-        lu (published rates), theory_low, theory_high (bounds of the probability), theory_p (exact test of the bounds),
-        or NaN. Events are those of `criteria.events`.
+    The columns are case, event, trials, count, rate, low, high; notebook, lu (published rates), theory_low, theory_high
+    (bounds of the probability), theory_p (exact test of the bounds), each of which is NaN where there is none.
     """
     happened = {
         (key, event): occurred
         for key, frame in trials.items()
         for event, occurred in criteria.events(frame, params.collapse.tolerance).items()
     }
+    notebook = published.notebook_rates(params, params.collapse.independent)
     known = [
         (
-            published.notebook_rate(params, key) if event in ("collapsed", "probes_equal") else None,
+            notebook.get(key) if event in ("collapsed", "probes_equal") else None,
             published.lu_rate(params, params.collapse.cases[key]) if event == "collapsed" else None,
             *(born_dead_bounds(params, key) if event == "born_dead" else (None, None)),
         )
@@ -52,25 +49,19 @@ def collapse_rates(trials: Trials, params: Params) -> pd.DataFrame:
 
 def born_dead_bounds(params: Params, key: str) -> theory.Bounds:
     """Return bounds of P(dead before training) of a case; NaN without ReLU, zero biases and symmetric weights."""
-    case = params.collapse.cases[key]
+    case, target = params.collapse.cases[key], experiments.of_case(params, key).target
     if case.activation != "relu" or not all(map(initializers.is_symmetric, case.initializers)):
         return theory.Bounds(np.nan, np.nan)
-    target = experiments.of_case(params, key).target
     if target.inputs > 1:
         return theory.born_dead_on_any_inputs(case.widths)
     x, _ = target.sample(params.seed)
     if x.min() < 0 < x.max():
         return theory.born_dead_on_interval(case.widths)
-    on_half_line = theory.born_dead_on_half_line(case.widths)
-    return theory.Bounds(on_half_line, on_half_line)
+    return theory.Bounds(*[theory.born_dead_on_half_line(case.widths)] * 2)
 
 
-def rate_by_tolerance(trials: Trials) -> pd.DataFrame:
-    """Count constant trials of each case for every criterion of `PLACES` and every tolerance of `TOLERANCES`.
-
-    Returns:
-        One row for each case, criterion and tolerance, with trials, count, rate, low, high (95 % Wilson interval).
-    """
+def rate_by_tolerance(trials: criteria.Frames) -> pd.DataFrame:
+    """Count constant trials: one row for each case, criterion (key of `PLACES`) and tolerance (of `TOLERANCES`)."""
     happened = {}
     for key, frame in trials.items():
         probes = frame[[f"probe_{k}" for k in range(1, len(ranges.PROBES) + 1)]]
@@ -81,35 +72,30 @@ def rate_by_tolerance(trials: Trials) -> pd.DataFrame:
     return table_of_rates(happened, ["case", "criterion", "tolerance"])
 
 
-def half_lines(trials: Trials, tolerance: float) -> pd.DataFrame:
+def half_lines(trials: criteria.Frames, tolerance: float) -> pd.DataFrame:
     """Count trials in which the notebook's probes, all positive, do not represent the whole interval.
 
     Returns:
         One row for each case with training inputs on both sides of 0: case, trials; probes_only: networks with equal
-        predictions at all probes that are not constant within the tolerance on all inputs; positive_only,
-        negative_only: networks constant within the tolerance for x > 0 but not for x < 0, and the other way round.
+        predictions at all probes that are not constant on all inputs; positive_only, negative_only: networks constant
+        for x > 0 but not for x < 0, and the other way round.
     """
     rows = []
     for key, frame in trials.items():
         if criteria.has_both_sides(frame):
-            constant, low, high = (
-                criteria.within(frame[name], tolerance) for name in ("range", "range_low", "range_high")
-            )
+            names = ("range", "range_low", "range_high")
+            constant, low, high = (criteria.within(frame[name], tolerance) for name in names)
             only = frame["probes_equal"].to_numpy(bool) & ~constant, high & ~low, low & ~high
             rows.append((key, len(frame), *map(np.count_nonzero, only)))
     return pd.DataFrame(rows, columns=["case", "trials", "probes_only", "positive_only", "negative_only"])
 
 
-def collapse_values(trials: Trials, params: Params) -> pd.DataFrame:
+def collapse_values(trials: criteria.Frames, params: Params) -> pd.DataFrame:
     """Return quantiles of the constants that collapsed networks predict; with biases, these can differ from 0.
 
-    Args:
-        trials: table of each case, one row per trial.
-        params: settings with which `trials` were made.
-
     Returns:
-        One row for each case that `learns_constants`: case, loss, collapsed (number of networks constant within the
-        tolerance), mean, median (of the target's values), q05, q25, q50, q75, q95 (quantiles of the constants).
+        One row for each case that `learns_constants`: case, loss, collapsed (number of constant networks), mean, median
+        (of the target's values), q05, q25, q50, q75, q95 (quantiles of the constants).
     """
     rows = []
     for key in filter(lambda key: learns_constants(params, key), trials):
@@ -127,7 +113,7 @@ def learns_constants(params: Params, key: str) -> bool:
     return params.collapse.cases[key].biases and params.target_of(key).of_one_input
 
 
-def loop_numbers(fits: Trials, tolerance: float) -> pd.DataFrame:
+def loop_numbers(fits: criteria.Frames, tolerance: float) -> pd.DataFrame:
     """Count the notebook's loops by the number that each would print: the share of its fits with a constant network.
 
     Args:

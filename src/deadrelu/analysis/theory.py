@@ -13,8 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-EXTREMES = (0.25, 0.5)  # of the probability q that a unit of the third or a later layer is off for both signs of x
-
 
 class Bounds(NamedTuple):
     """Bounds of a number, such as a probability; the number is exact if both are equal."""
@@ -45,7 +43,7 @@ def born_dead_on_interval(widths: Sequence[float]) -> Bounds:
     The probability grows with each q, because P(A and B) ≥ P(A) + P(B) - 1: the extremes of q give the bounds. They are
     equal for at most two hidden layers and for a first layer of one unit, which passes exactly one half-line.
     """
-    return Bounds(*(_dead_on_both(widths, q) for q in EXTREMES))
+    return Bounds(*(_dead_on_both(widths, q) for q in (0.25, 0.5)))
 
 
 def born_dead_on_any_inputs(widths: Sequence[float]) -> Bounds:
@@ -75,9 +73,8 @@ def _dead_on_both(widths: Sequence[float], q: float) -> float:
     probabilities keep their digits.
     """
     both = log_survives = 0.0
-    for at in reversed(range(len(widths))):
-        one_stops = 2.0 ** -float(widths[at])
-        both_stop = {0: 0.0, 1: 0.25 ** widths[at]}.get(at, q ** widths[at])
+    for at, width in reversed(list(enumerate(widths))):
+        one_stops, both_stop = 2.0**-width, {0: 0.0, 1: 0.25**width}.get(at, q**width)
         behind = -expm1(log_survives)
         both = both_stop + 2 * (one_stops - both_stop) * behind + (1 - 2 * one_stops + both_stop) * both
         log_survives += log1p(-one_stops)
@@ -85,19 +82,14 @@ def _dead_on_both(widths: Sequence[float], q: float) -> float:
 
 
 def width_at(probability: float, depth: int) -> Bounds:
-    """Return the width at which a network of `depth` equal layers is dead with a given probability.
+    """Return the width at which a network of `depth` equal layers is dead with a `probability` in (0, 1).
 
-    Args:
-        probability: probability of a dead network, in (0, 1).
-        depth: number of hidden layers, two or more; a single one is never dead for every x.
-
-    Returns:
-        Real widths at which the lower and the upper bound of the probability reach it: a network wider than `high` is
-        dead with a smaller probability. Widths below 1 have no meaning.
+    These are the real widths at which the lower and the upper bound of the probability reach it: a network wider than
+    `high` is dead with a smaller one. Widths below 1 have no meaning; a single layer is never dead for every x.
     """
     from scipy.optimize import brentq  # an import of a third of a second, for one figure
 
     def excess(width: float, q: float) -> float:
         return _dead_on_both([width] * depth, q) - probability
 
-    return Bounds(*(brentq(excess, 1e-3, 1000, args=(q,)) for q in EXTREMES))
+    return Bounds(*(brentq(excess, 1e-3, 1000, args=(q,)) for q in (0.25, 0.5)))

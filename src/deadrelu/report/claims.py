@@ -34,7 +34,7 @@ def _rates(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[Claim]:
     rate = {(row["case"], row["event"]): row for row in rates.to_dict("records")}
     halves = {row["case"]: row for row in numbers["half_lines"].to_dict("records")}
     claims = []
-    for key, in_print in published.notebook_rates(params).items():
+    for key, in_print in published.notebook_rates(params, params.main_cases).items():
         row, equal = rate[key, "collapsed"], rate[key, "probes_equal"]
         agree, p = rate_findings.agrees(row["count"], row["trials"], in_print)
         interval = f"{row['low']:.3f} to {row['high']:.3f}"

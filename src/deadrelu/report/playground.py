@@ -44,7 +44,7 @@ def html_of(params: Params, numbers: Mapping[str, pd.DataFrame], data: Path) -> 
     rates = numbers["collapse_rates"]
     collapsed: dict[str, Any] = {row["case"]: row for row in rates[rates["event"] == "collapsed"].to_dict("records")}
     presets = [_preset(key, params, collapsed[key]) for key in _presets(params)]
-    proof, in_print = _proof(params, data), published.notebook_rates(params)
+    proof, in_print = _proof(params, data), published.notebook_rates(params, params.main_cases)
     for key, case in proof["cases"].items():
         case["measured"] = [float(f"{collapsed[key][name]:.5g}") for name in ("rate", "low", "high")]
         case["notebook"] = in_print.get(key)

@@ -132,7 +132,10 @@ def _over_training(params: Params, numbers: Numbers, _: Path) -> Drawing:
     groups: dict[str, dict[str, str]] = {}
     for key in followed:
         groups.setdefault(labels.target(params.target_of(key)), {}).update(_of_cases(params, [key]))
-    notebook = {key: (collapse.epochs_of(key), rate) for key, rate in published.notebook_rates(params).items()}
+    notebook = {
+        key: (collapse.epochs_of(key), rate)
+        for key, rate in published.notebook_rates(params, params.main_cases).items()
+    }
     return partial(constant_figures.over_training, table, groups, notebook, labels.criteria(collapse.tolerance))
 
 
@@ -142,7 +145,7 @@ def _before_and_after(params: Params, numbers: Numbers, _: Path) -> Drawing:
 
 
 def _rate_by_tolerance(params: Params, numbers: Numbers, _: Path) -> Drawing:
-    curve, notebook = numbers["rate_by_tolerance"], published.notebook_rates(params)
+    curve, notebook = numbers["rate_by_tolerance"], published.notebook_rates(params, params.main_cases)
     cases, consistent = _of_cases(params, params.main_cases), rate_findings.agreeing(curve, notebook)
     arguments = (curve, cases, labels.PLACES, notebook, consistent, params.collapse.tolerance)
     return partial(rate_figures.rate_by_tolerance, *arguments)
@@ -150,7 +153,12 @@ def _rate_by_tolerance(params: Params, numbers: Numbers, _: Path) -> Drawing:
 
 def _loop_numbers(params: Params, numbers: Numbers, _: Path) -> Drawing:
     named = _of_cases(params, params.collapse.refit)
-    return partial(collapse_figures.loop_numbers, numbers["loop_numbers"], named, published.loop_rates(params))
+    return partial(
+        collapse_figures.loop_numbers,
+        numbers["loop_numbers"],
+        named,
+        published.notebook_rates(params, params.collapse.refit),
+    )
 
 
 def _collapse_values(params: Params, numbers: Numbers, _: Path) -> Drawing:
