@@ -1,4 +1,8 @@
-"""Compute how often networks are dead over depth and width, from the tables of `safe_region`."""
+"""Compute how often networks are dead over depth and width, from the tables of `safe_region`.
+
+A cell is a depth and a width and, where there are several, an initializer. The columns rate, low, high are the share of
+networks with an event and its 95 % Wilson interval.
+"""
 
 import numpy as np
 import pandas as pd
@@ -18,12 +22,11 @@ def _with_theory(counts: pd.DataFrame, initializer: Settings | Rai) -> pd.DataFr
         theory.born_dead_on_interval([width] * depth) if symmetric else (np.nan, np.nan)
         for depth, width in zip(counts["depth"], counts["width"], strict=True)
     ]
-    theirs = pd.DataFrame(bounds, counts.index, ["theory_low", "theory_high"])
-    return with_rates(counts, trials="networks").join(theirs)
+    return with_rates(counts, trials="networks").join(pd.DataFrame(bounds, counts.index, ["theory_low", "theory_high"]))
 
 
 def born_dead_grid(counts: pd.DataFrame, initializer: Settings) -> pd.DataFrame:
-    """Count dead untrained networks for each depth and width, and add their theoretical probabilities.
+    """Count dead untrained networks in each cell, and add their theoretical probabilities.
 
     Args:
         counts: one row per cell: depth, width, networks; born_dead_low, born_dead_high, born_dead (x < 0, x > 0, all).
@@ -31,16 +34,15 @@ def born_dead_grid(counts: pd.DataFrame, initializer: Settings) -> pd.DataFrame:
 
     Returns:
         One row for each cell: depth, width, networks; positive_count, positive, positive_low, positive_high (networks
-        dead for every x > 0, their share, its 95 % Wilson interval) with positive_theory (probability) and positive_p
-        (exact test); count, rate, low, high (dead for every x), theory_low, theory_high (bounds), p; theory may be NaN.
+        dead for every x > 0, their share, its interval) with positive_theory (probability) and positive_p (exact test);
+        count, rate, low, high (dead for every x), theory_low, theory_high (bounds), p; theory may be NaN.
     """
-    names = {"born_dead_high": "positive_count", "born_dead": "count"}
-    cells = counts.sort_values(["width", "depth"], ignore_index=True).rename(columns=names)
+    cells = counts.rename(columns={"born_dead_high": "positive_count", "born_dead": "count"})
+    cells = _with_theory(cells.sort_values(["width", "depth"], ignore_index=True), initializer)
     cells = with_rates(cells, "positive_count", "networks", "positive_").rename(columns={"positive_rate": "positive"})
-    cells = _with_theory(cells, initializer)
     sizes = zip(cells["depth"], cells["width"], strict=True)
-    half_line = pd.Series([theory.born_dead_on_half_line([width] * depth) for depth, width in sizes])
-    cells["positive_theory"] = exact = half_line.where(cells["theory_low"].notna())
+    exact = pd.Series([theory.born_dead_on_half_line([width] * depth) for depth, width in sizes])
+    cells["positive_theory"] = exact = exact.where(cells["theory_low"].notna())
     cells["positive_p"] = p_of_bounds(cells["positive_count"], cells["networks"], exact, exact)
     cells["p"] = p_of_bounds(cells["count"], cells["networks"], cells["theory_low"], cells["theory_high"])
     shares = ["positive_count", "positive", "positive_low", "positive_high", "count", "rate", "low", "high"]
@@ -49,7 +51,7 @@ def born_dead_grid(counts: pd.DataFrame, initializer: Settings) -> pd.DataFrame:
 
 
 def trained_grid(trials: pd.DataFrame, tolerance: float) -> pd.DataFrame:
-    """Count constant trained networks for each depth and width.
+    """Count the trained networks of each cell whose predictions have a range of at most `tolerance`.
 
     Args:
         trials: one row per trial: depth, width, trial, born_dead, dead, range_initial, range.
@@ -67,7 +69,7 @@ def trained_grid(trials: pd.DataFrame, tolerance: float) -> pd.DataFrame:
 
 
 def cells(born_dead: pd.DataFrame, others: pd.DataFrame, trained: pd.DataFrame, params: Params) -> pd.DataFrame:
-    """Count constant networks for each initializer, depth and width.
+    """Count constant networks in each cell of each initializer.
 
     Args:
         born_dead: table from `born_dead_grid` for the main initializer.
@@ -77,18 +79,14 @@ def cells(born_dead: pd.DataFrame, others: pd.DataFrame, trained: pd.DataFrame, 
 
     Returns:
         One row for each cell: initializer, depth, width; networks, count, rate, low, high (exactly constant before
-        training, 95 % Wilson interval); theory_low, theory_high (bounds, or NaN); trained (number of trials),
-        trained_count, trained_rate, trained_low, trained_high (constant within the tolerance after training, or NaN).
+        training); theory_low, theory_high (bounds, or NaN); trained (number of trials), trained_count, trained_rate,
+        trained_low, trained_high (constant within the tolerance after training, or NaN).
     """
-    counts = others.rename(columns={"born_dead": "count"})
-    parts = [
-        _with_theory(counts[counts["initializer"] == key], other.initializer)
-        for key, other in params.safe_region.other_initializers.items()
-    ]
-    untrained = pd.concat([born_dead.assign(initializer=MAIN), *parts], ignore_index=True)
-    names = ["networks", "count", "rate", "low", "high", "theory_low", "theory_high"]
+    parts, counts = [born_dead.assign(initializer=MAIN)], others.rename(columns={"born_dead": "count"})
+    for key, other in params.safe_region.other_initializers.items():
+        parts.append(_with_theory(counts[counts["initializer"] == key], other.initializer))
+    names = [*CELL, "networks", "count", "rate", "low", "high", "theory_low", "theory_high"]
     constant = trained.assign(constant=criteria.within(trained["range"], params.collapse.tolerance))
-    in_cells = constant.groupby(CELL, sort=False, as_index=False)
-    after = in_cells.agg(trained=("constant", "size"), trained_count=("constant", "sum"))
-    after = with_rates(after, "trained_count", "trained", "trained_")
-    return untrained[[*CELL, *names]].merge(after, on=CELL, how="left")
+    in_cells = constant.groupby(CELL, as_index=False)["constant"]
+    after = with_rates(in_cells.agg(trained="size", trained_count="sum"), "trained_count", "trained", "trained_")
+    return pd.concat(parts, ignore_index=True)[names].merge(after, on=CELL, how="left")

@@ -1,10 +1,16 @@
-"""Measure how published rates depend on settings: variations of a case, and interpretations of Lu et al."""
+"""Measure how published rates depend on settings: variations of a case, and interpretations of Lu et al.
+
+In all functions, `trials` are the tables of cases of `collapse` by their keys, with one row per trial, and `varied` the
+tables of `sensitivity` by their keys, which have the column variation, too; `params` are the settings that made them.
+The columns published, published_p and z are a rate in print, p of Fisher's test that ours is the same, and the
+difference of ours from it in standard errors, or NaN.
+"""
 
 import numpy as np
 import pandas as pd
 
 from deadrelu.analysis import criteria, published
-from deadrelu.analysis.criteria import Bools
+from deadrelu.analysis.criteria import Bools, Frames
 from deadrelu.analysis.intervals import fisher_exact, holm, independent_difference, paired_difference, table_of_rates
 from deadrelu.engine import Network
 from deadrelu.settings.params import CollapseCase, Params, Variation
@@ -16,45 +22,39 @@ NO_BETTER = 0.99  # multiple of the best constant's loss from which on a loss co
 ROWS = (("x_sin_5x", "he"), ("x_sin_5x", "rai"), ("step_sin_5x", "he"), ("step_sin_5x", "rai"))
 """Function and initializer of each rate in Lu et al. that is a number for one input."""
 
-Frames = dict[str, pd.DataFrame]
-
-COLUMNS = [
-    *("table", "variation", "trials", "born_dead", "dead", "count", "rate", "low", "high", "shared_layers", "layers"),
-    *("pairs_differ", "difference", "difference_low", "difference_high", "p", "differs"),
-    *("published", "published_p", "z"),
-]
+RATES = ["table", "variation", "trials", "born_dead", "dead", "count", "rate", "low", "high"]
+COMPARED = ["shared_layers", "layers", "pairs_differ", "difference", "difference_low", "difference_high", "p"]
+COLUMNS = [*RATES, *COMPARED, "differs", "published", "published_p", "z"]
 
 
 def variations(trials: Frames, varied: Frames, params: Params) -> pd.DataFrame:
     """Compare each variation with its case, trial by trial if both share initial layers.
 
-    Args:
-        trials: table of each case of `collapse`, one row per trial.
-        varied: table of each key of `sensitivity`, with the columns of `trials` and the column variation.
-        params: settings with which these tables were made.
-
     Returns:
         One row for each table and variation ("": the case): trials; born_dead, dead (shares with range exactly 0 before
         and after training); count, rate, low, high (constant after training); shared_layers, layers (number of all),
         pairs_differ (trials with another result, if paired); difference, difference_low, difference_high, p, differs
-        (significant by Holm's method); published, published_p, z (difference from `published` in standard errors).
+        (significant by Holm's method); published, published_p, z.
     """
     parts = []
     for key, table in params.sensitivity.items():
         cases: dict[str, CollapseCase | Variation] = {"": params.collapse.cases[table.of], **table.variations}
         frames = {"": trials[table.of], **dict(iter(varied[key].groupby("variation")))}
-        constant = {name: criteria.within(frames[name]["range"], params.collapse.tolerance) for name in cases}
-        part = table_of_rates({(key, name): constant[name] for name in cases}, ["table", "variation"])
+        constant = {(key, name): criteria.within(frames[name]["range"], params.collapse.tolerance) for name in cases}
+        part = table_of_rates(constant, ["table", "variation"])
         for event in ("born_dead", "dead"):
             part[event] = [frames[name][event].mean() for name in cases]
         in_print = pd.Series([published.lu_rate(params, case) for case in cases.values()], dtype=float)
         part["published"] = in_print.fillna(in_print[0])
-        case, networks = experiments.of_case(params, table.of), experiments.of_variations(params, key)
-        rows = [_difference(case.network, networks[name].network, constant[""], constant[name]) for name in networks]
-        part = part.join(pd.DataFrame(rows, range(1, len(part))))
+        case = experiments.of_case(params, table.of)
+        compared = [
+            _compare(case.network, variation.network, constant[key, ""], constant[key, name])
+            for name, variation in experiments.of_variations(params, key).items()
+        ]
+        part = part.join(pd.DataFrame(compared, range(1, len(part)), COMPARED))
         parts.append(part.assign(differs=[False, *holm(part["p"][1:].to_numpy(), ALPHA)]))
-    compared = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
-    return _with_published(compared)[COLUMNS]
+    every = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
+    return _with_published(every)[COLUMNS]
 
 
 def shared_layers(case: Network, variation: Network) -> int:
@@ -74,16 +74,13 @@ def shared_layers(case: Network, variation: Network) -> int:
     return [*same, False].index(False)
 
 
-def _difference(case: Network, variation: Network, before: Bools, after: Bools) -> dict[str, float]:
-    shared = shared_layers(case, variation)
-    n = min(len(before), len(after)) if shared else None
-    difference = (paired_difference if shared else independent_difference)(before[:n], after[:n])
-    return {
-        "shared_layers": shared,
-        "layers": len(variation.architecture.layers),
-        "pairs_differ": int((before[:n] != after[:n]).sum()) if shared else np.nan,
-        **dict(zip(("difference", "difference_low", "difference_high", "p"), difference, strict=True)),
-    }
+def _compare(case: Network, variation: Network, before: Bools, after: Bools) -> tuple[float, ...]:
+    """Return the numbers `COMPARED` from whether networks of a case, (n,), and of a variation, (m,), are constant."""
+    shared, layers = shared_layers(case, variation), len(variation.architecture.layers)
+    if not shared:
+        return shared, layers, np.nan, *independent_difference(before, after)
+    n = min(len(before), len(after))
+    return shared, layers, int((before[:n] != after[:n]).sum()), *paired_difference(before[:n], after[:n])
 
 
 def _with_published(table: pd.DataFrame) -> pd.DataFrame:
@@ -102,8 +99,8 @@ def readings(trials: Frames, varied: Frames, params: Params) -> pd.DataFrame:
 
     Returns:
         One row for each interpretation: first ("rai" or "he": initializer of RAI's first layer), variation ("": none);
-        x_sin_5x_he, x_sin_5x_rai, step_sin_5x_he, step_sin_5x_rai (our rates) and, with suffix _z, their differences
-        from published ones in standard errors; p (4 times the least p of Fisher's tests), consistent (p >= `ALPHA`).
+        x_sin_5x_he, x_sin_5x_rai, step_sin_5x_he, step_sin_5x_rai (our rates) and, with suffix _z, z of each; p (4
+        times the least p of Fisher's tests), consistent (p >= `ALPHA`).
     """
     in_print = {key: case for key, case in params.collapse.cases.items() if published.lu_rate(params, case) is not None}
     measured: list[tuple[str, CollapseCase | Variation, pd.DataFrame]]
@@ -111,30 +108,30 @@ def readings(trials: Frames, varied: Frames, params: Params) -> pd.DataFrame:
     for name, table in params.sensitivity.items():
         by_name = dict(iter(varied[name].groupby("variation")))
         measured += [(name, case, by_name[name]) for name, case in table.variations.items() if table.of in in_print]
-    constant: dict[tuple[str, str], dict[tuple[str, str], Bools]] = {}
+    happened = {}
     for name, case, frame in measured:
-        row, first = published.lu_row(params, case), case.first_initializer
-        # The first layer of a network without RAI is the same under both interpretations.
-        for reading in ("rai", "he") if row[1] == "he" else ("he",) if first == published.HE else ("rai",):
-            by_row = constant.setdefault((reading, name), {})
-            by_row[row] = criteria.within(frame["range"], params.collapse.tolerance)
+        row = published.lu_row(params, case)
+        firsts = ["he" if case.first_initializer == published.HE else "rai"] if row[1] == "rai" else ["rai", "he"]
+        for first in firsts:
+            happened[first, name, *row] = criteria.within(frame["range"], params.collapse.tolerance)
+    every = table_of_rates(happened, ["first", "variation", "function", "initializer"])
+    every = _with_published(every.assign(published=[published.LU.get(key[2:]) for key in happened]))
     rows = []
-    for key, by_row in constant.items():
-        if set(ROWS) <= by_row.keys():
-            rates = table_of_rates({row: by_row[row] for row in ROWS}, ["function", "initializer"])
-            rates = _with_published(rates.assign(published=[published.LU[row] for row in ROWS]))
+    for at, group in every.groupby(["first", "variation"], sort=False):
+        rates = group.set_index(["function", "initializer"]).reindex(list(ROWS))
+        if rates["count"].notna().all():
             p = min(1.0, len(ROWS) * rates["published_p"].min())
-            rows.append((*key, *rates[["rate", "z"]].to_numpy().ravel(), p, p >= ALPHA))
+            rows.append((*at, *rates[["rate", "z"]].to_numpy().ravel(), p, p >= ALPHA))
     names = [f"{'_'.join(row)}{end}" for row in ROWS for end in ("", "_z")]
     return pd.DataFrame(rows, columns=["first", "variation", *names, "p", "consistent"])
 
 
 def by_criterion(trials: Frames, params: Params) -> pd.DataFrame:
-    """Count constant trials under several criteria, for the case that the first table of `sensitivity` varies.
+    """Count constant trials by several criteria, for the case that the first table of `sensitivity` varies.
 
     Returns:
         One row for each criterion ("range" <= limit, or "loss" >= limit times that of the best constant) and limit:
-        case, count, trials, rate, low, high, published (rate), published_p and z (comparison, as in `variations`).
+        case, count, trials, rate, low, high, published, published_p, z.
     """
     happened, in_print = {}, None
     for key in [table.of for table in params.sensitivity.values()][:1]:
