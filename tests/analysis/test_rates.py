@@ -258,6 +258,7 @@ def test_metrics_are_finite_numbers_of_six_digits(
     )
     grid = pd.DataFrame({"depth": [2], "width": [3], "born_dead": [0.5], "rate": [2 / 3]})
     numbers = {
+        "data": pd.DataFrame({"mnist_source": ["official"], "test_images": [10_000]}),
         "signals": signals,
         "epochs": epochs,
         "collapse_rates": rates.collapse_rates(trials, settings),
@@ -275,7 +276,7 @@ def test_metrics_are_finite_numbers_of_six_digits(
             {"case": "relu", "criterion": ["exact", "within", "exact"], "epoch": [0, 5, 5], "rate": [0.25, 1 / 3, 0.5]}
         ),
     }
-    tree = json.loads(metrics.to_json(metrics.collect("official", 10_000, numbers)))
+    tree = json.loads(metrics.to_json(metrics.collect(numbers)))
     assert tree["training"] == {"m": {"loss": 0.666667, "validation_accuracy": 0.5}}
     assert tree["data"]["mnist"] == {"source": "official", "test_images": 10_000}
     assert tree["activations"]["a"]["layer_1"] == {"std": 0.333333, "rms": 0.1, "zero_fraction": 0}

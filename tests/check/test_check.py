@@ -17,7 +17,7 @@ from helpers.projects import ROOT, run_all, tree
 from scipy import stats
 
 from deadrelu import engine
-from deadrelu.analysis import load
+from deadrelu.analysis import load, summaries
 from deadrelu.check import command, compare, reference, spread
 from deadrelu.check.compare import Verdict
 from deadrelu.check.comparisons import Method
@@ -176,14 +176,13 @@ def swapped(first: str, second: str) -> Plant:
         return {**cases, first: cases[second], second: cases[first]} if {first, second} <= cases.keys() else cases
 
     def plant(patch: pytest.MonkeyPatch) -> None:
-        collapse_of, signals_of = load._collapse, load._signals
+        collapse_of, beside_theory = load._collapse, summaries.beside_theory
 
-        def signals_swapped(settings: params.Params) -> Any:
-            signals = signals_of(settings)
-            return signals.assign(case=signals["case"].replace({first: second, second: first}))
+        def signals_swapped(signals: Any, *others: Any) -> Any:
+            return beside_theory(signals.replace({"case": {first: second, second: first}}), *others)
 
         patch.setattr(load, "_collapse", lambda settings: tuple(map(swap, collapse_of(settings))))
-        patch.setattr(load, "_signals", signals_swapped)
+        patch.setattr(summaries, "beside_theory", signals_swapped)
 
     return plant
 

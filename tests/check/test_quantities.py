@@ -54,6 +54,7 @@ def results(small: params.Params) -> load.Results:
     epochs = pd.DataFrame({"case": "m", "epoch": [0, 1, 2], "loss": [np.nan, 2.0, 1.0]})
     epochs = epochs.assign(validation_loss=[4.0, 3.0, np.nan], validation_accuracy=[0.1, 0.2, 0.3])
     tables = {
+        "data": pd.DataFrame({"mnist_source": ["official"], "test_images": [10_000]}),
         "signals": signals,
         "epochs": epochs,
         "collapse_rates": rates.collapse_rates(trials_by_case, small),
@@ -70,7 +71,7 @@ def results(small: params.Params) -> load.Results:
     }
     varied = {"rates": pd.concat([trials.assign(variation="sgd"), trials[::-1].assign(variation="few")])}
     histories = {"relu": followed, "relu-refit": fits}
-    return load.Results("official", 10_000, tables, trials_by_case, histories, varied, grid)
+    return load.Results(tables, trials_by_case, histories, varied, grid)
 
 
 @pytest.fixture(scope="module")

@@ -21,19 +21,15 @@ def within(ranges: npt.ArrayLike, tolerance: float) -> Bools:
 
 
 def events(trials: pd.DataFrame, tolerance: float) -> dict[str, Bools]:
-    """Return whether each event happened in each trial, shape (trials,), bool, by the name of the event.
+    """Return whether each event happened in each trial of a table, shape (trials,), bool, by the name of the event.
 
-    Events: collapsed_before, collapsed (range at most the tolerance before and after training), probes_equal (equal at
+    Events are collapsed_before, collapsed (range at most `tolerance` before and after training), probes_equal (equal at
     all probes after training; for one input only), born_dead, dead (range exactly 0 before and after training).
-
-    Args:
-        trials: one row per trial: range_initial, range, probes_equal (null for several inputs), born_dead, dead.
-        tolerance: largest range that counts as constant.
     """
-    columns = {"collapsed_before": "range_initial", "collapsed": "range"}
-    happened = {event: within(trials[name], tolerance) for event, name in columns.items()}
+    before, after = (within(trials[name], tolerance) for name in ("range_initial", "range"))
     measured = [name for name in ("probes_equal", "born_dead", "dead") if trials[name].notna().all()]
-    return happened | {name: trials[name].to_numpy(bool) for name in measured}
+    happened = {name: trials[name].to_numpy(bool) for name in measured}
+    return {"collapsed_before": before, "collapsed": after, **happened}
 
 
 def has_both_sides(trials: pd.DataFrame) -> bool:

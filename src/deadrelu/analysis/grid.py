@@ -87,6 +87,7 @@ def cells(born_dead: pd.DataFrame, others: pd.DataFrame, trained: pd.DataFrame, 
         parts.append(_with_theory(counts[counts["initializer"] == key], other.initializer))
     names = [*CELL, "networks", "count", "rate", "low", "high", "theory_low", "theory_high"]
     constant = trained.assign(constant=criteria.within(trained["range"], params.collapse.tolerance))
-    in_cells = constant.groupby(CELL, as_index=False)["constant"]
-    after = with_rates(in_cells.agg(trained="size", trained_count="sum"), "trained_count", "trained", "trained_")
+    in_cells = constant.groupby(CELL, as_index=False)
+    after = in_cells.agg(trained=("constant", "size"), trained_count=("constant", "sum"))
+    after = with_rates(after, "trained_count", "trained", "trained_")
     return pd.concat(parts, ignore_index=True)[names].merge(after, on=CELL, how="left")

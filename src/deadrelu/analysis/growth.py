@@ -9,8 +9,6 @@ import numpy.typing as npt
 # a ninth or grows more than ninefold.
 VANISHES, EXPLODES = 0.8, 1.25
 
-Growth = Literal["vanishes", "holds", "explodes", "varies", "not measured"]
-
 # 97.5 % quantiles of the normal distribution and of Student's with 1 to 10 degrees of freedom: SciPy may be absent.
 NORMAL_975 = 1.959963984540054
 STUDENT_975 = (
@@ -18,12 +16,15 @@ STUDENT_975 = (
     *(2.4469118511449786, 2.364624251592784, 2.306004135204166, 2.262157162798205, 2.228138851986274),
 )
 
+Growth = Literal["vanishes", "holds", "explodes", "varies", "not measured"]
+Array = npt.NDArray[np.float64]
+Interval = tuple[float, float, float]  # a factor, and the ends of its 95 % interval or NaN
+
 
 def student_975(freedom: int) -> float:
-    """Return the 97.5 % quantile of Student's t distribution, to 3 parts in a million.
+    """Return the 97.5 % quantile of Student's t distribution with `freedom` >= 1, to 3 parts in a million.
 
-    Args:
-        freedom: degrees of freedom, at least 1; above 10, an asymptotic series is used (Abramowitz and Stegun, 26.7.5).
+    Above 10 degrees of freedom, it is an asymptotic series (Abramowitz and Stegun, 26.7.5).
     """
     if freedom <= len(STUDENT_975):
         return STUDENT_975[freedom - 1]
@@ -38,16 +39,11 @@ def student_975(freedom: int) -> float:
 
 
 def growth(factor: float, low: float = np.nan, high: float = np.nan) -> Growth:
-    """Classify a signal by the factor with which each layer multiplies it.
-
-    Args:
-        factor: mean factor per layer; NaN if it was not measured.
-        low: lower end of the 95 % interval of `factor`; NaN if there is no interval, so that `factor` alone decides.
-        high: upper end of the interval, or NaN.
+    """Classify a signal by the mean factor with which each layer multiplies it, and by the factor's 95 % interval.
 
     Returns:
-        'vanishes' below `VANISHES` or 'explodes' above `EXPLODES` if the interval excludes 1; 'holds' between these
-        limits unless the interval contains both; 'varies' otherwise; 'not measured' if `factor` is NaN.
+        'vanishes' below `VANISHES` or 'explodes' above `EXPLODES` if the interval excludes 1 or is NaN; 'holds' between
+        these limits unless the interval contains both; 'varies' otherwise; 'not measured' if `factor` is NaN.
     """
     if np.isnan(factor):
         return "not measured"
@@ -57,9 +53,7 @@ def growth(factor: float, low: float = np.nan, high: float = np.nan) -> Growth:
     return "holds" if inside else "vanishes" if factor < 1 else "explodes"
 
 
-def growth_factor(
-    strength: npt.NDArray[np.float64], counted: npt.NDArray[np.bool_] | None = None
-) -> tuple[float, float, float]:
+def growth_factor(strength: Array, counted: npt.NDArray[np.bool_] | None = None) -> Interval:
     """Return the factor by which one layer changes a signal: the geometric mean of the ratios of adjacent layers.
 
     Args:
@@ -67,35 +61,29 @@ def growth_factor(
         counted: whether the mean includes each ratio, shape (layers - 1,), bool; None includes all.
 
     Returns:
-        The factor and the ends of its 95 % t interval over layers. All are NaN without a ratio or if a strength is
-        NaN. The factor is infinite if a strength is, else 0 if one is 0; then, or with one ratio, the ends are NaN.
+        The factor and its interval over layers. All are NaN without a ratio or if a strength is NaN. The factor is
+        infinite if a strength is, else 0 if one is 0; then, or with one ratio, the ends are NaN.
     """
-    if len(strength) < 2 or np.any(np.isnan(strength)):
-        return np.nan, np.nan, np.nan
-    if not np.all(np.isfinite(strength)):
-        return np.inf, np.nan, np.nan
-    if not np.all(strength > 0):
-        return 0.0, np.nan, np.nan
+    unusual = strength[~(np.isfinite(strength) & (strength > 0))]
+    if len(strength) < 2 or len(unusual):
+        return float(unusual.max()) if len(strength) > 1 else np.nan, np.nan, np.nan  # the maximum with a NaN is NaN
     logs = np.diff(np.log(strength))
     return _geometric_mean(logs if counted is None else logs[counted])
 
 
-def factor_over_networks(strengths: npt.NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return the factor by which one layer changes a signal: the geometric mean of `growth_factor` over networks.
+def factor_over_networks(strengths: Array) -> Interval:
+    """Return the geometric mean of `growth_factor` over networks, and its interval over networks.
 
-    Args:
-        strengths: strength of the signal in each layer, in the order in which it passes them, (networks, layers).
-
-    Returns:
-        The factor and the ends of its 95 % t interval over networks; 0, infinite or NaN if that of a network is.
+    `strengths` has one row of strengths for each network, shape (networks, layers). The factor is 0, infinite or NaN if
+    that of a network is.
     """
     factors = np.array([growth_factor(strength)[0] for strength in strengths])
-    known = np.isfinite(factors) & (factors > 0)
-    return _geometric_mean(np.log(factors)) if known.all() else (float(factors[~known][0]), np.nan, np.nan)
+    unusual = factors[~(np.isfinite(factors) & (factors > 0))]
+    return (float(unusual[0]), np.nan, np.nan) if len(unusual) else _geometric_mean(np.log(factors))
 
 
-def _geometric_mean(logs: npt.NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return exp of the mean of `logs`, shape (n,), and the ends of its 95 % t interval; ends, or all, may be NaN."""
+def _geometric_mean(logs: Array) -> Interval:
+    """Return exp of the mean of `logs`, shape (n,), and the ends of its t interval; NaN if there are too few."""
     n = len(logs)
     mean = float(logs.mean()) if n else np.nan
     half = float(student_975(n - 1) * logs.std(ddof=1) / np.sqrt(n)) if n > 1 else np.nan

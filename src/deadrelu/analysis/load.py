@@ -4,11 +4,12 @@ import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
 from deadrelu.analysis import grid, outcomes, rates, sensitivity, summaries
+from deadrelu.analysis.criteria import Frames
 from deadrelu.engine.targets import Target
 from deadrelu.errors import InputError
 from deadrelu.settings.params import MAIN, Params
@@ -16,16 +17,11 @@ from deadrelu.stages import activations, data_target, experiments, safe_region, 
 from deadrelu.stages import sensitivity as sensitivity_stage
 from deadrelu.storage import idx_files, tables
 
-Source = Literal["official", "bundled"]
-Frames = dict[str, pd.DataFrame]
-
 
 class Results(NamedTuple):
     """Results of all stages, for the report and for `deadrelu check`.
 
     Attributes:
-        source: source of the MNIST digits.
-        test_images: number of MNIST test images.
         small: tables of the report by name, as in `reports/tables`.
         trials: table of each case of `collapse`, with one row per trial.
         histories: table of each case with checkpoints (followed or refitted), with one row per trial and checkpoint.
@@ -33,8 +29,6 @@ class Results(NamedTuple):
         trained_grid: trained networks of `safe_region`, with one row per cell and trial.
     """
 
-    source: Source
-    test_images: int
     small: Frames
     trials: Frames
     histories: Frames
@@ -54,15 +48,17 @@ def read(params: Params) -> Results:
         tables.points(target.inputs, target.outputs).read(data_target.settings(params, key), key)  # only to check it
     images = idx_files.flat(idx_files.read_test_set(tables.DATA / tables.MNIST)[0]).astype(float)
     small = {"data": pd.DataFrame({"mnist_source": [source], "test_images": [len(images)]})}
-    small["signals"] = summaries.beside_theory(_signals(params), params.activations, (images**2).sum(axis=1))
+    signals = _in_order(
+        tables.SUMMARY.read(activations.settings(params)).sort_values("layer"), params.activations.cases
+    )
+    small["signals"] = summaries.beside_theory(signals, params.activations, (images**2).sum(axis=1))
     networks = _in_order(tables.NETWORKS.read(activations.settings(params)), params.activations.cases)
     inputs = images[: params.activations.ensemble.images]
     small["signal_ratios"] = summaries.signal_ratios(small["signals"], networks, params.activations, inputs)
-    batches, epochs = (
-        _in_order(table.read(training.settings(params)), params.training.cases)
-        for table in (tables.BATCHES, tables.EPOCHS)
-    )
-    small |= {"loss_curves": summaries.loss_curves(batches), "epochs": summaries.epochs_over_trials(epochs)}
+    batches = _in_order(tables.BATCHES.read(training.settings(params)), params.training.cases)
+    small["loss_curves"] = summaries.loss_curves(batches)
+    epochs = _in_order(tables.EPOCHS.read(training.settings(params)), params.training.cases)
+    small["epochs"] = summaries.epochs_over_trials(epochs)
     trials, histories, functions = _collapse(params)
     small |= _collapse_tables(params, trials, histories, functions)
     varied = {key: tables.VARIATIONS.read(sensitivity_stage.settings(params, key), key) for key in params.sensitivity}
@@ -74,10 +70,9 @@ def read(params: Params) -> Results:
         for table in (tables.BORN_DEAD, tables.OTHER_INITIALIZERS, tables.TRAINED_GRID)
     )
     small["born_dead"] = grid.born_dead_grid(counts, params.safe_region.initializer)
-    own = trained[trained["initializer"] == MAIN]
-    small["trained_grid"] = grid.trained_grid(own, params.collapse.tolerance)
+    small["trained_grid"] = grid.trained_grid(trained[trained["initializer"] == MAIN], params.collapse.tolerance)
     small["explorer"] = grid.cells(small["born_dead"], others, trained, params)
-    return Results(source, len(images), small, trials, histories, varied, trained)
+    return Results(small, trials, histories, varied, trained)
 
 
 def to_csv(frame: pd.DataFrame) -> str:
@@ -93,22 +88,16 @@ def files_of(stage: str) -> list[Path]:
     return sorted(path for path in folder.glob("*") if path.is_file() and not path.name.startswith("."))
 
 
-def _mnist_source() -> Source:
-    path = tables.DATA / tables.MNIST / "source.json"
+def _mnist_source() -> str:
+    path, known = tables.DATA / tables.MNIST / "source.json", ("official", "bundled")
     try:
-        source: Source = json.loads(path.read_text(encoding="utf-8"))["source"]
+        source = json.loads(path.read_text(encoding="utf-8"))["source"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: cannot be read ({error}); `dvc repro data@mnist` makes it") from None
-    if source not in ("official", "bundled"):
-        raise InputError(
-            f"{path}: received source {source!r}; expected: official, bundled; `dvc repro --force data@mnist`"
-        )
-    return source
-
-
-def _signals(params: Params) -> pd.DataFrame:
-    summary = tables.SUMMARY.read(activations.settings(params))
-    return _in_order(summary.sort_values("layer"), params.activations.cases)
+    if source not in known:
+        expected = f"expected: {', '.join(known)}; `dvc repro --force data@mnist`"
+        raise InputError(f"{path}: received source {source!r}; {expected}")
+    return str(source)
 
 
 def _in_order(table: pd.DataFrame, cases: Iterable[str]) -> pd.DataFrame:

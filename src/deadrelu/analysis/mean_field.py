@@ -17,18 +17,15 @@ Array = npt.NDArray[np.float64]
 Function = Callable[[Array], Array]
 Weights = list[tuple[int, float]]
 
+# Activation functions that theory covers, by their names in Keras, their derivatives, and the expected shares of outputs
+# that are exactly 0: for ReLU 1/2, the probability of a negative preactivation.
 ACTIVATIONS: dict[str, Function] = {"relu": lambda z: np.maximum(z, 0), "tanh": np.tanh, "sigmoid": expit}
-"""Activation functions that theory covers, by their names in Keras."""
-
 SLOPES: dict[str, Function] = {
     "relu": lambda z: (z > 0).astype(float),
     "tanh": lambda z: 1 - np.tanh(z) ** 2,
     "sigmoid": lambda z: expit(z) * (1 - expit(z)),
 }
-"""Derivatives of the functions in `ACTIVATIONS`."""
-
 ZEROS = {"relu": 0.5, "tanh": 0.0, "sigmoid": 0.0}
-"""Expected share of outputs that are exactly 0: for ReLU 1/2, the probability of a negative preactivation."""
 
 
 def _normal_rule(end: float, n: int) -> tuple[Array, Array]:

@@ -38,11 +38,10 @@ def outcomes(trials: pd.DataFrame, tolerance: float) -> npt.NDArray[np.str_]:
 
 
 def before_and_after(trials: Frames, tolerance: float) -> pd.DataFrame:
-    """Count constant networks before and after training.
+    """Count constant networks before and after training: one row for each case and criterion.
 
-    Returns:
-        One row for each case and criterion: case, criterion, trials; before, after, stay, enter, leave (networks
-        constant before, after, at both times, only after, only before); before_*, after_*: rate, low, high (95 %).
+    Columns are case, criterion, trials; before, after, stay, enter, leave (networks constant before, after, at both
+    times, only after, only before); before_*, after_*: rate, low, high (95 % Wilson interval).
     """
     rows = []
     for case, frame in trials.items():
@@ -69,9 +68,8 @@ def over_training(histories: Frames, tolerance: float) -> pd.DataFrame:
 def deaths(histories: Frames) -> pd.DataFrame:
     """Count networks by the checkpoint from which on they are exactly constant, and by their first dead layer then.
 
-    Returns:
-        One row for each case, epoch (first checkpoint from which on all ranges are 0) and layer (0: none is dead):
-        count; of the case, networks (all) and revived (range 0 at a checkpoint, but not at the last one).
+    There is a row for each case, epoch (first checkpoint from which on all ranges are 0) and layer (0: none is dead):
+    count; of the case, networks (all) and revived (range 0 at a checkpoint, but not at the last one).
     """
     rows = []
     for case, frame in histories.items():

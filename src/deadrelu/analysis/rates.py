@@ -27,22 +27,15 @@ def collapse_rates(trials: criteria.Frames, params: Params) -> pd.DataFrame:
     The columns are case, event, trials, count, rate, low, high; notebook, lu (published rates), theory_low, theory_high
     (bounds of the probability), theory_p (exact test of the bounds), each of which is NaN where there is none.
     """
-    happened = {
-        (key, event): occurred
-        for key, frame in trials.items()
-        for event, occurred in criteria.events(frame, params.collapse.tolerance).items()
-    }
-    notebook = published.notebook_rates(params, params.collapse.independent)
-    known = [
-        (
-            notebook.get(key) if event in ("collapsed", "probes_equal") else None,
-            published.lu_rate(params, params.collapse.cases[key]) if event == "collapsed" else None,
-            *(born_dead_bounds(params, key) if event == "born_dead" else (None, None)),
-        )
-        for key, event in happened
-    ]
+    events = {key: criteria.events(frame, params.collapse.tolerance) for key, frame in trials.items()}
+    happened = {(key, event): occurred for key in events for event, occurred in events[key].items()}
     table = table_of_rates(happened, ["case", "event"])
-    table["notebook"], table["lu"], low, high = np.array(known, float).T
+    notebook = published.notebook_rates(params, params.collapse.independent)
+    table["notebook"] = table["case"].map(notebook).where(table["event"].isin(["collapsed", "probes_equal"]))
+    lu = {key: published.lu_rate(params, params.collapse.cases[key]) for key in trials}
+    table["lu"] = table["case"].map(lu).where(table["event"] == "collapsed").astype(float)
+    bounds = [born_dead_bounds(params, key) if event == "born_dead" else (np.nan, np.nan) for key, event in happened]
+    low, high = np.array(bounds).T
     p = p_of_bounds(table["count"], table["trials"], low, high)
     return table.assign(theory_low=low, theory_high=high, theory_p=p)
 
@@ -57,7 +50,8 @@ def born_dead_bounds(params: Params, key: str) -> theory.Bounds:
     x, _ = target.sample(params.seed)
     if x.min() < 0 < x.max():
         return theory.born_dead_on_interval(case.widths)
-    return theory.Bounds(*[theory.born_dead_on_half_line(case.widths)] * 2)
+    on_half_line = theory.born_dead_on_half_line(case.widths)
+    return theory.Bounds(on_half_line, on_half_line)
 
 
 def rate_by_tolerance(trials: criteria.Frames) -> pd.DataFrame:
@@ -75,10 +69,9 @@ def rate_by_tolerance(trials: criteria.Frames) -> pd.DataFrame:
 def half_lines(trials: criteria.Frames, tolerance: float) -> pd.DataFrame:
     """Count trials in which the notebook's probes, all positive, do not represent the whole interval.
 
-    Returns:
-        One row for each case with training inputs on both sides of 0: case, trials; probes_only: networks with equal
-        predictions at all probes that are not constant on all inputs; positive_only, negative_only: networks constant
-        for x > 0 but not for x < 0, and the other way round.
+    There is a row for each case with training inputs on both sides of 0: case, trials; probes_only (networks with equal
+    predictions at all probes that are not constant on all inputs), positive_only, negative_only (networks constant for
+    x > 0 but not for x < 0, and the other way round).
     """
     rows = []
     for key, frame in trials.items():
@@ -93,14 +86,12 @@ def half_lines(trials: criteria.Frames, tolerance: float) -> pd.DataFrame:
 def collapse_values(trials: criteria.Frames, params: Params) -> pd.DataFrame:
     """Return quantiles of the constants that collapsed networks predict; with biases, these can differ from 0.
 
-    Returns:
-        One row for each case that `learns_constants`: case, loss, collapsed (number of constant networks), mean, median
-        (of the target's values), q05, q25, q50, q75, q95 (quantiles of the constants).
+    There is a row for each case that `learns_constants`: case, loss, collapsed (number of constant networks), mean,
+    median (of the target's values), q05, q25, q50, q75, q95 (quantiles of the constants).
     """
     rows = []
-    for key in filter(lambda key: learns_constants(params, key), trials):
-        constant = criteria.within(trials[key]["range"], params.collapse.tolerance)
-        values = trials[key]["prediction_min"][constant]
+    for key in [key for key in trials if learns_constants(params, key)]:
+        values = trials[key]["prediction_min"][criteria.within(trials[key]["range"], params.collapse.tolerance)]
         _, y = experiments.of_case(params, key).target.sample(params.seed)
         about = key, params.collapse.cases[key].loss, len(values), y.mean(dtype=float), float(np.median(y))
         rows.append((*about, *values.quantile(list(QUANTILES))))
@@ -116,13 +107,9 @@ def learns_constants(params: Params, key: str) -> bool:
 def loop_numbers(fits: criteria.Frames, tolerance: float) -> pd.DataFrame:
     """Count the notebook's loops by the number that each would print: the share of its fits with a constant network.
 
-    Args:
-        fits: table of each case of the protocol "refit", one row per fit: trial, epoch, range, probe_range.
-        tolerance: largest range that counts as constant under the criterion "collapsed".
-
-    Returns:
-        One row for each case, criterion ("probes_equal": equal predictions at all probes, as in the notebook;
-        "collapsed": range at most `tolerance`) and number (printed share): loops (number that print it), total (all).
+    `fits` are the tables of the cases of the protocol "refit", one row per fit. There is a row for each case, criterion
+    ("probes_equal": equal predictions at all probes, as in the notebook; "collapsed": range at most `tolerance`) and
+    number (printed share): loops (number of those that print it), total (number of all).
     """
     rows = []
     for key, frame in fits.items():

@@ -115,7 +115,7 @@ def readings(trials: Frames, varied: Frames, params: Params) -> pd.DataFrame:
         for first in firsts:
             happened[first, name, *row] = criteria.within(frame["range"], params.collapse.tolerance)
     every = table_of_rates(happened, ["first", "variation", "function", "initializer"])
-    every = _with_published(every.assign(published=[published.LU.get(key[2:]) for key in happened]))
+    every = _with_published(every.assign(published=[published.LU.get(key[2:], np.nan) for key in happened]))
     rows = []
     for at, group in every.groupby(["first", "variation"], sort=False):
         rates = group.set_index(["function", "initializer"]).reindex(list(ROWS))

@@ -14,16 +14,14 @@ Array = npt.NDArray[np.float64]
 
 QUANTILES = 64  # number of quantiles that represent the squared norms of all images in theory
 THEORY_IMAGES = 16  # largest number of images whose covariances mean-field theory propagates through the layers
+DIRECTIONS = (("forward", "input_std", 1), ("backward", "gradient_rms", -1))  # with strengths and order of layers
 SMOOTH = 8  # number of batches over which a running mean of the loss is taken
 
 
 def beside_theory(summary: pd.DataFrame, settings: ActivationsParams, squared_norms: Array) -> pd.DataFrame:
-    """Return the summary with rms_theory and zero_theory, mean-field theory's rms and share of zeros of the outputs.
+    """Add rms_theory and zero_theory, mean-field theory's rms and share of zeros of outputs; NaN for cases without it.
 
-    Args:
-        summary: table with one row for each case and layer, with columns case and layer; cases without theory get NaN.
-        settings: settings of the stage `activations`.
-        squared_norms: squared norm of each image, shape (n_images,); `QUANTILES` quantiles of them represent all.
+    `summary` has a row for each case and layer, `squared_norms` the squared norm of each image, shape (n_images,).
     """
     norms = np.quantile(squared_norms, (np.arange(QUANTILES) + 0.5) / QUANTILES)
     rows = []
@@ -67,11 +65,9 @@ def signal_ratios(
         weights = _weights(settings, case.initializer)
         # A factor needs two hidden layers.
         theory = mean_field.factors(case.activation, few_images, weights) if len(weights) > 2 else (np.nan, np.nan)
-        for direction, name, expected in zip(
-            ("forward", "backward"), ("input_std", "gradient_rms"), theory, strict=True
-        ):
+        for (direction, name, step), expected in zip(DIRECTIONS, theory, strict=True):
             by_layer = strengths.pivot(index="network", columns="layer", values=name).to_numpy()
-            interval = factor_over_networks(by_layer if direction == "forward" else by_layer[:, ::-1])
+            interval = factor_over_networks(by_layer[:, ::step])
             names = [direction, *(f"{direction}_{end}" for end in ("low", "high", "theory", "verdict"))]
             row |= dict(zip(names, (*interval, expected, growth(*interval)), strict=True))
         for name in ("saturated", "zero"):
@@ -82,14 +78,10 @@ def signal_ratios(
 
 
 def loss_curves(batches: pd.DataFrame) -> pd.DataFrame:
-    """Summarize the course of the loss during training, for each case.
+    """Summarize the loss during training: one row for each case and step, counted from 1, with columns case, step.
 
-    Args:
-        batches: table with one row for each batch of a trial: case, trial, epoch, batch, loss.
-
-    Returns:
-        One row for each case and step: case; step (counted from 1); loss, loss_low, loss_high (median, minimum and
-        maximum over trials of the running mean of the loss over `SMOOTH` batches).
+    Columns loss, loss_low, loss_high are the median, minimum and maximum over trials of the running mean of the loss
+    over `SMOOTH` batches; `batches` has a row for each batch of a trial: case, trial, epoch, batch, loss.
     """
     steps = batches.sort_values(["trial", "epoch", "batch"], kind="stable")
     by_trial = steps.groupby(["case", "trial"], sort=False)["loss"]
@@ -108,15 +100,13 @@ def _running_mean(loss: pd.Series) -> pd.Series:
 def epochs_over_trials(epochs: pd.DataFrame) -> pd.DataFrame:
     """Summarize `epochs`, one row per case, trial and epoch, over the trials; losses that diverged are infinite.
 
-    Returns:
-        One row per case and epoch (0: untrained): trials; median, minimum (_low), maximum (_high) of each number.
+    There is a row for each case and epoch (0: untrained): trials; median, minimum (_low) and maximum (_high) of numbers.
     """
     losses = epochs[["loss", "validation_loss"]]
     trained = epochs[["epoch"]].to_numpy() > 0
-    by_epoch = epochs.assign(**losses.mask(losses.isna() & trained, np.inf)).groupby(
-        ["case", "epoch"], sort=False, as_index=False
-    )
-    return by_epoch.agg(trials=("trial", "nunique"), **_bands("loss", "validation_loss", "validation_accuracy"))
+    epochs = epochs.assign(**losses.mask(losses.isna() & trained, np.inf))
+    bands = _bands("loss", "validation_loss", "validation_accuracy")
+    return epochs.groupby(["case", "epoch"], sort=False, as_index=False).agg(trials=("trial", "nunique"), **bands)
 
 
 def _bands(*names: str) -> dict[str, tuple[str, str]]:

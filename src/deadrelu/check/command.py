@@ -40,7 +40,8 @@ class Present(NamedTuple):
         observed = quantities.observe(params, results) | {compare.REPORT: report}
         packages = dict.fromkeys((*versions.KERAS_PACKAGES, *versions.ENGINE_PACKAGES, "scipy"))
         machine = reference.machine()
-        origin = Origin(seed=params.seed, mnist=results.source, machine=machine, versions=versions.installed(packages))
+        source = results.small["data"]["mnist_source"].iloc[0]
+        origin = Origin(seed=params.seed, mnist=source, machine=machine, versions=versions.installed(packages))
         return cls(origin, observed, {stage: _digests(stage) for stage in observed}, _stale(observed))
 
     def compared_with(self, accepted: Reference) -> compare.Comparison:
@@ -135,7 +136,7 @@ def _check_reports(results: load.Results) -> None:
                 f"{path}: not what data/ says: stale, cut or edited; `dvc repro --force report` remakes it"
             )
     path = REPORTS / "metrics.json"
-    text, expected = _text(path), metrics.collect(results.source, results.test_images, results.small)
+    text, expected = _text(path), metrics.collect(results.small)
     if text == metrics.to_json(expected):
         return
     try:

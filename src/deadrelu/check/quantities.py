@@ -67,7 +67,7 @@ def observe(params: Params, results: Results) -> dict[str, Observed]:
     moments = of_targets(params)
     signals, losses = setting(activations.settings(params)), setting(training.settings(params))
     return {
-        "data@mnist": Observed({}, True, exact={"test_images": results.test_images}),
+        "data@mnist": Observed({}, True, exact={"test_images": int(results.small["data"]["test_images"].iloc[0])}),
         "data@target": Observed(flat(targets), values=moments, drawn=moments),
         "activations": Observed(signals, True, values=of_signals(results.small["signals"])),
         "training": Observed(losses, True, values=of_training(results.small["epochs"])),

@@ -44,5 +44,4 @@ def write_numbers(results: load.Results, folder: Path) -> None:
     (folder / "tables").mkdir(exist_ok=True)
     for name, frame in results.small.items():
         (folder / "tables" / f"{name}.csv").write_text(load.to_csv(frame), encoding="utf-8", newline="")
-    measured = metrics.collect(results.source, results.test_images, results.small)
-    (folder / "metrics.json").write_text(metrics.to_json(measured), encoding="utf-8")
+    (folder / "metrics.json").write_text(metrics.to_json(metrics.collect(results.small)), encoding="utf-8")

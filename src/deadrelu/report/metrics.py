@@ -12,19 +12,17 @@ from deadrelu.analysis import summaries
 Tree = dict[str, Any]
 
 
-def collect(source: str, images: int, numbers: Mapping[str, pd.DataFrame]) -> Tree:
+def collect(numbers: Mapping[str, pd.DataFrame]) -> Tree:
     """Return the metrics as nested dictionaries, by stage and case.
 
-    Args:
-        source: source of the MNIST digits, "official" or "bundled".
-        images: number of test images.
-        numbers: tables by name: signals, epochs, collapse_rates, loop_numbers, over_training, trained_grid.
+    `numbers` has tables by name: data, signals, epochs, collapse_rates, loop_numbers, over_training, trained_grid.
     """
+    (digits,) = numbers["data"].to_dict("records")
     last = summaries.last_epochs(numbers["epochs"]).set_index("case")
     cells = numbers["trained_grid"].assign(born_dead_rate=numbers["trained_grid"]["born_dead"])
     region = _by_two_keys(cells, "width", "depth", ["born_dead_rate", "rate"])
     return {
-        "data": {"mnist": {"source": source, "test_images": images}},
+        "data": {"mnist": {"source": digits["mnist_source"], "test_images": digits["test_images"]}},
         "activations": _by_two_keys(numbers["signals"], "case", "layer", ["std", "rms", "zero_fraction"]),
         "training": last[["loss", "validation_loss", "validation_accuracy"]].to_dict("index"),
         "collapse": _collapse(numbers),
