@@ -33,8 +33,7 @@ def events(trials: pd.DataFrame, tolerance: float) -> dict[str, Bools]:
 
 
 def has_both_sides(trials: pd.DataFrame) -> bool:
-    """Return whether training inputs lie on both sides of 0, from columns range_low and range_high, else null."""
-    # One trial says nothing: the ranges of a diverged one are null, too.
+    """Return whether training inputs lie on both sides of 0; if not, range_low or range_high is null in all trials."""
     return not trials[["range_low", "range_high"]].isna().all().any()
 
 

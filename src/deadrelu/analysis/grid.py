@@ -1,7 +1,8 @@
 """Compute how often networks are dead over depth and width, from the tables of `safe_region`.
 
-A cell is a depth and a width and, where there are several, an initializer. The columns rate, low, high are the share of
-networks with an event and its 95 % Wilson interval.
+A cell is a depth and a width and, where there are several, an initializer. Tables have a row for each cell, or for each
+trained network of a cell. The columns rate, low, high are the share of networks with an event and its 95 % Wilson
+interval. Columns of theory are NaN for initializers that are not symmetric.
 """
 
 import numpy as np
@@ -28,14 +29,10 @@ def _with_theory(counts: pd.DataFrame, initializer: Settings | Rai) -> pd.DataFr
 def born_dead_grid(counts: pd.DataFrame, initializer: Settings) -> pd.DataFrame:
     """Count dead untrained networks in each cell, and add their theoretical probabilities.
 
-    Args:
-        counts: one row per cell: depth, width, networks; born_dead_low, born_dead_high, born_dead (x < 0, x > 0, all).
-        initializer: initializer of the weights; theory covers only symmetric ones.
-
-    Returns:
-        One row for each cell: depth, width, networks; positive_count, positive, positive_low, positive_high (networks
-        dead for every x > 0, their share, its interval) with positive_theory (probability) and positive_p (exact test);
-        count, rate, low, high (dead for every x), theory_low, theory_high (bounds), p; theory may be NaN.
+    `counts` has the columns depth, width, networks, born_dead_high, born_dead (networks dead for x > 0, for every x).
+    The result has depth, width, networks; positive_count, positive, positive_low, positive_high (networks dead for
+    every x > 0, their share, its interval) with positive_theory (probability) and positive_p (exact test); count, rate,
+    low, high (dead for every x) with theory_low, theory_high (bounds) and p.
     """
     cells = counts.rename(columns={"born_dead_high": "positive_count", "born_dead": "count"})
     cells = _with_theory(cells.sort_values(["width", "depth"], ignore_index=True), initializer)
@@ -53,13 +50,9 @@ def born_dead_grid(counts: pd.DataFrame, initializer: Settings) -> pd.DataFrame:
 def trained_grid(trials: pd.DataFrame, tolerance: float) -> pd.DataFrame:
     """Count the trained networks of each cell whose predictions have a range of at most `tolerance`.
 
-    Args:
-        trials: one row per trial: depth, width, trial, born_dead, dead, range_initial, range.
-        tolerance: largest range of predictions that counts as constant.
-
-    Returns:
-        One row for each cell: depth, width, born_dead, dead (shares with a range of exactly 0 before and after
-        training), before (share constant before training); trials, count, rate, low, high (constant after training).
+    `trials` has the columns depth, width, born_dead, dead, range_initial, range. The result has depth, width,
+    born_dead, dead (shares with a range of exactly 0 before and after training), before (share within the tolerance
+    before training); trials, count, rate, low, high (within the tolerance after training).
     """
     before, after = (criteria.within(trials[name], tolerance) for name in ("range_initial", "range"))
     in_cells = trials.assign(before=before, after=after).groupby(["width", "depth"], as_index=False)
@@ -73,14 +66,14 @@ def cells(born_dead: pd.DataFrame, others: pd.DataFrame, trained: pd.DataFrame, 
 
     Args:
         born_dead: table from `born_dead_grid` for the main initializer.
-        others: counts for other initializers, one row per cell: initializer, depth, width, networks, born_dead.
-        trained: trained networks, one row per trial: initializer, depth, width, trial, range.
+        others: counts for other initializers: initializer, depth, width, networks, born_dead.
+        trained: trained networks, one row per trial: initializer, depth, width, range.
         params: settings with which these tables were made.
 
     Returns:
-        One row for each cell: initializer, depth, width; networks, count, rate, low, high (exactly constant before
-        training); theory_low, theory_high (bounds, or NaN); trained (number of trials), trained_count, trained_rate,
-        trained_low, trained_high (constant within the tolerance after training, or NaN).
+        The columns initializer, depth, width; networks, count, rate, low, high (exactly constant before training),
+        theory_low, theory_high (bounds); trained (number of trials), trained_count, trained_rate, trained_low,
+        trained_high (constant within the tolerance after training), NaN in cells that were not trained.
     """
     parts, counts = [born_dead.assign(initializer=MAIN)], others.rename(columns={"born_dead": "count"})
     for key, other in params.safe_region.other_initializers.items():

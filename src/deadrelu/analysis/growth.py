@@ -8,7 +8,6 @@ import numpy.typing as npt
 # Factors per layer below which a signal vanishes and above which it explodes: over ten layers, it shrinks to less than
 # a ninth or grows more than ninefold.
 VANISHES, EXPLODES = 0.8, 1.25
-
 # 97.5 % quantiles of the normal distribution and of Student's with 1 to 10 degrees of freedom: SciPy may be absent.
 NORMAL_975 = 1.959963984540054
 STUDENT_975 = (
@@ -22,14 +21,11 @@ Interval = tuple[float, float, float]  # a factor, and the ends of its 95 % inte
 
 
 def student_975(freedom: int) -> float:
-    """Return the 97.5 % quantile of Student's t distribution with `freedom` >= 1, to 3 parts in a million.
-
-    Above 10 degrees of freedom, it is an asymptotic series (Abramowitz and Stegun, 26.7.5).
-    """
+    """Return the 97.5 % quantile of Student's t distribution with `freedom` >= 1, to 3 parts in a million."""
     if freedom <= len(STUDENT_975):
         return STUDENT_975[freedom - 1]
     z = NORMAL_975
-    terms = (
+    terms = (  # of an asymptotic series (Abramowitz and Stegun, 26.7.5)
         (z**3 + z) / 4,
         (5 * z**5 + 16 * z**3 + 3 * z) / 96,
         (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,

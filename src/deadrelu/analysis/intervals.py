@@ -12,7 +12,6 @@ from deadrelu.analysis.criteria import Bools
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.ArrayLike  # a number, or an array of the shape of the others
-
 Z = float(ndtri(0.975))  # half the width of a 95 % interval, in standard deviations of a normal distribution
 
 
@@ -64,8 +63,7 @@ def p_of_bounds(count: Numbers, trials: Numbers, low: Numbers, high: Numbers) ->
     """
     events, least, most = (np.asarray(numbers, float) for numbers in (count, low, high))
     n = np.asarray(trials, np.int64)
-    p: Floats = np.minimum(1.0, 2 * np.minimum(bdtr(events, n, least), bdtrc(events - 1, n, most)))
-    return p
+    return np.asarray(np.minimum(1.0, 2 * np.minimum(bdtr(events, n, least), bdtrc(events - 1, n, most))))
 
 
 class Difference(NamedTuple):
@@ -112,8 +110,7 @@ def fisher_exact(count: Numbers, trials: Numbers, other_count: Numbers, other_tr
 
     a, n, b, m = (np.asarray(numbers, float) for numbers in (count, trials, other_count, other_trials))
     tails = hypergeom.cdf(b, n + m, a + b, m), hypergeom.sf(b - 1, n + m, a + b, m)
-    p: Floats = np.minimum(1.0, 2 * np.minimum(*tails))
-    return p
+    return np.asarray(np.minimum(1.0, 2 * np.minimum(*tails)))
 
 
 def holm(p: Floats, alpha: float) -> Bools:

@@ -48,17 +48,15 @@ def read(params: Params) -> Results:
         tables.points(target.inputs, target.outputs).read(data_target.settings(params, key), key)  # only to check it
     images = idx_files.flat(idx_files.read_test_set(tables.DATA / tables.MNIST)[0]).astype(float)
     small = {"data": pd.DataFrame({"mnist_source": [source], "test_images": [len(images)]})}
-    signals = _in_order(
-        tables.SUMMARY.read(activations.settings(params)).sort_values("layer"), params.activations.cases
-    )
+    made_by, cases = activations.settings(params), params.activations.cases
+    signals = _in_order(tables.SUMMARY.read(made_by).sort_values("layer"), cases)
+    networks = _in_order(tables.NETWORKS.read(made_by), cases)
     small["signals"] = summaries.beside_theory(signals, params.activations, (images**2).sum(axis=1))
-    networks = _in_order(tables.NETWORKS.read(activations.settings(params)), params.activations.cases)
     inputs = images[: params.activations.ensemble.images]
     small["signal_ratios"] = summaries.signal_ratios(small["signals"], networks, params.activations, inputs)
-    batches = _in_order(tables.BATCHES.read(training.settings(params)), params.training.cases)
-    small["loss_curves"] = summaries.loss_curves(batches)
-    epochs = _in_order(tables.EPOCHS.read(training.settings(params)), params.training.cases)
-    small["epochs"] = summaries.epochs_over_trials(epochs)
+    batches, epochs = (table.read(training.settings(params)) for table in (tables.BATCHES, tables.EPOCHS))
+    small["loss_curves"] = summaries.loss_curves(_in_order(batches, params.training.cases))
+    small["epochs"] = summaries.epochs_over_trials(_in_order(epochs, params.training.cases))
     trials, histories, functions = _collapse(params)
     small |= _collapse_tables(params, trials, histories, functions)
     varied = {key: tables.VARIATIONS.read(sensitivity_stage.settings(params, key), key) for key in params.sensitivity}
@@ -77,8 +75,7 @@ def read(params: Params) -> Results:
 
 def to_csv(frame: pd.DataFrame) -> str:
     """Return a table of the report as CSV text for `reports/tables`; floats have 6 significant digits."""
-    text: str = frame.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    return text
+    return str(frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
 
 
 def files_of(stage: str) -> list[Path]:
@@ -107,27 +104,21 @@ def _in_order(table: pd.DataFrame, cases: Iterable[str]) -> pd.DataFrame:
 
 def _collapse(params: Params) -> tuple[Frames, Frames, Frames]:
     """Return trials, histories and functions by case, in the order of params; the last two are of some cases only."""
-    trials, histories, functions = Frames(), Frames(), Frames()
-    for key in params.collapse.cases:
-        experiment = experiments.of_case(params, key)
-        settings = experiment.settings
-        trials[key] = tables.read_trials(settings, key, experiment.trials)
-        if experiment.checkpoints:
-            histories[key] = tables.HISTORY.read(settings, key)
-        if experiment.fits is None and experiment.target.inputs == experiment.target.outputs == 1:
-            functions[key] = tables.FUNCTIONS.read(settings, key)
+    every = {key: experiments.of_case(params, key) for key in params.collapse.cases}
+    trials = {key: tables.read_trials(one.settings, key, one.trials) for key, one in every.items()}
+    histories = {key: tables.HISTORY.read(one.settings, key) for key, one in every.items() if one.checkpoints}
+    of_one_input = [key for key in params.collapse.independent if params.target_of(key).of_one_input]
+    functions = {key: tables.FUNCTIONS.read(every[key].settings, key) for key in of_one_input}
     # DVC does not remove the folder of a case that is no longer in params.yaml.
-    folders = (tables.DATA / tables.COLLAPSE).iterdir()
-    if left := sorted({folder.name for folder in folders if folder.is_dir()} - set(trials)):
-        names = " ".join(str(tables.DATA / tables.COLLAPSE / name) for name in left)
-        print(f"deadrelu: no case of params.yaml, not read: {names}; rm -r removes what is left", file=sys.stderr)
+    folders = sorted(path for path in (tables.DATA / tables.COLLAPSE).iterdir() if path.is_dir())
+    if left := " ".join(str(path) for path in folders if path.name not in trials):
+        print(f"deadrelu: no case of params.yaml, not read: {left}; rm -r removes what is left", file=sys.stderr)
     return trials, histories, functions
 
 
 def _collapse_tables(params: Params, trials: Frames, histories: Frames, functions: Frames) -> Frames:
     tolerance = params.collapse.tolerance
-    main = {key: trials[key] for key in params.main_cases}
-    independent = {key: trials[key] for key in params.collapse.independent}
+    main, independent = ({key: trials[key] for key in of} for of in (params.main_cases, params.collapse.independent))
     refits = {key: histories[key] for key in params.collapse.refit}
     followed = {key: history for key, history in histories.items() if key not in refits}
     return {

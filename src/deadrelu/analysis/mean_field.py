@@ -13,11 +13,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-Array = npt.NDArray[np.float64]
+from deadrelu.analysis.growth import Array
+
 Function = Callable[[Array], Array]
 Weights = list[tuple[int, float]]
 
-# Activation functions that theory covers, by their names in Keras, their derivatives, and the expected shares of outputs
+# Activation functions that theory covers, by their names in Keras, their derivatives, and the expected share of outputs
 # that are exactly 0: for ReLU 1/2, the probability of a negative preactivation.
 ACTIVATIONS: dict[str, Function] = {"relu": lambda z: np.maximum(z, 0), "tanh": np.tanh, "sigmoid": expit}
 SLOPES: dict[str, Function] = {
@@ -48,26 +49,23 @@ def mean_square(function: Function, variance: npt.ArrayLike) -> Array:
 
 
 def mean_products(activation: str, covariance: Array) -> Array:
-    """Return E[φ(u) φ(v)], shape (n, n), for inputs whose preactivations u and v are normal with this covariance.
+    """Return E[φ(u) φ(v)] for each pair of n inputs, whose preactivations u and v have a normal distribution.
 
-    For ReLU, a closed form is used (Cho and Saul 2009, arc-cosine kernel of order 1), else quadrature with 71² nodes.
-
-    Args:
-        activation: name of φ in `ACTIVATIONS`.
-        covariance: covariances of preactivations for each pair of n inputs, shape (n, n).
+    Their `covariance` has shape (n, n), as the result; `activation` is the name of φ in `ACTIVATIONS`. For ReLU, a
+    closed form is used (Cho and Saul 2009, arc-cosine kernel of order 1), else quadrature with 71² nodes.
     """
     sizes = np.sqrt(np.diag(covariance))
     scale = np.outer(sizes, sizes)
     cosine = np.clip(covariance / np.where(scale > 0, scale, 1), -1, 1)
+    product = np.zeros_like(covariance)
     if activation == "relu":
         angle = np.arccos(cosine)
-        product: Array = scale * (np.sin(angle) + (np.pi - angle) * cosine) / (2 * np.pi)
+        product[:] = scale * (np.sin(angle) + (np.pi - angle) * cosine) / (2 * np.pi)
         return product
     function, (i, j) = ACTIVATIONS[activation], np.triu_indices(len(covariance))
     rest = np.sqrt(1 - cosine[i, j] ** 2)
     u = sizes[i, None, None] * _NODES[:, None]
     v = sizes[j, None, None] * (cosine[i, j, None, None] * _NODES[:, None] + rest[:, None, None] * _NODES)
-    product = np.zeros_like(covariance)
     product[i, j] = np.einsum("pab,a,b->p", function(u) * function(v), _NODE_WEIGHTS, _NODE_WEIGHTS)
     product[j, i] = product[i, j]
     return product

@@ -85,10 +85,7 @@ def deaths(histories: Frames) -> pd.DataFrame:
 def tables(trials: Frames, functions: Frames, params: Params) -> Frames:
     """Return the report's tables on outcomes by name, for the cases of independent trials.
 
-    Args:
-        trials: table of each case, one row per trial.
-        functions: table of each case with saved functions, one row per trial and x: trial, x, untrained, trained.
-        params: settings with which these tables were made.
+    `functions` has the table of each case with saved functions, one row per trial and x: trial, x, untrained, trained.
 
     Returns:
         "outcomes", one row per case and outcome: count, trials. "losses", one row per case, outcome and epoch (0:

@@ -2,20 +2,22 @@
 
 from collections.abc import Iterable
 from math import sqrt
+from operator import attrgetter
 
-from deadrelu.settings.params import CollapseCase, FanScaled, Params, Rai, TargetParams, Trainable, Variation
+from deadrelu.settings.params import CollapseCase, FanScaled, Params, Rai, TargetParams, Variation
 
 TRIALS = 1000  # number of trials behind each rate of the notebook, and of Lu et al.
 
+# Collapse rates that the 2019 notebook printed, by activation function and negative slope, and one of its two cases:
+# what is not given has the defaults of `CollapseCase`.
 NOTEBOOK = {("relu", 0.0): 0.956, ("leaky_relu", 0.1): 0.192}
-"""Collapse rates that the 2019 notebook printed, by activation function and negative slope."""
-
 NOTEBOOK_CASE = CollapseCase(activation="relu", target="x_sin_x", widths=[1, *[2] * 9], epochs=10, batch_size=64)
-"""One of the two networks of the notebook, and its training; all else has the defaults of `Trainable`."""
 
+# Collapse rate that Lu et al. (arXiv:1903.06733) exceed, "more than 90 %", for 10 ReLU layers of width 2 on |x|.
 LU_AT_LEAST = 0.9
-"""Collapse rate that Lu et al. (arXiv:1903.06733) exceed, "more than 90 %", for 10 ReLU layers of width 2 on |x|."""
 
+# Their collapse rates by function and initializer, with biases, on [-sqrt 3, sqrt 3]; the width is 2, or 4 for two
+# inputs. The paper does not state the training, how RAI draws the first layer, and the depth for two inputs.
 LU = {
     ("x_sin_5x", "he"): 0.919,
     ("x_sin_5x", "rai"): 0.292,
@@ -24,9 +26,6 @@ LU = {
     ("abs_sum_abs_difference", "he"): 0.768,
     ("abs_sum_abs_difference", "rai"): 0.096,
 }
-"""Collapse rates in Lu et al. by function and initializer, with biases, on [-sqrt 3, sqrt 3]; the width is 2, or 4 for
-two inputs. The paper does not state the training, how RAI draws the first layer, and the depth for two inputs."""
-
 LU_WIDTHS = [2] * 9  # widths of their "10-layer" network, interpreted as nine hidden layers and the output
 HE = FanScaled(name="he_normal")
 
@@ -36,12 +35,13 @@ def notebook_rates(params: Params, keys: Iterable[str]) -> dict[str, float]:
 
     The number of trials, further checkpoints, and the protocol with its number of fits may differ.
     """
+    settings = attrgetter("widths", "biases", "initializer", "optimizer", "loss", "epochs", "batch_size")
     rates = {}
     for key in keys:
         case, target = params.collapse.complete(params.collapse.cases[key]), params.target_of(key)
-        fields = ("widths", "biases", "initializer", "optimizer", "loss", "epochs", "batch_size")
         rate = NOTEBOOK.get((case.activation, case.negative_slope))
-        if rate and _share(fields, case, NOTEBOOK_CASE) and target.function == "x_sin_x" and _is_on(target, sqrt(7)):
+        same = settings(case) == settings(NOTEBOOK_CASE) and target.function == "x_sin_x" and _is_on(target, sqrt(7))
+        if rate and same:
             rates[key] = rate
     return rates
 
@@ -69,13 +69,8 @@ def _is_like_lu(params: Params, case: CollapseCase | Variation) -> bool:
     target, (first, middle, last) = params.target(case), case.initializers
     widths = case.widths == LU_WIDTHS if target.of_one_input else set(case.widths) == {4}
     known = (middle == HE or isinstance(middle, Rai)) and first in (middle, HE) and last == middle
-    theirs = CollapseCase(activation="relu", target="", widths=LU_WIDTHS, biases=True)
-    same = _share(("activation", "biases", "loss", "protocol"), case, theirs)
-    return widths and known and same and _is_on(target, sqrt(3))
-
-
-def _share(fields: Iterable[str], case: Trainable, other: Trainable) -> bool:
-    return all(getattr(case, field) == getattr(other, field) for field in fields)
+    same = case.activation == "relu" and case.biases and case.loss == "mean_squared_error"
+    return widths and known and same and case.protocol == "independent" and _is_on(target, sqrt(3))
 
 
 def _is_on(target: TargetParams, end: float) -> bool:

@@ -10,15 +10,14 @@ import pandas as pd
 
 from deadrelu.analysis import criteria, published, theory
 from deadrelu.analysis.intervals import p_of_bounds, table_of_rates
-from deadrelu.engine import initializers, ranges
+from deadrelu.engine import initializers
 from deadrelu.settings.params import Params
 from deadrelu.stages import experiments
 
 TOLERANCES = np.logspace(-8, 0, 81)
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-
+QUANTILES = [0.05, 0.25, 0.5, 0.75, 0.95]
+# Columns of ranges, by the inputs over which they are taken: all, x < 0, x > 0, or the notebook's five probes.
 PLACES = {"interval": "range", "negative": "range_low", "positive": "range_high", "probes": "probe_range"}
-"""Columns of ranges, by the inputs over which they are taken: all, x < 0, x > 0, or the notebook's five probes."""
 
 
 def collapse_rates(trials: criteria.Frames, params: Params) -> pd.DataFrame:
@@ -58,8 +57,7 @@ def rate_by_tolerance(trials: criteria.Frames) -> pd.DataFrame:
     """Count constant trials: one row for each case, criterion (key of `PLACES`) and tolerance (of `TOLERANCES`)."""
     happened = {}
     for key, frame in trials.items():
-        probes = frame[[f"probe_{k}" for k in range(1, len(ranges.PROBES) + 1)]]
-        measured = frame.assign(probe_range=np.ptp(probes.to_numpy(), axis=1))
+        measured = frame.assign(probe_range=np.ptp(frame.filter(regex=r"^probe_\d$").to_numpy(), axis=1))
         for criterion, column in PLACES.items():
             for tolerance in TOLERANCES:
                 happened[key, criterion, tolerance] = criteria.within(measured[column], tolerance)
@@ -94,7 +92,7 @@ def collapse_values(trials: criteria.Frames, params: Params) -> pd.DataFrame:
         values = trials[key]["prediction_min"][criteria.within(trials[key]["range"], params.collapse.tolerance)]
         _, y = experiments.of_case(params, key).target.sample(params.seed)
         about = key, params.collapse.cases[key].loss, len(values), y.mean(dtype=float), float(np.median(y))
-        rows.append((*about, *values.quantile(list(QUANTILES))))
+        rows.append((*about, *values.quantile(QUANTILES)))
     names = ["case", "loss", "collapsed", "mean", "median", *(f"q{100 * q:02.0f}" for q in QUANTILES)]
     return pd.DataFrame(rows, columns=names)
 

@@ -1,9 +1,8 @@
 """Measure how published rates depend on settings: variations of a case, and interpretations of Lu et al.
 
-In all functions, `trials` are the tables of cases of `collapse` by their keys, with one row per trial, and `varied` the
-tables of `sensitivity` by their keys, which have the column variation, too; `params` are the settings that made them.
-The columns published, published_p and z are a rate in print, p of Fisher's test that ours is the same, and the
-difference of ours from it in standard errors, or NaN.
+`trials` are the tables of cases of `collapse` by their keys, with one row per trial, `varied` those of `sensitivity`,
+which have the column variation, too, and `params` the settings that made them. In the columns published, published_p
+and z are a rate in print, p of Fisher's test that ours is the same, and the distance of ours in standard errors.
 """
 
 import numpy as np
@@ -19,9 +18,7 @@ from deadrelu.stages import experiments
 ALPHA = 0.05  # familywise level of each set of tests
 TOLERANCES = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 NO_BETTER = 0.99  # multiple of the best constant's loss from which on a loss counts as no better than that
-ROWS = (("x_sin_5x", "he"), ("x_sin_5x", "rai"), ("step_sin_5x", "he"), ("step_sin_5x", "rai"))
-"""Function and initializer of each rate in Lu et al. that is a number for one input."""
-
+ROWS = [row for row in published.LU if row[0] != "abs_sum_abs_difference"]  # of the rates for one input
 RATES = ["table", "variation", "trials", "born_dead", "dead", "count", "rate", "low", "high"]
 COMPARED = ["shared_layers", "layers", "pairs_differ", "difference", "difference_low", "difference_high", "p"]
 COLUMNS = [*RATES, *COMPARED, "differs", "published", "published_p", "z"]
@@ -46,11 +43,9 @@ def variations(trials: Frames, varied: Frames, params: Params) -> pd.DataFrame:
             part[event] = [frames[name][event].mean() for name in cases]
         in_print = pd.Series([published.lu_rate(params, case) for case in cases.values()], dtype=float)
         part["published"] = in_print.fillna(in_print[0])
-        case = experiments.of_case(params, table.of)
-        compared = [
-            _compare(case.network, variation.network, constant[key, ""], constant[key, name])
-            for name, variation in experiments.of_variations(params, key).items()
-        ]
+        networks = {name: one.network for name, one in experiments.of_variations(params, key).items()}
+        base = experiments.of_case(params, table.of).network, constant[key, ""]
+        compared = [_compare(*base, network, constant[key, name]) for name, network in networks.items()]
         part = part.join(pd.DataFrame(compared, range(1, len(part)), COMPARED))
         parts.append(part.assign(differs=[False, *holm(part["p"][1:].to_numpy(), ALPHA)]))
     every = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
@@ -74,7 +69,7 @@ def shared_layers(case: Network, variation: Network) -> int:
     return [*same, False].index(False)
 
 
-def _compare(case: Network, variation: Network, before: Bools, after: Bools) -> tuple[float, ...]:
+def _compare(case: Network, before: Bools, variation: Network, after: Bools) -> tuple[float, ...]:
     """Return the numbers `COMPARED` from whether networks of a case, (n,), and of a variation, (m,), are constant."""
     shared, layers = shared_layers(case, variation), len(variation.architecture.layers)
     if not shared:
@@ -102,11 +97,11 @@ def readings(trials: Frames, varied: Frames, params: Params) -> pd.DataFrame:
         x_sin_5x_he, x_sin_5x_rai, step_sin_5x_he, step_sin_5x_rai (our rates) and, with suffix _z, z of each; p (4
         times the least p of Fisher's tests), consistent (p >= `ALPHA`).
     """
-    in_print = {key: case for key, case in params.collapse.cases.items() if published.lu_rate(params, case) is not None}
+    in_print = {key: case for key, case in params.collapse.cases.items() if published.lu_rate(params, case)}
     measured: list[tuple[str, CollapseCase | Variation, pd.DataFrame]]
     measured = [("", case, trials[key]) for key, case in in_print.items()]
-    for name, table in params.sensitivity.items():
-        by_name = dict(iter(varied[name].groupby("variation")))
+    for key, table in params.sensitivity.items():
+        by_name = dict(iter(varied[key].groupby("variation")))
         measured += [(name, case, by_name[name]) for name, case in table.variations.items() if table.of in in_print]
     happened = {}
     for name, case, frame in measured:
@@ -118,7 +113,7 @@ def readings(trials: Frames, varied: Frames, params: Params) -> pd.DataFrame:
     every = _with_published(every.assign(published=[published.LU.get(key[2:], np.nan) for key in happened]))
     rows = []
     for at, group in every.groupby(["first", "variation"], sort=False):
-        rates = group.set_index(["function", "initializer"]).reindex(list(ROWS))
+        rates = group.set_index(["function", "initializer"]).reindex(ROWS)
         if rates["count"].notna().all():
             p = min(1.0, len(ROWS) * rates["published_p"].min())
             rows.append((*at, *rates[["rate", "z"]].to_numpy().ravel(), p, p >= ALPHA))
@@ -129,9 +124,8 @@ def readings(trials: Frames, varied: Frames, params: Params) -> pd.DataFrame:
 def by_criterion(trials: Frames, params: Params) -> pd.DataFrame:
     """Count constant trials by several criteria, for the case that the first table of `sensitivity` varies.
 
-    Returns:
-        One row for each criterion ("range" <= limit, or "loss" >= limit times that of the best constant) and limit:
-        case, count, trials, rate, low, high, published, published_p, z.
+    There is a row for each criterion ("range" <= limit, or "loss" >= limit times that of the best constant) and limit:
+    case, count, trials, rate, low, high, published, published_p, z.
     """
     happened, in_print = {}, None
     for key in [table.of for table in params.sensitivity.values()][:1]:

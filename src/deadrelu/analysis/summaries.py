@@ -1,16 +1,13 @@
 """Compute tables of the report from the results of the stages `activations` and `training`."""
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from deadrelu.analysis import mean_field
-from deadrelu.analysis.growth import factor_over_networks, growth
+from deadrelu.analysis.growth import Array, factor_over_networks, growth
 from deadrelu.engine import initializers
 from deadrelu.settings.params import ActivationsParams, Settings
 from deadrelu.storage.idx_files import PIXELS
-
-Array = npt.NDArray[np.float64]
 
 QUANTILES = 64  # number of quantiles that represent the squared norms of all images in theory
 THEORY_IMAGES = 16  # largest number of images whose covariances mean-field theory propagates through the layers
@@ -100,7 +97,7 @@ def _running_mean(loss: pd.Series) -> pd.Series:
 def epochs_over_trials(epochs: pd.DataFrame) -> pd.DataFrame:
     """Summarize `epochs`, one row per case, trial and epoch, over the trials; losses that diverged are infinite.
 
-    There is a row for each case and epoch (0: untrained): trials; median, minimum (_low) and maximum (_high) of numbers.
+    There is a row for each case and epoch (0: untrained): trials; median, minimum (_low), maximum (_high) of numbers.
     """
     losses = epochs[["loss", "validation_loss"]]
     trained = epochs[["epoch"]].to_numpy() > 0

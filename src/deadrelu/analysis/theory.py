@@ -58,10 +58,8 @@ def born_dead_on_any_inputs(widths: Sequence[float]) -> Bounds:
 
 
 def _one_of(probabilities: np.ndarray) -> float:
-    """Return the probability that one or more of independent events happen, from their probabilities, shape (n,).
-
-    It is rounded to 12 significant digits, because the last bits of a logarithm depend on the processor.
-    """
+    """Return the probability that one or more of independent events happen, from their probabilities, shape (n,)."""
+    # It is rounded to 12 significant digits, because the last bits of a logarithm depend on the processor.
     return float(f"{abs(np.expm1(np.sum(np.log1p(-probabilities)))):.12g}")
 
 
