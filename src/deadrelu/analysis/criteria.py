@@ -16,8 +16,7 @@ def within(ranges: npt.ArrayLike, tolerance: float) -> Bools:
     `ranges` are max - min of predictions; one that is infinite, or NaN (not measured), does not meet the criterion.
     """
     values = np.asarray(ranges, float)
-    met: Bools = np.isfinite(values) & (values <= tolerance)
-    return met
+    return np.asarray(np.isfinite(values) & (values <= tolerance))
 
 
 def events(trials: pd.DataFrame, tolerance: float) -> dict[str, Bools]:
@@ -32,15 +31,9 @@ def events(trials: pd.DataFrame, tolerance: float) -> dict[str, Bools]:
     return {"collapsed_before": before, "collapsed": after, **happened}
 
 
-def has_both_sides(trials: pd.DataFrame) -> bool:
-    """Return whether training inputs lie on both sides of 0; if not, range_low or range_high is null in all trials."""
-    return not trials[["range_low", "range_high"]].isna().all().any()
-
-
 def best_constant(target: Target, loss: str, seed: int) -> float:
     """Return the least `loss` (a name in Keras) of a constant prediction on the training set that `seed` draws."""
-    _, y = target.sample(seed)
-    values = y.astype(float)
+    values = target.sample(seed)[1].astype(float)
     if loss == "mean_squared_error":
         return float(values.var(axis=0).mean())
     return float(np.abs(values - np.median(values, axis=0)).mean())

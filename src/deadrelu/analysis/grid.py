@@ -1,8 +1,7 @@
 """Compute how often networks are dead over depth and width, from the tables of `safe_region`.
 
-A cell is a depth and a width and, where there are several, an initializer. Tables have a row for each cell, or for each
-trained network of a cell. The columns rate, low, high are the share of networks with an event and its 95 % Wilson
-interval. Columns of theory are NaN for initializers that are not symmetric.
+A cell is a depth and a width and, where there are several, an initializer; tables have a row for each. rate, low, high
+are a share of networks and its 95 % Wilson interval. Theory is NaN for initializers that are not symmetric.
 """
 
 import numpy as np
@@ -17,13 +16,12 @@ CELL = ["initializer", "depth", "width"]
 
 
 def _with_theory(counts: pd.DataFrame, initializer: Settings | Rai) -> pd.DataFrame:
-    """Add rate, low, high of `count` among `networks` to each cell, and theory_low, theory_high (bounds, or NaN)."""
-    symmetric = initializers.is_symmetric(initializer)
-    bounds = [
-        theory.born_dead_on_interval([width] * depth) if symmetric else (np.nan, np.nan)
-        for depth, width in zip(counts["depth"], counts["width"], strict=True)
-    ]
-    return with_rates(counts, trials="networks").join(pd.DataFrame(bounds, counts.index, ["theory_low", "theory_high"]))
+    """Add rate, low, high of `count` among `networks`, and probabilities: positive_theory, theory_low, theory_high."""
+    theirs = pd.DataFrame(np.nan, counts.index, ["positive_theory", "theory_low", "theory_high"])
+    if initializers.is_symmetric(initializer):
+        networks = [[width] * depth for depth, width in zip(counts["depth"], counts["width"], strict=True)]
+        theirs[:] = [(theory.born_dead_on_half_line(one), *theory.born_dead_on_interval(one)) for one in networks]
+    return with_rates(counts, trials="networks").join(theirs)
 
 
 def born_dead_grid(counts: pd.DataFrame, initializer: Settings) -> pd.DataFrame:
@@ -37,11 +35,9 @@ def born_dead_grid(counts: pd.DataFrame, initializer: Settings) -> pd.DataFrame:
     cells = counts.rename(columns={"born_dead_high": "positive_count", "born_dead": "count"})
     cells = _with_theory(cells.sort_values(["width", "depth"], ignore_index=True), initializer)
     cells = with_rates(cells, "positive_count", "networks", "positive_").rename(columns={"positive_rate": "positive"})
-    sizes = zip(cells["depth"], cells["width"], strict=True)
-    exact = pd.Series([theory.born_dead_on_half_line([width] * depth) for depth, width in sizes])
-    cells["positive_theory"] = exact = exact.where(cells["theory_low"].notna())
-    cells["positive_p"] = p_of_bounds(cells["positive_count"], cells["networks"], exact, exact)
-    cells["p"] = p_of_bounds(cells["count"], cells["networks"], cells["theory_low"], cells["theory_high"])
+    n, exact = cells["networks"], cells["positive_theory"]
+    cells["positive_p"] = p_of_bounds(cells["positive_count"], n, exact, exact)
+    cells["p"] = p_of_bounds(cells["count"], n, cells["theory_low"], cells["theory_high"])
     shares = ["positive_count", "positive", "positive_low", "positive_high", "count", "rate", "low", "high"]
     known = ["positive_theory", "theory_low", "theory_high", "positive_p", "p"]
     return cells[["depth", "width", "networks", *shares, *known]]
@@ -64,11 +60,8 @@ def trained_grid(trials: pd.DataFrame, tolerance: float) -> pd.DataFrame:
 def cells(born_dead: pd.DataFrame, others: pd.DataFrame, trained: pd.DataFrame, params: Params) -> pd.DataFrame:
     """Count constant networks in each cell of each initializer.
 
-    Args:
-        born_dead: table from `born_dead_grid` for the main initializer.
-        others: counts for other initializers: initializer, depth, width, networks, born_dead.
-        trained: trained networks, one row per trial: initializer, depth, width, range.
-        params: settings with which these tables were made.
+    `born_dead` is the table of `born_dead_grid` for the main initializer; `others` has the columns initializer, depth,
+    width, networks, born_dead for others; `trained` has a row for each trial: initializer, depth, width, range.
 
     Returns:
         The columns initializer, depth, width; networks, count, rate, low, high (exactly constant before training),

@@ -14,7 +14,6 @@ STUDENT_975 = (
     *(12.706204736174694, 4.302652729749462, 3.1824463052837078, 2.7764451051977934, 2.5705818356363146),
     *(2.4469118511449786, 2.364624251592784, 2.306004135204166, 2.262157162798205, 2.228138851986274),
 )
-
 Growth = Literal["vanishes", "holds", "explodes", "varies", "not measured"]
 Array = npt.NDArray[np.float64]
 Interval = tuple[float, float, float]  # a factor, and the ends of its 95 % interval or NaN
@@ -37,9 +36,8 @@ def student_975(freedom: int) -> float:
 def growth(factor: float, low: float = np.nan, high: float = np.nan) -> Growth:
     """Classify a signal by the mean factor with which each layer multiplies it, and by the factor's 95 % interval.
 
-    Returns:
-        'vanishes' below `VANISHES` or 'explodes' above `EXPLODES` if the interval excludes 1 or is NaN; 'holds' between
-        these limits unless the interval contains both; 'varies' otherwise; 'not measured' if `factor` is NaN.
+    It 'vanishes' below `VANISHES` or 'explodes' above `EXPLODES` if the interval excludes 1 or is NaN; it 'holds'
+    between these limits unless the interval contains both; else it 'varies'. A NaN is 'not measured'.
     """
     if np.isnan(factor):
         return "not measured"
@@ -52,13 +50,10 @@ def growth(factor: float, low: float = np.nan, high: float = np.nan) -> Growth:
 def growth_factor(strength: Array, counted: npt.NDArray[np.bool_] | None = None) -> Interval:
     """Return the factor by which one layer changes a signal: the geometric mean of the ratios of adjacent layers.
 
-    Args:
-        strength: strength of the signal in each layer, in the order in which it passes them, shape (layers,).
-        counted: whether the mean includes each ratio, shape (layers - 1,), bool; None includes all.
-
-    Returns:
-        The factor and its interval over layers. All are NaN without a ratio or if a strength is NaN. The factor is
-        infinite if a strength is, else 0 if one is 0; then, or with one ratio, the ends are NaN.
+    `strength` is that of the signal in each layer, in the order in which it passes them, shape (layers,); `counted`
+    says whether the mean includes each ratio, shape (layers - 1,), None that it includes all. The interval is over
+    layers. The factor is NaN without a ratio or if a strength is NaN, else infinite if one is, else 0 if one is 0;
+    then, or with one ratio, the ends are NaN.
     """
     unusual = strength[~(np.isfinite(strength) & (strength > 0))]
     if len(strength) < 2 or len(unusual):

@@ -57,10 +57,7 @@ def table_of_rates(happened: Mapping[Any, Bools], keys: list[str]) -> pd.DataFra
 
 
 def p_of_bounds(count: Numbers, trials: Numbers, low: Numbers, high: Numbers) -> Floats:
-    """Return p of the exact test of `count` in `trials` for P in [low, high]: twice the smaller tail, at most 1.
-
-    It is NaN where a bound is.
-    """
+    """Return p of the exact test of `count` in `trials` for P in [low, high]: twice the smaller tail, at most 1."""
     events, least, most = (np.asarray(numbers, float) for numbers in (count, low, high))
     n = np.asarray(trials, np.int64)
     return np.asarray(np.minimum(1.0, 2 * np.minimum(bdtr(events, n, least), bdtrc(events - 1, n, most))))

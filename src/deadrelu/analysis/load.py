@@ -19,21 +19,13 @@ from deadrelu.storage import idx_files, tables
 
 
 class Results(NamedTuple):
-    """Results of all stages, for the report and for `deadrelu check`.
+    """Results of all stages, for the report and for `deadrelu check`."""
 
-    Attributes:
-        small: tables of the report by name, as in `reports/tables`.
-        trials: table of each case of `collapse`, with one row per trial.
-        histories: table of each case with checkpoints (followed or refitted), with one row per trial and checkpoint.
-        variations: table of each key of `sensitivity`, with one row per variation and trial.
-        trained_grid: trained networks of `safe_region`, with one row per cell and trial.
-    """
-
-    small: Frames
-    trials: Frames
-    histories: Frames
-    variations: Frames
-    trained_grid: pd.DataFrame
+    small: Frames  # tables of the report by name, as in `reports/tables`
+    trials: Frames  # table of each case of `collapse`, with one row per trial
+    histories: Frames  # of each case with checkpoints (followed or refitted), with one row per trial and checkpoint
+    variations: Frames  # table of each key of `sensitivity`, with one row per variation and trial
+    trained_grid: pd.DataFrame  # trained networks of `safe_region`, with one row per cell and trial
 
 
 def read(params: Params) -> Results:
@@ -63,10 +55,9 @@ def read(params: Params) -> Results:
     small["variations"] = sensitivity.variations(trials, varied, params)
     small["readings"] = sensitivity.readings(trials, varied, params)
     small["criteria"] = sensitivity.by_criterion(trials, params)
-    counts, others, trained = (
-        table.read(safe_region.settings(params))
-        for table in (tables.BORN_DEAD, tables.OTHER_INITIALIZERS, tables.TRAINED_GRID)
-    )
+    made_by = safe_region.settings(params)
+    counts, others = (table.read(made_by) for table in (tables.BORN_DEAD, tables.OTHER_INITIALIZERS))
+    trained = tables.TRAINED_GRID.read(made_by)
     small["born_dead"] = grid.born_dead_grid(counts, params.safe_region.initializer)
     small["trained_grid"] = grid.trained_grid(trained[trained["initializer"] == MAIN], params.collapse.tolerance)
     small["explorer"] = grid.cells(small["born_dead"], others, trained, params)
@@ -81,20 +72,20 @@ def to_csv(frame: pd.DataFrame) -> str:
 def files_of(stage: str) -> list[Path]:
     """Return the sorted paths of the files that a stage, given by its name in dvc.yaml, writes to `data/`."""
     names = {"data@target": tables.TARGETS, "data@mnist": tables.MNIST}
-    folder = tables.DATA / names.get(stage, stage.replace("@", "/"))
-    return sorted(path for path in folder.glob("*") if path.is_file() and not path.name.startswith("."))
+    paths = (tables.DATA / names.get(stage, stage.replace("@", "/"))).glob("*")
+    return sorted(path for path in paths if path.is_file() and not path.name.startswith("."))
 
 
 def _mnist_source() -> str:
-    path, known = tables.DATA / tables.MNIST / "source.json", ("official", "bundled")
+    path = tables.DATA / tables.MNIST / "source.json"
     try:
         source = json.loads(path.read_text(encoding="utf-8"))["source"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: cannot be read ({error}); `dvc repro data@mnist` makes it") from None
-    if source not in known:
-        expected = f"expected: {', '.join(known)}; `dvc repro --force data@mnist`"
-        raise InputError(f"{path}: received source {source!r}; {expected}")
-    return str(source)
+    if source in ("official", "bundled"):
+        return str(source)
+    expected = "expected: official, bundled; `dvc repro --force data@mnist`"
+    raise InputError(f"{path}: received source {source!r}; {expected}")
 
 
 def _in_order(table: pd.DataFrame, cases: Iterable[str]) -> pd.DataFrame:

@@ -17,7 +17,6 @@ from deadrelu.analysis.growth import Array
 
 Function = Callable[[Array], Array]
 Weights = list[tuple[int, float]]
-
 # Activation functions that theory covers, by their names in Keras, their derivatives, and the expected share of outputs
 # that are exactly 0: for ReLU 1/2, the probability of a negative preactivation.
 ACTIVATIONS: dict[str, Function] = {"relu": lambda z: np.maximum(z, 0), "tanh": np.tanh, "sigmoid": expit}

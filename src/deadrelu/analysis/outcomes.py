@@ -15,6 +15,8 @@ from deadrelu.analysis.intervals import table_of_rates, with_rates
 from deadrelu.settings.params import Params
 from deadrelu.stages import experiments
 
+PER_OUTCOME = 3  # largest number of functions that a figure draws for each outcome
+# Words for each outcome, in the order of rows and legends. Dead means that the range of predictions is exactly 0.
 OUTCOMES = {
     "born_dead": "dead at initialization",
     "died": "died in training",
@@ -23,9 +25,6 @@ OUTCOMES = {
     "one_sided": "constant on one side of 0",
     "alive": "alive",
 }
-"""Words for each outcome, in the order of rows and legends. Dead means that the range of predictions is exactly 0."""
-
-PER_OUTCOME = 3  # largest number of functions that a figure draws for each outcome
 
 
 def outcomes(trials: pd.DataFrame, tolerance: float) -> npt.NDArray[np.str_]:
@@ -33,7 +32,8 @@ def outcomes(trials: pd.DataFrame, tolerance: float) -> npt.NDArray[np.str_]:
     born_dead, dead = (criteria.within(trials[name], 0) for name in ("range_initial", "range"))
     names = ("range_initial", "range", "range_low", "range_high")
     before, after, low, high = (criteria.within(trials[name], tolerance) for name in names)
-    one_sided = (low | high) & criteria.has_both_sides(trials)
+    # All trials have nulls if no training input lies on that side, diverged ones always.
+    one_sided = (low | high) & trials[["range_low", "range_high"]].notna().any().all()
     return np.select([born_dead & dead, dead, before & after, after, one_sided], list(OUTCOMES)[:-1], "alive")
 
 
@@ -85,12 +85,10 @@ def deaths(histories: Frames) -> pd.DataFrame:
 def tables(trials: Frames, functions: Frames, params: Params) -> Frames:
     """Return the report's tables on outcomes by name, for the cases of independent trials.
 
-    `functions` has the table of each case with saved functions, one row per trial and x: trial, x, untrained, trained.
-
-    Returns:
-        "outcomes", one row per case and outcome: count, trials. "losses", one row per case, outcome and epoch (0:
-        untrained): low, median, high (10, 50, 90 % quantiles over trials), best_constant (least loss of a constant).
-        "functions", one row per case, trial and x: outcome, trained; the first `PER_OUTCOME` trials of each outcome.
+    They are "outcomes", one row per case and outcome: count, trials; "losses", one row per case, outcome and epoch (0:
+    untrained): low, median, high (10, 50, 90 % quantiles over trials), best_constant (least loss of a constant); and
+    "functions", one row per case, trial and x: outcome, trained, for the first `PER_OUTCOME` trials of each outcome.
+    The argument `functions` has the table of each case with saved functions: trial, x, untrained, trained.
     """
     counts, bands, drawn = [], [], []
     for key in params.collapse.independent:

@@ -7,15 +7,12 @@ from operator import attrgetter
 from deadrelu.settings.params import CollapseCase, FanScaled, Params, Rai, TargetParams, Variation
 
 TRIALS = 1000  # number of trials behind each rate of the notebook, and of Lu et al.
-
 # Collapse rates that the 2019 notebook printed, by activation function and negative slope, and one of its two cases:
 # what is not given has the defaults of `CollapseCase`.
 NOTEBOOK = {("relu", 0.0): 0.956, ("leaky_relu", 0.1): 0.192}
 NOTEBOOK_CASE = CollapseCase(activation="relu", target="x_sin_x", widths=[1, *[2] * 9], epochs=10, batch_size=64)
-
 # Collapse rate that Lu et al. (arXiv:1903.06733) exceed, "more than 90 %", for 10 ReLU layers of width 2 on |x|.
 LU_AT_LEAST = 0.9
-
 # Their collapse rates by function and initializer, with biases, on [-sqrt 3, sqrt 3]; the width is 2, or 4 for two
 # inputs. The paper does not state the training, how RAI draws the first layer, and the depth for two inputs.
 LU = {
@@ -39,11 +36,9 @@ def notebook_rates(params: Params, keys: Iterable[str]) -> dict[str, float]:
     rates = {}
     for key in keys:
         case, target = params.collapse.complete(params.collapse.cases[key]), params.target_of(key)
-        rate = NOTEBOOK.get((case.activation, case.negative_slope))
         same = settings(case) == settings(NOTEBOOK_CASE) and target.function == "x_sin_x" and _is_on(target, sqrt(7))
-        if rate and same:
-            rates[key] = rate
-    return rates
+        rates[key] = NOTEBOOK.get((case.activation, case.negative_slope)) if same else None
+    return {key: rate for key, rate in rates.items() if rate is not None}
 
 
 def lu_row(params: Params, case: CollapseCase | Variation) -> tuple[str, str]:

@@ -73,8 +73,8 @@ def half_lines(trials: criteria.Frames, tolerance: float) -> pd.DataFrame:
     """
     rows = []
     for key, frame in trials.items():
-        if criteria.has_both_sides(frame):
-            names = ("range", "range_low", "range_high")
+        names = ["range", "range_low", "range_high"]
+        if frame[names].notna().any().all():  # if not, no training input lies on one side
             constant, low, high = (criteria.within(frame[name], tolerance) for name in names)
             only = frame["probes_equal"].to_numpy(bool) & ~constant, high & ~low, low & ~high
             rows.append((key, len(frame), *map(np.count_nonzero, only)))

@@ -27,11 +27,10 @@ COLUMNS = [*RATES, *COMPARED, "differs", "published", "published_p", "z"]
 def variations(trials: Frames, varied: Frames, params: Params) -> pd.DataFrame:
     """Compare each variation with its case, trial by trial if both share initial layers.
 
-    Returns:
-        One row for each table and variation ("": the case): trials; born_dead, dead (shares with range exactly 0 before
-        and after training); count, rate, low, high (constant after training); shared_layers, layers (number of all),
-        pairs_differ (trials with another result, if paired); difference, difference_low, difference_high, p, differs
-        (significant by Holm's method); published, published_p, z.
+    There is a row for each table and variation ("": the case): trials; born_dead, dead (shares with range exactly 0
+    before and after training); count, rate, low, high (constant after training); shared_layers, layers (number of all),
+    pairs_differ (trials with another result, if paired); difference, difference_low, difference_high, p, differs
+    (significant by Holm's method); published, published_p, z.
     """
     parts = []
     for key, table in params.sensitivity.items():
@@ -91,11 +90,9 @@ def readings(trials: Frames, varied: Frames, params: Params) -> pd.DataFrame:
     """Compare the four rates of `ROWS`, published by Lu et al., with ours under each interpretation of the paper.
 
     An interpretation is an initializer of RAI's first layer and at most one variation that all of `ROWS` were run with.
-
-    Returns:
-        One row for each interpretation: first ("rai" or "he": initializer of RAI's first layer), variation ("": none);
-        x_sin_5x_he, x_sin_5x_rai, step_sin_5x_he, step_sin_5x_rai (our rates) and, with suffix _z, z of each; p (4
-        times the least p of Fisher's tests), consistent (p >= `ALPHA`).
+    There is a row for each: first ("rai" or "he": initializer of RAI's first layer), variation ("": none); x_sin_5x_he,
+    x_sin_5x_rai, step_sin_5x_he, step_sin_5x_rai (our rates) and, with suffix _z, z of each; p (4 times the least p of
+    Fisher's tests), consistent (p >= `ALPHA`).
     """
     in_print = {key: case for key, case in params.collapse.cases.items() if published.lu_rate(params, case)}
     measured: list[tuple[str, CollapseCase | Variation, pd.DataFrame]]

@@ -59,8 +59,7 @@ def signal_ratios(
     rows = []
     for key, strengths in networks.groupby("case", sort=False):
         case, row = settings.cases[str(key)], {"case": key}
-        weights = _weights(settings, case.initializer)
-        # A factor needs two hidden layers.
+        weights = _weights(settings, case.initializer)  # a factor needs those of two hidden layers
         theory = mean_field.factors(case.activation, few_images, weights) if len(weights) > 2 else (np.nan, np.nan)
         for (direction, name, step), expected in zip(DIRECTIONS, theory, strict=True):
             by_layer = strengths.pivot(index="network", columns="layer", values=name).to_numpy()
@@ -100,8 +99,7 @@ def epochs_over_trials(epochs: pd.DataFrame) -> pd.DataFrame:
     There is a row for each case and epoch (0: untrained): trials; median, minimum (_low), maximum (_high) of numbers.
     """
     losses = epochs[["loss", "validation_loss"]]
-    trained = epochs[["epoch"]].to_numpy() > 0
-    epochs = epochs.assign(**losses.mask(losses.isna() & trained, np.inf))
+    epochs = epochs.assign(**losses.mask(losses.isna() & (epochs[["epoch"]].to_numpy() > 0), np.inf))
     bands = _bands("loss", "validation_loss", "validation_accuracy")
     return epochs.groupby(["case", "epoch"], sort=False, as_index=False).agg(trials=("trial", "nunique"), **bands)
 

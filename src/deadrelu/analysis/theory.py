@@ -1,10 +1,9 @@
 """Compute the probability, or its bounds, that a ReLU network with zero biases is dead before training.
 
-Weights are independent, symmetric about 0 and continuous. Then a layer that a nonzero signal reaches is all
-zero with probability 2^-width, whatever the earlier layers (Lu, Shin, Su, Karniadakis, *Dying ReLU and Initialization*,
+Weights are independent, symmetric about 0 and continuous. Then a layer that a nonzero signal reaches is all zero with
+probability 2^-width, whatever the earlier layers (Lu, Shin, Su, Karniadakis, *Dying ReLU and Initialization*,
 arXiv:1903.06733). All inputs of one sign give the same pattern of active units, because f(c x) = c f(x) for c > 0: a
-half-line of a one-dimensional input is one input. Bounds for many inputs: Rister and Rubin, arXiv:2007.06192.
-In all functions, `widths` are the numbers of units of the hidden layers, from input to output.
+half-line of a one-dimensional input is one input. `widths` are the units of each hidden layer, from input to output.
 """
 
 from collections.abc import Sequence
