@@ -40,17 +40,30 @@ def read(params: Params) -> Results:
         tables.points(target.inputs, target.outputs).read(data_target.settings(params, key), key)  # only to check it
     images = idx_files.flat(idx_files.read_test_set(tables.DATA / tables.MNIST)[0]).astype(float)
     small = {"data": pd.DataFrame({"mnist_source": [source], "test_images": [len(images)]})}
-    made_by, cases = activations.settings(params), params.activations.cases
-    signals = _in_order(tables.SUMMARY.read(made_by).sort_values("layer"), cases)
-    networks = _in_order(tables.NETWORKS.read(made_by), cases)
-    small["signals"] = summaries.beside_theory(signals, params.activations, (images**2).sum(axis=1))
-    inputs = images[: params.activations.ensemble.images]
-    small["signal_ratios"] = summaries.signal_ratios(small["signals"], networks, params.activations, inputs)
+    settings, made_by = params.activations, activations.settings(params)
+    signals = _in_order(tables.SUMMARY.read(made_by).sort_values("layer"), settings.cases)
+    networks = _in_order(tables.NETWORKS.read(made_by), settings.cases)
+    small["signals"] = summaries.beside_theory(signals, settings, (images**2).sum(axis=1))
+    small["signal_ratios"] = summaries.signal_ratios(signals, networks, settings, images[: settings.ensemble.images])
     batches, epochs = (table.read(training.settings(params)) for table in (tables.BATCHES, tables.EPOCHS))
     small["loss_curves"] = summaries.loss_curves(_in_order(batches, params.training.cases))
     small["epochs"] = summaries.epochs_over_trials(_in_order(epochs, params.training.cases))
     trials, histories, functions = _collapse(params)
-    small |= _collapse_tables(params, trials, histories, functions)
+    main, independent = ({key: trials[key] for key in of} for of in (params.main_cases, params.collapse.independent))
+    refits = {key: histories[key] for key in params.collapse.refit}
+    followed = {key: history for key, history in histories.items() if key not in refits}
+    tolerance = params.collapse.tolerance
+    small |= {
+        "collapse_rates": rates.collapse_rates(trials, params),
+        "before_and_after": outcomes.before_and_after(independent, tolerance),
+        "over_training": outcomes.over_training(followed, tolerance),
+        "deaths": outcomes.deaths(followed),
+        "rate_by_tolerance": rates.rate_by_tolerance(main),
+        "half_lines": rates.half_lines(main, tolerance),
+        "loop_numbers": rates.loop_numbers(refits, tolerance),
+        "collapse_values": rates.collapse_values(trials, params),
+        **outcomes.tables(trials, functions, params),
+    }
     varied = {key: tables.VARIATIONS.read(sensitivity_stage.settings(params, key), key) for key in params.sensitivity}
     small["variations"] = sensitivity.variations(trials, varied, params)
     small["readings"] = sensitivity.readings(trials, varied, params)
@@ -59,7 +72,7 @@ def read(params: Params) -> Results:
     counts, others = (table.read(made_by) for table in (tables.BORN_DEAD, tables.OTHER_INITIALIZERS))
     trained = tables.TRAINED_GRID.read(made_by)
     small["born_dead"] = grid.born_dead_grid(counts, params.safe_region.initializer)
-    small["trained_grid"] = grid.trained_grid(trained[trained["initializer"] == MAIN], params.collapse.tolerance)
+    small["trained_grid"] = grid.trained_grid(trained[trained["initializer"] == MAIN], tolerance)
     small["explorer"] = grid.cells(small["born_dead"], others, trained, params)
     return Results(small, trials, histories, varied, trained)
 
@@ -105,21 +118,3 @@ def _collapse(params: Params) -> tuple[Frames, Frames, Frames]:
     if left := " ".join(str(path) for path in folders if path.name not in trials):
         print(f"deadrelu: no case of params.yaml, not read: {left}; rm -r removes what is left", file=sys.stderr)
     return trials, histories, functions
-
-
-def _collapse_tables(params: Params, trials: Frames, histories: Frames, functions: Frames) -> Frames:
-    tolerance = params.collapse.tolerance
-    main, independent = ({key: trials[key] for key in of} for of in (params.main_cases, params.collapse.independent))
-    refits = {key: histories[key] for key in params.collapse.refit}
-    followed = {key: history for key, history in histories.items() if key not in refits}
-    return {
-        "collapse_rates": rates.collapse_rates(trials, params),
-        "before_and_after": outcomes.before_and_after(independent, tolerance),
-        "over_training": outcomes.over_training(followed, tolerance),
-        "deaths": outcomes.deaths(followed),
-        "rate_by_tolerance": rates.rate_by_tolerance(main),
-        "half_lines": rates.half_lines(main, tolerance),
-        "loop_numbers": rates.loop_numbers(refits, tolerance),
-        "collapse_values": rates.collapse_values(trials, params),
-        **outcomes.tables(trials, functions, params),
-    }

@@ -43,8 +43,7 @@ _NODES, _NODE_WEIGHTS = _normal_rule(5.25, 71)
 def mean_square(function: Function, variance: npt.ArrayLike) -> Array:
     """Return E[f(√q ξ)²] of a function f, with ξ standard normal, for each variance q, in the shape of `variance`."""
     spread = np.sqrt(np.asarray(variance, float))[..., None]
-    mean: Array = np.sum(function(spread * _NORMAL) ** 2 * _WEIGHTS, axis=-1)
-    return mean
+    return np.asarray(np.sum(function(spread * _NORMAL) ** 2 * _WEIGHTS, axis=-1))
 
 
 def mean_products(activation: str, covariance: Array) -> Array:

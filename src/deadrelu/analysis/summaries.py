@@ -82,7 +82,7 @@ def loss_curves(batches: pd.DataFrame) -> pd.DataFrame:
     steps = batches.sort_values(["trial", "epoch", "batch"], kind="stable")
     by_trial = steps.groupby(["case", "trial"], sort=False)["loss"]
     steps = steps.assign(step=by_trial.cumcount() + 1, loss=by_trial.transform(_running_mean))
-    return steps.groupby(["case", "step"], sort=False, as_index=False).agg(**_bands("loss"))
+    return _over_trials(steps, "step", "loss").drop(columns="trials")
 
 
 def _running_mean(loss: pd.Series) -> pd.Series:
@@ -100,14 +100,14 @@ def epochs_over_trials(epochs: pd.DataFrame) -> pd.DataFrame:
     """
     losses = epochs[["loss", "validation_loss"]]
     epochs = epochs.assign(**losses.mask(losses.isna() & (epochs[["epoch"]].to_numpy() > 0), np.inf))
-    bands = _bands("loss", "validation_loss", "validation_accuracy")
-    return epochs.groupby(["case", "epoch"], sort=False, as_index=False).agg(trials=("trial", "nunique"), **bands)
+    return _over_trials(epochs, "epoch", "loss", "validation_loss", "validation_accuracy")
 
 
-def _bands(*names: str) -> dict[str, tuple[str, str]]:
-    """Return arguments of `agg` for the median, minimum (_low) and maximum (_high) of some columns."""
+def _over_trials(table: pd.DataFrame, time: str, *names: str) -> pd.DataFrame:
+    """Return case, `time`, trials, and the median, minimum (_low) and maximum (_high) over trials of other columns."""
     ends = {"": "median", "_low": "min", "_high": "max"}
-    return {f"{name}{end}": (name, function) for name in names for end, function in ends.items()}
+    columns = {f"{name}{end}": (name, function) for name in names for end, function in ends.items()}
+    return table.groupby(["case", time], sort=False, as_index=False).agg(trials=("trial", "nunique"), **columns)
 
 
 def last_epochs(epochs: pd.DataFrame) -> pd.DataFrame:

@@ -86,7 +86,5 @@ def width_at(probability: float, depth: int) -> Bounds:
     """
     from scipy.optimize import brentq  # an import of a third of a second, for one figure
 
-    def excess(width: float, q: float) -> float:
-        return _dead_on_both([width] * depth, q) - probability
-
-    return Bounds(*(brentq(excess, 1e-3, 1000, args=(q,)) for q in (0.25, 0.5)))
+    widths = (brentq(lambda w, q=q: _dead_on_both([w] * depth, q) - probability, 1e-3, 1000) for q in (0.25, 0.5))
+    return Bounds(*widths)
