@@ -5,8 +5,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-# Factors per layer below which a signal vanishes and above which it explodes: over ten layers, it shrinks to less than
-# a ninth or grows more than ninefold.
+# Factors per layer below which a signal vanishes and above which it explodes: ten layers change it more than ninefold.
 VANISHES, EXPLODES = 0.8, 1.25
 # 97.5 % quantiles of the normal distribution and of Student's with 1 to 10 degrees of freedom: SciPy may be absent.
 NORMAL_975 = 1.959963984540054

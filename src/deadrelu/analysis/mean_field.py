@@ -88,8 +88,7 @@ def factors(activation: str, inputs: Array, weights: Weights) -> tuple[float, fl
 def rms_by_layer(activation: str, squared_norms: Array, weights: Weights) -> list[float]:
     """Return the rms of each hidden layer's outputs over units and inputs, from the inputs' squared norms, (n,)."""
     (_, first), *hidden = weights
-    q = first * squared_norms  # variance of the linear layer's outputs
-    lengths = []
+    q, lengths = first * squared_norms, []  # variance of the linear layer's outputs, and rms of the next ones
     for fan_in, variance in hidden:
         q = mean_square(ACTIVATIONS[activation], fan_in * variance * q)
         lengths.append(float(np.sqrt(q.mean())))

@@ -1,8 +1,8 @@
 """Classify the networks of `collapse` by whether they are constant before and after training, and count them.
 
-`trials` and `histories` are tables of cases of `collapse` by their keys, with one row per trial, or per trial and
-checkpoint. A network counts as constant by the criterion "exact" if its predictions have a range of 0, and by the
-criterion "within" if they have one of at most `tolerance`.
+`trials` and `histories` are tables of cases of `collapse` by their keys, with a row for each trial, or for each trial
+and checkpoint. A network is constant by the criterion "exact" if its predictions have a range of 0, by "within" if they
+have one of at most `tolerance`.
 """
 
 import numpy as np
@@ -32,8 +32,7 @@ def outcomes(trials: pd.DataFrame, tolerance: float) -> npt.NDArray[np.str_]:
     born_dead, dead = (criteria.within(trials[name], 0) for name in ("range_initial", "range"))
     names = ("range_initial", "range", "range_low", "range_high")
     before, after, low, high = (criteria.within(trials[name], tolerance) for name in names)
-    # All trials have nulls if no training input lies on that side, diverged ones always.
-    one_sided = (low | high) & trials[["range_low", "range_high"]].notna().any().all()
+    one_sided = (low | high) & trials[["range_low", "range_high"]].notna().any().all()  # else, a side has no input
     return np.select([born_dead & dead, dead, before & after, after, one_sided], list(OUTCOMES)[:-1], "alive")
 
 
@@ -49,9 +48,8 @@ def before_and_after(trials: Frames, tolerance: float) -> pd.DataFrame:
             before, after = (criteria.within(frame[name], limit) for name in ("range_initial", "range"))
             flows = before, after, before & after, after & ~before, before & ~after
             rows.append((case, criterion, len(frame), *map(np.count_nonzero, flows)))
-    names = ["case", "criterion", "trials", "before", "after", "stay", "enter", "leave"]
-    table = with_rates(pd.DataFrame(rows, columns=names), "before", prefix="before_")
-    return with_rates(table, "after", prefix="after_")
+    table = pd.DataFrame(rows, columns=["case", "criterion", "trials", "before", "after", "stay", "enter", "leave"])
+    return with_rates(with_rates(table, "before", prefix="before_"), "after", prefix="after_")
 
 
 def over_training(histories: Frames, tolerance: float) -> pd.DataFrame:
@@ -92,8 +90,8 @@ def tables(trials: Frames, functions: Frames, params: Params) -> Frames:
     """
     counts, bands, drawn = [], [], []
     for key in params.collapse.independent:
-        frame, experiment = trials[key], experiments.of_case(params, key)
-        frame = frame.assign(case=key, outcome=outcomes(frame, params.collapse.tolerance))
+        experiment = experiments.of_case(params, key)
+        frame = trials[key].assign(case=key, outcome=outcomes(trials[key], params.collapse.tolerance))
         losses = np.column_stack([frame["loss_initial"], np.stack(frame["loss"].to_list())]).astype(float)
         losses = np.where(np.isnan(losses), np.inf, losses)  # a diverged trial's loss counts as infinite
         best = criteria.best_constant(experiment.target, experiment.training.loss, params.seed)

@@ -57,10 +57,7 @@ def is_lu_abs(params: Params, case: CollapseCase | Variation) -> bool:
 
 
 def _is_like_lu(params: Params, case: CollapseCase | Variation) -> bool:
-    """Return whether a case has Lu et al.'s network with biases, initializers, loss and interval.
-
-    For one input, the network has nine hidden layers of 2 units; for two, it has any number of layers of 4 units.
-    """
+    """Return whether a case has Lu et al.'s network with biases, initializers, loss and interval; see `LU`."""
     target, (first, middle, last) = params.target(case), case.initializers
     widths = case.widths == LU_WIDTHS if target.of_one_input else set(case.widths) == {4}
     known = (middle == HE or isinstance(middle, Rai)) and first in (middle, HE) and last == middle

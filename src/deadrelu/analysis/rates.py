@@ -34,9 +34,8 @@ def collapse_rates(trials: criteria.Frames, params: Params) -> pd.DataFrame:
     lu = {key: published.lu_rate(params, params.collapse.cases[key]) for key in trials}
     table["lu"] = table["case"].map(lu).where(table["event"] == "collapsed").astype(float)
     bounds = [born_dead_bounds(params, key) if event == "born_dead" else (np.nan, np.nan) for key, event in happened]
-    low, high = np.array(bounds).T
-    p = p_of_bounds(table["count"], table["trials"], low, high)
-    return table.assign(theory_low=low, theory_high=high, theory_p=p)
+    table["theory_low"], table["theory_high"] = low, high = np.array(bounds).T
+    return table.assign(theory_p=p_of_bounds(table["count"], table["trials"], low, high))
 
 
 def born_dead_bounds(params: Params, key: str) -> theory.Bounds:
@@ -105,7 +104,7 @@ def learns_constants(params: Params, key: str) -> bool:
 def loop_numbers(fits: criteria.Frames, tolerance: float) -> pd.DataFrame:
     """Count the notebook's loops by the number that each would print: the share of its fits with a constant network.
 
-    `fits` are the tables of the cases of the protocol "refit", one row per fit. There is a row for each case, criterion
+    `fits` are the tables of cases of the protocol "refit", one row per fit. There is a row for each case, criterion
     ("probes_equal": equal predictions at all probes, as in the notebook; "collapsed": range at most `tolerance`) and
     number (printed share): loops (number of those that print it), total (number of all).
     """

@@ -38,8 +38,7 @@ def variations(trials: Frames, varied: Frames, params: Params) -> pd.DataFrame:
         frames = {"": trials[table.of], **dict(iter(varied[key].groupby("variation")))}
         constant = {(key, name): criteria.within(frames[name]["range"], params.collapse.tolerance) for name in cases}
         part = table_of_rates(constant, ["table", "variation"])
-        for event in ("born_dead", "dead"):
-            part[event] = [frames[name][event].mean() for name in cases]
+        part[["born_dead", "dead"]] = [frames[name][["born_dead", "dead"]].mean().tolist() for name in cases]
         in_print = pd.Series([published.lu_rate(params, case) for case in cases.values()], dtype=float)
         part["published"] = in_print.fillna(in_print[0])
         networks = {name: one.network for name, one in experiments.of_variations(params, key).items()}
@@ -131,6 +130,6 @@ def by_criterion(trials: Frames, params: Params) -> pd.DataFrame:
         happened = {(key, "range", limit): criteria.within(frame["range"], limit) for limit in TOLERANCES}
         best = criteria.best_constant(experiment.target, experiment.training.loss, params.seed)
         happened[key, "loss", NO_BETTER] = (frame["loss_final"] >= NO_BETTER * best).to_numpy()
-    names = ["case", "criterion", "limit"]
-    rates = table_of_rates(happened, names)[[*names, "count", "trials", "rate", "low", "high"]]
-    return _with_published(rates.assign(published=in_print))
+    rates = table_of_rates(happened, ["case", "criterion", "limit"]).assign(published=in_print)
+    rates.insert(3, "count", rates.pop("count"))  # before the column trials
+    return _with_published(rates)

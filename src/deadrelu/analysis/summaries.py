@@ -1,4 +1,4 @@
-"""Compute tables of the report from the results of the stages `activations` and `training`."""
+"""Compute tables of the report from the results of the stages `activations`, with its `settings`, and `training`."""
 
 import numpy as np
 import pandas as pd
@@ -46,7 +46,6 @@ def signal_ratios(
     Args:
         summary: one network of each case, one row for each layer: case, layer, saturated_fraction, zero_fraction.
         networks: many networks of each case, one row for each layer: case, network, layer, input_std, gradient_rms.
-        settings: settings of the stage `activations`.
         images: inputs of the network, shape (n, pixels); theory uses at most `THEORY_IMAGES` of them.
 
     Returns:
