@@ -13,7 +13,6 @@ from rich.table import Table
 from benchmarks import figures, machines, peers, sizes
 from deadrelu import engine
 from deadrelu.analysis.published import NOTEBOOK, NOTEBOOK_CASE
-from deadrelu.engine import targets
 from deadrelu.report.figures import save
 from deadrelu.signals import tensorflow
 from deadrelu.storage import files

@@ -56,20 +56,13 @@ def shared_layers(case: Network, variation: Network) -> int:
     Layers are drawn one after the other from one stream, so they are equal up to the first one with another shape or
     initializer. The samples of trials are independent only if they share no layer.
     """
-
-    def layers(network: Network) -> list[object]:
-        specs = [network.initialize] * len(network.architecture.layers)
-        specs[-1] = network.initialize_last or network.initialize
-        specs[0] = network.initialize_first or network.initialize
-        return list(zip(network.architecture.layers, specs, strict=True))
-
-    same = [pair == other for pair, other in zip(layers(case), layers(variation), strict=False)]
+    same = [pair == other for pair, other in zip(case.layers, variation.layers, strict=False)]
     return [*same, False].index(False)
 
 
 def _compare(case: Network, before: Bools, variation: Network, after: Bools) -> tuple[float, ...]:
     """Return the numbers `COMPARED` from whether networks of a case, (n,), and of a variation, (m,), are constant."""
-    shared, layers = shared_layers(case, variation), len(variation.architecture.layers)
+    shared, layers = shared_layers(case, variation), len(variation.layers)
     if not shared:
         return shared, layers, np.nan, *independent_difference(before, after)
     n = min(len(before), len(after))
