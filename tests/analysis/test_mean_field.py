@@ -8,7 +8,7 @@ from scipy.stats import norm
 
 from deadrelu.analysis import growth, mean_field
 from deadrelu.engine import initializers
-from deadrelu.settings import params
+from deadrelu.settings.initializer import FanScaled, Normal, Orthogonal, Rai, Settings, Uniform, VarianceScaling
 from deadrelu.signals import ensemble
 
 
@@ -63,14 +63,14 @@ def test_networks_have_this_rms_on_average(activation: str, width: int, networks
 @pytest.mark.parametrize(
     "initializer",
     [
-        params.Uniform(name="random_uniform", minval=-0.3, maxval=0.3),
-        params.Normal(name="random_normal", stddev=0.2),
-        params.Normal(name="truncated_normal", stddev=0.2),
-        *(params.FanScaled(name=name) for name in ("glorot_normal", "glorot_uniform", "he_normal", "lecun_uniform")),
-        params.VarianceScaling(name="variance_scaling", scale=3.0, mode="fan_out"),
+        Uniform(name="random_uniform", minval=-0.3, maxval=0.3),
+        Normal(name="random_normal", stddev=0.2),
+        Normal(name="truncated_normal", stddev=0.2),
+        *(FanScaled(name=name) for name in ("glorot_normal", "glorot_uniform", "he_normal", "lecun_uniform")),
+        VarianceScaling(name="variance_scaling", scale=3.0, mode="fan_out"),
     ],
 )
-def test_variance_is_that_of_the_weights(initializer: params.Settings) -> None:
+def test_variance_is_that_of_the_weights(initializer: Settings) -> None:
     """The tolerance of 2 % is more than 4.5 standard errors of the variance of 400,000 weights."""
     weights = initializers.sampler(initializer)(np.random.default_rng(3), 200, 50, 40)
     assert weights.var() == pytest.approx(initializers.variance(initializer, 50, 40), rel=0.02)
@@ -78,9 +78,9 @@ def test_variance_is_that_of_the_weights(initializer: params.Settings) -> None:
 
 def test_what_is_not_symmetric_has_no_theory() -> None:
     for initializer in (
-        params.Normal(name="random_normal", mean=0.1, stddev=1.0),
-        params.Rai(name="rai"),
-        params.Orthogonal(name="orthogonal"),
+        Normal(name="random_normal", mean=0.1, stddev=1.0),
+        Rai(name="rai"),
+        Orthogonal(name="orthogonal"),
     ):
         assert not initializers.is_symmetric(initializer)
         with pytest.raises(ValueError, match="symmetric"):
@@ -119,16 +119,16 @@ def test_mean_products_by_hand() -> None:
 
 
 CASES = [
-    ("relu", params.FanScaled(name="he_normal")),
-    ("relu", params.Normal(name="random_normal", stddev=0.04)),
-    ("tanh", params.FanScaled(name="glorot_normal")),
-    ("tanh", params.Uniform(name="random_uniform", minval=-0.3, maxval=0.3)),
-    ("sigmoid", params.FanScaled(name="glorot_uniform")),
+    ("relu", FanScaled(name="he_normal")),
+    ("relu", Normal(name="random_normal", stddev=0.04)),
+    ("tanh", FanScaled(name="glorot_normal")),
+    ("tanh", Uniform(name="random_uniform", minval=-0.3, maxval=0.3)),
+    ("sigmoid", FanScaled(name="glorot_uniform")),
 ]
 
 
 @pytest.mark.parametrize(("activation", "initializer"), CASES)
-def test_factors_are_those_of_wide_networks(activation: str, initializer: params.Settings) -> None:
+def test_factors_are_those_of_wide_networks(activation: str, initializer: Settings) -> None:
     """Theory is within 3 % of the factors measured in 12 networks of width 400, forwards and backwards."""
     width, layers, rng = 400, 5, np.random.default_rng(6)
     images = rng.uniform(0, 1, (24, 50))

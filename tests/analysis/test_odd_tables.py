@@ -27,6 +27,7 @@ from deadrelu.report.figures import (
 )
 from deadrelu.report.labels import Panel
 from deadrelu.settings import params
+from deadrelu.settings.stages import TargetParams
 
 LONG = "a case whose name goes on and on, with-a-word-that-is-longer-than-any-line-of-any-figure-can-be, " * 4
 
@@ -123,8 +124,7 @@ def over_training(tables: dict[str, pd.DataFrame]) -> Figure:
     table = crowd(tables["over_training"], "relu", CASES)
     ends = {"low": -(7**0.5), "high": 7**0.5, "points": 3000}
     titles = [
-        labels.target(params.TargetParams.model_validate({"function": function, **ends}))
-        for function in labels.FUNCTIONS
+        labels.target(TargetParams.model_validate({"function": function, **ends})) for function in labels.FUNCTIONS
     ]
     groups = {titles[-1]: MANY, titles[0]: {}, **{title: {"case-0": "a case"} for title in titles[1:-1]}}
     notebook = dict.fromkeys(MANY, (10, 0.9))

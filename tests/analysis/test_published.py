@@ -6,6 +6,7 @@ import pytest
 
 from deadrelu.analysis import published
 from deadrelu.settings import params
+from deadrelu.settings.stages import CollapseCase, TargetParams
 
 ELSEWHERE = "elsewhere"
 
@@ -16,9 +17,9 @@ def with_case(settings: params.Params, key: str, **values: Any) -> params.Params
     targets = settings.data.targets
     if "target" in values:
         changed = targets[case["target"]].model_dump() | values.pop("target")
-        targets = {**targets, ELSEWHERE: params.TargetParams.model_validate(changed)}
+        targets = {**targets, ELSEWHERE: TargetParams.model_validate(changed)}
         values["target"] = ELSEWHERE
-    cases = {**settings.collapse.cases, key: params.CollapseCase.model_validate(case | values)}
+    cases = {**settings.collapse.cases, key: CollapseCase.model_validate(case | values)}
     collapse = settings.collapse.model_copy(update={"cases": cases})
     data = settings.data.model_copy(update={"targets": targets})
     return settings.model_copy(update={"collapse": collapse, "data": data})

@@ -13,6 +13,7 @@ from deadrelu.engine import ranges, targets
 from deadrelu.engine.ranges import PROBES
 from deadrelu.report import labels, metrics
 from deadrelu.settings import params
+from deadrelu.settings.initializer import Normal
 
 Case = dict[str, pd.DataFrame]
 
@@ -224,7 +225,7 @@ def test_grids_by_hand(settings: params.Params) -> None:
     assert row["positive_low"] < 0.2 < row["positive_high"]
     assert row["positive_theory"] == pytest.approx(1 - (7 / 8) ** 2)
     assert (row["theory_low"], row["theory_high"]) == pytest.approx(theory.born_dead_on_interval([3, 3]))
-    shifted = params.Normal(name="random_normal", mean=0.1, stddev=1.0)
+    shifted = Normal(name="random_normal", mean=0.1, stddev=1.0)
     assert np.isnan(grid_tables.born_dead_grid(counts, shifted)["theory_low"][0])
     trained = pd.DataFrame(
         {

@@ -9,6 +9,7 @@ from scipy import stats
 from deadrelu.analysis import mean_field, summaries
 from deadrelu.report import findings, labels
 from deadrelu.settings import params
+from deadrelu.settings.stages import ActivationsParams
 
 
 def networks(**columns: object) -> pd.DataFrame:
@@ -34,13 +35,13 @@ SUMMARY = pd.DataFrame(
 IMAGES = np.random.default_rng(3).uniform(size=(100, 784))
 
 
-def one_case_settings(settings: params.Params, **change: object) -> params.ActivationsParams:
+def one_case_settings(settings: params.Params, **change: object) -> ActivationsParams:
     """Return the settings of `activations` with only a case `a`, ReLU with He initialization."""
     tree = settings.activations.model_dump() | {
         "network": {"hidden_layers": 4, "width": 100},
         "cases": {"a": {"activation": "relu", "initializer": {"name": "he_normal"}}},
     }
-    return params.ActivationsParams.model_validate(tree | change)
+    return ActivationsParams.model_validate(tree | change)
 
 
 def test_factor_per_layer_is_a_mean_over_networks(settings: params.Params) -> None:

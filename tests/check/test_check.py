@@ -25,6 +25,7 @@ from deadrelu.engine import initializers, targets
 from deadrelu.errors import InputError
 from deadrelu.jobs import trials
 from deadrelu.settings import params
+from deadrelu.settings.initializer import FanScaled
 from deadrelu.signals import networks
 from deadrelu.stages import data_mnist, data_target, safe_region, sensitivity, training
 from deadrelu.storage import tables, versions
@@ -136,9 +137,7 @@ def larger_epsilon(patch: pytest.MonkeyPatch) -> None:
 
 def glorot_for_he(patch: pytest.MonkeyPatch) -> None:
     def other(initializer: Any) -> Any:
-        return (
-            params.FanScaled(name="glorot_normal") if getattr(initializer, "name", "") == "he_normal" else initializer
-        )
+        return FanScaled(name="glorot_normal") if getattr(initializer, "name", "") == "he_normal" else initializer
 
     mlp, sampler = networks.mlp, initializers.sampler
     patch.setattr(networks, "mlp", lambda depth, width, act, init, **more: mlp(depth, width, act, other(init), **more))

@@ -13,7 +13,7 @@ import numpy as np
 
 from deadrelu import engine
 from deadrelu.engine import initializers
-from deadrelu.settings.params import FanScaled, Normal, Orthogonal, Rai, Uniform
+from deadrelu.settings.initializer import FanScaled, Normal, Orthogonal, Rai, Uniform
 
 FILE = Path(__file__).with_suffix(".json")
 ROOT3 = 3**0.5

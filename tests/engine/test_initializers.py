@@ -5,26 +5,36 @@ import pytest
 from scipy.stats import beta, chisquare, ks_2samp, kstest, norm, truncnorm
 
 from deadrelu.engine import initializers
-from deadrelu.settings import params
+from deadrelu.settings.initializer import (
+    Constant,
+    FanScaled,
+    Identity,
+    Normal,
+    Orthogonal,
+    Rai,
+    Uniform,
+    VarianceScaling,
+    ZerosOrOnes,
+)
 from deadrelu.signals import networks
 
 SETTINGS = [
-    params.Uniform(name="random_uniform", minval=-1.0, maxval=0.5),
-    params.Normal(name="random_normal", mean=0.2, stddev=0.1),
-    params.Normal(name="truncated_normal", stddev=0.3),
+    Uniform(name="random_uniform", minval=-1.0, maxval=0.5),
+    Normal(name="random_normal", mean=0.2, stddev=0.1),
+    Normal(name="truncated_normal", stddev=0.3),
     *[
-        params.FanScaled(name=f"{family}_{shape}")  # type: ignore[arg-type]
+        FanScaled(name=f"{family}_{shape}")  # type: ignore[arg-type]
         for family in ("glorot", "he", "lecun")
         for shape in ("normal", "uniform")
     ],
-    params.Orthogonal(name="orthogonal", gain=1.5),
-    params.VarianceScaling(name="variance_scaling", scale=3.0, mode="fan_out", distribution="untruncated_normal"),
+    Orthogonal(name="orthogonal", gain=1.5),
+    VarianceScaling(name="variance_scaling", scale=3.0, mode="fan_out", distribution="untruncated_normal"),
 ]
 FIXED = [
-    params.Constant(name="constant", value=0.5),
-    params.Identity(name="identity", gain=2.0),
-    params.ZerosOrOnes(name="zeros"),
-    params.ZerosOrOnes(name="ones"),
+    Constant(name="constant", value=0.5),
+    Identity(name="identity", gain=2.0),
+    ZerosOrOnes(name="zeros"),
+    ZerosOrOnes(name="ones"),
 ]
 
 
@@ -54,7 +64,7 @@ def test_initializers_without_randomness_are_keras(settings: initializers.Settin
 
 @pytest.mark.parametrize("shape", [(3, 5), (5, 3), (4, 4)])
 def test_orthogonal_rows_or_columns_are_orthonormal(shape: tuple[int, int]) -> None:
-    settings = params.Orthogonal(name="orthogonal", gain=2.0)
+    settings = Orthogonal(name="orthogonal", gain=2.0)
     for kernel in initializers.sampler(settings)(np.random.default_rng(1), 10, *shape):
         small = kernel @ kernel.T if shape[0] <= shape[1] else kernel.T @ kernel
         np.testing.assert_allclose(small, 4 * np.eye(min(shape)), atol=1e-5)
@@ -79,14 +89,14 @@ def test_mlp_is_the_notebooks() -> None:
 @pytest.mark.parametrize(
     ("settings", "variance"),
     [
-        (params.Normal(name="random_normal", stddev=0.1), 0.01),
-        (params.Normal(name="random_normal", stddev=0.28), 0.0784),
-        (params.FanScaled(name="he_normal"), 2 / 100),
-        (params.FanScaled(name="glorot_uniform"), 2 / 200),
+        (Normal(name="random_normal", stddev=0.1), 0.01),
+        (Normal(name="random_normal", stddev=0.28), 0.0784),
+        (FanScaled(name="he_normal"), 2 / 100),
+        (FanScaled(name="glorot_uniform"), 2 / 200),
     ],
     ids=str,
 )
-def test_relu_layers_multiply_the_second_moment_by_half_n_var(settings: params.Normal, variance: float) -> None:
+def test_relu_layers_multiply_the_second_moment_by_half_n_var(settings: Normal, variance: float) -> None:
     """Compare the factor of 3 layers of 100 units, as a mean over 400 networks, with (n Var(w) / 2)^3.
 
     Six standard errors give a false alarm once in 5e8. The log of one network's factor spreads by about 5 * depth /
@@ -113,7 +123,7 @@ def test_cut_normal_is_scipys() -> None:
     assert kstest(drawn.ravel(), norm.cdf).pvalue < 1e-6
 
 
-RAI = params.Rai(name="rai")
+RAI = Rai(name="rai")
 
 
 @pytest.mark.parametrize("fan_in", [1, 2, 7])

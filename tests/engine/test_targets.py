@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from deadrelu.engine import targets
-from deadrelu.settings import params
+from deadrelu.settings.stages import TargetParams
 
 
 @pytest.mark.parametrize(
@@ -31,11 +31,11 @@ def test_two_inputs_two_outputs_by_hand() -> None:
 
 def test_every_function_can_be_asked_for_and_no_other() -> None:
     for name, function in targets.FUNCTIONS.items():
-        target = params.TargetParams(function=name, low=0.0, high=1.0, points=3)
+        target = TargetParams(function=name, low=0.0, high=1.0, points=3)
         assert target.of_one_input == (function.inputs == function.outputs == 1)
         assert function.label
     with pytest.raises(ValidationError, match=r"unknown function; did you mean abs_x\?"):
-        params.TargetParams(function="abs", low=0.0, high=1.0, points=3)
+        TargetParams(function="abs", low=0.0, high=1.0, points=3)
 
 
 @pytest.mark.parametrize("name", targets.FUNCTIONS)

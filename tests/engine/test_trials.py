@@ -12,6 +12,7 @@ from helpers.training import after_epochs, epoch_order, joined
 from deadrelu import engine
 from deadrelu.engine import initializers, programs, shuffles, trials
 from deadrelu.settings import params
+from deadrelu.settings.initializer import FanScaled, Rai
 from deadrelu.stages import experiments
 
 NOTEBOOK = engine.Training(epochs=10, batch_size=64)
@@ -135,7 +136,7 @@ KINDS = {
         widths=(4,) * 9, activation="relu", biases=True, inputs=2, outputs=2, initialize=glorot
     ),
     "rai": engine.Network(
-        widths=(3, 2), activation="relu", biases=True, initialize=initializers.sampler(params.Rai(name="rai"))
+        widths=(3, 2), activation="relu", biases=True, initialize=initializers.sampler(Rai(name="rai"))
     ),
 }
 TRAININGS = {
@@ -283,7 +284,7 @@ def test_epochs_that_do_not_ascend_are_refused(epochs: list[int]) -> None:
 
 def test_a_sampler_has_a_name() -> None:
     named = engine.Network(widths=(3,), activation="relu", initialize="he_normal")
-    group = engine.Network(widths=(3,), activation="relu", initialize=params.FanScaled(name="he_normal"))
+    group = engine.Network(widths=(3,), activation="relu", initialize=FanScaled(name="he_normal"))
     numbers = np.arange(5)
     np.testing.assert_array_equal(engine.draw_weights(named, 1, numbers), engine.draw_weights(group, 1, numbers))
     unknown = engine.Network(widths=(3,), activation="relu", initialize="he_norml")

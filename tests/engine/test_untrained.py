@@ -11,9 +11,10 @@ from scipy.stats import binomtest
 from deadrelu.analysis import theory
 from deadrelu.engine import initializers, untrained
 from deadrelu.settings import params
+from deadrelu.settings.initializer import FanScaled, Normal, Rai
 from deadrelu.streams import SAFE_REGION, stream
 
-HE = initializers.sampler(params.FanScaled(name="he_normal"))
+HE = initializers.sampler(FanScaled(name="he_normal"))
 N = 20_000
 
 
@@ -73,8 +74,8 @@ def test_deeper_and_more_networks_change_none() -> None:
 
 def test_small_weights_do_not_underflow() -> None:
     """Weights of 1e-6 in 100 layers make signals of 1e-600, which is no float, and not dead."""
-    small = initializers.sampler(params.Normal(name="random_normal", stddev=1e-6))
-    large = initializers.sampler(params.Normal(name="random_normal", stddev=1.0))
+    small = initializers.sampler(Normal(name="random_normal", stddev=1e-6))
+    large = initializers.sampler(Normal(name="random_normal", stddev=1.0))
     counts = [untrained.born_dead(draw, 8, 100, range(1000), seed=3).both.tolist() for draw in (small, large)]
     assert counts[0] == counts[1]
     assert 0 < counts[0][-1] < 1000
@@ -95,7 +96,7 @@ def test_every_width_and_block_has_its_stream() -> None:
         assert len(drawn) == 2
 
 
-RAI = initializers.sampler(params.Rai(name="rai"))
+RAI = initializers.sampler(Rai(name="rai"))
 
 
 def test_constant_with_biases_network_by_network() -> None:

@@ -10,6 +10,7 @@ from deadrelu import engine
 from deadrelu.analysis import load
 from deadrelu.report import build
 from deadrelu.settings import params
+from deadrelu.settings.stages import Trainable
 from deadrelu.stages import activations, collapse, data_mnist, data_target, safe_region, sensitivity, training
 
 ROOT = Path(__file__).parents[2]
@@ -93,7 +94,7 @@ def run_all(settings: params.Params, stages: Iterable[str] = STAGES) -> None:
     build.write_numbers(load.read(settings), Path("reports"))
 
 
-def network(case: params.Trainable) -> engine.Network:
+def network(case: Trainable) -> engine.Network:
     """Return the engine's description of a case with one input and one output."""
     return engine.Network(
         widths=tuple(case.widths),

@@ -12,7 +12,7 @@ from deadrelu.inspection.keras.unchanged import unchanged
 from deadrelu.inspection.objectives import of_labels, random_projection
 from deadrelu.inspection.records import LayerRecord
 from deadrelu.inspection.subject import MAX_BATCH_ELEMENTS, MAX_BATCH_SIZE, Objective, batch_size
-from deadrelu.settings import params
+from deadrelu.settings.initializer import Normal
 from deadrelu.signals import networks
 from deadrelu.signals.statistics import Running
 
@@ -27,7 +27,7 @@ def digits() -> Arrays:
 
 
 def mlp(activation: str = "relu", stddev: float = 0.1, **settings: Any) -> Any:
-    return networks.mlp(2, 20, activation, params.Normal(name="random_normal", stddev=stddev), seed=1, **settings)
+    return networks.mlp(2, 20, activation, Normal(name="random_normal", stddev=stddev), seed=1, **settings)
 
 
 class Kept:
@@ -327,7 +327,7 @@ def test_inputs_times_four_are_signals_times_four_and_the_same_dead_units(digits
 def test_relu_multiplies_the_mean_square_by_half_the_fan_in_times_the_variance(stddev: float, width: int) -> None:
     """For symmetric weights without biases, E[q_(l+1) | q_l] = q_l N Var(w) / 2 exactly; 60 networks are averaged."""
     x = np.random.default_rng(0).normal(size=(20, 784)).astype(np.float32)
-    normal = params.Normal(name="random_normal", stddev=stddev)
+    normal = Normal(name="random_normal", stddev=stddev)
     ratios = []
     for seed in range(60):
         model = networks.mlp(4, width, "relu", normal, seed=seed)

@@ -8,12 +8,10 @@ import pytest
 
 from deadrelu import engine
 from deadrelu.jobs.experiment import Experiment
-from deadrelu.settings import params
+from deadrelu.settings.initializer import FanScaled, Normal, Rai
 
 BASE = Experiment(
-    network=engine.Network(
-        widths=(1, 2), activation="relu", biases=True, initialize=params.FanScaled(name="he_normal")
-    ),
+    network=engine.Network(widths=(1, 2), activation="relu", biases=True, initialize=FanScaled(name="he_normal")),
     training=engine.Training(epochs=3, batch_size=64),
     target=engine.Target(function="x_sin_x", low=-1.0, high=1.0, points=100),
     trials=8,
@@ -24,12 +22,12 @@ OTHERS: dict[str, Callable[[Experiment], Experiment]] = {
     "widths": lambda e: replace(e, network=replace(e.network, widths=(1, 3))),
     "activation": lambda e: replace(e, network=replace(e.network, activation="tanh")),
     "biases": lambda e: replace(e, network=replace(e.network, biases=False)),
-    "initializer": lambda e: replace(e, network=replace(e.network, initialize=params.FanScaled(name="glorot_normal"))),
+    "initializer": lambda e: replace(e, network=replace(e.network, initialize=FanScaled(name="glorot_normal"))),
     "its argument": lambda e: replace(
-        e, network=replace(e.network, initialize=params.Normal(name="random_normal", stddev=0.3))
+        e, network=replace(e.network, initialize=Normal(name="random_normal", stddev=0.3))
     ),
-    "first initializer": lambda e: replace(e, network=replace(e.network, initialize_first=params.Rai(name="rai"))),
-    "last initializer": lambda e: replace(e, network=replace(e.network, initialize_last=params.Rai(name="rai"))),
+    "first initializer": lambda e: replace(e, network=replace(e.network, initialize_first=Rai(name="rai"))),
+    "last initializer": lambda e: replace(e, network=replace(e.network, initialize_last=Rai(name="rai"))),
     "epochs": lambda e: replace(e, training=replace(e.training, epochs=4)),
     "batch size": lambda e: replace(e, training=replace(e.training, batch_size=32)),
     "optimizer": lambda e: replace(e, training=replace(e.training, optimizer=engine.SGD())),

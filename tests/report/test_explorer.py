@@ -8,6 +8,7 @@ from deadrelu.analysis import grid as grid_tables
 from deadrelu.analysis import intervals, theory
 from deadrelu.report import explorer
 from deadrelu.settings import params
+from deadrelu.settings.initializer import Orthogonal
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_a_grid_too_large_for_a_page_is_told(
 
 def test_initializer_without_theory_or_company(settings: params.Params) -> None:
     alone = settings.safe_region.model_copy(
-        update={"other_initializers": {}, "initializer": params.Orthogonal(name="orthogonal")}
+        update={"other_initializers": {}, "initializer": Orthogonal(name="orthogonal")}
     )
     changed = settings.model_copy(update={"safe_region": alone})
     counts = pd.DataFrame({"depth": [3], "width": 2, "networks": 10, "born_dead_low": 6, "born_dead_high": 5})

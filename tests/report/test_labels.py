@@ -2,9 +2,11 @@
 
 from deadrelu.report import labels, report_tables
 from deadrelu.settings import params
+from deadrelu.settings.initializer import FanScaled, Normal, Uniform
+from deadrelu.settings.stages import CollapseCase, Variation
 
 
-def with_cases(settings: params.Params, cases: dict[str, params.CollapseCase]) -> params.Params:
+def with_cases(settings: params.Params, cases: dict[str, CollapseCase]) -> params.Params:
     """Return the params with only these cases of `collapse`."""
     return settings.model_copy(update={"collapse": settings.collapse.model_copy(update={"cases": cases})})
 
@@ -33,10 +35,10 @@ def test_initializers_say_what_they_were_given() -> None:
     assert [
         labels.initializer(settings)
         for settings in (
-            params.Uniform(name="random_uniform", minval=-1.0, maxval=0.5),
-            params.Normal(name="random_normal", mean=0.2, stddev=0.1),
-            params.Normal(name="truncated_normal", stddev=0.3),
-            params.FanScaled(name="glorot_normal"),
+            Uniform(name="random_uniform", minval=-1.0, maxval=0.5),
+            Normal(name="random_normal", mean=0.2, stddev=0.1),
+            Normal(name="truncated_normal", stddev=0.3),
+            FanScaled(name="glorot_normal"),
         )
     ] == [
         "Random uniform (-1 to 0.5)",
@@ -44,7 +46,7 @@ def test_initializers_say_what_they_were_given() -> None:
         "Truncated normal (σ = 0.3)",
         "Glorot normal",
     ]
-    case = params.CollapseCase(activation="leaky_relu", target="x_sin_x", negative_slope=0.1, widths=[1, 2, 2])
+    case = CollapseCase(activation="leaky_relu", target="x_sin_x", negative_slope=0.1, widths=[1, 2, 2])
     assert labels.architecture(case) == (
         "3 hidden layers of 1, then 2 × 2 units; Glorot uniform, no biases; Adam (0.001), mean squared error"
     )
@@ -56,7 +58,7 @@ def test_initializers_of_the_grid_have_different_names(settings: params.Params) 
         "glorot_uniform": "Glorot uniform",
         "rai": "RAI",
     }
-    twice = settings.safe_region.model_copy(update={"initializer": params.FanScaled(name="glorot_uniform")})
+    twice = settings.safe_region.model_copy(update={"initializer": FanScaled(name="glorot_uniform")})
     names = labels.grid_initializers(settings.model_copy(update={"safe_region": twice}))
     assert names == {"main": "Glorot uniform: main", "glorot_uniform": "Glorot uniform: glorot_uniform", "rai": "RAI"}
 
@@ -97,10 +99,10 @@ def test_variations_are_named_by_what_they_change(settings: params.Params) -> No
 
 def test_other_changes_of_a_variation(settings: params.Params) -> None:
     base, learned = settings.collapse.complete(settings.collapse.cases["relu"]), settings.target_of("relu")
-    same = params.Variation.model_validate(base.model_dump() | {"target": learned.model_dump(), "follow": []})
+    same = Variation.model_validate(base.model_dump() | {"target": learned.model_dump(), "follow": []})
 
     def changes(**values: object) -> str:
-        return labels.changes(params.Variation.model_validate(same.model_dump() | values), base, learned)
+        return labels.changes(Variation.model_validate(same.model_dump() | values), base, learned)
 
     assert changes() == "nothing"
     assert changes(activation="leaky_relu", negative_slope=0.1) == "Leaky ReLU (slope 0.1)"
@@ -119,7 +121,7 @@ def test_a_variation_of_depth_and_width_says_both(settings: params.Params) -> No
     """The case has layers of 1, then 9 × 2 units; the variation has three layers of 5, so that both sizes differ."""
     base, learned = settings.collapse.complete(settings.collapse.cases["relu"]), settings.target_of("relu")
     values = base.model_dump() | {"target": learned.model_dump(), "follow": [], "widths": [5, 5, 5]}
-    assert "5" in labels.changes(params.Variation.model_validate(values), base, learned)
+    assert "5" in labels.changes(Variation.model_validate(values), base, learned)
 
 
 def test_criteria_have_the_names_that_events_have() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deadrelu.engine import initializers
-from deadrelu.settings import params
+from deadrelu.settings.initializer import FanScaled, Normal, Settings, ZerosOrOnes
 from deadrelu.signals import ensemble, networks
 
 RNG = np.random.default_rng(5)
@@ -19,7 +19,7 @@ def generators(layers: int) -> list[np.random.Generator]:
 
 def keras_network(activation: str, draw: initializers.Sampler, layers: int, width: int) -> Any:
     """Build the notebook's MLP in Keras with the weights that the same generators draw."""
-    model = networks.mlp(layers, width, activation, params.FanScaled(name="he_normal"), seed=0, dtype="float64")
+    model = networks.mlp(layers, width, activation, FanScaled(name="he_normal"), seed=0, dtype="float64")
     sizes = [784, *[width] * (layers + 1), 10]
     for k, rng in enumerate(generators(layers)):
         model.layers[k].set_weights([draw(rng, 1, sizes[k], sizes[k + 1])[0], np.zeros(sizes[k + 1])])
@@ -30,13 +30,13 @@ def keras_network(activation: str, draw: initializers.Sampler, layers: int, widt
 @pytest.mark.parametrize(
     ("initializer", "layers", "width"),
     [
-        (params.FanScaled(name="he_normal"), 4, 12),
-        (params.FanScaled(name="glorot_uniform"), 2, 30),
-        (params.Normal(name="random_normal", stddev=0.4), 3, 8),
-        (params.FanScaled(name="glorot_normal"), 1, 5),
+        (FanScaled(name="he_normal"), 4, 12),
+        (FanScaled(name="glorot_uniform"), 2, 30),
+        (Normal(name="random_normal", stddev=0.4), 3, 8),
+        (FanScaled(name="glorot_normal"), 1, 5),
     ],
 )
-def test_strengths_are_those_of_keras(activation: str, initializer: params.Settings, layers: int, width: int) -> None:
+def test_strengths_are_those_of_keras(activation: str, initializer: Settings, layers: int, width: int) -> None:
     import keras
     import tensorflow as tf
 
@@ -59,7 +59,7 @@ def test_strengths_are_those_of_keras(activation: str, initializer: params.Setti
 
 def overflowing() -> tuple[np.ndarray, np.ndarray]:
     """Return strengths of 60 layers, each of which multiplies the signal by about a million."""
-    draw = initializers.sampler(params.Normal(name="random_normal", stddev=1e6))
+    draw = initializers.sampler(Normal(name="random_normal", stddev=1e6))
     return ensemble.strengths("relu", draw, X, LABELS, width=10, rngs=generators(60))
 
 
@@ -76,6 +76,6 @@ def test_signals_that_overflow_warn_nobody() -> None:
 
 
 def test_zeros_have_no_signal() -> None:
-    draw = initializers.sampler(params.ZerosOrOnes(name="zeros"))
+    draw = initializers.sampler(ZerosOrOnes(name="zeros"))
     for strength in ensemble.strengths("tanh", draw, X, LABELS, width=6, rngs=generators(3)):
         assert strength.tolist() == [0, 0, 0]

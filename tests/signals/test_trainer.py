@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 
 from deadrelu.analysis import summaries
-from deadrelu.settings import params
+from deadrelu.settings.initializer import FanScaled, ZerosOrOnes
 from deadrelu.signals import networks
 from deadrelu.signals.trainer import Trainer
 from deadrelu.streams import ORDER, stream
 
-HE = params.FanScaled(name="he_normal")
-ZEROS = params.ZerosOrOnes(name="zeros")
+HE = FanScaled(name="he_normal")
+ZEROS = ZerosOrOnes(name="zeros")
 RNG = np.random.default_rng(4)
 FLAT = RNG.random((70, 784)).astype(np.float32), RNG.integers(0, 10, 70).astype(np.uint8)
 OTHERS = RNG.random((30, 784)).astype(np.float32), RNG.integers(0, 10, 30).astype(np.uint8)

@@ -10,7 +10,9 @@ import pandas as pd
 from deadrelu.analysis import criteria, theory
 from deadrelu.analysis.intervals import p_of_bounds, with_rates
 from deadrelu.engine import initializers
-from deadrelu.settings.params import MAIN, Params, Rai, Settings
+from deadrelu.settings.initializer import Rai, Settings
+from deadrelu.settings.params import Params
+from deadrelu.settings.stages import MAIN
 
 CELL = ["initializer", "depth", "width"]
 

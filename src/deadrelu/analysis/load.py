@@ -12,7 +12,8 @@ from deadrelu.analysis import grid, outcomes, rates, sensitivity, summaries
 from deadrelu.analysis.criteria import Frames
 from deadrelu.engine.targets import Target
 from deadrelu.errors import InputError
-from deadrelu.settings.params import MAIN, Params
+from deadrelu.settings.params import Params
+from deadrelu.settings.stages import MAIN
 from deadrelu.stages import activations, data_target, experiments, safe_region, training
 from deadrelu.stages import sensitivity as sensitivity_stage
 from deadrelu.storage import idx_files, tables

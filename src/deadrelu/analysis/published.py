@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from math import sqrt
 from operator import attrgetter
 
-from deadrelu.settings.params import CollapseCase, FanScaled, Params, Rai, TargetParams, Variation
+from deadrelu.settings.initializer import FanScaled, Rai
+from deadrelu.settings.params import Params
+from deadrelu.settings.stages import CollapseCase, TargetParams, Variation
 
 TRIALS = 1000  # number of trials behind each rate of the notebook, and of Lu et al.
 # Collapse rates that the 2019 notebook printed, by activation function and negative slope, and one of its two cases:

@@ -12,7 +12,8 @@ from deadrelu.analysis import criteria, published
 from deadrelu.analysis.criteria import Bools, Frames
 from deadrelu.analysis.intervals import fisher_exact, holm, independent_difference, paired_difference, table_of_rates
 from deadrelu.engine import Network
-from deadrelu.settings.params import CollapseCase, Params, Variation
+from deadrelu.settings.params import Params
+from deadrelu.settings.stages import CollapseCase, Variation
 from deadrelu.stages import experiments
 
 ALPHA = 0.05  # familywise level of each set of tests

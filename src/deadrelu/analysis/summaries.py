@@ -6,7 +6,8 @@ import pandas as pd
 from deadrelu.analysis import mean_field
 from deadrelu.analysis.growth import Array, factor_over_networks, growth
 from deadrelu.engine import initializers
-from deadrelu.settings.params import ActivationsParams, Settings
+from deadrelu.settings.initializer import Settings
+from deadrelu.settings.stages import ActivationsParams
 from deadrelu.storage.idx_files import PIXELS
 
 QUANTILES = 64  # number of quantiles that represent the squared norms of all images in theory

@@ -11,7 +11,8 @@ import pandas as pd
 from deadrelu import engine
 from deadrelu.analysis import criteria, summaries
 from deadrelu.analysis.load import Results
-from deadrelu.settings.params import MAIN, Params
+from deadrelu.settings.params import Params
+from deadrelu.settings.stages import MAIN
 from deadrelu.stages import activations, data_target, experiments, safe_region, sensitivity, training
 
 Outcomes = npt.NDArray[np.bool_]

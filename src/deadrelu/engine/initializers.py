@@ -7,7 +7,7 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
-from deadrelu.settings.params import (
+from deadrelu.settings.initializer import (
     Constant,
     FanScaled,
     Identity,

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deadrelu.engine.initializers import Sampler
-from deadrelu.settings.params import Rai, Settings
+from deadrelu.settings.initializer import Rai, Settings
 
 Float = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]

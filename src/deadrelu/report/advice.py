@@ -7,7 +7,8 @@ import pandas as pd
 from deadrelu.analysis import summaries
 from deadrelu.report import findings, labels
 from deadrelu.report.findings import percent, sentence_list
-from deadrelu.settings.params import MAIN, Params
+from deadrelu.settings.params import Params
+from deadrelu.settings.stages import MAIN
 
 
 def sentences(params: Params, numbers: Mapping[str, pd.DataFrame]) -> list[str]:

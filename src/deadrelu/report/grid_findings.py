@@ -7,7 +7,8 @@ from deadrelu.analysis.intervals import wilson
 from deadrelu.report import labels
 from deadrelu.report.findings import interval, percent
 from deadrelu.report.rate_findings import ALPHA
-from deadrelu.settings.params import MAIN, Params
+from deadrelu.settings.params import Params
+from deadrelu.settings.stages import MAIN
 
 
 def grid(cells: pd.DataFrame) -> str:

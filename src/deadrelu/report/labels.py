@@ -7,24 +7,20 @@ from typing import NamedTuple, TypeVar
 
 from deadrelu.analysis.counting import count_of as count_of  # re-exported
 from deadrelu.functions import FUNCTIONS
-from deadrelu.settings.params import (
-    ActivationCase,
+from deadrelu.settings.initializer import (
     Constant,
     FanScaled,
     Identity,
     Normal,
     Orthogonal,
-    Params,
     Rai,
     Settings,
-    TargetParams,
-    Trainable,
-    TrainingCase,
     Uniform,
     VarianceScaling,
-    Variation,
     ZerosOrOnes,
 )
+from deadrelu.settings.params import Params
+from deadrelu.settings.stages import ActivationCase, TargetParams, Trainable, TrainingCase, Variation
 
 ACTIVATIONS = {
     **{"relu": "ReLU", "leaky_relu": "Leaky ReLU", "elu": "ELU", "gelu": "GELU"},

@@ -16,7 +16,8 @@ import pandas as pd
 
 from deadrelu.analysis import published, theory
 from deadrelu.report import labels, page, wasm
-from deadrelu.settings.params import CollapseCase, Params
+from deadrelu.settings.params import Params
+from deadrelu.settings.stages import CollapseCase
 from deadrelu.stages import data_target, experiments
 from deadrelu.storage import tables
 

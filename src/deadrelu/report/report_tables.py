@@ -8,7 +8,8 @@ from deadrelu.analysis import published, summaries
 from deadrelu.functions import FUNCTIONS
 from deadrelu.report import findings, labels
 from deadrelu.report.findings import bounds, interval, percent, percent_or_nothing, with_interval
-from deadrelu.settings.params import MAIN, Params, SizesOfTraining
+from deadrelu.settings.params import Params
+from deadrelu.settings.stages import MAIN, SizesOfTraining
 
 Numbers = Mapping[str, pd.DataFrame]
 

@@ -102,3 +102,4 @@ def _ascending(values: list[int]) -> list[int]:
 # A dot separates parts of a DVC parameter; a slash or a space would alter the name of a stage or a file.
 CaseKey = Annotated[str, Field(pattern="^[a-z0-9][a-z0-9_-]{0,63}$")]
 Ascending = AfterValidator(_ascending)
+Real = Annotated[float, Field(ge=-1e6, le=1e6)]  # a larger number would overflow float32 within a few layers

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from deadrelu.settings.params import Constant, Identity, Settings, ZerosOrOnes
+from deadrelu.settings.initializer import Constant, Identity, Settings, ZerosOrOnes
 from deadrelu.storage.idx_files import PIXELS
 from deadrelu.streams import DROPOUT, LAYERS, stream
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from deadrelu.settings.params import Settings
+from deadrelu.settings.initializer import Settings
 from deadrelu.signals import networks
 from deadrelu.streams import ORDER, stream
 

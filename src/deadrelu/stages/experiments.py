@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 from deadrelu import engine
 from deadrelu.jobs.experiment import Experiment
-from deadrelu.settings.params import CollapseCase, Params, Variation
+from deadrelu.settings.params import Params
+from deadrelu.settings.stages import CollapseCase, Variation
 
 SAVED_TRIALS_OF_A_CELL = 8  # number of trials of each trained cell of the grid whose functions are saved
 

@@ -4,7 +4,8 @@ import pandas as pd
 
 from deadrelu.jobs import shards, trials, workers
 from deadrelu.jobs.store import Store
-from deadrelu.settings.params import MAIN, Params
+from deadrelu.settings.params import Params
+from deadrelu.settings.stages import MAIN
 from deadrelu.stages import experiments, untrained_grid
 from deadrelu.storage import parquet, tables
 from deadrelu.storage.tables import BORN_DEAD, FUNCTIONS, OTHER_INITIALIZERS, REGION_FUNCTIONS, TRAINED_GRID

@@ -7,7 +7,9 @@ import numpy as np
 
 from deadrelu.engine import initializers, untrained
 from deadrelu.jobs import shards
-from deadrelu.settings.params import MAIN, Params, Rai
+from deadrelu.settings.initializer import Rai
+from deadrelu.settings.params import Params
+from deadrelu.settings.stages import MAIN
 from deadrelu.storage import parquet, tables
 
 SAVED_FUNCTIONS = 8  # networks of each cell whose functions are saved
