@@ -62,11 +62,11 @@ def trained_grid(trials: pd.DataFrame, tolerance: float) -> pd.DataFrame:
 def cells(born_dead: pd.DataFrame, others: pd.DataFrame, trained: pd.DataFrame, params: Params) -> pd.DataFrame:
     """Count constant networks in each cell of each initializer.
 
-    `born_dead` is the table of `born_dead_grid` for the main initializer; `others` has the columns initializer, depth,
-    width, networks, born_dead for others; `trained` has a row for each trial: initializer, depth, width, range. The
-    result has initializer, depth, width; networks, count, rate, low, high (exactly constant before training),
-    theory_low, theory_high (bounds); trained (number of trials), trained_count, trained_rate, trained_low, trained_high
-    (constant within the tolerance after training), NaN in cells that were not trained.
+    `born_dead` is the table of `born_dead_grid` for the main initializer; `others` has initializer, depth, width,
+    networks, born_dead of the others; `trained` has a row for each trial: initializer, depth, width, range. The result
+    has initializer, depth, width; networks, count, rate, low, high (exactly constant before training), theory_low,
+    theory_high (bounds); trained (number of trials), trained_count, trained_rate, trained_low, trained_high (constant
+    within the tolerance after training), NaN in cells that were not trained.
     """
     parts, counts = [born_dead.assign(initializer=MAIN)], others.rename(columns={"born_dead": "count"})
     for key, other in params.safe_region.other_initializers.items():

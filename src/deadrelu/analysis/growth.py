@@ -54,9 +54,10 @@ def growth_factor(strength: Array, counted: npt.NDArray[np.bool_] | None = None)
     layers. The factor is NaN without a ratio or if a strength is NaN, else infinite if one is, else 0 if one is 0;
     then, or with one ratio, the ends are NaN.
     """
-    unusual = strength[~(np.isfinite(strength) & (strength > 0))]
-    if len(strength) < 2 or len(unusual):
-        return float(unusual.max()) if len(strength) > 1 else np.nan, np.nan, np.nan  # the maximum with a NaN is NaN
+    if len(strength) < 2:
+        return np.nan, np.nan, np.nan
+    if len(unusual := strength[~(np.isfinite(strength) & (strength > 0))]):
+        return float(unusual.max()), np.nan, np.nan  # the maximum of a NaN and other numbers is NaN
     logs = np.diff(np.log(strength))
     return _geometric_mean(logs if counted is None else logs[counted])
 

@@ -55,15 +55,14 @@ def mean_products(activation: str, covariance: Array) -> Array:
     sizes = np.sqrt(np.diag(covariance))
     scale = np.outer(sizes, sizes)
     cosine = np.clip(covariance / np.where(scale > 0, scale, 1), -1, 1)
-    product = np.zeros_like(covariance)
     if activation == "relu":
         angle = np.arccos(cosine)
-        product[:] = scale * (np.sin(angle) + (np.pi - angle) * cosine) / (2 * np.pi)
-        return product
+        return np.asarray(scale * (np.sin(angle) + (np.pi - angle) * cosine) / (2 * np.pi))
     function, (i, j) = ACTIVATIONS[activation], np.triu_indices(len(covariance))
     rest = np.sqrt(1 - cosine[i, j] ** 2)
     u = sizes[i, None, None] * _NODES[:, None]
     v = sizes[j, None, None] * (cosine[i, j, None, None] * _NODES[:, None] + rest[:, None, None] * _NODES)
+    product = np.zeros_like(covariance)
     product[i, j] = np.einsum("pab,a,b->p", function(u) * function(v), _NODE_WEIGHTS, _NODE_WEIGHTS)
     product[j, i] = product[i, j]
     return product
