@@ -34,7 +34,7 @@ def notebook_rates(params: Params, keys: Iterable[str]) -> dict[str, float]:
 
     The number of trials, further checkpoints, and the protocol with its number of fits may differ.
     """
-    settings = attrgetter("widths", "biases", "initializer", "optimizer", "loss", "epochs", "batch_size")
+    settings = attrgetter("widths", "biases", "initializers", "optimizer", "loss", "epochs", "batch_size")
     rates = {}
     for key in keys:
         case, target = params.collapse.complete(params.collapse.cases[key]), params.target_of(key)

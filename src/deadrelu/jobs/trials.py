@@ -25,18 +25,13 @@ Columns = dict[str, np.ndarray]
 Key = TypeVar("Key")
 
 
-def trials_per_shard(experiment: Experiment) -> int:
-    """Return the number of trials in a shard of an experiment."""
-    mostly_dead = experiment.network.can_be_dead and not experiment.network.biases and not experiment.checkpoints
-    return TRIALS_PER_SHARD * (SHARD_OF_DEAD if mostly_dead else 1)
-
-
 def shards_of(experiments: Mapping[Key, Experiment], *, begin: int = 0) -> dict[Key, list[Shard]]:
     """Split experiments into shards; the shards of all experiments together are numbered from `begin` on."""
     shards: dict[Key, list[Shard]] = {}
     for key, experiment in experiments.items():
-        first = begin + sum(map(len, shards.values()))
-        shards[key] = cut([experiment], experiment.trials, trials_per_shard(experiment), begin=first)
+        mostly_dead = experiment.network.can_be_dead and not experiment.network.biases and not experiment.checkpoints
+        size, first = TRIALS_PER_SHARD * (SHARD_OF_DEAD if mostly_dead else 1), begin + sum(map(len, shards.values()))
+        shards[key] = cut([experiment], experiment.trials, size, begin=first)
     return shards
 
 

@@ -54,8 +54,8 @@ def measure(params: Params, x: Inputs, labels: idx_files.Images) -> Iterator[tup
     depth, width = group.network.hidden_layers, group.network.width
     tensorflow.import_tensorflow()
     for key, case in group.cases.items():
-        how = case.activation, case.initializer
-        model = networks.mlp(depth, width, *how, seed=params.seed, layer_seeds=group.layer_seeds, dtype="float64")
+        drawn = {"seed": params.seed, "layer_seeds": group.layer_seeds}
+        model = networks.mlp(depth, width, case.activation, case.initializer, dtype="float64", **drawn)
         forward = [Running(len(x), case.activation) for _ in range(depth)]
         backward = [Running(len(x)) for _ in range(depth)]
         samples = []
@@ -65,8 +65,8 @@ def measure(params: Params, x: Inputs, labels: idx_files.Images) -> Iterator[tup
                 backward[k].add(g)
                 samples.append(_every(a, g, group.every, batch.rows.start).assign(layer=k + 1))
         sample = pd.concat(samples).sort_values("layer", kind="stable")
-        of_signals, of_gradients = (pd.DataFrame(one.statistics() for one in layers) for layers in (forward, backward))
-        summary = of_signals.join(of_gradients.add_prefix("gradient_"))
+        signals, slopes = (pd.DataFrame(layer.statistics() for layer in layers) for layers in (forward, backward))
+        summary = signals.join(slopes.add_prefix("gradient_"))
         summary[:] = significant(summary, SUMMARY_DIGITS)
         yield sample.assign(case=key), summary.assign(case=key, layer=range(1, depth + 1))
 

@@ -1,5 +1,7 @@
 """Stage safe_region: count dead untrained networks over a grid of depths and widths, and train some of its cells."""
 
+from functools import partial
+
 import pandas as pd
 
 from deadrelu.jobs import shards, trials, workers
@@ -25,7 +27,7 @@ def main(params: Params) -> None:
     origin, untrained = parquet.provenance(settings(params)), untrained_grid.shards_of(params)
     trained = trials.shards_of(experiments.of_grid(params), begin=len(untrained))
     works = [
-        (untrained_grid.measurement(params, origin), untrained, "networks, untrained"),
+        (partial(untrained_grid.measure, params, origin), untrained, "networks, untrained"),
         trials.work(trained, "trials, in cells"),
     ]
     with workers.finished("safe_region", TRAINED_GRID.path().parent, origin, works) as (store, new):

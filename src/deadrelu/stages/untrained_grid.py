@@ -1,7 +1,6 @@
 """Count dead untrained networks over the grid of depths and widths; a pass over a width gives all its depths."""
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -36,15 +35,13 @@ def shards_of(params: Params) -> list[shards.Shard]:
     return shards.cut(parts, region.networks, NETWORKS_PER_SHARD)
 
 
-def measurement(params: Params, origin: dict[str, object]) -> shards.Measure:
-    """Return the function that measures a shard; the tables of shards record the provenance `origin`."""
-    return partial(_measure, params, origin)
-
-
-def _measure(
+def measure(
     params: Params, origin: dict[str, object], shard: shards.Shard, threads: int, stop: shards.StopSignal
 ) -> dict[str, bytes]:
-    """Count dead (with biases: constant) networks of a shard; a first shard may also contain functions of networks."""
+    """Count dead (with biases: constant) networks of a shard; a first shard may also contain functions of networks.
+
+    The tables in the contents that it returns, by the names of files, record the provenance `origin`.
+    """
     region, target, seed = params.safe_region, params.target_of_grid, params.seed
     name, width, numbers = shard.work.initializer, shard.work.width, range(shard.low, shard.high)
     depths, deepest = np.array(region.depth.values), region.depth.high
