@@ -50,9 +50,8 @@ def read(params: Params) -> Results:
     small["loss_curves"] = summaries.loss_curves(_in_order(batches, params.training.cases))
     small["epochs"] = summaries.epochs_over_trials(_in_order(epochs, params.training.cases))
     trials, histories, functions = _collapse(params)
-    main, independent = (
-        {key: trials[key] for key in keys} for keys in (params.main_cases, params.collapse.independent)
-    )
+    main = {key: trials[key] for key in params.main_cases}
+    independent = {key: trials[key] for key in params.collapse.independent}
     refits = {key: histories[key] for key in params.collapse.refit}
     followed = {key: history for key, history in histories.items() if key not in refits}
     tolerance = params.collapse.tolerance

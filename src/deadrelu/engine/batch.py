@@ -78,8 +78,7 @@ class TrialBatch:
         self.block, self.positions = int(numbers[0]) // BLOCK, tuple((numbers % BLOCK).tolist())
         self.program, self.epoch = programs.program("train", network, training), 0
         self.state = {"weights": filled(weights.T, self.program.lanes)}
-        shape = self.state["weights"].shape
-        self.state |= {name: aligned(shape) for name in ("gradient", "mean", "square")}
+        self.state |= {name: aligned(self.state["weights"].shape) for name in ("gradient", "mean", "square")}
 
     @property
     def weights(self) -> Float:

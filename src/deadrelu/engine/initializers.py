@@ -152,8 +152,7 @@ def _orthogonal(rng: np.random.Generator, shape: tuple[int, int, int]) -> npt.ND
     for k in range(left.shape[1]):
         left[:, k] /= np.sqrt(reduce(np.add, left[:, k] * left[:, k]))
         left[:, k + 1 :] -= left[:, k, None] * reduce(np.add, left[:, k, None] * left[:, k + 1 :])
-    q: npt.NDArray[np.float64] = left.transpose(2, 0, 1) if fan_in >= fan_out else left.transpose(2, 1, 0)
-    return q
+    return np.asarray(left.transpose(2, 0, 1) if fan_in >= fan_out else left.transpose(2, 1, 0))
 
 
 def _rai(rng: np.random.Generator, shape: tuple[int, int, int]) -> npt.NDArray[np.float64]:

@@ -43,8 +43,7 @@ class Training:
     loss: Literal["mean_squared_error", "mean_absolute_error"] = "mean_squared_error"
 
 
-Initialize = Settings | Rai | str | Sampler
-"""An initializer of `params.yaml`, its name, or a function that draws kernels; see `initializers.sampler`."""
+Initialize = Settings | Rai | str | Sampler  # one of `params.yaml`, its name, or a function that draws kernels
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, replace
 from functools import lru_cache
 from threading import Lock
-from typing import Any, Literal, NamedTuple
+from types import SimpleNamespace
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -179,11 +180,12 @@ class _Plan(Plan):
 
         self.tracer.repeat(1, Index(self.tracer, last), turn)
 
-    def batch(self, b: Index) -> "_Batch":
+    def batch(self, b: Index) -> SimpleNamespace:
         after = self.tracer.builder.add(b.base, I64(1))
         first, end = (Index(self.tracer, self.number("starts", at, I64)) for at in (b.base, after))
         size, rate = (self.constant(name, b.base) for name in ("sizes", "rates"))
-        return _Batch(first, end, size, rate, Index(self.tracer, self.number("epochs", b.base, I64)))
+        epoch = Index(self.tracer, self.number("epochs", b.base, I64))
+        return SimpleNamespace(first=first, end=end, size=size, rate=rate, epoch=epoch)
 
     def point(self, p: Index) -> "_Points":
         return _Points(self, [self.tracer.builder.add(p.base, I64(k)) for k in range(self.tracer.side_by_side)])
@@ -200,19 +202,11 @@ class _Plan(Plan):
         return Value(self.tracer, [[builder.shuffle_vector(first, first, zeros)]])
 
 
-class _Batch(NamedTuple):
-    first: Index
-    end: Index
-    size: Value
-    rate: Value
-    epoch: Index
-
-
 class _Points:
     """Points computed side by side: in training, with inputs and targets of each trial; else, all trials share x."""
 
     def __init__(self, plan: _Plan, places: list[ir.Value]) -> None:
-        self.plan, self.places, self.builder = plan, places, plan.tracer.builder
+        self.plan, self.places, self.tracer, self.builder = plan, places, plan.tracer, plan.tracer.builder
         self.inputs, self.outputs = plan.network.sizes[0], plan.network.sizes[-1]
         self.own = "rows" in plan.argument
         if self.own:
@@ -220,16 +214,16 @@ class _Points:
 
     def input(self, i: Any) -> Value:
         load = self._of_trial if self.own else self._shared
-        return Value(self.plan.tracer, [[load(p, k) for p in range(len(self.places))] for k in self._entries(i)])
+        return Value(self.tracer, [[load(p, k) for p in range(len(self.places))] for k in self.tracer.entries(i)])
 
     def target(self, j: Any) -> Value:
-        return self.input(self.plan.tracer.index(j) + self.inputs)
+        return self.input(self.tracer.index(j) + self.inputs)
 
     def put(self, j: Any, output: Value) -> None:
-        for vectors, k in zip(output.vectors, self._entries(j), strict=True):
+        for vectors, k in zip(output.vectors, self.tracer.entries(j), strict=True):
             for vector, place in zip(vectors, self.places, strict=True):
                 at = self.builder.add(self.builder.mul(place, I64(self.outputs)), k)
-                self.builder.store(vector, self.plan.tracer.address(self.plan.argument["outputs"], at), align=4)
+                self.builder.store(vector, self.tracer.address(self.plan.argument["outputs"], at), align=4)
 
     def _shared(self, p: int, k: ir.Value) -> ir.Value:
         at = self.builder.add(self.builder.mul(self.places[p], I64(self.inputs)), k)
@@ -237,8 +231,5 @@ class _Points:
 
     def _of_trial(self, p: int, k: ir.Value) -> ir.Value:
         at = self.builder.add(self.builder.mul(self.rows[p], I64(self.inputs + self.outputs)), k)
-        tracer = self.plan.tracer
-        return self.builder.load(tracer.address(self.plan.argument["table"], at), align=4, typ=tracer.vector)
-
-    def _entries(self, i: Any) -> list[ir.Value]:
-        return list(self.plan.tracer.entries(i))
+        address = self.tracer.address(self.plan.argument["table"], at)
+        return self.builder.load(address, align=4, typ=self.tracer.vector)

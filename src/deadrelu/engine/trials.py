@@ -173,8 +173,7 @@ def _checked(network: Network, training: Training, x: Float, y: Float, trials: r
     if x.shape != (len(x), network.inputs) or y.shape != (len(x), network.outputs) or len(x) == 0:
         expected = f"(n >= 1, {network.inputs}) and (n, {network.outputs})"
         raise ValueError(f"x and y must have shapes {expected}, got {x.shape} and {y.shape}")
-    training = replace(training, batch_size=min(training.batch_size, len(x)))
-    return training, x, y
+    return replace(training, batch_size=min(training.batch_size, len(x))), x, y
 
 
 @contextmanager
@@ -214,8 +213,7 @@ def draw_weights(network: Network, seed: int, numbers: Numbers) -> Float:
     """
     groups, group_of = np.unique(numbers // DRAWN_TOGETHER, return_inverse=True)
     drawn = np.stack([_draw_group(network, seed, int(group)) for group in groups])
-    weights: Float = drawn[group_of, numbers % DRAWN_TOGETHER]
-    return weights
+    return np.asarray(drawn[group_of, numbers % DRAWN_TOGETHER])
 
 
 def _draw_group(network: Network, seed: int, group: int) -> Float:
@@ -250,8 +248,7 @@ def _last_layer_is_dead(network: Network, weights: Float, x: Float, stop: Stop) 
     """Return whether each network's last hidden layer is 0 at all x, (n,), bool; False if it is not a ReLU layer."""
     if not network.can_be_dead:
         return np.zeros(len(weights), bool)
-    dead: npt.NDArray[np.bool_] = at_points("count_active", network, weights, x, stop) == 0
-    return dead
+    return np.asarray(at_points("count_active", network, weights, x, stop) == 0)
 
 
 def mean_loss(training: Training, predictions: Float, y: Float) -> Float:

@@ -129,8 +129,7 @@ def _drawn(
 
 def _are_constant(signals: Array) -> npt.NDArray[np.bool_]:
     """Return which networks have equal signals, (width, n_points, networks), at all points: shape (networks,), bool."""
-    constant: npt.NDArray[np.bool_] = (signals == signals[:, :1]).all(axis=(0, 1))
-    return constant
+    return np.asarray((signals == signals[:, :1]).all(axis=(0, 1)))
 
 
 def _signals(drawn: Iterable[Weights], x: Array, *, scaled: bool = False) -> Iterator[Array]:

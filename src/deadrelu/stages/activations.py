@@ -51,11 +51,12 @@ def images() -> tuple[Inputs, idx_files.Images]:
 def measure(params: Params, x: Inputs, labels: idx_files.Images) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
     """Yield two tables per case, as in `SAMPLE` and `SUMMARY`: sampled activations and gradients, and statistics."""
     group = params.activations
-    depth, width = group.network.hidden_layers, group.network.width
+    size, draws = (group.network.hidden_layers, group.network.width), group.layer_seeds
     tensorflow.import_tensorflow()
     for key, case in group.cases.items():
-        drawn = {"seed": params.seed, "layer_seeds": group.layer_seeds}
-        model = networks.mlp(depth, width, case.activation, case.initializer, dtype="float64", **drawn)
+        kind = case.activation, case.initializer
+        model = networks.mlp(*size, *kind, seed=params.seed, layer_seeds=draws, dtype="float64")
+        depth = sum(layer.name.startswith("hidden_") for layer in model.layers)
         forward = [Running(len(x), case.activation) for _ in range(depth)]
         backward = [Running(len(x)) for _ in range(depth)]
         samples = []

@@ -77,14 +77,12 @@ def fetch(folder: Path, source: Literal["auto", "official", "bundled"]) -> Liter
 def _official(name: str, given: str | None) -> bytes:
     """Return an official file from the folder `given`, else from the cache, else from a mirror, which fills the cache.
 
-    If every mirror fails, each is tried once more.
-
     Raises:
         InputError: no source has the file; the message contains the reason for each.
     """
     cache = Path(platformdirs.user_cache_dir("deadrelu")) / "mnist"
     failures = [] if given else ["MNIST_DIR: not set"]
-    for source in (*([Path(given)] if given else []), cache, *MIRRORS, *MIRRORS):
+    for source in (*([Path(given)] if given else []), cache, *MIRRORS):
         try:
             content = _read(source / name) if isinstance(source, Path) else _download(f"{source}/{name}")
             if (digest := hashlib.sha256(content).hexdigest()) != SHA256[name]:
@@ -99,7 +97,7 @@ def _official(name: str, given: str | None) -> bytes:
                 (scratch / name).write_bytes(content)
                 files.replace(scratch / name, cache / name, scratch)
         return content
-    raise InputError("; ".join(dict.fromkeys(failures)))
+    raise InputError("; ".join(failures))
 
 
 def _read(path: Path) -> bytes:
@@ -113,13 +111,16 @@ def _read(path: Path) -> bytes:
 def _download(address: str) -> bytes:
     import pooch
 
-    content, errors = _Capped(), list[Exception]()
+    contents, errors = list[bytes](), list[Exception]()
 
     def get() -> None:
-        try:
-            pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)(address, content, None)
-        except Exception as error:
-            errors.append(error)
+        while not contents and len(errors) < 2:  # a mirror that fails once is asked again
+            content = _Capped()
+            try:
+                pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)(address, content, None)
+                contents.append(content.getvalue())
+            except Exception as error:
+                errors.append(error)
 
     # Servers can delay a client at steps without socket timeout, such as in headers; the thread is then left to itself.
     thread = Thread(target=get, daemon=True)
@@ -127,9 +128,9 @@ def _download(address: str) -> bytes:
     thread.join(DOWNLOAD_TIMEOUT_S)
     if thread.is_alive():
         raise InputError(f"not complete after {DOWNLOAD_TIMEOUT_S} s")
-    if errors:
-        raise errors[0]
-    return content.getvalue()
+    if not contents:
+        raise errors[-1]
+    return contents[0]
 
 
 class _Capped(io.BytesIO):

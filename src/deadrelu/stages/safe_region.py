@@ -26,7 +26,7 @@ def main(params: Params) -> None:
     """Write counts of untrained networks, results of trained networks, and functions of both to `data/safe_region/`."""
     origin, untrained = parquet.provenance(settings(params)), untrained_grid.shards_of(params)
     trained = trials.shards_of(experiments.of_grid(params), begin=len(untrained))
-    works = [
+    works: list[shards.Work] = [
         (partial(untrained_grid.measure, params, origin), untrained, "networks, untrained"),
         trials.work(trained, "trials, in cells"),
     ]

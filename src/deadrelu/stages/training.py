@@ -84,10 +84,8 @@ def _measure_trial(params: Params, key: str, trial: int, images: Images, trainer
     if kind not in trainers and case.network == "cnn":
         trainers[kind] = Trainer(networks.cnn(dtype="float64"))
     elif kind not in trainers:
-        model = networks.mlp(
-            mlp.hidden_layers, mlp.width, case.activation, case.initializer, seed=seed, dtype="float64"
-        )
-        trainers[kind] = Trainer(model)
+        size, initializer = (mlp.hidden_layers, mlp.width), case.initializer
+        trainers[kind] = Trainer(networks.mlp(*size, case.activation, initializer, seed=seed, dtype="float64"))
     shape = trainers[kind].model.input_shape[1:]
     data, validation = ((x.reshape(-1, *shape), y) for x, y in images[case.network])
     history = trainers[kind].history(
