@@ -156,7 +156,7 @@ def at_points(kind: programs.Kind, network: Network, weights: Float, x: Float, s
         stop: event of another thread that ends the program with a `CancelledError`.
 
     Returns:
-        Predictions, shape (n_points, outputs, n), or counts over all points, shape (n,), float32.
+        Predictions, shape (n, n_points, outputs), or counts over all points, shape (n,), float32.
     """
     program, outputs = programs.program(kind, network), network.sizes[-1]
     arrays, parts = {"table": x, **constants(network, program.lanes, stop)}, []
@@ -167,8 +167,8 @@ def at_points(kind: programs.Kind, network: Network, weights: Float, x: Float, s
         program(arrays, end=len(x), n_weights=network.n_weights)
         if stop.is_set():
             raise CancelledError
-        parts.append(results[..., : len(few)])
-    return np.concatenate(parts, axis=-1)
+        parts.append(plain(np.moveaxis(results, -1, 0)[: len(few)]))  # now, while the results are in the cache
+    return np.concatenate(parts)
 
 
 def cut(rows: np.ndarray, length: int) -> list[np.ndarray]:

@@ -22,8 +22,6 @@ def spread(predictions: Float, x: Float) -> dict[str, Float]:
         if there are no such inputs, or x is not one-dimensional.
     """
     columns = {"prediction_min": predictions.min(axis=(1, 2)), "prediction_max": predictions.max(axis=(1, 2))}
-    places = {"range": np.ones(len(x), bool)}
-    if x.shape[1] == 1:
-        places |= {"range_low": x[:, 0] < 0, "range_high": x[:, 0] > 0}
-    inside = {name: predictions[:, place] for name, place in places.items() if place.any()}
+    sides = {"range_low": x[:, 0] < 0, "range_high": x[:, 0] > 0} if x.shape[1] == 1 else {}
+    inside = {"range": predictions} | {name: predictions[:, side] for name, side in sides.items() if side.any()}
     return columns | {name: np.ptp(values, axis=1).max(axis=1) for name, values in inside.items()}

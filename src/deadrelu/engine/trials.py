@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import reduce
 from itertools import pairwise
 from threading import Event
 
@@ -20,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deadrelu.engine import initializers, programs
-from deadrelu.engine.batch import Points, Stop, TrialBatch, at_points, cut, plain
+from deadrelu.engine.batch import Points, Stop, TrialBatch, at_points, cut
 from deadrelu.engine.network import Adam, Float, Network, Numbers, Trained, Training
 from deadrelu.engine.shuffles import BLOCK
 from deadrelu.streams import WEIGHTS, stream
@@ -241,7 +242,7 @@ def predict(network: Network, weights: Float, x: Float, stop: Stop | None = None
         Outputs, shape (n, n_points, network.outputs), float32.
     """
     x = np.ascontiguousarray(_two_dimensional(x))
-    return plain(at_points("predict", network, weights, x, stop or Stop()).transpose(2, 0, 1))
+    return at_points("predict", network, weights, x, stop or Stop())
 
 
 def _last_layer_is_dead(network: Network, weights: Float, x: Float, stop: Stop) -> npt.NDArray[np.bool_]:
@@ -264,6 +265,5 @@ def mean_loss(training: Training, predictions: Float, y: Float) -> Float:
     """
     errors = predictions - _two_dimensional(y)
     terms = np.square(errors) if training.loss == "mean_squared_error" else np.abs(errors)
-    in_order = np.cumsum(terms.reshape(len(terms), -1), axis=1, dtype=np.float64)  # np.sum's order varies by processor
-    loss: Float = (in_order[:, -1] / terms[0].size).astype(np.float32)
-    return loss
+    in_order = np.ascontiguousarray(terms.reshape(len(terms), -1).T, np.float64)  # np.sum's order varies by processor
+    return np.asarray(reduce(np.add, in_order) / terms[0].size, np.float32)
