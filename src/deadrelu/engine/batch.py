@@ -77,8 +77,9 @@ class TrialBatch:
         self.network, self.training, self.points = network, training, points
         self.block, self.positions = int(numbers[0]) // BLOCK, tuple((numbers % BLOCK).tolist())
         self.program, self.epoch = programs.program("train", network, training), 0
-        self.state = {"weights": filled(weights.T, self.program.lanes)}
-        self.state |= {name: aligned(self.state["weights"].shape) for name in ("gradient", "mean", "square")}
+        # One array: separate ones may lie at the same place of two pages, where a store to one delays loads of another.
+        state = filled(np.stack([weights.T, *np.zeros((3, *weights.T.shape), np.float32)]), self.program.lanes)
+        self.state = dict(zip(("weights", "gradient", "mean", "square"), state, strict=True))
 
     @property
     def weights(self) -> Float:
