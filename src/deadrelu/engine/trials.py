@@ -14,7 +14,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import reduce
-from itertools import pairwise
+from itertools import zip_longest
 from threading import Event
 
 import numpy as np
@@ -115,6 +115,7 @@ class _Part:
 
     def start(self, pool: ThreadPoolExecutor, epochs: int) -> None:
         """Start to train each batch for `epochs` further epochs in the thread pool."""
+        self.epochs = epochs
         self.fits = [pool.submit(self._fit, k, epochs) for k in range(len(self.rows))]
 
     @property
@@ -124,10 +125,11 @@ class _Part:
 
     def results(self, pool: ThreadPoolExecutor, epochs: list[int], stop: Event | None) -> Iterator[Trained]:
         """Yield all trials after each of `epochs`, to the first of which they were started; heed the event `stop`."""
-        for before, epoch in pairwise([0, *epochs]):
-            if before:
-                self.start(pool, epoch - before)
-            yield self._trained(epoch, epoch - before, stop)
+        for epoch, following in zip_longest(epochs, epochs[1:]):
+            trained = self._trained(epoch, stop)
+            if following:
+                self.start(pool, following - epoch)  # before the caller measures these results
+            yield trained
 
     def _fit(self, k: int, epochs: int) -> tuple[Float, Float]:
         """Train batch k; return the weights, (n, n_weights), and losses, (n, epochs), of its n trials, both float32."""
@@ -146,10 +148,10 @@ class _Part:
             weights = np.concatenate([np.zeros_like(weights[:, :outputs]), weights[:, -outputs:]], axis=1)
         return TrialBatch(network, self.training, points, weights, self.numbers[rows])
 
-    def _trained(self, epoch: int, epochs: int, stop: Event | None) -> Trained:
+    def _trained(self, epoch: int, stop: Event | None) -> Trained:
         zero = np.zeros((1, *self.points.y.shape), np.float32)  # predictions of networks that training does not change
         loss_of_zero = mean_loss(self.training, zero, self.points.y)
-        final, loss = self.initial.copy(), np.full((len(self.numbers), epochs), loss_of_zero)
+        final, loss = self.initial.copy(), np.full((len(self.numbers), self.epochs), loss_of_zero)
         for k, (rows, fit) in enumerate(zip(self.rows, self.fits, strict=True)):
             weights, loss[rows] = _result(fit, self.ended, stop)
             moved = slice(None) if k < self.whole else slice(-self.network.outputs, None)
