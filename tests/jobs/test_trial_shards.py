@@ -208,8 +208,7 @@ def test_files_of_trials_have_enough_rows(tmp_path: Path, monkeypatch: pytest.Mo
     assert rows == {"part-000000.parquet": 30, "part-000001.parquet": 10, "history.parquet": 80, **saved}
     read = parquet.read_parts(tmp_path / "new", tables.TRIALS.schema)
     pd.testing.assert_frame_equal(read, measured(experiment)["trials"])
-    assert parquet.made_by(tmp_path / "new/part-000000.parquet") == trials.made_by(experiment)
-    assert trials.made_by(experiment)["params"] == experiment.settings
+    assert parquet.made_by(tmp_path / "new/part-000000.parquet") == parquet.provenance(experiment.settings)
 
 
 def test_several_experiments_are_one_table(tmp_path: Path) -> None:

@@ -64,26 +64,20 @@ def measure(shard: Shard, threads: int, stop: StopSignal) -> dict[str, bytes]:
             chunks["history"].append(checkpoints.measure(part.epoch, part.trial, part.final))
         if part.epoch == experiment.epochs:
             measured = _measure_part(experiment, part, x, y, stop)
-            chunks["trials"].append(measured.pop("trials") | {"loss": np.concatenate(losses, axis=1)})
-            if shard.low == 0:
-                for name, columns in measured.items():
-                    chunks[name].append(columns)
+            measured["trials"]["loss"] = np.concatenate(losses, axis=1)
+            for name in measured if shard.low == 0 else ["trials"]:
+                chunks[name].append(measured[name])
         stop.report(shard, part.trial[0] - shard.low + len(part.trial) * part.epoch / moments[-1])
-    schemas = {"trials": tables.TRIALS, "history": tables.HISTORY, "functions": tables.FUNCTIONS}
-    schemas |= {"weights": tables.WEIGHTS}
-    contents = {}
+    schemas = {table.name: table.schema for table in (tables.HISTORY, tables.FUNCTIONS, tables.WEIGHTS)}
+    contents, origin = {}, parquet.provenance(experiment.settings)
     for name, pieces in chunks.items():
         columns = {key: np.concatenate([piece[key] for piece in pieces]) for key in pieces[0]}
         if name == "history":  # epoch by epoch, not part by part
             order = np.argsort(columns["epoch"], kind="stable")
             columns = {key: values[order] for key, values in columns.items()}
-        contents[f"{name}.parquet"] = parquet.to_bytes(columns, schemas[name].schema, made_by(experiment))
+        schema = schemas.get(f"{name}.parquet", tables.TRIALS.schema)
+        contents[f"{name}.parquet"] = parquet.to_bytes(columns, schema, origin)
     return contents
-
-
-def made_by(experiment: Experiment) -> dict[str, object]:
-    """Return the provenance that is recorded in the tables of an experiment."""
-    return parquet.provenance(experiment.settings)
 
 
 def _measure_part(
@@ -166,12 +160,11 @@ def first_dead_layer(network: engine.Network, weights: engine.Float, x: engine.F
         x: inputs, shape (n_points, inputs), float32.
     """
     first_dead = np.zeros(len(weights), np.int32)
-    if network.activation != "relu" or not len(weights):
+    if not network.can_be_dead or not len(weights):
         return first_dead
     signals = np.broadcast_to(x, (len(weights), *x.shape))
-    for layer, (kernels, biases) in enumerate(network.split(weights), start=1):
-        if layer > len(network.widths):
-            break
+    hidden = range(1, len(network.widths) + 1)
+    for layer, (kernels, biases) in zip(hidden, network.split(weights), strict=False):
         signals = np.maximum(np.einsum("npi,nij->npj", signals, kernels) + biases, 0)
         first_dead[(first_dead == 0) & (signals == 0).all(axis=(1, 2))] = layer
     return first_dead

@@ -4,7 +4,7 @@ from deadrelu.errors import InputError
 from deadrelu.jobs import trials, workers
 from deadrelu.settings.params import Params
 from deadrelu.stages import experiments
-from deadrelu.storage import tables
+from deadrelu.storage import parquet, tables
 
 
 def main(params: Params, key: str) -> None:
@@ -18,5 +18,6 @@ def main(params: Params, key: str) -> None:
     experiment = experiments.of_case(params, key)
     todo, folder = trials.shards_of({key: experiment}), tables.TRIALS.path(key).parent
     work = trials.work(todo, f"collapse {key}")
-    with workers.finished(f"collapse@{key}", folder, trials.made_by(experiment), [work]) as (store, new):
+    origin = parquet.provenance(experiment.settings)
+    with workers.finished(f"collapse@{key}", folder, origin, [work]) as (store, new):
         trials.publish(store, todo[key], new)
