@@ -26,7 +26,8 @@ def events(trials: pd.DataFrame, tolerance: float) -> dict[str, Bools]:
     all probes after training; for one input only), born_dead, dead (range exactly 0 before and after training).
     """
     before, after = (within(trials[name], tolerance) for name in ("range_initial", "range"))
-    measured = [name for name in ("probes_equal", "born_dead", "dead") if trials[name].notna().all()]
+    others = ("probes_equal", "born_dead", "dead")
+    measured = [name for name in others if name in trials and trials[name].notna().all()]
     happened = {name: trials[name].to_numpy(bool) for name in measured}
     return {"collapsed_before": before, "collapsed": after, **happened}
 

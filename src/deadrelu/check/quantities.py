@@ -101,9 +101,7 @@ def of_training(epochs: pd.DataFrame) -> dict[str, float]:
 
 def _collapse(params: Params, key: str, results: Results) -> Observed:
     frame, tolerance, experiment = results.trials[key], params.collapse.tolerance, experiments.of_case(params, key)
-    happened = _events(frame, tolerance)
-    if frame["probes_equal"].notna().all():
-        happened["probes_equal"] = frame["probes_equal"].to_numpy(bool)
+    happened = criteria.events(frame, tolerance)
     if key in params.collapse.refit:
         fits = results.histories[key]
         equal = (fits["probe_range"] == 0).groupby(fits["trial"])
@@ -122,15 +120,6 @@ def _collapse(params: Params, key: str, results: Results) -> Observed:
     )
 
 
-def _events(frame: pd.DataFrame, tolerance: float) -> dict[str, Outcomes]:
-    """Return, by event, whether it happened in each row (trial), (n,), bool; ranges up to `tolerance` are collapses."""
-    events = {name: criteria.within(frame[column], tolerance) for name, column in RANGES.items()}
-    return events | {name: frame[name].to_numpy(bool) for name in ("born_dead", "dead")}
-
-
-RANGES = {"collapsed": "range", "collapsed_before": "range_initial"}
-
-
 def _safe_region(params: Params, results: Results) -> Observed:
     counts, exact = dict[str, Count](), dict[str, float]()
     for row in results.small["born_dead"].to_dict("records"):
@@ -141,7 +130,7 @@ def _safe_region(params: Params, results: Results) -> Observed:
     cells = results.trained_grid.groupby(["initializer", "width", "depth"], sort=False)
     for (name, width, depth), trials in cells:
         prefix = "trained" if name == MAIN else f"trained.{name}"
-        happened = _events(trials, params.collapse.tolerance)
+        happened = criteria.events(trials, params.collapse.tolerance)
         cell = f"{prefix}.width_{width}.depth_{depth}"
         counts |= {f"{cell}.{event}": _count(happened[event]) for event in ("collapsed", "born_dead", "dead")}
     counts |= _other_initializers(results.small["explorer"])
@@ -152,7 +141,7 @@ def _safe_region(params: Params, results: Results) -> Observed:
 def _sensitivity(params: Params, key: str, results: Results) -> Observed:
     counts: dict[str, Count] = {}
     for name, trials in results.variations[key].groupby("variation", sort=False):
-        happened = _events(trials, params.collapse.tolerance)
+        happened = criteria.events(trials, params.collapse.tolerance)
         counts |= {f"{name}.{event}": _count(happened[event]) for event in ("collapsed", "born_dead", "dead")}
     own = setting(sensitivity.settings(params, key)) | {"collapse.tolerance": params.collapse.tolerance}
     return Observed(own, counts=counts)
