@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from deadrelu.analysis.intervals import wilson
-from deadrelu.report import rate_findings
+from deadrelu.report import loop_findings, rate_findings
 
 
 def rate_row(count: int, trials: int, **more: float) -> pd.Series:
@@ -242,21 +242,21 @@ def test_loops_toss_coins_or_not() -> None:
     numbers = pd.DataFrame({"criterion": "probes_equal", "number": [0, 0.94, 1.0], "loops": [18, 1, 981]})
     within = pd.DataFrame({"criterion": "collapsed", "number": [0, 0.5, 0.92], "loops": [900, 60, 40]})
     both = pd.concat([within, numbers], ignore_index=True).assign(total=1000)
-    assert rate_findings.loop(both, 0.956, 1e-3) == (
+    assert loop_findings.loop(both, 0.956, 1e-3) == (
         "by equality at the probes, 981 of 1,000 loops would print 1, 18 0 and 1 a number between, 1 of these within "
         "0.05 of the notebook's 0.956; within 0.001 on the interval, 0 of 1,000 loops would print 1, 900 0 and 100 a "
         "number between, 40 of these within 0.05 of the notebook's 0.956."
     )
-    assert "of these" not in rate_findings.loop(both, None, 1e-3)
+    assert "of these" not in loop_findings.loop(both, None, 1e-3)
     ends = both[both["number"].isin([0, 1])]
-    assert "of these" not in rate_findings.loop(ends, 0.956, 1e-3)
+    assert "of these" not in loop_findings.loop(ends, 0.956, 1e-3)
     numbers = numbers.assign(case="relu")
     same = pd.DataFrame({"case": "leaky", "criterion": "probes_equal", "number": [0.0], "loops": [10_000]})
-    assert rate_findings.coin(pd.concat([numbers, same])) == (
+    assert loop_findings.coin(pd.concat([numbers, same])) == (
         "By equality at the probes, 99.9 % of the loops print 0 or 1 (cases whose loops all print the same are left "
         "out). By this criterion, the number of a loop says what became of its one network."
     )
-    assert "says nothing of independence" in rate_findings.coin(same)
-    assert "became of its one network" in rate_findings.coin(numbers.assign(loops=[600, 1, 399]))
-    assert "became of its one network" not in rate_findings.coin(numbers.assign(loops=[10, 100, 890]))
-    assert "became of its one network" not in rate_findings.coin(numbers.assign(loops=[18, 500, 482]))
+    assert "says nothing of independence" in loop_findings.coin(same)
+    assert "became of its one network" in loop_findings.coin(numbers.assign(loops=[600, 1, 399]))
+    assert "became of its one network" not in loop_findings.coin(numbers.assign(loops=[10, 100, 890]))
+    assert "became of its one network" not in loop_findings.coin(numbers.assign(loops=[18, 500, 482]))

@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from deadrelu.inspection.records import Kind, Trait
 
+# The usual names of activations, by the lower-case names, without underscores, of PyTorch's modules and functions.
 ACTIVATIONS = {
     name.replace("_", ""): name
     for name in (
@@ -25,8 +26,6 @@ ACTIVATIONS = {
         *("softmax", "log_softmax", "softmin", "glu"),
     )
 }
-"""The usual names of activations, by the lower-case names, without underscores, of PyTorch's modules and functions."""
-
 MERGES = {"add", "sub", "mul", "cat", "concat", "maximum", "minimum", "stack"}
 WEIGHTED = {"linear", "bilinear", "embedding", "embedding_bag", "matmul", "mm", "bmm", "addmm", "einsum", "prelu"}
 NORMALIZATIONS = {"batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"}
@@ -45,9 +44,8 @@ TRAITS_OF_CLASSES: dict[Trait, tuple[type, ...]] = {
     "tokens": (nn.Embedding, nn.EmbeddingBag),
     "trained slopes": (nn.PReLU,),
 }
+# Parts by which class names of other libraries' activations are recognized, such as NewGELUActivation, QuickGELU.
 WRITTEN_OUT = ("gelu", "silu", "swish", "mish", "relu", "softplus")
-"""Parts by which class names of other libraries' activations are recognized, such as NewGELUActivation, QuickGELU."""
-
 CONTAINERS = (nn.Module, nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
