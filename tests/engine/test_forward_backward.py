@@ -45,7 +45,7 @@ def reference(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return final weights and losses by the arithmetic on arrays of shape (trials,)."""
     network, n = net, len(numbers)
-    layers = list(forward_backward.layers_of(network))
+    layers = list(forward_backward.layers_of(network.sizes, network.biases))
 
     def between(body: Any, *, backwards: bool = False) -> None:
         for layer in layers[-2:0:-1] if backwards else layers[1:-1]:

@@ -7,7 +7,7 @@ import pandas as pd
 from deadrelu.engine import Target
 
 Bools = npt.NDArray[np.bool_]
-Frames = dict[str, pd.DataFrame]  # tables by the key of a case or variation
+Frames = dict[str, pd.DataFrame]  # tables by name, or by the key of a case or variation
 
 
 def within(ranges: npt.ArrayLike, tolerance: float) -> Bools:
@@ -22,8 +22,8 @@ def within(ranges: npt.ArrayLike, tolerance: float) -> Bools:
 def events(trials: pd.DataFrame, tolerance: float) -> dict[str, Bools]:
     """Return whether each event happened in each trial of a table, shape (trials,), bool, by the name of the event.
 
-    Events are collapsed_before, collapsed (range at most `tolerance` before and after training), probes_equal (equal at
-    all probes after training; for one input only), born_dead, dead (range exactly 0 before and after training).
+    Events are collapsed_before, collapsed (range at most `tolerance` before and after training) and, if all trials have
+    them, probes_equal (equal at all probes after training), born_dead, dead (range 0 before and after training).
     """
     before, after = (within(trials[name], tolerance) for name in ("range_initial", "range"))
     others = ("probes_equal", "born_dead", "dead")

@@ -20,8 +20,8 @@ CELL = ["initializer", "depth", "width"]
 def _with_theory(counts: pd.DataFrame, initializer: Settings | Rai) -> pd.DataFrame:
     """Add rate, low, high of `count` among `networks`, and probabilities: positive_theory, theory_low, theory_high."""
     known = initializers.is_symmetric(initializer)
-    networks = [[width] * depth for depth, width in zip(counts["depth"], counts["width"], strict=True)]
-    rows = [(theory.born_dead_on_half_line(one), *theory.born_dead_on_interval(one)) for one in networks]
+    cells = [[width] * depth for depth, width in zip(counts["depth"], counts["width"], strict=True)]
+    rows = [(theory.born_dead_on_half_line(widths), *theory.born_dead_on_interval(widths)) for widths in cells]
     names = ["positive_theory", "theory_low", "theory_high"]
     return with_rates(counts, trials="networks").join(pd.DataFrame(rows if known else np.nan, counts.index, names))
 

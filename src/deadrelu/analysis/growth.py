@@ -36,7 +36,7 @@ def growth(factor: float, low: float = np.nan, high: float = np.nan) -> Growth:
     """Classify a signal by the mean factor with which each layer multiplies it, and by the factor's 95 % interval.
 
     It 'vanishes' below `VANISHES` or 'explodes' above `EXPLODES` if the interval excludes 1 or is NaN; it 'holds'
-    between these limits unless the interval contains both; else it 'varies'. A NaN is 'not measured'.
+    between these limits unless the interval contains both; else it 'varies'. A factor that is NaN was 'not measured'.
     """
     if np.isnan(factor):
         return "not measured"

@@ -57,10 +57,10 @@ def table_of_rates(happened: Mapping[Any, Bools], keys: list[str]) -> pd.DataFra
 
 
 def p_of_bounds(count: Numbers, trials: Numbers, low: Numbers, high: Numbers) -> Floats:
-    """Return p of the exact test of `count` in `trials` for P in [low, high]: twice the smaller tail, at most 1."""
-    events, least, most = (np.asarray(numbers, float) for numbers in (count, low, high))
+    """Return p of the exact test of `count` in `trials` for P in [low, high]: twice the smaller tail; NaN for NaN."""
+    k, p_low, p_high = (np.asarray(numbers, float) for numbers in (count, low, high))
     n = np.asarray(trials, np.int64)
-    return np.asarray(np.minimum(1.0, 2 * np.minimum(bdtr(events, n, least), bdtrc(events - 1, n, most))))
+    return np.asarray(np.minimum(1.0, 2 * np.minimum(bdtr(k, n, p_low), bdtrc(k - 1, n, p_high))))
 
 
 class Difference(NamedTuple):
@@ -73,7 +73,7 @@ class Difference(NamedTuple):
 
 
 def paired_difference(before: Bools, after: Bools) -> Difference:
-    """Return the share of networks, shape (n,), with an event `after` a change minus that of the same ones `before` it.
+    """Return the share of n networks with an event `after` a change minus that `before` it; both are (n,), bool.
 
     The interval is Wald's with half a pair added to each of the four counts (Agresti and Min 2005,
     doi:10.1002/sim.1781); the p value is McNemar's exact one.

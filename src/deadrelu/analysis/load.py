@@ -110,11 +110,11 @@ def _in_order(table: pd.DataFrame, cases: Iterable[str]) -> pd.DataFrame:
 
 def _collapse(params: Params) -> tuple[Frames, Frames, Frames]:
     """Return trials, histories and functions by case, in the order of params; the last two are of some cases only."""
-    every = {key: experiments.of_case(params, key) for key in params.collapse.cases}
-    trials = {key: tables.read_trials(one.settings, key, one.trials) for key, one in every.items()}
-    histories = {key: tables.HISTORY.read(one.settings, key) for key, one in every.items() if one.checkpoints}
+    cases = {key: experiments.of_case(params, key) for key in params.collapse.cases}
+    trials = {key: tables.read_trials(case.settings, key, case.trials) for key, case in cases.items()}
+    histories = {key: tables.HISTORY.read(case.settings, key) for key, case in cases.items() if case.checkpoints}
     of_one_input = [key for key in params.collapse.independent if params.target_of(key).of_one_input]
-    functions = {key: tables.FUNCTIONS.read(every[key].settings, key) for key in of_one_input}
+    functions = {key: tables.FUNCTIONS.read(cases[key].settings, key) for key in of_one_input}
     # DVC does not remove the folder of a case that is no longer in params.yaml.
     folders = sorted(path for path in (tables.DATA / tables.COLLAPSE).iterdir() if path.is_dir())
     if left := " ".join(str(path) for path in folders if path.name not in trials):

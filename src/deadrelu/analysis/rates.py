@@ -75,8 +75,8 @@ def half_lines(trials: criteria.Frames, tolerance: float) -> pd.DataFrame:
         names = ["range", "range_low", "range_high"]
         if frame[names].notna().any().all():  # if not, no training input lies on one side
             constant, low, high = (criteria.within(frame[name], tolerance) for name in names)
-            only = frame["probes_equal"].to_numpy(bool) & ~constant, high & ~low, low & ~high
-            rows.append((key, len(frame), *map(np.count_nonzero, only)))
+            masks = frame["probes_equal"].to_numpy(bool) & ~constant, high & ~low, low & ~high
+            rows.append((key, len(frame), *map(np.count_nonzero, masks)))
     return pd.DataFrame(rows, columns=["case", "trials", "probes_only", "positive_only", "negative_only"])
 
 

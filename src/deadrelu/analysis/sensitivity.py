@@ -42,13 +42,13 @@ def variations(trials: Frames, varied: Frames, params: Params) -> pd.DataFrame:
         part[["born_dead", "dead"]] = [frames[name][["born_dead", "dead"]].mean().tolist() for name in cases]
         in_print = pd.Series([published.lu_rate(params, case) for case in cases.values()], dtype=float)
         part["published"] = in_print.fillna(in_print[0])
-        networks = {name: one.network for name, one in experiments.of_variations(params, key).items()}
+        networks = {name: variation.network for name, variation in experiments.of_variations(params, key).items()}
         base = experiments.of_case(params, table.of).network, constant[key, ""]
         compared = [_compare(*base, network, constant[key, name]) for name, network in networks.items()]
         part = part.join(pd.DataFrame(compared, range(1, len(part)), COMPARED))
         parts.append(part.assign(differs=[False, *holm(part["p"][1:].to_numpy(), ALPHA)]))
-    every = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
-    return _with_published(every)[COLUMNS]
+    compared_all = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
+    return _with_published(compared_all)[COLUMNS]
 
 
 def shared_layers(case: Network, variation: Network) -> int:
@@ -99,14 +99,14 @@ def readings(trials: Frames, varied: Frames, params: Params) -> pd.DataFrame:
         firsts = ["he" if case.first_initializer == published.HE else "rai"] if row[1] == "rai" else ["rai", "he"]
         for first in firsts:
             happened[first, name, *row] = criteria.within(frame["range"], params.collapse.tolerance)
-    every = table_of_rates(happened, ["first", "variation", "function", "initializer"])
-    every = _with_published(every.assign(published=[published.LU.get(key[2:], np.nan) for key in happened]))
+    counts = table_of_rates(happened, ["first", "variation", "function", "initializer"])
+    counts = _with_published(counts.assign(published=[published.LU.get(key[2:], np.nan) for key in happened]))
     rows = []
-    for at, group in every.groupby(["first", "variation"], sort=False):
+    for interpretation, group in counts.groupby(["first", "variation"], sort=False):
         rates = group.set_index(["function", "initializer"]).reindex(ROWS)
         if rates["count"].notna().all():
             p = min(1.0, len(ROWS) * rates["published_p"].min())
-            rows.append((*at, *rates[["rate", "z"]].to_numpy().ravel(), p, p >= ALPHA))
+            rows.append((*interpretation, *rates[["rate", "z"]].to_numpy().ravel(), p, p >= ALPHA))
     names = [f"{'_'.join(row)}{end}" for row in ROWS for end in ("", "_z")]
     return pd.DataFrame(rows, columns=["first", "variation", *names, "p", "consistent"])
 

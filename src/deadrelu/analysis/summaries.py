@@ -1,4 +1,4 @@
-"""Compute tables of the report from the results of the stages `activations`, with its `settings`, and `training`."""
+"""Compute the report's tables on the stages `activations`, whose group of params is `settings`, and `training`."""
 
 import numpy as np
 import pandas as pd
@@ -96,7 +96,7 @@ def _running_mean(loss: pd.Series) -> pd.Series:
 def epochs_over_trials(epochs: pd.DataFrame) -> pd.DataFrame:
     """Summarize `epochs`, one row per case, trial and epoch, over the trials; losses that diverged are infinite.
 
-    There is a row for each case and epoch (0: untrained): trials; median, minimum (_low), maximum (_high) of numbers.
+    There is a row for each case and epoch (0: untrained): trials; median, minimum (_low), maximum (_high) of each.
     """
     losses = epochs[["loss", "validation_loss"]]
     epochs = epochs.assign(**losses.mask(losses.isna() & (epochs[["epoch"]].to_numpy() > 0), np.inf))
@@ -104,7 +104,7 @@ def epochs_over_trials(epochs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _over_trials(table: pd.DataFrame, time: str, *names: str) -> pd.DataFrame:
-    """Return case, `time`, trials, and the median, minimum (_low) and maximum (_high) over trials of other columns."""
+    """Return case, the column `time`, trials, and median, minimum (_low), maximum (_high) over trials of `names`."""
     ends = {"": "median", "_low": "min", "_high": "max"}
     columns = {f"{name}{end}": (name, function) for name in names for end, function in ends.items()}
     return table.groupby(["case", time], sort=False, as_index=False).agg(trials=("trial", "nunique"), **columns)

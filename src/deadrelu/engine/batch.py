@@ -11,13 +11,11 @@ from deadrelu.engine import programs
 from deadrelu.engine.network import Adam, Float, Network, Numbers, Training
 from deadrelu.engine.shuffles import BLOCK, MAX_KEPT_POINTS, left, right
 
-ALIGNMENT = 64  # bytes to which arrays are aligned: the size of the widest vector and of a cache line
+ALIGNMENT = 64  # bytes to which whole arrays, not parts of them, are aligned: the widest vector, a cache line
 MAX_KEPT_TABLES = 64  # maximum number of cached tables of points: enough for all trials of a block, if a table has 8
-
+# Maximum number of points (epochs × training points) in one call of a program, unless one epoch has more. Between two
+# calls, Python takes as long as an epoch of a small network.
 POSITIONS_PER_CALL = 2**16
-"""Maximum number of points (epochs × training points) in one call of a program, unless one epoch has more.
-
-Between two calls, Python takes as long as an epoch of a small network."""
 
 
 class Stop(Event):
@@ -77,7 +75,7 @@ class TrialBatch:
         self.network, self.training, self.points = network, training, points
         self.block, self.positions = int(numbers[0]) // BLOCK, tuple((numbers % BLOCK).tolist())
         self.program, self.epoch = programs.program("train", network, training), 0
-        # One array: separate ones may lie at the same place of two pages, where a store to one delays loads of another.
+        # One array: separate ones may begin at one offset in their pages, where a store to one delays loads of another.
         state = filled(np.stack([weights.T, *np.zeros((3, *weights.T.shape), np.float32)]), self.program.lanes)
         self.state = dict(zip(("weights", "gradient", "mean", "square"), state, strict=True))
 
@@ -98,7 +96,7 @@ class TrialBatch:
         """
         points, lanes, n_weights = self.points, self.program.lanes, self.network.n_weights
         rates = learning_rates(self.training, points.n, self.epoch + epochs)
-        arrays = self.state | constants(self.network, lanes, stop)
+        arrays = self.state | shared_arrays(self.network, lanes, stop)
         arrays["table"], loss = points.table(self.positions, lanes), aligned((epochs, lanes))
         per_call = max(1, POSITIONS_PER_CALL // points.n)
         for at in range(0, epochs, per_call):
@@ -160,15 +158,15 @@ def at_points(kind: programs.Kind, network: Network, weights: Float, x: Float, s
         Predictions, shape (n, n_points, outputs), or counts over all points, shape (n,), float32.
     """
     program, outputs = programs.program(kind, network), network.sizes[-1]
-    arrays, parts = {"table": x, **constants(network, program.lanes, stop)}, []
+    arrays, parts = {"table": x, **shared_arrays(network, program.lanes, stop)}, []
     name, shape = ("outputs", (len(x), outputs)) if kind == "predict" else ("active", ())
-    for few in cut(weights, program.lanes):
+    for part in cut(weights, program.lanes):
         results = aligned((*shape, program.lanes))
-        arrays |= {"weights": filled(few.T, program.lanes), name: results}
+        arrays |= {"weights": filled(part.T, program.lanes), name: results}
         program(arrays, end=len(x), n_weights=network.n_weights)
         if stop.is_set():
             raise CancelledError
-        parts.append(plain(np.moveaxis(results, -1, 0)[: len(few)]))  # now, while the results are in the cache
+        parts.append(plain(np.moveaxis(results, -1, 0)[: len(part)]))  # now, while the results are in the cache
     return np.concatenate(parts)
 
 
@@ -177,11 +175,11 @@ def cut(rows: np.ndarray, length: int) -> list[np.ndarray]:
     return [rows[at : at + length] for at in range(0, len(rows), length)]
 
 
-def constants(network: Network, lanes: int, stop: Stop) -> dict[str, np.ndarray]:
-    """Return, by name, the arrays that all calls of a program share: scratch memory of units, layers, stop flag."""
+def shared_arrays(network: Network, lanes: int, stop: Stop) -> dict[str, np.ndarray]:
+    """Return, by name, arrays that several calls of a program share: scratch memory of units, layers, stop flag."""
     shape = (sum(network.sizes) * programs.POINTS, lanes)
     units: dict[str, np.ndarray] = {name: aligned(shape) for name in programs.UNITS}
-    return units | {"layers": programs.layer_table(network), "stop": stop.flag}
+    return units | {"layers": programs.layer_table(network.sizes, network.biases), "stop": stop.flag}
 
 
 def aligned(shape: tuple[int, ...]) -> Float:

@@ -6,7 +6,7 @@ from the first input to the last output. Every sum is evaluated in the order of 
 bits with every implementation of `Operations`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -15,8 +15,7 @@ from deadrelu.engine.activations import activate, through
 from deadrelu.engine.network import Adam, Network, Training
 from deadrelu.engine.operations import Operations
 
-SMALLEST = 2.0**-149
-"""The smallest float32 above 0: a non-negative number below it is 0, and NaN is not below it."""
+SMALLEST = 2.0**-149  # the smallest float32 above 0: a non-negative number below it is 0, and NaN is not below it
 
 
 @dataclass(frozen=True)
@@ -35,24 +34,24 @@ class Layer:
         return self.kernel + i * self.fan_out + j
 
 
-def layers_of(network: Network) -> Iterator[Layer]:
-    """Yield the layers of a network from input to output; the last one is the linear output layer."""
+def layers_of(sizes: Sequence[int], biases: bool) -> Iterator[Layer]:
+    """Yield the layers of a network with given `Network.sizes`, from input to output; the last one is linear."""
     weight = unit = 0
-    for fan_in, fan_out in pairwise(network.sizes):
+    for fan_in, fan_out in pairwise(sizes):
         bias = weight + fan_in * fan_out
         yield Layer(fan_in, fan_out, weight, bias, unit, unit + fan_in)
-        weight, unit = bias + network.biases * fan_out, unit + fan_in
+        weight, unit = bias + biases * fan_out, unit + fan_in
 
 
 class Plan:
-    """The work of a program, and its arrays: batches (in training) or points from `first` to `end` - 1.
+    """The work of a program, batches (in training) or points from `first` to `end` - 1, and the arrays that it uses.
 
     A batch has its first point `first`, its last point `end` - 1, its `size`, its learning rate `rate` and its `epoch`.
     A point returns `input(i)` and `target(j)`, and stores output j by `put(j, output)`. Arrays have an entry for each
     weight or unit, which stands for all trials. Training updates the weights, the `gradient` (its sum over a batch) and
     Adam's moments `mean` and `square`, and adds losses of points to `loss[epoch]`. For each unit, there is its
     preactivation z, its output (signal) and dL/dz (delta); L is the loss of a point. Numbers of active units are added
-    to `active[0]`.
+    to `active[0]`. A network has `n_weights` weights.
     """
 
     first_layer: Layer
@@ -84,11 +83,11 @@ class Plan:
 
 
 class Arithmetic:
-    """The programs of networks of one network: `train`, `predict` and `count_active`.
+    """The programs of the networks that one `Network` describes: `train`, `predict` and `count_active`.
 
     Args:
         ops: implementation of the arithmetic operations.
-        network: network of the networks.
+        network: description of the networks.
         plan: layers, arrays, and the batches or points of the program.
     """
 

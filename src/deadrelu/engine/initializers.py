@@ -23,8 +23,8 @@ from deadrelu.settings.initializer import (
 RAI_STD = 0.6007  # standard deviation of RAI's symmetric entries, times the root of the fan-in (arXiv:1903.06733)
 CUT_STD = 0.8796256610342398  # standard deviation of a standard normal truncated at ±2, by which Keras divides, too
 
+# A function sample(rng, n, fan_in, fan_out) that returns n kernels as `sampler` describes, float32.
 Sampler = Callable[[np.random.Generator, int, int, int], npt.NDArray[np.float32]]
-"""A function sample(rng, n, fan_in, fan_out) that returns n kernels as `sampler` describes, float32."""
 
 
 def by_name(name: str) -> Settings | Rai:

@@ -1,7 +1,7 @@
 """Classes that describe a network, its training, and the results of trials; independent of TensorFlow and files."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
@@ -43,7 +43,7 @@ class Training:
     loss: Literal["mean_squared_error", "mean_absolute_error"] = "mean_squared_error"
 
 
-Initialize = Settings | Rai | str | Sampler  # one of `params.yaml`, its name, or a function that draws kernels
+Initialize = Settings | Rai | str | Sampler  # initializer of `params.yaml`, its name, or a function that draws kernels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,13 +64,13 @@ class Network:
 
     widths: tuple[int, ...]
     activation: Activation
-    initialize: Initialize = field(hash=False)
+    initialize: Initialize
     negative_slope: float = 0.0
     biases: bool = False
     inputs: int = 1
     outputs: int = 1
-    initialize_first: Initialize | None = field(default=None, hash=False)
-    initialize_last: Initialize | None = field(default=None, hash=False)
+    initialize_first: Initialize | None = None
+    initialize_last: Initialize | None = None
 
     @property
     def sizes(self) -> tuple[int, ...]:

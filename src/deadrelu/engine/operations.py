@@ -1,7 +1,7 @@
 """The operations of the engine's arithmetic, which `forward_backward.py` uses in addition to + - × ÷ and >.
 
-A `tracer.Tracer` implements them by generating a program. In the tests, they compute with NumPy arrays, one point at a
-time: the slow reference for the programs.
+A `tracer.Tracer` implements them by generating a program. In the tests, a subclass computes with NumPy arrays, one
+point at a time: the slow reference. The loops that are defined here are those over plain integers.
 """
 
 from abc import ABC, abstractmethod

@@ -21,8 +21,8 @@ from deadrelu.engine.forward_backward import Arithmetic, Layer, Plan
 from deadrelu.engine.network import Network, Training
 from deadrelu.engine.tracer import FLOAT, I32, I64, POINTER, Index, Memory, Tracer, Value
 
-MAX_UNROLLED_WEIGHTS = 60  # weights of networks with unrolled programs, which compile in at most a second
-MAX_CACHED_WEIGHTS = 60_000  # weights of networks that fit into the cache with the usual number of lanes
+MAX_UNROLLED_WEIGHTS = 60  # number of weights up to which programs are unrolled: they compile in about a second
+MAX_CACHED_WEIGHTS = 60_000  # number of weights up to which the usual number of lanes fits into the cache
 MEMORY_BOUND_LANES = 4  # number of lanes of programs with more weights
 POINTS = 4  # number of points computed side by side; each weight is loaded once for all of these points
 
@@ -30,13 +30,12 @@ Kind = Literal["train", "predict", "count_active"]
 UNITS = ("preactivations", "signals", "deltas")
 VECTORS = ("weights", "gradient", "mean", "square", "loss")
 TABLES = ("table", "rows", "starts", "sizes", "rates", "epochs")
+# Arrays whose addresses are the first arguments of each program; the last axis of an array of vectors is the lane.
 ARRAYS: dict[Kind, tuple[str, ...]] = {
     "train": (*VECTORS, *UNITS, *TABLES, "layers", "stop"),
     "predict": ("weights", "outputs", *UNITS, "table", "layers", "stop"),
     "count_active": ("weights", "active", *UNITS, "table", "layers", "stop"),
 }
-"""Arrays whose addresses are the first arguments of each program; the last axis of an array of vectors is the lane."""
-
 NUMBERS = ("first", "end", "n_weights", "n_layers")  # the other arguments, which are integers
 
 _COMPILING = Lock()  # because LLVM has one global context, and so that threads compile the same program only once
@@ -62,7 +61,7 @@ def program(kind: Kind, network: Network, training: Training | None = None) -> P
     Args:
         kind: kind of program.
         network: description of the networks.
-        training: loss and optimizer of a program that trains; other settings are arguments of the program.
+        training: loss and optimizer, for "train" only; its other settings are arguments of the program.
     """
     if training:
         optimizer = replace(training.optimizer, learning_rate=1.0)
@@ -99,7 +98,7 @@ def write(
         module: module to which the program and the functions that it calls are added.
         kind: kind of program.
         network: description of the networks, from `general`.
-        training: loss and optimizer of a program that trains.
+        training: loss and optimizer, for "train" only.
         lanes: number of trials computed side by side.
         points: number of points computed side by side; with more points, unrolled programs are faster and larger.
         slope: whether the address of Leaky ReLU's negative slope is an argument, after the other addresses.
@@ -116,6 +115,7 @@ def write(
         negative_slope: Any = plan.constant("slope", I64(0))
         network = replace(network, negative_slope=negative_slope)
     arithmetic = Arithmetic(tracer, network, plan)
+    assert (training is not None) == (kind == "train")
     if training is not None:
         arithmetic.train(training)
     else:
@@ -130,14 +130,14 @@ def is_unrolled(network: Network) -> bool:
 
 def general(network: Network) -> Network:
     """Return a network with the same program, without initializers and, if large, without its depth and widths."""
-    widths = network.widths if is_unrolled(network) else (0,)
+    widths = tuple(network.widths) if is_unrolled(network) else (0,)
     return replace(network, widths=widths, initialize="zeros", initialize_first=None, initialize_last=None)
 
 
 @lru_cache(maxsize=64)
-def layer_table(network: Network) -> npt.NDArray[np.int64]:
+def layer_table(sizes: tuple[int, ...], biases: bool) -> npt.NDArray[np.int64]:
     """Return the fields of each `Layer`, shape (layers, 6), int64: the table that programs of large networks read."""
-    return np.array([astuple(layer) for layer in forward_backward.layers_of(network)], np.int64)
+    return np.array([astuple(layer) for layer in forward_backward.layers_of(sizes, biases)], np.int64)
 
 
 class _Plan(Plan):
@@ -155,7 +155,7 @@ class _Plan(Plan):
             for name in UNITS:
                 setattr(self, name, Memory(tracer, argument[name], by_point=True))
         else:
-            self.layers = list(forward_backward.layers_of(network))
+            self.layers = list(forward_backward.layers_of(network.sizes, network.biases))
             self.first_layer, self.last_layer = self.layers[0], self.layers[-1]
             self.preactivations, self.signals, self.deltas = {}, {}, {}  # LLVM chooses registers or the stack
 

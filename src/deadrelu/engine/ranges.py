@@ -5,8 +5,8 @@ import numpy.typing as npt
 
 Float = npt.NDArray[np.float32]
 
+# Inputs at which the notebook compares predictions; all are positive, so they say nothing about x < 0.
 PROBES = np.array([0.05, 0.15, 0.5, 1.0, 1.5], np.float32)
-"""Inputs at which the notebook compares predictions; all are positive, so they say nothing about x < 0."""
 
 
 def spread(predictions: Float, x: Float) -> dict[str, Float]:

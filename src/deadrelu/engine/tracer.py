@@ -27,12 +27,11 @@ from deadrelu.engine.operations import Body, Operations
 
 I32, I64, FLOAT, POINTER = ir.IntType(32), ir.IntType(64), ir.FloatType(), ir.PointerType()
 
-TILE = 4
-"""Number of units computed side by side in loops; each signal is loaded once for all of these units."""
+TILE = 4  # number of units computed side by side in loops; each signal is loaded once for all of these units
 
 
 def _emits(operation: str, *, swapped: bool = False) -> Callable[["Value", Any], "Value"]:
-    """Return a method of `Value` that emits an operation of `Tracer.combine` on self and another operand."""
+    """Return a method of `Value` that emits `combine` of self and another operand, which comes first if swapped."""
 
     def method(self: "Value", other: Any) -> "Value":
         return self.tracer.combine(operation, other, self) if swapped else self.tracer.combine(operation, self, other)
@@ -161,7 +160,7 @@ class Tracer(Operations):
         return self.apply(lambda a: self.builder.call(root, [a]), value)
 
     def call(self, function: Callable[[Any, Any], Any], value: Value) -> Value:
-        """Return function(value); it is emitted once and called for each vector: inlined code would compile slowly."""
+        """Return function(value); a function of this name is emitted once, for all calls, since that compiles fast."""
         written = self.builder.module.globals.get(function.__name__)
         if written is None:
             kind = ir.FunctionType(self.vector, [self.vector])

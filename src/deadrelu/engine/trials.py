@@ -27,8 +27,8 @@ from deadrelu.engine.shuffles import BLOCK
 from deadrelu.streams import WEIGHTS, stream
 
 DRAWN_TOGETHER = 128  # trials whose initial weights one generator draws; one per trial would cost more than training
-MAX_WEIGHTS_BY_BLOCK = 1000  # weights up to which networks are started by blocks; larger ones would take much memory
-MAX_RATE_OF_BIASES = 1.0  # rate of Adam up to which output biases are trained alone; no such training diverges
+MAX_WEIGHTS_BY_BLOCK = 1000  # number of weights up to which networks start by blocks; larger ones need much memory
+MAX_RATE_OF_BIASES = 1.0  # learning rate of Adam up to which output biases are trained alone; none such diverges
 POLL_INTERVAL_S = 0.1  # seconds between two checks of the event that stops a run
 
 
@@ -53,35 +53,36 @@ def run(
         y: targets, shape (n_points,) or (n_points, network.outputs), float32.
         trials: consecutive numbers of the trials to train; range(1000) stands for the first thousand.
         seed: seed that determines, with the number of a trial, its initial weights and its shuffles.
-        epochs: ascending numbers of epochs after each of which a trial is yielded, instead of `training.epochs`;
+        epochs: ascending numbers of epochs, from 1 on; a trial is yielded after each of them, not `training.epochs`;
             e, 2 * e and so on up to n * e correspond to n calls of Keras's `fit` for e epochs each.
         threads: number of programs that run in parallel, by default one per core; results do not depend on it.
         stop: event of another thread that ends this run with a `CancelledError`.
 
     Yields:
-        Results of consecutive trials, in the order of their numbers; with several `epochs`, first the results of some
-        trials after each of these, then those of the next trials.
+        Results of consecutive trials, in the order of their numbers; with several `epochs`, those of some trials after
+        each number of epochs, then those of the next trials.
 
     Raises:
-        ValueError: x, y, trials or epochs do not have the shapes or values described here.
+        ValueError: x, y, trials or epochs are not as described here, or no initializer has the given name.
     """
     training, x, y = _checked(network, training, x, y, trials)
-    moments = [training.epochs] if epochs is None else list(epochs)
-    if not moments or moments != sorted(set(moments)) or (epochs is not None and moments[0] < 1):
-        raise ValueError(f"epochs must ascend from 1 or more, got {moments}")
+    checkpoints = [training.epochs] if epochs is None else list(epochs)
+    if not checkpoints or checkpoints != sorted(set(checkpoints)) or (epochs is not None and checkpoints[0] < 1):
+        raise ValueError(f"epochs must ascend from 1 or more, got {checkpoints}")
     points, threads = Points(x, y, seed), threads or cores()
+    loss_of_zero = mean_loss(training, np.zeros((1, *y.shape), np.float32), y)  # of networks that do not change
     with _pool(threads) as (pool, ended):
         parts: deque[_Part] = deque()
         for numbers in _cut_at_blocks(network, trials):
             if stop is not None and stop.is_set():
                 raise CancelledError
-            parts.append(_Part(network, training, points, numbers, ended, keeps=len(moments) > 1))
-            parts[-1].start(pool, moments[0])
+            parts.append(_Part(network, training, points, numbers, ended, loss_of_zero, keeps=len(checkpoints) > 1))
+            parts[-1].start(pool, checkpoints[0])
             # Trained parts are yielded immediately, other parts when those behind them in the queue busy all threads.
             while parts and (parts[0].is_trained or sum(len(part.fits) for part in list(parts)[1:]) > threads):
-                yield from parts.popleft().results(pool, moments, stop)
+                yield from parts.popleft().results(pool, checkpoints, stop)
         while parts:
-            yield from parts.popleft().results(pool, moments, stop)
+            yield from parts.popleft().results(pool, checkpoints, stop)
 
 
 class _Part:
@@ -93,12 +94,13 @@ class _Part:
     whose input is 0, which trains much faster. All numbers must be finite, because 0 times infinity is not 0.
 
     If `keeps` is true, batches stay in memory, and another `start` continues their training. `ended` stops programs.
+    `loss` is that of networks that training does not change, shape (1,), float32.
     """
 
     def __init__(
-        self, network: Network, training: Training, points: Points, trials: range, ended: Stop, *, keeps: bool = False
+        self, network: Network, training: Training, points: Points, trials: range, ended: Stop, loss: Float, keeps: bool
     ) -> None:
-        self.network, self.training, self.points, self.ended = network, training, points, ended
+        self.network, self.training, self.points, self.ended, self.loss = network, training, points, ended, loss
         self.numbers, self.keeps = np.arange(trials.start, trials.stop), keeps
         self.initial = draw_weights(network, points.seed, self.numbers)
         dead = _last_layer_is_dead(network, self.initial, points.x, ended)
@@ -124,7 +126,7 @@ class _Part:
         return all(fit.done() for fit in self.fits)
 
     def results(self, pool: ThreadPoolExecutor, epochs: list[int], stop: Event | None) -> Iterator[Trained]:
-        """Yield all trials after each of `epochs`, to the first of which they were started; heed the event `stop`."""
+        """Yield the results of all trials after each of `epochs`; `start` was called for the first; `stop` cancels."""
         for epoch, following in zip_longest(epochs, epochs[1:]):
             trained = self._trained(epoch, stop)
             if following:
@@ -149,9 +151,8 @@ class _Part:
         return TrialBatch(network, self.training, points, weights, self.numbers[rows])
 
     def _trained(self, epoch: int, stop: Event | None) -> Trained:
-        zero = np.zeros((1, *self.points.y.shape), np.float32)  # predictions of networks that training does not change
-        loss_of_zero = mean_loss(self.training, zero, self.points.y)
-        final, loss = self.initial.copy(), np.full((len(self.numbers), self.epochs), loss_of_zero)
+        """Wait for all batches; return the results of all trials after `epoch` epochs, or raise a CancelledError."""
+        final, loss = self.initial.copy(), np.full((len(self.numbers), self.epochs), self.loss)
         for k, (rows, fit) in enumerate(zip(self.rows, self.fits, strict=True)):
             weights, loss[rows] = _result(fit, self.ended, stop)
             moved = slice(None) if k < self.whole else slice(-self.network.outputs, None)

@@ -17,8 +17,8 @@ from typing import Any
 from deadrelu.engine import Stop
 from deadrelu.storage.versions import ENGINE_PACKAGES
 
+# Parts of the package that can change the results of shards; changes to other parts discard no finished shard.
 CODE = ("streams.py", "functions.py", "settings", "storage", "engine", "jobs", "stages")
-"""Parts of the package that can change the results of shards; changes to other parts discard no finished shard."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,7 @@ class Shard:
     """Trials `low` to `high - 1` of some work, such as an `Experiment`; `index` identifies the shard within a run."""
 
     index: int
-    work: Any
-    """The work that the shard is a part of: a hashable object whose `str` describes it."""
+    work: Any  # what the shard is a part of: a hashable object whose `str` describes it
     low: int
     high: int
 
@@ -54,11 +53,9 @@ class StopSignal(Stop):
         return StopSignal, ()
 
 
+# A function of a shard, a number of threads and a stop signal; it returns the contents of a shard's files by name.
 Measure = Callable[[Shard, int, StopSignal], Mapping[str, bytes]]
-"""A function of a shard, a number of threads and a stop signal; it returns the contents of a shard's files by name."""
-
-Work = tuple[Measure, list[Shard], str]
-"""A function that measures shards, the shards, and the description of their progress line."""
+Computation = tuple[Measure, list[Shard], str]  # with shards to measure, and a description of their progress line
 
 
 def cut(parts: Iterable[Any], trials: int, size: int, *, begin: int = 0) -> list[Shard]:

@@ -11,11 +11,11 @@ import numpy as np
 from deadrelu import engine
 from deadrelu.engine import ranges
 from deadrelu.jobs.experiment import MAX_SAVED_WEIGHTS, Experiment
-from deadrelu.jobs.shards import Shard, StopSignal, Work, cut
+from deadrelu.jobs.shards import Computation, Shard, StopSignal, cut
 from deadrelu.jobs.store import Store
 from deadrelu.storage import parquet, tables
 
-TRIALS_PER_SHARD = 512
+TRIALS_PER_SHARD = 512  # a block of the engine: predictions of a block at all training inputs are in memory together
 SHARD_OF_DEAD = 8  # factor by which shards are larger if most trials may be dead at initialization
 MIN_ROWS_PER_FILE = 1024  # minimum number of rows of a file part-*.parquet, except the last; it has whole shards
 CURVE_POINTS = 61  # number of equally spaced points in the interval of the target at which functions are saved
@@ -35,8 +35,8 @@ def shards_of(experiments: Mapping[Key, Experiment], *, begin: int = 0) -> dict[
     return shards
 
 
-def work(shards: Mapping[Key, list[Shard]], description: str) -> Work:
-    """Return all shards of some experiments as one work, with the description of its progress line."""
+def computation(shards: Mapping[Key, list[Shard]], description: str) -> Computation:
+    """Return `measure`, the shards of all experiments, and the description of their progress line."""
     return measure, list(chain.from_iterable(shards.values())), description
 
 
@@ -49,13 +49,13 @@ def measure(shard: Shard, threads: int, stop: StopSignal) -> dict[str, bytes]:
     """
     experiment: Experiment = shard.work
     network, training, (x, y) = experiment.network, experiment.training, experiment.target.sample(experiment.seed)
-    moments = sorted({*experiment.checkpoints, experiment.epochs} - {0})
+    epochs = sorted({*experiment.checkpoints, experiment.epochs} - {0})
     numbers = range(shard.low, shard.high)
     chunks: dict[str, list[Columns]] = defaultdict(list)  # by the name of the table
     for part in engine.run(
-        network, training, x, y, trials=numbers, seed=experiment.seed, epochs=moments, threads=threads, stop=stop
+        network, training, x, y, trials=numbers, seed=experiment.seed, epochs=epochs, threads=threads, stop=stop
     ):
-        if part.epoch == moments[0]:
+        if part.epoch == epochs[0]:
             losses, checkpoints = [], _Checkpoints(experiment, x, stop)
             if 0 in experiment.checkpoints:
                 chunks["history"].append(checkpoints.measure(0, part.trial, part.initial))
@@ -67,7 +67,7 @@ def measure(shard: Shard, threads: int, stop: StopSignal) -> dict[str, bytes]:
             measured["trials"]["loss"] = np.concatenate(losses, axis=1)
             for name in measured if shard.low == 0 else ["trials"]:
                 chunks[name].append(measured[name])
-        stop.report(shard, part.trial[0] - shard.low + len(part.trial) * part.epoch / moments[-1])
+        stop.report(shard, part.trial[0] - shard.low + len(part.trial) * part.epoch / epochs[-1])
     schemas = {table.name: table.schema for table in (tables.HISTORY, tables.FUNCTIONS, tables.WEIGHTS)}
     contents, origin = {}, parquet.provenance(experiment.settings)
     for name, pieces in chunks.items():
@@ -107,7 +107,7 @@ def _measure_part(
         columns["weights"] = {name: getattr(part, name)[saved] for name in ("trial", "initial", "final")}
     if x.shape[1] > 1:
         return columns
-    at_probes = after[:, n : n + probes, 0]
+    at_probes = after[:, n : n + probes, 0].copy()  # a view would keep all predictions in memory
     trials |= {f"probe_{k}": values for k, values in enumerate(at_probes.T, start=1)}
     trials["probes_equal"] = (at_probes == at_probes[:, :1]).all(axis=1)  # the notebook's criterion of collapse
     if experiment.saved_trials and y.shape[1] == 1:

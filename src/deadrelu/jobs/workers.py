@@ -16,7 +16,7 @@ from rich.progress import Progress
 from deadrelu import progress
 from deadrelu.engine import cores, processor
 from deadrelu.errors import InputError
-from deadrelu.jobs.shards import Measure, Shard, StopSignal, Work, code, fingerprint
+from deadrelu.jobs.shards import Computation, Measure, Shard, StopSignal, code, fingerprint
 from deadrelu.jobs.store import Store, open_store
 from deadrelu.storage import files, versions
 
@@ -26,19 +26,24 @@ OTHER_CODE = "its Python, deadrelu or packages are not those of the client"
 
 
 @contextmanager
-def finished(stage: str, folder: Path, origin: dict[str, object], works: list[Work]) -> Iterator[tuple[Store, Path]]:
-    """Compute the shards of a stage; yield the store that contains them, and a new folder that replaces `folder`.
+def finished(
+    stage: str, folder: Path, origin: dict[str, object], computations: list[Computation]
+) -> Iterator[tuple[Store, Path]]:
+    """Compute the shards of a stage; yield their store, and a new folder that replaces `folder`; record versions.
 
     Args:
         stage: name of the stage in dvc.yaml.
         folder: folder of the stage's tables.
         origin: provenance of the tables, which determines with the code whether stored shards are reused.
-        works: parts of the stage, computed one after the other.
+        computations: parts of the stage, one after the other.
+
+    Raises:
+        InputError: `folder` is a file, DEADRELU_CPU or DEADRELU_WORK is wrong, or as in `run`.
     """
     files.check_place(folder, folder=True)
     processor()  # a wrong DEADRELU_CPU is reported before any work
     with open_store(stage.replace("@", "-"), fingerprint(origin)) as store, progress.rate_and_time_left() as bar:
-        for measure, shards, description in works:
+        for measure, shards, description in computations:
             run(measure, shards, store, bar, description)
         with files.new_folder(folder) as new:
             yield store, new

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-MESSAGES = {  # that replace those of Pydantic, by their types
+MESSAGES = {  # messages in place of Pydantic's, by the types of its errors
     "missing": "this key is required",
     "string_pattern_mismatch": "a case key has 1 to 64 of a-z, 0-9, _ and -, and starts with a letter or digit",
     "union_tag_not_found": "this group needs a name",
@@ -22,7 +22,7 @@ class Group(BaseModel):
     """A part of `params.yaml`; it is immutable, and rejects unknown keys and values of other types than declared."""
 
     model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False)
-    old_keys: ClassVar[dict[str, str]] = {}  # of earlier versions of the file, each with what is expected instead
+    old_keys: ClassVar[dict[str, str]] = {}  # keys of earlier versions, each with what is expected instead
 
     def _problems(self) -> Problems:
         """Yield each `problem` of values that have the declared types; only the first one is reported."""
@@ -48,9 +48,9 @@ class Group(BaseModel):
 
 
 def problem(message: str, *keys: str) -> PydanticCustomError:
-    """Return an error at the value to which `keys` lead from the group that is checked, or else at the group itself.
+    """Return an error at the value to which `keys` lead from the checked group or, without keys, at the group.
 
-    What was received is added to the message, which it precedes if the message begins with "expected".
+    `first_error` adds what was received: before a message that begins with "expected", else after it.
     """
     return PydanticCustomError("problem", "{message}", {"message": message, "keys": keys})
 
@@ -62,7 +62,7 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
 
 
 def first_error(values: Any, error: ValidationError) -> str:
-    """Describe the first error of a file with these `values` in one line: where it is, what was received, and why.
+    """Return what follows "FILE:" in a line on the first error in a file with these `values`: keys, value, reason.
 
     An unknown key comes before a missing one, because if both occur, the key was probably mistyped.
     """

@@ -37,19 +37,19 @@ class Params(Group):
         return {**values, "sensitivity": {key: _completed(key, table, values) for key, table in tables.items()}}
 
     def _problems(self) -> Problems:
-        cases, grid, of = self.collapse.cases, self.safe_region.trained, ("safe_region", "trained", "of")
+        cases, grid, place = self.collapse.cases, self.safe_region.trained, ("safe_region", "trained", "of")
         for key, case in cases.items():
             target = _known_target(key, case.target, self.data.targets)
             if case.protocol == "refit" and not target.of_one_input:
                 yield problem("expected one of one input, for the probes of refits", "collapse", "cases", key, "target")
-        _known_case(grid.of, self.collapse.model_dump()["cases"], *of)
+        _known_case(grid.of, self.collapse.model_dump()["cases"], *place)
         if not self.target_of_grid.of_one_input:
-            yield problem("expected a case of one input", *of)
+            yield problem("expected a case of one input", *place)
         if cases[grid.of].activation != "relu":
-            yield problem("expected a case of ReLU networks", *of)
+            yield problem("expected a case of ReLU networks", *place)
         rai = any(isinstance(self.safe_region.initializers[key], Rai) for key in grid.initializers)
         if rai and not cases[grid.of].biases:
-            yield problem("RAI draws biases; expected a case with biases: true", *of[:2], "initializers")
+            yield problem("RAI draws biases; expected a case with biases: true", *place[:2], "initializers")
 
     def target(self, case: CollapseCase | Variation) -> TargetParams:
         """Return the target that the networks of a case or variation learn."""

@@ -51,11 +51,11 @@ def images() -> tuple[Inputs, idx_files.Images]:
 def measure(params: Params, x: Inputs, labels: idx_files.Images) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
     """Yield two tables per case, as in `SAMPLE` and `SUMMARY`: sampled activations and gradients, and statistics."""
     group = params.activations
-    size, draws = (group.network.hidden_layers, group.network.width), group.layer_seeds
+    size, layer_seeds = (group.network.hidden_layers, group.network.width), group.layer_seeds
     tensorflow.import_tensorflow()
     for key, case in group.cases.items():
         kind = case.activation, case.initializer
-        model = networks.mlp(*size, *kind, seed=params.seed, layer_seeds=draws, dtype="float64")
+        model = networks.mlp(*size, *kind, seed=params.seed, layer_seeds=layer_seeds, dtype="float64")
         depth = sum(layer.name.startswith("hidden_") for layer in model.layers)
         forward = [Running(len(x), case.activation) for _ in range(depth)]
         backward = [Running(len(x)) for _ in range(depth)]
@@ -75,15 +75,15 @@ def measure(params: Params, x: Inputs, labels: idx_files.Images) -> Iterator[tup
 def measure_networks(params: Params, x: Inputs, labels: idx_files.Images) -> pd.DataFrame:
     """Return the table `storage.tables.NETWORKS`: strengths of signal and gradient in each layer of many networks."""
     group, parts = params.activations, []
-    depth, few = group.network.hidden_layers, slice(group.ensemble.images)
-    inputs, classes = x[few].astype(float), labels[few]
+    depth, used = group.network.hidden_layers, slice(group.ensemble.images)
+    inputs, classes = x[used].astype(float), labels[used]
     for nth, (key, case) in enumerate(group.cases.items()):
         draw = initializers.sampler(case.initializer)
         for network in range(group.ensemble.networks):
             layers = [0] * (depth + 2) if group.layer_seeds == "shared" else range(depth + 2)
             rngs = [stream(params.seed, ENSEMBLE, nth, network, layer) for layer in layers]
-            both = ensemble.strengths(case.activation, draw, inputs, classes, width=group.network.width, rngs=rngs)
-            table = pd.DataFrame(significant(both, SUMMARY_DIGITS).T, columns=["input_std", "gradient_rms"])
+            strengths = ensemble.strengths(case.activation, draw, inputs, classes, width=group.network.width, rngs=rngs)
+            table = pd.DataFrame(significant(strengths, SUMMARY_DIGITS).T, columns=["input_std", "gradient_rms"])
             parts.append(table.assign(case=key, network=network, layer=range(1, depth + 1)))
     return pd.concat(parts)
 

@@ -17,7 +17,7 @@ def main(params: Params, key: str) -> None:
         raise InputError(f"params.yaml:collapse.cases: received {key!r}; expected: {', '.join(params.collapse.cases)}")
     experiment = experiments.of_case(params, key)
     todo, folder = trials.shards_of({key: experiment}), tables.TRIALS.path(key).parent
-    work = trials.work(todo, f"collapse {key}")
+    computation = trials.computation(todo, f"collapse {key}")
     origin = parquet.provenance(experiment.settings)
-    with workers.finished(f"collapse@{key}", folder, origin, [work]) as (store, new):
+    with workers.finished(f"collapse@{key}", folder, origin, [computation]) as (store, new):
         trials.publish(store, todo[key], new)

@@ -13,7 +13,7 @@ import struct
 import sys
 from contextlib import suppress
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any, Literal
 
 import numpy as np
@@ -111,11 +111,12 @@ def _read(path: Path) -> bytes:
 def _download(address: str) -> bytes:
     import pooch
 
-    contents, errors = list[bytes](), list[Exception]()
+    contents, errors, given_up = list[bytes](), list[Exception](), Event()
 
     def get() -> None:
-        while not contents and len(errors) < 2:  # a mirror that fails once is asked again
+        while not contents and len(errors) < 2 and not given_up.is_set():  # a connection that fails once is tried again
             content = _Capped()
+            content.given_up = given_up
             try:
                 pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=TIMEOUT)(address, content, None)
                 contents.append(content.getvalue())
@@ -126,6 +127,7 @@ def _download(address: str) -> bytes:
     thread = Thread(target=get, daemon=True)
     thread.start()
     thread.join(DOWNLOAD_TIMEOUT_S)
+    given_up.set()
     if thread.is_alive():
         raise InputError(f"not complete after {DOWNLOAD_TIMEOUT_S} s")
     if not contents:
@@ -134,7 +136,13 @@ def _download(address: str) -> bytes:
 
 
 class _Capped(io.BytesIO):
+    """Bytes in memory that cannot grow beyond `MAX_DOWNLOAD_BYTES`, or after the event `given_up`."""
+
+    given_up: Event
+
     def write(self, content: Any) -> int:
+        if self.given_up.is_set():
+            raise InputError("given up")
         if self.tell() + len(content) > MAX_DOWNLOAD_BYTES:
             raise InputError(f"more than {MAX_DOWNLOAD_BYTES} bytes")
         return super().write(content)

@@ -26,11 +26,11 @@ def main(params: Params) -> None:
     """Write counts of untrained networks, results of trained networks, and functions of both to `data/safe_region/`."""
     origin, untrained = parquet.provenance(settings(params)), untrained_grid.shards_of(params)
     trained = trials.shards_of(experiments.of_grid(params), begin=len(untrained))
-    works: list[shards.Work] = [
+    computations: list[shards.Computation] = [
         (partial(untrained_grid.measure, params, origin), untrained, "networks, untrained"),
-        trials.work(trained, "trials, in cells"),
+        trials.computation(trained, "trials, in cells"),
     ]
-    with workers.finished("safe_region", TRAINED_GRID.path().parent, origin, works) as (store, new):
+    with workers.finished("safe_region", TRAINED_GRID.path().parent, origin, computations) as (store, new):
         for table, is_main in ((BORN_DEAD, True), (OTHER_INITIALIZERS, False)):
             table_shards = [shard for shard in untrained if (shard.work.initializer == MAIN) == is_main]
             parquet.write(new / table.name, _counts(store, table_shards, table), table.schema, origin)

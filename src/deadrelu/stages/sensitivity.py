@@ -20,6 +20,6 @@ def main(params: Params, key: str) -> None:
         raise InputError(f"params.yaml:sensitivity: received {key!r}; expected: {known}")
     origin, todo = parquet.provenance(settings(params, key)), trials.shards_of(experiments.of_variations(params, key))
     table, names = tables.VARIATIONS, {name: {"variation": name} for name in todo}
-    work, folder = trials.work(todo, f"sensitivity {key}"), table.path(key).parent
-    with workers.finished(f"sensitivity@{key}", folder, origin, [work]) as (store, new):
+    computation, folder = trials.computation(todo, f"sensitivity {key}"), table.path(key).parent
+    with workers.finished(f"sensitivity@{key}", folder, origin, [computation]) as (store, new):
         trials.publish_together(store, todo, names, new, table, origin)

@@ -24,7 +24,7 @@ LOSS_DIGITS = 4  # significant ones: training amplifies relative errors of the l
 
 Images = dict[str, tuple[Data, Data]]  # training data and validation data of each kind of network, "mlp" and "cnn"
 Trainers = dict[tuple[str, str], Trainer]  # compiled networks by kind and activation
-Losses = tuple[pd.DataFrame, pd.DataFrame]  # of one trial, by batch and by epoch, with the columns of two tables
+Losses = tuple[pd.DataFrame, pd.DataFrame]  # losses of one trial by batch and by epoch, as in BATCHES and EPOCHS
 
 
 def settings(params: Params) -> dict[str, object]:

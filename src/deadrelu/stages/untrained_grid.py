@@ -38,9 +38,9 @@ def shards_of(params: Params) -> list[shards.Shard]:
 def measure(
     params: Params, origin: dict[str, object], shard: shards.Shard, threads: int, stop: shards.StopSignal
 ) -> dict[str, bytes]:
-    """Count dead (with biases: constant) networks of a shard; a first shard may also contain functions of networks.
+    """Count dead (with biases: constant) networks of a shard, and return the contents of files by name.
 
-    The tables in the contents that it returns, by the names of files, record the provenance `origin`.
+    These are `counts.parquet` and, for a width's first shard in a small grid, `functions.parquet`, made by `origin`.
     """
     region, target, seed = params.safe_region, params.target_of_grid, params.seed
     name, width, numbers = shard.work.initializer, shard.work.width, range(shard.low, shard.high)
