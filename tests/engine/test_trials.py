@@ -292,6 +292,26 @@ def test_a_sampler_has_a_name() -> None:
         engine.draw_weights(unknown, 1, numbers)
 
 
+def test_widths_may_be_a_list_and_a_sampler_need_not_be_hashable() -> None:
+    """Caches of programs do not depend on initializers, whose `==` may even return an array."""
+
+    class Sampler:
+        __hash__ = None  # type: ignore[assignment]
+
+        def __call__(self, *arguments: Any) -> np.ndarray:
+            return initializers.sampler("he_normal")(*arguments)
+
+        def __eq__(self, other: object) -> Any:
+            return np.array([True, False])
+
+    plain = engine.Network(widths=(3, 2), activation="relu", initialize="he_normal")
+    odd = engine.Network(widths=[3, 2], activation="relu", initialize=Sampler())  # type: ignore[arg-type]
+    x, y = some_points(plain, 20)
+    both = [train_all(network, SHORT, (x, y), range(4)).final for network in (plain, odd)]
+    assert both[0].tobytes() == both[1].tobytes()
+    assert engine.predict(odd, both[1], x).shape == (4, 20, 1)
+
+
 FITS = 3
 
 

@@ -1,1 +1,1 @@
-"""Make figures, sentences, the notebook and the page from the numbers."""
+"""Make metrics, figures, sentences, the notebook, and the page with its programs from the numbers."""
