@@ -8,7 +8,7 @@ import pytest
 from helpers.reference import Reference
 
 from deadrelu import engine
-from deadrelu.engine import batch, forward_backward, programs
+from deadrelu.engine import batch, compiler, forward_backward, programs
 
 ACTIVATIONS = {"relu": 0.0, "leaky_relu": 0.1, "elu": 0.0, "gelu": 0.0, "tanh": 0.0, "sigmoid": 0.0}
 OPTIMIZERS = {"adam": engine.Adam(), "sgd": engine.SGD(learning_rate=0.05)}
@@ -44,23 +44,23 @@ def reference(
     net: engine.Network, training: engine.Training, points: batch.Points, weights: np.ndarray, numbers: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return final weights and losses by the arithmetic on arrays of shape (trials,)."""
-    network, n = net, len(numbers)
-    layers = list(forward_backward.layers_of(network.sizes, network.biases))
+    n = len(numbers)
+    layers = list(forward_backward.layers_of(net.sizes, net.biases))
 
     def between(body: Any, *, backwards: bool = False) -> None:
         for layer in layers[-2:0:-1] if backwards else layers[1:-1]:
             body(layer)
 
-    arrays = {name: np.zeros((network.n_weights, n), np.float32) for name in ("gradient", "mean", "square")}
-    arrays |= {name: np.zeros((sum(network.sizes), n), np.float32) for name in programs.UNITS}
+    arrays = {name: np.zeros((net.n_weights, n), np.float32) for name in ("gradient", "mean", "square")}
+    arrays |= {name: np.zeros((sum(net.sizes), n), np.float32) for name in programs.UNITS}
     arrays["weights"] = weights.T.copy()
     table = points.table(tuple(numbers.tolist()), n)
     rates, losses = batch.learning_rates(training, points.n, training.epochs), []
     for epoch in range(training.epochs):
         plan = Plan(training, table, batch.left(points.n, points.seed, 0, epoch), rates[epoch], net.inputs)
-        vars(plan).update(arrays, n_weights=network.n_weights, between=between)
+        vars(plan).update(arrays, n_weights=net.n_weights, between=between)
         plan.first_layer, plan.last_layer = layers[0], layers[-1]
-        forward_backward.Arithmetic(Reference(), network, plan).train(training)
+        forward_backward.Arithmetic(Reference(), net, plan).train(training)
         losses.append(plan.loss[0] / np.float32(points.n))
     return batch.plain(arrays["weights"].T), batch.plain(np.stack(losses, axis=1))
 
@@ -164,3 +164,14 @@ def test_predictions_and_active_units(unrolled: bool, monkeypatch: pytest.Monkey
     dead = engine.trials._last_layer_is_dead(net, weights, x[:, None], engine.Stop())
     assert 10 < dead.sum() < 90
     assert (dead == (last == 0).all(axis=(1, 2))).all()
+
+
+def test_programs_align_their_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise vectors on the stack may cross cache lines, depending on the caller."""
+    written: list[str] = []
+    optimized = compiler.optimized
+    monkeypatch.setattr(compiler, "optimized", lambda *given: written.append(str(given[0])) or optimized(*given))
+    programs._compiled.cache_clear()
+    programs.program("predict", network("relu"))
+    (text,) = written
+    assert '"stackrealign"' in text

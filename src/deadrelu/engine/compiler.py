@@ -75,7 +75,7 @@ def compiled(module: ir.Module, name: str) -> Callable[..., None]:
         module: LLVM module that contains the function and all functions that it calls.
         name: name of the function; when it is called, a pointer is given as an integer address.
     """
-    # Vectors on an unaligned stack cross cache lines, which takes a quarter longer. llvmlite rejects the name.
+    # Vectors on an unaligned stack cross cache lines, which takes longer. llvmlite rejects the attribute's name.
     set.add(module.get_global(name).attributes, '"stackrealign"')
     machine = _machine(processor())
     engine = llvm.create_mcjit_compiler(optimized(module, machine), machine)

@@ -237,7 +237,7 @@ class OtherInitializer(Group):
 
 
 class SafeRegionParams(Group):
-    """How often ReLU networks are dead, over a grid of depths and widths."""
+    """A grid of depths and widths: untrained ReLU networks in all of its cells, trained ones in some."""
 
     old_keys = {"beside": "other_initializers"}
     initializer: Initializer

@@ -136,7 +136,7 @@ def _download(address: str) -> bytes:
 
 
 class _Capped(io.BytesIO):
-    """Bytes in memory that cannot grow beyond `MAX_DOWNLOAD_BYTES`, or after the event `given_up`."""
+    """Bytes in memory that cannot grow beyond `MAX_DOWNLOAD_BYTES`, nor once `given_up` is set."""
 
     given_up: Event
 
